@@ -1,0 +1,40 @@
+# `make demo` and `make test` work on a fresh clone: they build .venv themselves.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SAMPLE := sample_dumps/tagged-6.12/vmcore
+
+.PHONY: demo test lint bench tools clean
+
+demo: $(VENV)/.installed
+	$(BIN)/btfdump inspect $(SAMPLE) task 1
+
+test: $(VENV)/.installed-dev tools
+	$(BIN)/pytest
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python -m bench.cold_start $(SAMPLE)
+
+# One test feeds what BtfBuilder writes to bpftool, the only tool of Debian's the tests need.
+tools:
+	@command -v bpftool >/dev/null || PATH=$$PATH:/usr/sbin command -v bpftool >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && apt-get -qq -y install bpftool; } || \
+	  echo "bpftool is not installed: its test will fail (Debian: apt-get install bpftool)" >&2
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
