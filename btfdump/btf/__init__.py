@@ -1,0 +1,79 @@
+"""Bytes of BTF to types, and back. Knows nothing of memory, kernels or text.
+
+`Btf.from_bytes()` reads, `BtfBuilder` writes, `spell()` and `declare()` turn types into C. The
+format is that of include/uapi/linux/btf.h, in either byte order.
+"""
+
+from __future__ import annotations
+
+from .builder import BtfBuilder
+from .names import declare, essential_name, spell
+from .reader import Btf
+from .types import (
+    Array,
+    Composite,
+    Const,
+    Datasec,
+    DeclTag,
+    Enum,
+    Enum64,
+    Enumerator,
+    Float,
+    Func,
+    FuncProto,
+    Fwd,
+    Int,
+    Member,
+    Param,
+    Ptr,
+    Reference,
+    Restrict,
+    SecVar,
+    Struct,
+    Type,
+    Typedef,
+    TypeTag,
+    Union,
+    Unknown,
+    Var,
+    Void,
+    Volatile,
+)
+from .wire import Kind
+
+__all__ = [
+    "Array",
+    "Btf",
+    "BtfBuilder",
+    "Composite",
+    "Const",
+    "Datasec",
+    "DeclTag",
+    "Enum",
+    "Enum64",
+    "Enumerator",
+    "Float",
+    "Func",
+    "FuncProto",
+    "Fwd",
+    "Int",
+    "Kind",
+    "Member",
+    "Param",
+    "Ptr",
+    "Reference",
+    "Restrict",
+    "SecVar",
+    "Struct",
+    "Type",
+    "TypeTag",
+    "Typedef",
+    "Union",
+    "Unknown",
+    "Var",
+    "Void",
+    "Volatile",
+    "declare",
+    "essential_name",
+    "spell",
+]

@@ -1,0 +1,92 @@
+"""Names to ids, without reading every name for the sake of one.
+
+The first lookups search: the name in the string section, then its offset among those of the types.
+Once there have been many, a dict of all names is cheaper than to go on searching.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from typing import TYPE_CHECKING, TypeAlias
+
+from .strings import encode
+
+if TYPE_CHECKING:
+    from .records import Records
+    from .strings import Strings
+
+Ids: TypeAlias = int | tuple[int, ...]  # a bare int, where it is one, spares the garbage collector
+
+SEARCHES = 16  # after as many it is time for the dict, which costs about what these did
+
+
+class NameIndex:
+    """The ids, among the records of one blob, that carry a name. Remembers every answer."""
+
+    def __init__(self, records: Records, strings: Strings) -> None:
+        self._records = records
+        self._strings = strings
+        self._answers: dict[str, tuple[int, ...]] = {}
+        self._column = b""  # the name_off of every record, in host byte order
+        self._distinct: frozenset[int] | None = None  # the values in it
+        self._by_name: dict[bytes, Ids] | None = None
+
+    def ids(self, name: str) -> tuple[int, ...]:
+        """Return the ids of all types called `name`, of any kind, in order."""
+        found = self._answers.get(name)
+        if found is None:
+            found = self._answers[name] = self._look_up(name)
+        return found
+
+    def _look_up(self, name: str) -> tuple[int, ...]:
+        if not name or "\0" in name:
+            return ()
+        raw = encode(name)
+        if self._by_name is None and len(self._answers) < SEARCHES:
+            return self._search(raw)
+        if self._by_name is None:
+            self._by_name = self._index()
+            self._column, self._distinct = b"", None
+        found = self._by_name.get(raw, ())
+        return found if isinstance(found, tuple) else (found,)
+
+    def _search(self, name: bytes) -> tuple[int, ...]:
+        if self._distinct is None:
+            offsets = self._records.name_offsets()
+            self._column = array("I", offsets).tobytes()
+            self._distinct = frozenset(offsets)
+        column = self._column
+        size = array("I").itemsize
+        found: list[int] = []
+        for offset in self._distinct.intersection(self._strings.offsets(name)):
+            needle = offset.to_bytes(size, sys.byteorder)
+            at = column.find(needle)
+            while at >= 0:
+                if at % size == 0:
+                    found.append(self._records.start_id + at // size)
+                at = column.find(needle, at + 1)
+        return tuple(sorted(found))
+
+    def _index(self) -> dict[bytes, Ids]:
+        """Return the ids of every name."""
+        by_offset: dict[int, Ids] = {}
+        for type_id, offset in enumerate(self._records.name_offsets(), self._records.start_id):
+            if 0 < offset < self._strings.end:  # a record that hasn't been checked may lie
+                known = by_offset.get(offset)
+                by_offset[offset] = type_id if known is None else _joined(known, type_id)
+        by_name: dict[bytes, Ids] = {}
+        for offset, ids in by_offset.items():
+            name = self._strings.raw(offset)
+            known = by_name.get(name)  # another offset may spell the same name
+            by_name[name] = ids if known is None else _joined(known, ids)
+        by_name.pop(b"", None)
+        return by_name
+
+
+def _joined(one: Ids, other: Ids) -> Ids:
+    """Return the ids of both, in order."""
+    both = (one if isinstance(one, tuple) else (one,)) + (
+        other if isinstance(other, tuple) else (other,)
+    )
+    return tuple(sorted(both))

@@ -1,0 +1,340 @@
+"""`Btf`: one parsed blob of BTF, indexed at load and inflated on demand."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+from btfdump.errors import AmbiguousTypeError, BtfFormatError, TypeNotFoundError
+
+from .check import check_all, check_record
+from .inflate import inflate
+from .lookup import NameIndex
+from .names import spell
+from .records import Records
+from .strings import Strings
+from .types import Array, DeclTag, Reference, Type, TypeTag, Var, Void
+from .wire import MODIFIERS, U32_MAX, Kind, kind_of, parse_header, parse_layout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .wire import ByteOrder
+
+KEYWORDS: dict[str, tuple[Kind, ...]] = {
+    "struct": (Kind.STRUCT,),
+    "union": (Kind.UNION,),
+    "enum": (Kind.ENUM, Kind.ENUM64),
+    "typedef": (Kind.TYPEDEF,),
+    "int": (Kind.INT,),
+    "float": (Kind.FLOAT,),
+    "func": (Kind.FUNC,),
+    "var": (Kind.VAR,),
+    "datasec": (Kind.DATASEC,),
+    "fwd": (Kind.FWD,),
+}
+"""What `Btf.find()` understands beside a `Kind`."""
+
+_LONG_NAMES = ("long unsigned int", "unsigned long", "long int", "long")
+_MAX_NESTING = 64  # arrays in arrays: nobody writes more, but a loop does
+
+
+class Btf:
+    """The types of one blob of BTF, read-only; made by `from_bytes()`.
+
+    Attributes: `data` (the blob), `name` (for messages: "vmlinux", a module, a file), `base` (the
+    BTF this one is split from, or None), `byteorder`, `start_id` (the first id of its own),
+    `strings`, and `layout`: kind -> bytes (once, per element), from the layout section or the base.
+
+    Ids below `start_id` are the base's, and so are the objects: `split.type(1) is base.type(1)`.
+    Only `BtfFormatError` ever comes of bytes; `TypeNotFoundError` and `AmbiguousTypeError` come of
+    questions.
+    """
+
+    def __init__(
+        self, data: bytes, base: Btf | None = None, name: str = "", pointer_size: int | None = None
+    ) -> None:
+        header = parse_header(data, split=base is not None)
+        if base and base.byteorder != header.byteorder:
+            raise BtfFormatError(0, f"this is {header.byteorder}-endian, its base is not")
+        self.data = data
+        self.name = name
+        self.base = base
+        self.byteorder: ByteOrder = header.byteorder
+        self.start_id = len(base) if base else 1
+        self.layout: Mapping[int, tuple[int, int]] = parse_layout(data, header)
+        if base and not self.layout:
+            self.layout = base.layout
+        self.strings: Strings = Strings(
+            data[header.str_start : header.str_end], base.strings if base else None
+        )
+        self._records = Records(data, header, self.layout, self.start_id)
+        self._names = NameIndex(self._records, self.strings)
+        self._types: dict[int, Type] = {} if base else {0: Void(self, 0, "")}
+        self._finals: dict[int, int] = {}
+        self._checked = False
+        self._pointer_size = pointer_size
+
+    @classmethod
+    def from_bytes(
+        cls,
+        data: bytes | bytearray | memoryview,
+        *,
+        base: Btf | None = None,
+        name: str = "",
+        check: bool = True,
+        pointer_size: int | None = None,
+    ) -> Btf:
+        """Parse a blob of BTF: the bytes of /sys/kernel/btf/vmlinux, or of an ELF section `.BTF`.
+
+        With `check` every record is checked now; without, each when it is first used. The BTF of a
+        module needs its `base`. `pointer_size`, in bytes, overrides what the BTF says of itself.
+        Raises `BtfFormatError`.
+        """
+        btf = cls(bytes(data), base, name, pointer_size)
+        if check:
+            check_all(btf, btf._records)
+            btf._checked = True
+        return btf
+
+    def __len__(self) -> int:
+        """Return the number of ids, those of void and of the base included: `btf__type_cnt()`."""
+        return self._records.end_id
+
+    def __repr__(self) -> str:
+        return f"<Btf {self.name or '(unnamed)'}: ids {self.start_id} to {len(self) - 1}>"
+
+    # Ids to types
+
+    def type(self, type_id: int) -> Type:
+        """Return the type of that id, the same object every time.
+
+        Raises `TypeNotFoundError` if there is no such id, `BtfFormatError` if its record is bad.
+        """
+        found = self._types.get(type_id)
+        if found is not None:
+            return found
+        if self.base and 0 <= type_id < self.start_id:
+            return self.base.type(type_id)
+        if type_id not in self._records:
+            raise TypeNotFoundError(f"no type [{type_id}]: {self!r}")
+        if not self._checked:
+            check_record(self, self._records, type_id)
+        found = inflate(self, type_id, self._records.words, self._records.at(type_id))
+        self._types[type_id] = found
+        return found
+
+    def kind(self, type_id: int) -> int:
+        """Return the kind number of an id without inflating it; raises `TypeNotFoundError`."""
+        records = self._owner(type_id)
+        return kind_of(records.words[records.at(type_id) + 1]) if records else Kind.UNKN
+
+    def iter_types(self, kind: Kind | None = None) -> Iterator[Type]:
+        """Yield the types of this blob, or those of one kind, by ids; not void, not the base's.
+
+        Raises `BtfFormatError` as `type()` does.
+        """
+        records = self._records
+        ids = range(records.start_id, records.end_id) if kind is None else records.ids(kind)
+        return map(self.type, ids)
+
+    def string(self, offset: int) -> str:
+        """Return the string at a byte `offset` of the string sections; raises `BtfFormatError`.
+
+        Bytes that are not UTF-8 are shown as backslash escapes.
+        """
+        try:
+            return self.strings[offset]
+        except IndexError:
+            raise BtfFormatError(0, f"no string has offset {offset:#x}") from None
+
+    def record_bytes(self, at: int, size: int) -> bytes:
+        """Return `size` bytes of the blob from word `at` of the type section."""
+        start = self._records.byte_offset(at)
+        return self.data[start : start + size]
+
+    def _owner(self, type_id: int) -> Records | None:
+        """Return the records that hold an id, None for void; raises `TypeNotFoundError`."""
+        btf = self
+        while btf.base and 0 <= type_id < btf.start_id:
+            btf = btf.base
+        if type_id in btf._records:
+            return btf._records
+        if type_id == 0:
+            return None
+        raise TypeNotFoundError(f"no type [{type_id}]: {self!r}")
+
+    # Names to types
+
+    def find(self, kind: Kind | str, name: str) -> Type:
+        """Return the one type of that kind and name, in the base as well as here.
+
+        `kind` is a `Kind` or one of `KEYWORDS`; "enum" covers both widths, and a forward
+        declaration never counts as a struct. Raises `TypeNotFoundError`, or `AmbiguousTypeError` if
+        there are several, even if they look alike.
+        """
+        found = self._find_ids(kind, name)
+        if len(found) == 1:
+            return self.type(found[0])
+        label = kind.name.lower() if isinstance(kind, Kind) else kind
+        if found:
+            ids = ", ".join(f"[{type_id}]" for type_id in found)
+            raise AmbiguousTypeError(f"{len(found)} types are called {label} {name}: {ids}", found)
+        others = sorted({_kind_label(self.kind(i)) for i in self._ids_named(name)})
+        hint = f" (there is a {' and a '.join(others)} of that name)" if others else ""
+        raise TypeNotFoundError(f"no {label} {name} in {self.name or 'this BTF'}{hint}")
+
+    def find_all(self, kind: Kind | str | None, name: str) -> list[Type]:
+        """Return every type of that name, and kind unless None, by ids: those of the base first."""
+        return [self.type(type_id) for type_id in self._find_ids(kind, name)]
+
+    def _find_ids(self, kind: Kind | str | None, name: str) -> tuple[int, ...]:
+        ids = self._ids_named(name)
+        if kind is None:
+            return ids
+        if isinstance(kind, str):
+            if kind not in KEYWORDS:
+                raise ValueError(f"kind is {kind!r}, not one of {', '.join(KEYWORDS)}")
+            wanted: tuple[Kind, ...] = KEYWORDS[kind]
+        else:
+            wanted = (kind,)
+        return tuple(type_id for type_id in ids if self.kind(type_id) in wanted)
+
+    def _ids_named(self, name: str) -> tuple[int, ...]:
+        own = self._names.ids(name)
+        return self.base._ids_named(name) + own if self.base else own
+
+    # What a type amounts to
+
+    @cached_property
+    def pointer_size(self) -> int | None:
+        """The size of a pointer in bytes, taken from that of `long`; None if there is no `long`.
+
+        Mirrors `determine_ptr_size()` in libbpf.
+        """
+        if self._pointer_size is not None:
+            return self._pointer_size
+        if self.base and self.base.pointer_size:
+            return self.base.pointer_size
+        for name in _LONG_NAMES:
+            for type_id in self._find_ids(Kind.INT, name):
+                size = self.sizeof(type_id)
+                if size in (4, 8):
+                    return size
+        return None
+
+    def skip_modifiers(self, type_: Type | int) -> Type:
+        """Strip typedefs, `const`, `volatile`, `restrict` and type tags.
+
+        Raises `BtfFormatError` if they form a loop.
+        """
+        if not isinstance(type_, int) and type_.kind not in MODIFIERS:
+            return type_
+        return self.type(self.final_id(type_ if isinstance(type_, int) else type_.id))
+
+    def type_tags(self, type_: Type | int) -> tuple[str, ...]:
+        """Return the type tags from here to the first type that is no modifier, outermost first.
+
+        For those of a pointee, start at `ptr.type_id`. Raises `BtfFormatError` on a loop.
+        """
+        current = self.type(type_) if isinstance(type_, int) else type_
+        self.final_id(current.id)  # refuses loops
+        tags = []
+        while current.kind in MODIFIERS and isinstance(current, Reference):
+            if isinstance(current, TypeTag):
+                tags.append(current.name)
+            current = current.target
+        return tuple(tags)
+
+    def sizeof(self, type_: Type | int) -> int:
+        """Return the size in bytes, as `btf__resolve_size()` in libbpf does.
+
+        Raises `BtfFormatError` for what has no size (void, functions, forward declarations), for a
+        pointer where `pointer_size` isn't known, and for arrays of 4 GiB or nested without end.
+        """
+        length = 1
+        current = self.skip_modifiers(type_)
+        for _ in range(_MAX_NESTING):
+            if isinstance(current, Array):
+                length *= current.length
+            elif not isinstance(current, (Var, DeclTag)):
+                break
+            current = self.skip_modifiers(current.type_id)
+        else:
+            raise self._malformed(current.id, f"nested more than {_MAX_NESTING} deep")
+        size = self.pointer_size if current.kind == Kind.PTR else getattr(current, "size", None)
+        if not isinstance(size, int):
+            why = " known: there is no type 'long'" if current.kind == Kind.PTR else ""
+            raise self._malformed(current.id, f"{spell(current)!r} has no size{why}")
+        if length * size > U32_MAX:
+            raise self._malformed(current.id, f"an array of {length} x {size} bytes is too large")
+        return length * size
+
+    def spell(self, type_: Type | int) -> str:
+        """Return the C spelling: "struct foo *", "char[16]"; see `names.spell`."""
+        return spell(self.type(type_) if isinstance(type_, int) else type_)
+
+    def decl_tags(self, type_: Type | int) -> tuple[DeclTag, ...]:
+        """Return the declaration tags on a type, its members or parameters, in order of ids."""
+        type_id = type_ if isinstance(type_, int) else type_.id
+        found = self.base.decl_tags(type_id) if self.base else ()
+        own = map(self.type, self._decl_tag_ids.get(type_id, ()))
+        return (*found, *(cast("DeclTag", tag) for tag in own))
+
+    @cached_property
+    def _decl_tag_ids(self) -> dict[int, list[int]]:
+        """Target id -> ids of the declaration tags on it."""
+        tags: dict[int, list[int]] = {}
+        for tag_id in self._records.ids(Kind.DECL_TAG):
+            target = self._records.words[self._records.at(tag_id) + 2]
+            tags.setdefault(target, []).append(tag_id)
+        return tags
+
+    @cached_property
+    def odd_ints(self) -> dict[int, tuple[int, int]]:
+        """Id -> (bit offset, bits) of each integer narrower than its bytes.
+
+        A member of such a type is a bit field. Empty for any BTF of this decade.
+        """
+        odd = dict(self.base.odd_ints) if self.base else {}
+        words = self._records.words
+        for type_id in self._records.ids(Kind.INT):
+            at = self._records.at(type_id)
+            bits, bit_offset = words[at + 3] & 0xFF, words[at + 3] >> 16 & 0xFF
+            if bits and (bit_offset or bits != words[at + 2] * 8):
+                odd[type_id] = (bit_offset, bits)
+        return odd
+
+    def final_id(self, type_id: int) -> int:
+        """Strip modifiers as `skip_modifiers()` does, but of ids alone, inflating nothing."""
+        path: dict[int, None] = {}
+        current = type_id
+        while (known := self._finals.get(current)) is None:
+            if current in path:
+                raise self._malformed(current, "the type is made of itself")
+            path[current] = None
+            records = self._owner(current)
+            if records is None:
+                known = current
+                break
+            at = records.at(current)
+            if kind_of(records.words[at + 1]) not in MODIFIERS:
+                known = current
+                break
+            current = records.words[at + 2]
+            if current >= len(self):
+                offset = records.byte_offset(at + 2)
+                raise BtfFormatError(offset, f"refers to [{current}], which isn't there")
+        self._finals.update(dict.fromkeys(path, known))
+        return known
+
+    def _malformed(self, type_id: int, reason: str) -> BtfFormatError:
+        """Make the error for a type that can't be used, at its record in the blob that holds it."""
+        records = self._owner(type_id)
+        offset = records.byte_offset(records.at(type_id)) if records else 0
+        return BtfFormatError(offset, f"type [{type_id}]: {reason}")
+
+
+def _kind_label(kind: int) -> str:
+    """Return a kind in words: "struct", or "kind 27" for one without a name here."""
+    return Kind(kind).name.lower() if kind in frozenset(Kind) else f"kind {kind}"

@@ -1,0 +1,140 @@
+"""The type section: where each record starts, and scans over all records at the speed of C.
+
+Loading BTF is this file's `_index()`: one addition per type, and nothing more until somebody asks.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from functools import cached_property
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from btfdump.errors import BtfFormatError
+
+from .wire import TRAILERS, TYPE_WORDS, Kind, kind_of, vlen_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .wire import Header
+
+
+class Records:
+    """The records of one blob: `words` in host byte order, `starts` where in it each begins.
+
+    Ids count from `start_id`, the number of ids in the base BTF (without one 1, for void), up to
+    but not including `end_id`. Raises `BtfFormatError` for a record that overruns the section, or
+    is of a kind whose length nobody tells.
+    """
+
+    def __init__(
+        self, data: bytes, header: Header, layout: Mapping[int, tuple[int, int]], start_id: int
+    ) -> None:
+        self.start_id = start_id
+        self.offset = header.type_start
+        self.words = array("I")  # four bytes wherever Linux tools run
+        self.words.frombytes(memoryview(data)[header.type_start : header.type_end])
+        if header.byteorder != sys.byteorder:
+            self.words.byteswap()
+        self.starts = self._index(layout)
+        self.end_id = start_id + len(self.starts)
+
+    def _index(self, layout: Mapping[int, tuple[int, int]]) -> list[int]:
+        """Walk the section, as `btf_parse_type_sec()` in libbpf."""
+        words = self.words
+        end = len(words)
+        sizes = _Sizes(layout)
+        starts: list[int] = []
+        append = starts.append
+        at = 0
+        try:
+            while at < end:
+                append(at)
+                at += sizes[words[at + 1]]
+        except (IndexError, _UnknownSizeError) as error:
+            reason = str(error) if isinstance(error, _UnknownSizeError) else "it is cut short"
+            raise self._bad_last(starts, reason) from None
+        if at != end:
+            raise self._bad_last(starts, f"it ends {4 * (at - end)} bytes after the section")
+        return starts
+
+    def _bad_last(self, starts: list[int], reason: str) -> BtfFormatError:
+        type_id = self.start_id + len(starts) - 1
+        return BtfFormatError(self.offset + 4 * starts[-1], f"type [{type_id}]: {reason}")
+
+    def __contains__(self, type_id: int) -> bool:
+        """Whether `type_id` is one of our own, not the base's."""
+        return self.start_id <= type_id < self.end_id
+
+    def at(self, type_id: int) -> int:
+        """Return the index into `words` of the record of `type_id`."""
+        return self.starts[type_id - self.start_id]
+
+    def byte_offset(self, at: int) -> int:
+        """Return the offset in the blob of `words[at]`."""
+        return self.offset + 4 * at
+
+    def name_offsets(self) -> tuple[int, ...]:
+        """Return the `name_off` word of every record."""
+        return self._column(0)
+
+    @cached_property
+    def infos(self) -> array[int]:
+        """The `info` word of every record."""
+        return array("I", self._column(1))
+
+    def _column(self, column: int) -> tuple[int, ...]:
+        words = self.words[column:]
+        if len(self.starts) < 2:  # for a single index, itemgetter() returns a bare value
+            return tuple(words[at] for at in self.starts)
+        values: tuple[int, ...] = itemgetter(*self.starts)(words)
+        return values
+
+    @cached_property
+    def kinds(self) -> bytes:
+        """The kind of every record, one byte each."""
+        top = 3 if sys.byteorder == "little" else 0
+        without_flag = bytes(i & 0x7F for i in range(256))
+        return self.infos.tobytes()[top :: self.infos.itemsize].translate(without_flag)
+
+    def ids(self, kind: Kind) -> Iterator[int]:
+        """Yield the ids of all types of `kind`, in order."""
+        needle = bytes((kind,))
+        at = self.kinds.find(needle)
+        while at >= 0:
+            yield self.start_id + at
+            at = self.kinds.find(needle, at + 1)
+
+
+class _UnknownSizeError(Exception):
+    """The length of a record can't be told."""
+
+
+class _Sizes(dict[int, int]):
+    """Info word -> words of the whole record, worked out once per distinct info word."""
+
+    def __init__(self, layout: Mapping[int, tuple[int, int]]) -> None:
+        super().__init__()
+        self._layout = layout
+
+    def __missing__(self, info: int) -> int:
+        kind = kind_of(info)
+        if kind in TRAILERS:
+            once, each = TRAILERS[kind]
+        else:
+            once, each = self._from_layout(kind)
+        size = self[info] = TYPE_WORDS + once + each * vlen_of(info)
+        return size
+
+    def _from_layout(self, kind: int) -> tuple[int, int]:
+        """Mirror `btf_type_size_unknown()` in libbpf."""
+        if kind not in self._layout:
+            raise _UnknownSizeError(f"kind {kind} is unknown, and no layout section tells its size")
+        once, each = self._layout[kind]
+        if once % 4 or each % 4:
+            raise _UnknownSizeError(
+                f"the layout of kind {kind}, {once} and {each} bytes, is no multiple of 4"
+            )
+        return once // 4, each // 4

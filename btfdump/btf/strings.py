@@ -1,0 +1,55 @@
+"""The string section: offsets to names, and names back to offsets."""
+
+from __future__ import annotations
+
+
+def decode(raw: bytes) -> str:
+    """Decode a name: UTF-8 by convention only, so other bytes are shown as backslash escapes."""
+    return raw.decode(errors="backslashreplace")
+
+
+def encode(name: str) -> bytes:
+    """Encode a name; never fails. Bytes that were not UTF-8 don't come back from their escapes."""
+    return name.encode(errors="backslashreplace")
+
+
+class Strings:
+    """NUL-terminated strings by offset. Those of a split BTF go on where its base's end.
+
+    `start` is the first offset of our own, `end` the one after the last; `decoded` has what was
+    asked for so far. Mirrors `btf__str_by_offset()` in tools/lib/bpf/btf.c.
+    """
+
+    def __init__(self, data: bytes, base: Strings | None = None) -> None:
+        self.data = data
+        self.base = base
+        self.start: int = base.end if base else 0
+        self.end: int = self.start + len(data)
+        self.decoded: dict[int, str] = {}
+
+    def __getitem__(self, offset: int) -> str:
+        """Return the string at `offset`; raises `IndexError`."""
+        name = self.decoded.get(offset)
+        if name is None:
+            name = decode(self.raw(offset))
+            self.decoded[offset] = name
+        return name
+
+    def raw(self, offset: int) -> bytes:
+        """Return the bytes of the string at `offset`, without its NUL; raises `IndexError`."""
+        if offset < self.start and self.base:
+            return self.base.raw(offset)
+        if not self.start <= offset < self.end:
+            raise IndexError(offset)
+        offset -= self.start
+        return self.data[offset : self.data.index(b"\0", offset)]
+
+    def offsets(self, name: bytes) -> list[int]:
+        """Return every offset at which `name` can be read, tails of longer strings included."""
+        found = self.base.offsets(name) if self.base else []
+        needle = name + b"\0"
+        at = self.data.find(needle)
+        while at >= 0:
+            found.append(self.start + at)
+            at = self.data.find(needle, at + 1)
+        return found
