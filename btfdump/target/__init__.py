@@ -1,0 +1,103 @@
+"""Where bytes come from: the protocols that the rest of btfdump reads memory through.
+
+A `Memory` reads bytes. A `Target` is a memory plus what the rest needs to make sense of it:
+platform, symbols, BTF bytes and per-CPU offsets. Implementations live beside this file, one leaf
+each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Sequence
+
+    from btfdump.target.via_drgn import DrgnTarget
+
+ByteOrder = Literal["little", "big"]
+
+# The two reasons of a `FaultError` that callers may want to tell apart.
+UNMAPPED = "not mapped"
+FILTERED = "page was filtered out of the dump"
+
+
+@dataclass(frozen=True)
+class Platform:
+    """What is needed to decode a scalar.
+
+    `byteorder`, `pointer_size` in bytes, and the architecture's name.
+    """
+
+    byteorder: ByteOrder
+    pointer_size: int = 8
+    machine: str = ""
+
+
+class Memory(Protocol):
+    """A readable address space."""
+
+    def read(self, address: int, size: int) -> bytes:
+        """Read exactly `size` bytes at virtual `address`.
+
+        Raises `FaultError` naming the first address that cannot be read and why (unmapped, filtered
+        out of the dump). Never returns fewer bytes, and never zeros for a page that the dump does
+        not hold where the format lets us know.
+        """
+        ...
+
+
+class Target(Memory, Protocol):
+    """One kernel: memory, symbols, BTF bytes, platform. A context manager."""
+
+    @property
+    def platform(self) -> Platform:
+        """Byte order, pointer size, machine."""
+        ...
+
+    @property
+    def release(self) -> str:
+        """Kernel release as in `uname -r`, or "" where nothing tells."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What this is, for a heading: "vmcore (kdump-compressed)"."""
+        ...
+
+    def symbol(self, name: str) -> int:
+        """Return the address of the vmlinux symbol `name`; raises `SymbolNotFoundError`."""
+        ...
+
+    def symbolize(self, address: int) -> str | None:
+        """Return `name` or `name+0x10` for an address inside the kernel image, else None."""
+        ...
+
+    def btf_bytes(self) -> bytes:
+        """Return the raw vmlinux BTF; raises `MissingDataError` if there is none."""
+        ...
+
+    @property
+    def per_cpu_offsets(self) -> Sequence[int]:
+        """Offset of each possible CPU's area, by CPU number (`__per_cpu_offset[]`).
+
+        Length = number of CPUs.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release the dump."""
+        ...
+
+
+def open_core(
+    path: str | os.PathLike[str], *, vmlinux: str | os.PathLike[str] | None = None
+) -> DrgnTarget:
+    """Open a vmcore.
+
+    See `btfdump.target.via_drgn.open_core`, which this loads (and drgn with it) when called.
+    """
+    from btfdump.target import via_drgn
+
+    return via_drgn.open_core(path, vmlinux=vmlinux)

@@ -1,0 +1,283 @@
+"""Files that are no vmcore, or no whole one: one line that says what was seen and what to do."""
+
+from __future__ import annotations
+
+import os
+import struct
+
+import drgn
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from btfdump.errors import FaultError, MissingDataError, TargetError
+from btfdump.target import dumpfile, lostinfo, open_core, vmcoreinfo
+
+
+def rejected(path, match, kind=TargetError):
+    with pytest.raises(kind, match=match) as error:
+        open_core(path)
+    text = str(error.value)
+    assert "\n" not in text
+    assert str(path) in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"", "is empty; expected a vmcore"),
+        (b"hello, world\n" * 100, "starts with b'hello, w'; expected a vmcore"),
+        (b"\xfd7zXZ\0" + bytes(99), "compressed with xz; .*decompress it first: xz -dk "),
+        (b"\x1f\x8b" + bytes(99), "compressed with gzip; .*gzip -dk "),
+        (b"\x28\xb5\x2f\xfd" + bytes(99), "compressed with zstd; .*zstd -d "),
+        (b"\x9f\xeb\x01\x00" + bytes(99), "raw BTF file; .*--btf FILE"),
+        (b"\x7fELF", "damaged or truncated ELF header"),
+        (b"\x7fELF\x09\x09" + bytes(99), "damaged or truncated ELF header"),
+        (b"KDUMP   ", "header is truncated"),
+        (b"KDUMP   " + bytes(5000), "architecture|VMCOREINFO"),
+        (b"makedumpfile\0\0\0\0" + bytes(5000), "makedumpfile -R NEWFILE < "),
+    ],
+)
+def test_content(tmp_path, content, match):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    rejected(path, match)
+
+
+def test_missing_directory_fifo(tmp_path):
+    rejected(tmp_path / "nowhere", "no such file")
+    rejected(tmp_path, "is a directory; expected a vmcore")
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    rejected(fifo, "not a regular file")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_permission(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+    path.chmod(0)
+    rejected(path, "permission denied")
+
+
+def test_permission_error_is_told(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(dumpfile.Path, "open", refuse)
+    rejected(path, "permission denied; reading a vmcore usually needs root")
+
+
+@pytest.mark.parametrize(
+    ("e_type", "kind"), [(1, "relocatable"), (2, "executable"), (3, "shared object"), (9, "type 9")]
+)
+def test_elf_that_is_no_core(tmp_path, build, e_type, kind):
+    path = tmp_path / "vmlinux"
+    path.write_bytes(build.elf_core(e_type=e_type))
+    rejected(path, f"ELF .*{kind}.*, not a core; .*--vmlinux FILE")
+
+
+def test_core_of_a_process(tmp_path, build):
+    path = tmp_path / "core"
+    path.write_bytes(build.elf_core(notes=[("CORE", 1, bytes(336)), ("CORE", 6, bytes(320))]))
+    rejected(path, "core dump of a user process")
+
+
+def test_unsupported_machine(tmp_path, build):
+    path = tmp_path / "core"
+    path.write_bytes(build.elf_core(machine=2))
+    rejected(path, "unknown architecture; expected one that drgn can read: x86_64")
+
+
+def test_flattened_elf(tmp_path, build):
+    core = build.elf_core()
+    path = tmp_path / "flat"
+    head = b"makedumpfile\0\0\0\0" + struct.pack(">qq", 1, 1)
+    record = struct.pack(">qq", 0, len(core)) + core
+    path.write_bytes(head.ljust(4096, b"\0") + record + struct.pack(">qq", -1, -1))
+    rejected(path, "flattened ELF vmcore; .*makedumpfile -R NEWFILE < ")
+
+
+@pytest.mark.parametrize("notes", [(), [("QEMU", 0, bytes(440)), ("CORE", 1, bytes(336))]])
+def test_core_without_vmcoreinfo(tmp_path, build, notes):
+    path = tmp_path / "core"
+    path.write_bytes(build.elf_core([(0x1000, b"OSRELEASE=6.12\n" * 300)], notes=notes))
+    text = rejected(path, "no VMCOREINFO note, and none in its memory", MissingDataError)
+    assert "-device vmcoreinfo" in text
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("xnum", [False, True])
+def test_program_headers(tmp_path, build, order, bits, xnum):
+    """Also with PN_XNUM, where the number of program headers stands in section header 0."""
+    path = tmp_path / "core"
+    parts = [(0x1000, bytes(16)), (0x3000, bytes(32))]
+    path.write_bytes(build.elf_core(parts, order=order, bits=bits, xnum=xnum, memsz=64))
+    core = dumpfile.sniff(path)
+    assert [(s.vaddr, s.paddr, s.filesz, s.memsz) for s in core.segments] == [
+        (0x1000, 0x1000, 16, 64),
+        (0x3000, 0x3000, 32, 64),
+    ]
+    assert core.byteorder == ("little" if order == "<" else "big")
+    assert core.pointer_size == bits // 8
+    assert not core.truncated
+
+
+def test_truncated_program_headers(tmp_path, build):
+    path = tmp_path / "core"
+    path.write_bytes(build.elf_core()[:100])
+    rejected(path, "is truncated")
+
+
+# Dumps derived from the samples
+
+
+def test_elf_without_note(tmp_path, sample, truth):
+    """VMCOREINFO is found in the guest's memory; QEMU's own notes make drgn refuse the file."""
+    data = bytearray(sample("filtered").read_bytes())
+    at = data.find(b"VMCOREINFO\0")
+    data[at : at + 10] = b"XXXXXXXXXX"
+    path = tmp_path / "core"
+    path.write_bytes(data)
+    plain = drgn.Program()
+    with pytest.raises(ValueError, match="unrecognized QEMU memory dump"):
+        plain.set_core_dump(path)
+    with open_core(path) as target:
+        assert target.release == truth("filtered")["kernel"]["release"]
+        assert len(target.btf_bytes()) == truth("filtered")["vmlinux_btf"]["size"]
+        with pytest.raises(FaultError):
+            target.read(0x1000, 8)
+
+
+def test_s390x_elf_without_note(tmp_path, sample, truth):
+    data = bytearray(sample("s390x").read_bytes())
+    start = dumpfile.sniff(sample("s390x")).segments[0].offset
+    at = data.find(b"VMCOREINFO\0", 0, start)
+    data[at : at + 10] = b"XXXXXXXXXX"
+    path = tmp_path / "core"
+    path.write_bytes(data)
+    core = dumpfile.sniff(path)
+    found = list(lostinfo.find_vmcoreinfo(core))
+    assert len(found) >= 1
+    assert vmcoreinfo.parse(found[0])["OSRELEASE"] == truth("s390x")["kernel"]["release"]
+    with open_core(path) as target:
+        assert target.symbol("init_task") == int(truth("s390x")["kernel"]["init_task"], 16)
+        assert len(target.btf_bytes()) == truth("s390x")["vmlinux_btf"]["size"]
+
+
+def test_s390x_elf_with_one_segment_at_zero(tmp_path, sample, truth, build):
+    """QEMU's own shape: no VMCOREINFO, one PT_LOAD with p_paddr 0, which drgn takes for unknown."""
+    data = sample("s390x").read_bytes()
+    parts = dumpfile.sniff(sample("s390x")).segments
+    size = parts[-1].paddr + parts[-1].filesz
+    notes = [("CORE", 1, bytes(336)), ("LINUX", 0x300, bytes(64))]
+    head = build.elf_core([(0, b"")], notes=notes, machine=22, order=">", memsz=size)
+    # The PT_LOAD is the second program header; its p_filesz is the 8 bytes at 32.
+    at = 64 + 56 + 32
+    path = tmp_path / "core"
+    with path.open("wb") as file:  # sparse
+        file.write(head[:at] + size.to_bytes(8, "big") + head[at + 8 :])
+        for part in parts:
+            file.seek(len(head) + part.paddr)
+            file.write(data[part.offset : part.offset + part.filesz])
+    with open_core(path) as target:
+        assert target.release == truth("s390x")["kernel"]["release"]
+        assert build.sha256(target.btf_bytes()) == truth("s390x")["vmlinux_btf"]["sha256"]
+        assert len(target.per_cpu_offsets) == 2
+
+
+def test_many_segments(tmp_path, build):
+    """QEMU with paging=true writes more program headers than e_phnum can count."""
+    path = tmp_path / "core"
+    parts = [(at << 12, b"x") for at in range(70000)]
+    path.write_bytes(build.elf_core(parts, xnum=True))
+    assert len(dumpfile.sniff(path).segments) == 70000
+
+
+def test_scan_tells_progress_and_stops(tmp_path, build):
+    text = b"OSRELEASE=6.1\nPAGESIZE=4096\nSYMBOL(_stext)=1\n"
+    page = (text + b"\0").ljust(4096, b"\0")
+    path = tmp_path / "core"
+    path.write_bytes(build.elf_core([(0x1000, bytes(4096) + page), (0x8000, page)]))
+    core = dumpfile.sniff(path)
+    told: list[int] = []
+    assert list(lostinfo.find_vmcoreinfo(core, told.append)) == [text]
+    assert told == [8192, 12288]
+    assert list(lostinfo.find_vmcoreinfo(core, limit=0)) == []
+
+
+def test_s390x_kdump(tmp_path, sample, truth, build, monkeypatch):
+    """libkdumpfile cannot translate here; drgn's own page table walk is switched on."""
+    monkeypatch.delenv("DRGN_PREFER_PGTABLE_READER", raising=False)
+    info = truth("s390x")["kernel"]["vmcoreinfo"].encode()
+    data = build.kdump_from_elf(sample("s390x"), machine="s390x", info=info, order=">")
+    path = tmp_path / "kdump"
+    path.write_bytes(data)
+    with open_core(path) as target:
+        assert target.platform.byteorder == "big"
+        assert build.sha256(target.btf_bytes()) == truth("s390x")["vmlinux_btf"]["sha256"]
+        with pytest.raises(FaultError):
+            target.read(target.symbol("init_task") + (1 << 60), 8)
+    assert "DRGN_PREFER_PGTABLE_READER" not in os.environ
+
+
+def test_kdump_with_blank_utsname(tmp_path, sample, truth, build):
+    """The architecture comes from VMCOREINFO; without that too it is said to be missing."""
+    info = truth("filtered")["kernel"]["vmcoreinfo"].encode()
+    path = tmp_path / "kdump"
+    path.write_bytes(build.kdump_from_elf(sample("filtered"), info=info))
+    with open_core(path) as target:
+        assert target.platform.machine == "x86_64"
+        assert len(target.btf_bytes()) == truth("filtered")["vmlinux_btf"]["size"]
+    path.write_bytes(build.kdump_from_elf(sample("filtered")))
+    rejected(path, "no VMCOREINFO", MissingDataError)
+
+
+@pytest.mark.parametrize("keep", [0.02, 0.3, 0.9])
+@pytest.mark.parametrize("name", ["tagged", "filtered", "s390x", "flattened"])
+def test_truncated_dump(tmp_path, sample, name, keep):
+    """Opens if the headers are there; what is cut off faults or is missing, in our own words."""
+    data = sample(name).read_bytes()
+    path = tmp_path / "cut"
+    path.write_bytes(data[: int(len(data) * keep)])
+    try:
+        target = open_core(path)
+    except TargetError as error:
+        said = str(error)
+    else:
+        said = use_truncated(target, name)
+    assert "\n" not in said
+
+
+def use_truncated(target, name):
+    if name in ("filtered", "s390x"):
+        assert "truncated" in target.description
+    try:
+        target.btf_bytes()
+        target.read(target.symbol("init_task"), 4096)
+        assert target.per_cpu_offsets
+    except (MissingDataError, FaultError) as error:
+        return str(error)
+    return ""
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.integers(0, 0x2400), st.binary(min_size=1, max_size=8)), max_size=8))
+@pytest.mark.parametrize("name", ["tagged", "filtered"])
+def test_mutated_headers_raise_only_our_errors(tmp_path_factory, sample, name, edits):
+    data = bytearray(sample(name).read_bytes()[: 1 << 20])
+    for at, patch in edits:
+        data[at : at + len(patch)] = patch
+    path = tmp_path_factory.mktemp("mutated") / "core"
+    path.write_bytes(data)
+    try:
+        with open_core(path) as target:
+            target.symbolize(0xFFFFFFFF81000000)
+            target.btf_bytes()
+    except (TargetError, FaultError):
+        pass
