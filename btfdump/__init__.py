@@ -1,0 +1,99 @@
+"""Print any kernel object, opaque containers included, from BTF alone.
+
+Importing this loads neither drgn, rich nor elftools; names are resolved when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from btfdump.btf.builder import BtfBuilder as BtfBuilder
+    from btfdump.btf.reader import Btf as Btf
+    from btfdump.errors import (
+        AmbiguousTypeError as AmbiguousTypeError,
+    )
+    from btfdump.errors import (
+        AnnotationError as AnnotationError,
+    )
+    from btfdump.errors import (
+        BtfdumpError as BtfdumpError,
+    )
+    from btfdump.errors import (
+        BtfFormatError as BtfFormatError,
+    )
+    from btfdump.errors import (
+        CorruptDataError as CorruptDataError,
+    )
+    from btfdump.errors import (
+        ExpressionError as ExpressionError,
+    )
+    from btfdump.errors import (
+        FaultError as FaultError,
+    )
+    from btfdump.errors import (
+        MemberNotFoundError as MemberNotFoundError,
+    )
+    from btfdump.errors import (
+        MissingDataError as MissingDataError,
+    )
+    from btfdump.errors import (
+        ObjectNotFoundError as ObjectNotFoundError,
+    )
+    from btfdump.errors import (
+        SymbolNotFoundError as SymbolNotFoundError,
+    )
+    from btfdump.errors import (
+        TargetError as TargetError,
+    )
+    from btfdump.errors import (
+        TypeNotFoundError as TypeNotFoundError,
+    )
+    from btfdump.kernel import Kernel as Kernel
+    from btfdump.kernel import open_core as open_core
+    from btfdump.limits import Limits as Limits
+    from btfdump.value import Value as Value
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Btf": "btf.reader",
+    "BtfBuilder": "btf.builder",
+    "Kernel": "kernel",
+    "Limits": "limits",
+    "Value": "value",
+    "open_core": "kernel",
+} | dict.fromkeys(
+    (
+        "AmbiguousTypeError",
+        "AnnotationError",
+        "BtfFormatError",
+        "BtfdumpError",
+        "CorruptDataError",
+        "ExpressionError",
+        "FaultError",
+        "MemberNotFoundError",
+        "MissingDataError",
+        "ObjectNotFoundError",
+        "SymbolNotFoundError",
+        "TargetError",
+        "TypeNotFoundError",
+    ),
+    "errors",
+)
+
+__all__ = [*_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*_HOMES, "__version__"])

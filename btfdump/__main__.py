@@ -1,0 +1,5 @@
+"""`python -m btfdump`."""
+
+from btfdump.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""What BTF alone cannot say: decl tags, overlays, the built-in library, as checked facts."""

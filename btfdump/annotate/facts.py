@@ -1,0 +1,439 @@
+"""What is known of a struct's members beside BTF, checked against the kernel's types.
+
+Facts come from overlays given by the user, tags in the BTF, and the built-in library, in that order
+of authority. Each is resolved here: the element type must exist, the link must be there and have
+the right type. What does not fit is a `problem`, shown at its place; the library alone may be
+silent, since its entries name members of many kernel versions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from btfdump.annotate.grammar import (
+    Annotation,
+    Contains,
+    FlagsOf,
+    Follow,
+    Length,
+    Link,
+    PointsTo,
+    Show,
+    Space,
+    Unknown,
+    parse,
+)
+from btfdump.btf import types
+from btfdump.btf.wire import Kind
+from btfdump.errors import AnnotationError, BtfFormatError
+from btfdump.walk import walkers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from btfdump.annotate.overlay import Alternatives, Overlay
+    from btfdump.btf.reader import Btf
+
+CONTAINER_TYPES = frozenset(
+    (
+        "list_head",
+        "hlist_head",
+        "hlist_nulls_head",
+        "hlist_bl_head",
+        "llist_head",
+        "rb_root",
+        "rb_root_cached",
+        "plist_head",
+        "klist",
+        "xarray",
+        "radix_tree_root",
+        "idr",
+        "maple_tree",
+        "rhashtable",
+        "rhltable",
+        "list_lru",
+        "assoc_array",
+        "bpf_list_head",
+        "bpf_rb_root",
+    )
+)
+"""Structs that hold others without saying which; only those with a walker can be expanded."""
+
+
+FindStructs: TypeAlias = "Callable[[str, Btf, bool], Sequence[types.Composite]]"
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """A checked container: `struct element` linked `link_offset` bytes into it.
+
+    For a head in an array and a link `node[]`, the link of head `i` is `i * link_stride` further.
+    `provenance` says who told: "tag", "library", "overlay FILE", "inferred". `is_ring` marks a
+    member that is at once its own element's link (`task_struct.tasks`): a ring that leads from any
+    of them to all others.
+    """
+
+    head: str
+    element: types.Composite
+    node: str
+    link_offset: int
+    link_stride: int
+    provenance: str
+    is_ring: bool = False
+
+
+@dataclass(slots=True)
+class MemberFacts:
+    """All that is known of one member; `problems` are texts for the place where it is shown."""
+
+    expansion: Expansion | None = None
+    candidates: tuple[Expansion, ...] = ()
+    length: str | None = None
+    points_to: types.Composite | None = None
+    flags: dict[int, str] | None = None
+    space: str | None = None
+    follow: tuple[str, ...] | None = None
+    is_string: bool = False
+    is_hex: bool = False
+    is_link: bool = False
+    provenance: str = ""
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class StructFacts:
+    """Facts on a struct: by index of its own members, by dotted path of nested ones."""
+
+    members: dict[int, MemberFacts] = field(default_factory=dict)
+    paths: dict[str, MemberFacts] = field(default_factory=dict)
+    summary: tuple[str, ...] = ()
+
+
+class Annotations:
+    """Resolves annotations for one kernel.
+
+    `find_structs(name, near, everywhere)` lists the structs and unions of that name: in the BTF
+    `near`, else in vmlinux's, else (if `everywhere`) in the modules'.
+    """
+
+    def __init__(
+        self,
+        overlays: Sequence[Overlay],
+        library: Overlay | None,
+        find_structs: FindStructs,
+    ) -> None:
+        self._overlays = tuple(overlays)
+        self._library = library
+        self._find_structs = find_structs
+
+    def sources(self) -> tuple[Overlay, ...]:
+        """Return the overlays in order of authority, the library last."""
+        return self._overlays + ((self._library,) if self._library is not None else ())
+
+    def of_struct(self, struct: types.Composite) -> StructFacts:
+        """Gather and check all facts about `struct`, an object of the kernel's BTF."""
+        facts = StructFacts()
+        by_path: dict[str, list[tuple[str, Alternatives]]] = {}
+        for overlay in self._overlays:
+            self._gather(overlay, struct, by_path)
+        tags = self._tags(struct)
+        if self._library is not None:
+            self._gather(self._library, struct, by_path)
+        positions = {m.name: i for i, m in enumerate(struct.members) if m.name}
+        for index in tags:
+            by_path.setdefault(struct.members[index].name, [])
+        for path, statements in by_path.items():
+            index_ = positions.get(path)
+            if index_ is None:
+                member_type = _resolve_path(struct, path)
+                if member_type is None:
+                    if statements[0][0] != "library":
+                        facts.paths[path] = MemberFacts(
+                            problems=[f"{statements[0][0]}: {struct} has no member {path}"]
+                        )
+                    continue
+                facts.paths[path] = self._merge(member_type[0], statements, ())
+            else:
+                type_ = struct.btf.type(struct.members[index_].type_id)
+                facts.members[index_] = self._merge(type_, statements, tags.get(index_, ()))
+        for index, texts in tags.items():
+            if not struct.members[index].name:
+                type_ = struct.btf.type(struct.members[index].type_id)
+                facts.members[index] = self._merge(type_, [], texts)
+        facts.summary = self._summary(struct)
+        for index, known in facts.members.items():
+            known.expansion = _mark_ring(known.expansion, struct, struct.members[index].name)
+        return facts
+
+    def of_global(
+        self, type_: types.Type, statements: list[tuple[str, Alternatives]], tags: tuple[str, ...]
+    ) -> MemberFacts:
+        """Check what overlays and tags say of a global variable of type `type_`."""
+        return self._merge(type_, statements, tags)
+
+    def _gather(
+        self,
+        overlay: Overlay,
+        struct: types.Composite,
+        into: dict[str, list[tuple[str, Alternatives]]],
+    ) -> None:
+        if not struct.name:
+            return
+        for path, alternatives in overlay.members(struct.name).items():
+            into.setdefault(path, []).append((overlay.source, alternatives))
+
+    def _summary(self, struct: types.Composite) -> tuple[str, ...]:
+        if struct.name:
+            for overlay in self.sources():
+                paths = overlay.summary(struct.name)
+                if paths is not None:
+                    return tuple(paths)
+        return ()
+
+    @staticmethod
+    def _tags(struct: types.Composite) -> dict[int, tuple[str, ...]]:
+        """Decl tags on members, by member index (attributes, kind_flag 1, are not ours)."""
+        found: dict[int, list[str]] = {}
+        for tag in struct.btf.decl_tags(struct.id):
+            if 0 <= tag.component_index < len(struct.members) and not tag.is_attribute:
+                found.setdefault(tag.component_index, []).append(tag.text)
+        return {index: tuple(texts) for index, texts in found.items()}
+
+    def _merge(
+        self,
+        type_: types.Type,
+        statements: Iterable[tuple[str, Alternatives]],
+        tags: tuple[str, ...],
+    ) -> MemberFacts:
+        facts = MemberFacts()
+        head = head_type(type_)
+        ranked = list(statements)
+        if tags:
+            of_library = [s for s in ranked if s[0] == "library"]
+            of_user = [s for s in ranked if s[0] != "library"]
+            ranked = [*of_user, ("tag", (tuple(parse(text) for text in tags),)), *of_library]
+        for source, alternatives in ranked:
+            self._apply(facts, type_, head, source, alternatives)
+        return facts
+
+    def _apply(
+        self,
+        facts: MemberFacts,
+        type_: types.Type,
+        head: str | None,
+        source: str,
+        alternatives: Alternatives,
+    ) -> None:
+        complaints: list[str] = []
+        for alternative in alternatives:
+            trial: list[str] = []
+            for annotation in alternative:
+                self._state(facts, type_, head, source, annotation, trial)
+            if not trial:
+                return
+            complaints += trial
+        if source != "library":
+            facts.problems += complaints
+
+    def _state(
+        self,
+        facts: MemberFacts,
+        type_: types.Type,
+        head: str | None,
+        source: str,
+        annotation: Annotation,
+        complaints: list[str],
+    ) -> None:
+        """Enter one annotation unless a source of more authority has spoken already."""
+        facts.provenance = facts.provenance or source
+        if isinstance(annotation, Contains):
+            if facts.expansion is None and not facts.candidates:
+                self._expand(facts, type_.btf, head, source, annotation, complaints)
+        elif isinstance(annotation, PointsTo):
+            if facts.points_to is None:
+                try:
+                    facts.points_to = self._unique(annotation.target, type_.btf)
+                except AnnotationError as error:
+                    complaints.append(f"{source} points_to:{annotation.target}: {error}")
+        elif isinstance(annotation, FlagsOf):
+            facts.flags = facts.flags or flag_names(type_.btf, annotation.names)
+            if not facts.flags:
+                complaints.append(f"{source} flags:{annotation.names}: no such enum or prefix")
+        elif isinstance(annotation, Unknown):
+            if head is not None:
+                complaints.append(
+                    f'{source} "{annotation.text}" is not understood: expected NAME:NODE'
+                )
+        else:
+            _state_plain(facts, annotation)
+
+    def _unique(self, name: str, near: Btf) -> types.Composite:
+        found = self._find_structs(name, near, True)
+        if not found:
+            raise AnnotationError(f"no struct {name} in the BTF")
+        if len(found) > 1:
+            ids = ", ".join(str(struct.id) for struct in found)
+            raise AnnotationError(f"{len(found)} different structs {name} (type ids {ids})")
+        return found[0]
+
+    def _expand(
+        self,
+        facts: MemberFacts,
+        near: Btf,
+        head: str | None,
+        source: str,
+        tag: Contains,
+        complaints: list[str],
+    ) -> None:
+        text = f'{source} "{tag.element}{":" + tag.node if tag.node else ""}"'
+        if head is None:
+            if source == "tag":
+                return  # NAME on something that is no container: not ours
+            complaints.append(f"{text}: the member is not a container")
+            return
+        walker = walkers().get(head)
+        structs = self._find_structs(tag.element, near, source != "library")
+        if not structs:
+            complaints.append(f"{text}: no struct {tag.element} in the BTF")
+            return
+        if walker is None:
+            complaints.append(f"{text}: this version cannot walk struct {head} yet")
+            return
+        fitting: list[Expansion] = []
+        reasons: list[str] = []
+        for struct in structs:
+            if tag.node is None:
+                fitting += _links_of(struct, head, walker.link, source)
+                continue
+            link = _link_offset(struct, tag.node, walker.link)
+            if isinstance(link, str):
+                reasons.append(link)
+            else:
+                fitting.append(Expansion(head, struct, tag.node, *link, source))
+        shapes = {(e.element.size, e.node, e.link_offset) for e in fitting}
+        if len(shapes) == 1:  # copies of one struct that were not merged when the BTF was made
+            facts.expansion = fitting[0]
+        elif fitting:
+            facts.candidates = tuple(fitting)
+        elif tag.node is None:
+            complaints.append(f"{text}: struct {tag.element} has no member of struct {walker.link}")
+        else:
+            complaints.append(f"{text}: {reasons[0]}")
+
+
+def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:
+    """Enter an annotation that needs no look at the kernel's types."""
+    if isinstance(annotation, Length):
+        facts.length = facts.length or annotation.expression
+    elif isinstance(annotation, Show):
+        facts.is_string |= annotation.how == "string"
+        facts.is_hex |= annotation.how == "hex"
+    elif isinstance(annotation, Follow):
+        facts.follow = annotation.members if facts.follow is None else facts.follow
+    elif isinstance(annotation, Space):
+        facts.space = facts.space or annotation.name
+    elif isinstance(annotation, Link):
+        facts.is_link = True
+
+
+def flag_names(btf: Btf, names: str) -> dict[int, str]:
+    """Return bit -> name for the single-bit enumerators of an enum, or of those with a prefix."""
+    enums = [e for e in btf.find_all("enum", names) if isinstance(e, types.Enum)]
+    prefix = ""
+    if not enums and names.endswith("_"):
+        prefix = names
+        enums = [
+            e
+            for kind in (Kind.ENUM, Kind.ENUM64)
+            for b in ((btf.base, btf) if btf.base is not None else (btf,))
+            for e in b.iter_types(kind)
+            if isinstance(e, types.Enum)
+        ]
+    return {
+        e.value: e.name
+        for enum in enums
+        for e in enum.enumerators
+        if e.name.startswith(prefix) and e.value > 0 and not e.value & (e.value - 1)
+    }
+
+
+def _mark_ring(
+    expansion: Expansion | None, struct: types.Composite, member: str
+) -> Expansion | None:
+    if expansion is not None and expansion.element is struct and expansion.node == member:
+        return replace(expansion, is_ring=True)
+    return expansion
+
+
+def head_type(type_: types.Type) -> str | None:
+    """Name the container type that `type_`, or the elements of an array `type_`, is."""
+    try:
+        base = type_.btf.skip_modifiers(type_)
+        for _ in range(8):
+            if not isinstance(base, types.Array):
+                break
+            base = type_.btf.skip_modifiers(base.type_id)
+    except BtfFormatError:
+        return None
+    if isinstance(base, types.Composite) and base.name in CONTAINER_TYPES:
+        return base.name
+    return None
+
+
+def _resolve_path(struct: types.Composite, path: str) -> tuple[types.Type, int, int] | None:
+    """Follow a dotted member path: (type, byte offset, stride of the last `[]`), or None."""
+    current: types.Type = struct
+    offset = stride = 0
+    for step in path.split("."):
+        name, is_array = step.removesuffix("[]"), step.endswith("[]")
+        found = _find_member(current, name)
+        if found is None:
+            return None
+        current, at = found
+        offset += at
+        if is_array:
+            base = current.btf.skip_modifiers(current)
+            if not isinstance(base, types.Array):
+                return None
+            current = base.btf.type(base.type_id)
+            stride = base.btf.sizeof(current)
+    return current, offset, stride
+
+
+def _find_member(type_: types.Type, name: str) -> tuple[types.Type, int] | None:
+    pending: list[tuple[types.Type, int, int]] = [(type_, 0, 0)]
+    while pending:
+        current, base_offset, nesting = pending.pop(0)
+        base = current.btf.skip_modifiers(current)
+        if not isinstance(base, types.Composite) or nesting > 32:
+            continue
+        for member in base.members:
+            if member.name == name:
+                return base.btf.type(member.type_id), base_offset + member.offset
+            if not member.name:
+                inner = base.btf.type(member.type_id)
+                pending.append((inner, base_offset + member.offset, nesting + 1))
+    return None
+
+
+def _link_offset(struct: types.Composite, node: str, link: str) -> tuple[int, int] | str:
+    """Return (byte offset, stride) of the link, or what is wrong with it."""
+    resolved = _resolve_path(struct, node)
+    if resolved is None:
+        return f"{struct} has no member {node}"
+    type_, offset, stride = resolved
+    base = type_.btf.skip_modifiers(type_)
+    if not isinstance(base, types.Composite) or base.name != link:
+        return f"{struct} member {node} is {type_}, expected struct {link}"
+    return offset, stride
+
+
+def _links_of(struct: types.Composite, head: str, link: str, source: str) -> list[Expansion]:
+    """Every member of `struct` that could be the link: what NAME alone leaves open."""
+    found = []
+    for member in struct.members:
+        base = struct.btf.skip_modifiers(member.type_id)
+        if isinstance(base, types.Composite) and base.name == link and member.name:
+            found.append(Expansion(head, struct, member.name, member.offset, 0, source))
+    return found

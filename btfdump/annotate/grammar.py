@@ -1,0 +1,261 @@
+"""The tag grammar: the text of a decl tag, or of an overlay entry, -> what it states.
+
+The same grammar serves `btf_decl_tag("...")` in the kernel's BTF, overlay files and the built-in
+library. A text that is none of ours is `Unknown`: listed, never an error.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class Contains:
+    """A container: its entries are `struct element`, linked through member `node`.
+
+    `node` is a dotted path, `name[]` where it takes the head's own array index, or None where the
+    tag leaves the link to be found (or the container holds plain pointers).
+    """
+
+    element: str
+    node: str | None = None
+
+    def __str__(self) -> str:
+        return f"contains struct {self.element}" + (f" linked by {self.node}" if self.node else "")
+
+
+@dataclass(frozen=True)
+class Length:
+    """An array behind a pointer, or a flexible array: its number of elements."""
+
+    expression: str
+
+    def __str__(self) -> str:
+        return f"length {self.expression}"
+
+
+@dataclass(frozen=True)
+class PointsTo:
+    """What a `void *` points to: a struct's name."""
+
+    target: str
+
+    def __str__(self) -> str:
+        return f"points to struct {self.target}"
+
+
+@dataclass(frozen=True)
+class ContainerOf:
+    """The object is embedded as `member` in a `struct outer`."""
+
+    outer: str
+    member: str
+
+    def __str__(self) -> str:
+        return f"embedded in struct {self.outer} as {self.member}"
+
+
+@dataclass(frozen=True)
+class FlagsOf:
+    """An integer made of the bits of an enum, or of the enumerators with a prefix."""
+
+    names: str
+
+    def __str__(self) -> str:
+        return f"flags of {self.names}"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The other facts of this member hold only where the expression is not zero."""
+
+    expression: str
+
+    def __str__(self) -> str:
+        return f"only if {self.expression}"
+
+
+@dataclass(frozen=True)
+class Follow:
+    """A pointer that is followed without being asked: `members` of the target, or all (none)."""
+
+    members: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"followed: {', '.join(self.members) or 'all members'}"
+
+
+@dataclass(frozen=True)
+class Show:
+    """How to show the member: `string` or `hex`."""
+
+    how: str
+
+    def __str__(self) -> str:
+        return f"show: {self.how}"
+
+
+@dataclass(frozen=True)
+class Space:
+    """The address space of a pointer: `user`, `percpu`, `rcu`, `iomem`, as a type tag would say."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"__{self.name} pointer"
+
+
+@dataclass(frozen=True)
+class Link:
+    """The member is a link of some container (not a head): there is nothing behind it to list."""
+
+    def __str__(self) -> str:
+        return "link of a container"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A function or member is protected by a lock: `kind` is spin_lock, mutex_lock, locked, ..."""
+
+    kind: str
+    expression: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.expression}"
+
+
+@dataclass(frozen=True)
+class Marker:
+    """A tag that the verifier, bpftool or pahole read: bpf_kfunc, bpf_fastcall, arg:nonnull, ..."""
+
+    name: str
+    argument: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}({self.argument})" if self.argument else self.name
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """A text with no meaning to us."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return "not understood"
+
+
+Annotation: TypeAlias = (
+    Contains
+    | Length
+    | PointsTo
+    | ContainerOf
+    | FlagsOf
+    | Condition
+    | Follow
+    | Show
+    | Space
+    | Link
+    | Lock
+    | Marker
+    | Unknown
+)
+
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_PATH = re.compile(r"[A-Za-z_]\w*(\[\])?(\.[A-Za-z_]\w*(\[\])?)*")
+_LOCKS = frozenset(
+    (
+        "spin_lock",
+        "raw_spin_lock",
+        "mutex_lock",
+        "read_lock",
+        "write_lock",
+        "rcu_read_lock",
+        "down_read",
+        "down_write",
+        "locked",
+    )
+)
+_SPACES = frozenset(("user", "percpu", "rcu", "iomem"))
+_SHOW = frozenset(("string", "hex"))
+_BARE = frozenset(("bpf_kfunc", "bpf_fastcall"))
+
+
+def parse(text: str) -> Annotation:
+    """Parse one tag. Never raises: what is not understood comes back as `Unknown`."""
+    parts = [part.strip() for part in text.split(":")]
+    head, rest = parts[0], parts[1:]
+    if not _NAME.fullmatch(head):
+        return Unknown(text)
+    if not rest:
+        return _parse_word(head)
+    if head in _KEYED:
+        return _KEYED[head](":".join(rest)) or Unknown(text)
+    if head in _LOCKS:
+        return Lock(head, ":".join(rest))
+    if head == "contains":
+        return _parse_contains(rest) or Unknown(text)
+    return _parse_contains(parts) or Unknown(text)
+
+
+def _parse_word(word: str) -> Annotation:
+    if word in _BARE:
+        return Marker(word)
+    if word == "string":
+        return Show("string")
+    return Contains(word)
+
+
+def _parse_contains(parts: list[str]) -> Annotation | None:
+    """[NAME], [NAME, NODE], or either after `struct` (as a word or, in 2022's drafts, a part)."""
+    if parts[0] == "struct" and len(parts) > 1:
+        parts = parts[1:]
+    name = parts[0].removeprefix("struct ").strip()
+    if not _NAME.fullmatch(name) or len(parts) > 2:
+        return None
+    if len(parts) == 1:
+        return Contains(name)
+    node = "".join(parts[1].split())
+    return Contains(name, node) if _PATH.fullmatch(node) else None
+
+
+def _parse_container_of(text: str) -> Annotation | None:
+    outer, _, member = text.partition(":")
+    outer = outer.strip().removeprefix("struct ").strip()
+    member = member.strip()
+    if _NAME.fullmatch(outer) and _PATH.fullmatch(member):
+        return ContainerOf(outer, member)
+    return None
+
+
+def _parse_points_to(text: str) -> Annotation | None:
+    name = text.strip().removeprefix("struct ").strip()
+    return PointsTo(name) if _NAME.fullmatch(name) else None
+
+
+def _parse_follow(text: str) -> Annotation | None:
+    if text == "*":
+        return Follow(())
+    names = tuple(name.strip() for name in text.split(","))
+    return Follow(names) if all(_PATH.fullmatch(name) for name in names) else None
+
+
+_KEYED: dict[str, Callable[[str], Annotation | None]] = {
+    "counted_by": lambda text: Length(text) if text else None,
+    "len": lambda text: Length(text) if text else None,
+    "points_to": _parse_points_to,
+    "container_of": _parse_container_of,
+    "follow": _parse_follow,
+    "flags": lambda text: FlagsOf(text) if text else None,
+    "cond": lambda text: Condition(text) if text else None,
+    "show": lambda text: Show(text) if text in _SHOW else None,
+    "space": lambda text: Space(text) if text in _SPACES else None,
+    "role": lambda text: Link() if text == "link" else None,
+    "arg": lambda text: Marker("arg", text),
+    "exception_callback": lambda text: Marker("exception_callback", text),
+}

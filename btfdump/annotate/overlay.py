@@ -1,0 +1,175 @@
+"""Overlay files: annotations for kernels that ship without tags, in TOML.
+
+::
+
+    [struct.task_struct]
+    children = "task_struct:sibling"                     # a tag, as btf_decl_tag() would hold it
+    "pending.list" = ["sigqueue:list", "sigqueue:node"]  # the first whose type and link exist
+    bpf_storage = { tags = ["show:follow", "space:rcu"], see = "include/linux/sched.h" }
+
+    [summary]
+    task_struct = ["comm", "pid"]                        # the members of a one-line summary
+
+    [global]
+    init_task = "struct task_struct"                     # BTF has no variables but per-CPU ones
+    modules = { type = "struct list_head", tag = "module:list" }
+
+The built-in library is a folder of such files. A library of hundreds of entries must cost a cold
+start nothing, so files are cut at their table headings and a table is parsed when asked for.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from btfdump.annotate.grammar import Annotation, Unknown, parse
+from btfdump.errors import AnnotationError
+
+Alternatives: TypeAlias = "tuple[tuple[Annotation, ...], ...]"
+"""Sets of facts about one member; the first set that fits the kernel's types holds."""
+
+_HEADING = re.compile(r"^\[([^\]\n]+)\]", re.MULTILINE)
+_TYPE = re.compile(r"(?:(?:struct|union|enum) )?[A-Za-z_][\w ]*(?: ?\*+)?(?:\[\d*\])?")
+
+
+@dataclass(frozen=True)
+class Global:
+    """What an overlay says of a global variable: its C type, and tags as on a member."""
+
+    type: str
+    alternatives: Alternatives = ()
+
+
+class Overlay:
+    """One file of annotations. `source` names it in the output: "library", "overlay FILE"."""
+
+    def __init__(self, text: str, source: str, path: str = "") -> None:
+        self.source = source
+        self._path = path
+        self._tables: dict[str, list[str]] = {}
+        headings = list(_HEADING.finditer(text))
+        ends = [match.start() for match in headings[1:]] + [len(text)]
+        for match, end in zip(headings, ends, strict=True):
+            name = match[1].replace('"', "").replace("'", "").replace(" ", "")
+            self._tables.setdefault(name, []).append(text[match.end() : end])
+
+    @classmethod
+    def load(cls, path: str | Path) -> Overlay:
+        """Read a user's overlay file and check all of it; raises `AnnotationError`."""
+        try:
+            text = Path(path).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise AnnotationError(f"cannot read overlay {path}: {error}") from error
+        overlay = cls(text, f"overlay {Path(path).name}", str(path))
+        overlay._check(text)
+        return overlay
+
+    def structs(self) -> list[str]:
+        """Names of the structs and unions that have entries."""
+        return [name[7:] for name in self._tables if name.startswith("struct.")]
+
+    def members(self, struct: str) -> dict[str, Alternatives]:
+        """Facts about the members of `struct`, by member path."""
+        return {
+            key: self._alternatives(f"{struct}.{key}", value)
+            for key, value in self._table(f"struct.{struct}").items()
+        }
+
+    def summary(self, struct: str) -> list[str] | None:
+        """Member paths whose values stand for the whole object in one line."""
+        paths = self._table("summary").get(struct)
+        if paths is None:
+            return None
+        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+            raise self._error(f"summary.{struct}", "expected a list of member paths")
+        return paths
+
+    def global_(self, name: str) -> Global | None:
+        """Type and tags of the global variable `name`."""
+        entry = self._table("global").get(name)
+        if entry is None:
+            return None
+        type_ = entry.get("type") if isinstance(entry, dict) else entry
+        if not isinstance(type_, str) or not _TYPE.fullmatch(type_):
+            raise self._error(f"global.{name}", f"expected a C type, not {type_!r}")
+        if not isinstance(entry, dict) or entry.keys() <= {"type", "see"}:
+            return Global(type_)
+        tags = {key: value for key, value in entry.items() if key != "type"}
+        return Global(type_, self._alternatives(f"global.{name}", tags))
+
+    def globals(self) -> list[str]:
+        """Names of the global variables that have entries."""
+        return list(self._table("global"))
+
+    @cache  # noqa: B019 - an overlay lives as long as the kernel that uses it
+    def _table(self, name: str) -> dict[str, Any]:
+        merged: dict[str, Any] = {}
+        for body in self._tables.get(name, ()):
+            merged.update(self._parse(body, f"table [{name}]"))
+        return merged
+
+    def _parse(self, text: str, where: str) -> dict[str, Any]:
+        toml = _toml()
+        try:
+            return toml.loads(text)  # type: ignore[no-any-return]
+        except toml.TOMLDecodeError as error:
+            raise self._error(where, str(error)) from error
+
+    def _check(self, text: str) -> None:
+        """Parse everything, so that a mistake is reported once, at the start."""
+        tables = self._parse(text, "file")
+        for name in tables.keys() - {"struct", "summary", "global"}:
+            raise self._error(f"[{name}]", "expected [struct.NAME], [summary] or [global]")
+        for struct in self.structs():
+            self.members(struct)
+        for struct in self._table("summary"):
+            self.summary(struct)
+        for name in self._table("global"):
+            self.global_(name)
+
+    def _alternatives(self, where: str, value: Any) -> Alternatives:
+        if isinstance(value, str):
+            return ((self._annotation(where, value),),)
+        if isinstance(value, list):
+            return tuple((self._annotation(where, text),) for text in value)
+        if isinstance(value, dict) and value.keys() <= {"tag", "tags", "see"}:
+            if isinstance(value.get("tag"), str | list):
+                return self._alternatives(where, value["tag"])
+            tags = value.get("tags")
+            if isinstance(tags, list):
+                return (tuple(self._annotation(where, text) for text in tags),)
+        raise self._error(
+            where, f"expected a tag, a list of tags or {{ tag = ..., see = ... }}, not {value!r}"
+        )
+
+    def _annotation(self, where: str, text: Any) -> Annotation:
+        annotation = parse(text) if isinstance(text, str) else Unknown(repr(text))
+        if isinstance(annotation, Unknown):
+            raise self._error(
+                where, f"tag {annotation.text!r} is not understood: expected NAME:NODE or key:value"
+            )
+        return annotation
+
+    def _error(self, where: str, reason: str) -> AnnotationError:
+        return AnnotationError(f"{self._path or self.source}: {where}: {reason}")
+
+
+def _toml() -> Any:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib
+
+
+@cache
+def library() -> Overlay:
+    """Return the built-in library: every file in `annotate/overlays`, as one overlay."""
+    folder = Path(__file__).parent / "overlays"
+    files = sorted(folder.glob("*.toml"))
+    return Overlay("\n".join(file.read_text("utf-8") for file in files), "library")

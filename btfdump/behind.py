@@ -1,0 +1,419 @@
+"""What lies behind the fields of an object: pointer targets, entries of containers, arrays.
+
+`Behind` looks at the decoded fields of one object at a time, decides which of them are followed,
+and makes the generator of events for each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from btfdump.btf import types
+from btfdump.errors import BtfFormatError, CorruptDataError, FaultError
+from btfdump.events import Close, Enter, Exit, Group, Note, Open, Seen
+from btfdump.expression import evaluate_length
+from btfdump.interp import EMPTY_LIST, Field
+from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump.limits import Place, selection_of
+from btfdump.value import Value, pointer_space
+from btfdump.walk import Anomaly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.annotate.facts import MemberFacts
+    from btfdump.context import Context
+    from btfdump.graph import Traversal
+    from btfdump.layout import Layout
+    from btfdump.limits import Step
+
+_COUNT_AHEAD = 10_000
+"""Entries beyond the last one shown that are still counted, so that "64 of 70" can be said."""
+_BATCH = 64
+"""Entries read before a container's heading, which tells their number."""
+
+
+class Behind:
+    """Makes the groups of one traversal."""
+
+    def __init__(self, traversal: Traversal) -> None:
+        self.traversal = traversal
+        self.context = traversal.context
+        self.limits = traversal.limits
+
+    def slots(self, owner: Value, enter: Enter, place: Place) -> Iterator[Iterator[Step]]:
+        """Find the fields that groups of events follow for, mark them, and return the groups."""
+        pending: list[tuple[Field, tuple[str, ...], MemberFacts | None]] = [
+            (field, place.path, None) for field in reversed(enter.fields)
+        ]
+        while pending:
+            field, path, inherited = pending.pop()
+            if field.name and not field.name.startswith("["):
+                path = (*path, field.name)
+            facts: MemberFacts | None = field.facts or inherited
+            layout = field.layout
+            if is_empty_list(field, owner.address_, self.context) and not self.traversal.zero:
+                field.elided = EMPTY_LIST
+                enter.empty_lists += 1
+                continue
+            group = self.group(owner, field, facts, path, place)
+            if group is not None:
+                field.slot = group
+                yield group
+            elif isinstance(layout, ScalarLayout):
+                enter.unfollowed += is_struct_pointer(field, facts)
+            elif isinstance(field.value, list):
+                inherits = facts if isinstance(layout, ArrayLayout) else None
+                pending.extend(
+                    (inner, path, inherits)
+                    for inner in reversed(field.value)
+                    if isinstance(inner, Field)
+                )
+
+    def group(
+        self,
+        owner: Value,
+        field: Field,
+        facts: MemberFacts | None,
+        path: tuple[str, ...],
+        place: Place,
+    ) -> Iterator[Step] | None:
+        """Return the group of a field, None where nothing is known, or wanted, behind it."""
+        layout = field.layout
+        if isinstance(layout, ScalarLayout):
+            if layout.category is Category.POINTER and field.value:
+                return self.pointer(owner, field, facts, path, place)
+            return None
+        if isinstance(layout, StructLayout):
+            return self.head(owner, field, facts, path, place)
+        if isinstance(layout.element, ScalarLayout) or not layout.length:
+            return self.array(owner, field, facts, path, place)
+        return None
+
+    def at(self, owner: Value, field: Field, facts: MemberFacts | None) -> Value:
+        """Return the field as a value that shares the owner's bytes."""
+        index = int(field.name[1:-1]) if field.name.startswith("[") else 0
+        return Value(
+            self.context,
+            field.layout.type,
+            self.context.wrap(owner.address_ + field.offset),
+            facts=facts,
+            outer=(owner, field.name),
+            index=index,
+        )
+
+    def inside(self, place: Place, path: tuple[str, ...], **changes: object) -> Place:
+        """Return the place of an object behind a field at `path`."""
+        selection = place.selection
+        for name in path[len(place.path) :]:
+            selection = selection.get(name) if selection else None
+        values: dict[str, object] = {
+            "depth": place.depth,
+            "nesting": place.nesting + 1,
+            "path": path,
+            "selection": selection or None,
+            "guided": place.guided and bool(selection),
+        }
+        return Place(**(values | changes))  # type: ignore[arg-type]
+
+    def head(
+        self,
+        owner: Value,
+        field: Field,
+        facts: MemberFacts | None,
+        path: tuple[str, ...],
+        place: Place,
+    ) -> Iterator[Step] | None:
+        """Return the group of a container, or of a struct whose annotations do not fit."""
+        if facts is None:
+            return None
+        if facts.expansion is not None and facts.expansion.is_ring and place.is_open:
+            return None  # a link that leads from each of them to all others
+        if facts.expansion is not None or facts.candidates:
+            return self.container(field, self.at(owner, field, facts), self.inside(place, path))
+        if facts.problems:
+            return self.notes(field, self.at(owner, field, facts), facts.problems)
+        return None
+
+    def notes(self, field: Field, value: Value, texts: list[str]) -> Iterator[Step]:
+        """Say what is wrong with a field, which is shown as it is."""
+        yield Open(Group.NOTE, field, value)
+        for text in texts:
+            yield Note(text, value.address_)
+        yield Close()
+
+    # Pointers
+
+    def pointer(
+        self,
+        owner: Value,
+        field: Field,
+        facts: MemberFacts | None,
+        path: tuple[str, ...],
+        place: Place,
+    ) -> Iterator[Step] | None:
+        """Return the group of what a pointer points to, or None where it is not followed."""
+        layout = field.layout
+        assert isinstance(layout, ScalarLayout)
+        pointer = layout.base
+        if not isinstance(pointer, types.Ptr) or pointer_space(pointer, facts) in (
+            "user",
+            "percpu",
+            "iomem",
+        ):
+            return None
+        if facts is not None and facts.length is not None:
+            return self.counted(owner, field, facts, self.inside(place, path))
+        target = target_of(layout, facts)
+        if not isinstance(target, types.Composite) or not isinstance(field.value, int):
+            return None
+        value = Value(self.context, target, field.value)
+        inner = self.inside(place, path)
+        follow = inner.selection is not None or (place.selection is None and self.is_followed(path))
+        guided = facts is not None and facts.follow is not None and place.is_open
+        if guided and not follow and facts is not None and facts.follow:
+            inner = self.inside(place, path, selection=selection_of(facts.follow), guided=True)
+        follow = follow or guided
+        if not follow and place.depth < self.limits.depth:
+            inner = self.inside(place, path, depth=place.depth + 1)
+            follow = place.is_open
+        if follow:
+            return self.target(field, value, self.traversal.object(value, inner))
+        if self.traversal.key(value) in self.traversal.seen or value.address_ == owner.address_:
+            return self.target(field, value, self.traversal.object(value, inner))
+        if self.traversal.summary(value):
+            return self.target(field, value, self.traversal.brief(value, ""))
+        return None
+
+    def is_followed(self, path: tuple[str, ...]) -> bool:
+        """Whether --follow names this path, or one further in."""
+        return any(path == wanted[: len(path)] for wanted in self.traversal.follow)
+
+    def target(self, field: Field, value: Value, inner: Iterator[Step]) -> Iterator[Step]:
+        """Show the target of a pointer below it."""
+        yield Open(Group.POINTER, field, value)
+        yield inner
+        yield Close(1, 1)
+
+    # Arrays of pointers, arrays behind a pointer
+
+    def array(
+        self,
+        owner: Value,
+        field: Field,
+        facts: MemberFacts | None,
+        path: tuple[str, ...],
+        place: Place,
+    ) -> Iterator[Step] | None:
+        """Return the group of a flexible array of known length, or of pointers to be followed."""
+        layout = field.layout
+        if (
+            isinstance(layout, ArrayLayout)
+            and facts is not None
+            and facts.length is not None
+            and not layout.length
+        ):
+            trouble = self.flexible(owner, field, facts)
+            if trouble:
+                return self.notes(field, self.at(owner, field, facts), [trouble])
+            layout = field.layout
+        if not isinstance(layout, ArrayLayout) or not isinstance(layout.element, ScalarLayout):
+            return None
+        if not isinstance(field.value, list):
+            return None
+        target = target_of(layout.element, facts)
+        deeper = place.depth < self.limits.depth or self.is_followed(path)
+        if not deeper or not isinstance(target, types.Composite):
+            return None
+        addresses = [(i, a) for i, a in enumerate(field.value) if isinstance(a, int) and a]
+        inner = self.inside(place, path, depth=place.depth + 1)
+        return self.entries(field, self.at(owner, field, facts), target, addresses, inner)
+
+    def counted(
+        self, owner: Value, field: Field, facts: MemberFacts, place: Place
+    ) -> Iterator[Step]:
+        """Show an array behind a pointer, whose length an annotation tells."""
+        here = self.at(owner, field, facts)
+        layout = field.layout
+        assert isinstance(layout, ScalarLayout)
+        assert isinstance(layout.base, types.Ptr)
+        assert isinstance(field.value, int)
+        try:
+            length = evaluate_length(self.holder(owner, field), facts.length or "0")
+            element = self.context.layouts.of(layout.base.btf.type(layout.base.type_id))
+            target = target_of(element, None) if isinstance(element, ScalarLayout) else None
+            value = self.array_of(element, length, field.value)
+            data = value.bytes_()
+        except (FaultError, CorruptDataError, BtfFormatError, LookupError) as error:
+            yield self.notes(field, here, [f"array of {facts.length} elements: {error}"])
+            return
+        if isinstance(target, types.Composite):
+            addresses = [(i, int(v)) for i, v in enumerate(value.value_()) if v]
+            yield self.entries(field, here, target, addresses, place)
+            return
+        array = self.traversal.decoder.fields(value.layout_, data)
+        array[0].elided = max(array[0].elided, 0) + length - len(value)
+        yield Open(Group.POINTER, field, value)
+        yield Enter(value, array)
+        yield Exit()
+        yield Close(1, 1)
+
+    def array_of(self, element: Layout, length: int, address: int) -> Value:
+        """Return an array of `length` elements at `address`, cut to what is worth reading."""
+        most = 4096 if element.size == 1 else self.limits.elements
+        if isinstance(element, ScalarLayout) and element.category is Category.POINTER:
+            most = 65536  # NULL ones are not shown
+        type_ = element.type
+        array = types.Array(type_.btf, 0, "", type_.id, 0, min(length, most))
+        return Value(self.context, array, self.context.wrap(address))
+
+    def flexible(self, owner: Value, field: Field, facts: MemberFacts) -> str:
+        """Give a flexible array the elements that its annotation counts; return what went wrong."""
+        layout = field.layout
+        assert isinstance(layout, ArrayLayout)
+        try:
+            length = evaluate_length(self.holder(owner, field), facts.length or "0")
+            value = self.array_of(layout.element, length, owner.address_ + field.offset)
+            data = value.bytes_()
+        except (FaultError, CorruptDataError, BtfFormatError, LookupError) as error:
+            return f"array of {facts.length} elements: {error}"
+        array = self.traversal.decoder.fields(
+            value.layout_, bytes(field.offset) + data, at=field.offset
+        )[0]
+        field.layout, field.value = array.layout, array.value
+        field.elided = array.elided + length - len(value)
+        return ""
+
+    def holder(self, owner: Value, field: Field) -> Value:
+        """Return the innermost struct that declares `field`: expressions name its members."""
+        layout, offset = owner.layout_, 0
+        while isinstance(layout, StructLayout):
+            for member in layout.members:
+                inner = self.context.layouts.of_member(member, layout)
+                at = offset + member.offset
+                if member.name == field.name and at == field.offset:
+                    return Value(self.context, layout.type, owner.address_ + offset)
+                if isinstance(inner, StructLayout) and at <= field.offset <= at + inner.size:
+                    layout, offset = inner, at
+                    break
+            else:
+                break
+        return owner
+
+    def entries(
+        self,
+        field: Field,
+        value: Value,
+        target: types.Composite,
+        addresses: list[tuple[int, int]],
+        place: Place,
+        length: int | None = None,
+    ) -> Iterator[Step]:
+        """Show what the pointers of an array point to; NULL ones have been dropped."""
+        yield Open(Group.ARRAY, field, value, count=len(addresses))
+        shown = addresses[: self.limits.elements]
+        for index, address in shown:
+            yield self.entry(Value(self.context, target, address), f"[{index}]", place)
+        yield Close(len(shown), len(addresses))
+
+    # Containers
+
+    def container(self, field: Field | None, value: Value, place: Place) -> Iterator[Step]:
+        """Walk a container and show its entries."""
+        try:
+            expansion = value.expansion_()
+        except CorruptDataError as error:
+            yield Open(Group.NOTE, field, value)
+            yield Note(str(error), value.address_)
+            yield Close()
+            return
+        items = value.entries_()
+        limit = self.limits.elements
+        batch, ended = take(items, min(limit, _BATCH))
+        count = sum(isinstance(item, Value) for item in batch) if ended else None
+        if not ended and limit <= _BATCH:
+            count, batch = self.count_on(items, batch)
+        yield Open(Group.CONTAINER, field, value, expansion, count)
+        for problem in value.facts_.problems if value.facts_ is not None else ():
+            yield Note(problem, value.address_)
+        shown = 0
+        for item in chain(batch, items if count is None else ()):
+            if isinstance(item, Anomaly):
+                yield Note(item.message, item.address)
+            elif shown < limit:
+                yield self.entry(item, f"[{shown}]", place)
+                shown += 1
+            else:
+                more, _ = self.count_on(items, [])
+                count = None if more is None else shown + 1 + more
+                break
+        yield Close(shown, count)
+
+    def count_on(
+        self, items: Iterator[Value | Anomaly], batch: list[Value | Anomaly]
+    ) -> tuple[int | None, list[Value | Anomaly]]:
+        """Count the entries that will not be shown, up to a bound, and keep what is wrong there."""
+        extra, ended = take(items, _COUNT_AHEAD)
+        kept = batch + [item for item in extra if isinstance(item, Anomaly)]
+        if not ended:
+            return None, kept
+        return sum(isinstance(item, Value) for item in chain(batch, extra)), kept
+
+    def entry(self, value: Value, label: str, place: Place) -> Iterator[Step]:
+        """Show an entry: in one line if its type has a summary and the depth is used up."""
+        layout = value.layout_
+        selected = place.selection is not None or self.is_followed(place.path)
+        has_summary = isinstance(layout, StructLayout) and bool(self.context.facts(layout).summary)
+        if has_summary and not selected:
+            if place.depth >= self.limits.depth:
+                key = self.traversal.key(value)
+                seen = self.traversal.seen.get(key)
+                if seen is None and key not in self.traversal.partial:
+                    return self.traversal.brief(value, label)
+                return iter([Seen(value, label, self.traversal.summary(value), bool(seen))])
+            place = replace(place, depth=place.depth + 1)
+        return self.traversal.object(value, replace(place, label=label))
+
+
+def take(items: Iterator[Value | Anomaly], most: int) -> tuple[list[Value | Anomaly], bool]:
+    """Take items up to `most` Values; whether they came to their end."""
+    taken: list[Value | Anomaly] = []
+    found = 0
+    while found < most:
+        item = next(items, None)
+        if item is None:
+            return taken, True
+        taken.append(item)
+        found += isinstance(item, Value)
+    return taken, False
+
+
+def target_of(layout: ScalarLayout, facts: MemberFacts | None) -> types.Type | None:
+    """Return the type that a pointer points to, its modifiers stripped, None for no pointer."""
+    if facts is not None and facts.points_to is not None:
+        return facts.points_to
+    if not isinstance(layout.base, types.Ptr):
+        return None
+    return layout.base.btf.skip_modifiers(layout.base.type_id)
+
+
+def is_struct_pointer(field: Field, facts: MemberFacts | None) -> bool:
+    """Whether a field is a pointer, not NULL, to a struct or union that the BTF describes."""
+    layout = field.layout
+    return (
+        isinstance(layout, ScalarLayout)
+        and layout.category is Category.POINTER
+        and bool(field.value)
+        and isinstance(target_of(layout, facts), types.Composite)
+    )
+
+
+def is_empty_list(field: Field, owner: int, context: Context) -> bool:
+    """Whether the field is a list_head that points to itself: an empty list, or an unused link."""
+    base = field.layout.base
+    if base.name != "list_head" or not isinstance(field.value, list) or len(field.value) != 2:
+        return False
+    own = context.wrap(owner + field.offset)
+    return all(isinstance(inner, Field) and inner.value == own for inner in field.value)

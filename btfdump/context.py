@@ -1,0 +1,187 @@
+"""Context: one kernel as everything above it sees it: memory, types, symbols, layouts and facts."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from btfdump.annotate.facts import Annotations, MemberFacts
+from btfdump.annotate.overlay import library
+from btfdump.btf import types
+from btfdump.errors import (
+    AmbiguousTypeError,
+    ExpressionError,
+    SymbolNotFoundError,
+    TypeNotFoundError,
+)
+from btfdump.layout import Layouts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Protocol
+
+    from btfdump.annotate.facts import StructFacts
+    from btfdump.annotate.overlay import Overlay
+    from btfdump.btf.reader import Btf
+    from btfdump.layout import StructLayout
+    from btfdump.target import Target
+
+    class Modules(Protocol):
+        """Loaded modules: their BTF and their symbols, found when first asked for."""
+
+        def btfs(self) -> Sequence[Btf]:
+            """Return each module's BTF, split on vmlinux's."""
+            ...
+
+        def symbol(self, name: str) -> int | None:
+            """Return the address of a module's symbol, if any module has it."""
+            ...
+
+        def symbolize(self, address: int) -> str | None:
+            """Return `name+0x10 [module]` for an address inside a module."""
+            ...
+
+
+_TYPE_NAME = re.compile(
+    r"\s*(?:(?P<keyword>struct|union|enum)\s+)?(?P<name>[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*)"
+    r"\s*(?P<stars>[*\s]*)(?P<array>\[\s*(?:\d+|0x[0-9a-fA-F]+)?\s*\])?\s*"
+)
+# C programmers (and drgn) write "unsigned long"; compilers put "long unsigned int" into BTF.
+_C_INTEGERS = {
+    "unsigned long": "long unsigned int",
+    "unsigned": "unsigned int",
+    "long": "long int",
+    "unsigned long int": "long unsigned int",
+    "long long": "long long int",
+    "unsigned long long": "long long unsigned int",
+    "unsigned short": "short unsigned int",
+    "short": "short int",
+    "bool": "_Bool",
+}
+
+
+class Context:
+    """Memory, types, symbols and annotations of one kernel."""
+
+    def __init__(self, target: Target, btf: Btf, overlays: Iterable[Overlay] = ()) -> None:
+        self.target = target
+        self.btf = btf
+        self.modules: Modules | None = None
+        self.layouts = Layouts(target.platform.byteorder, target.platform.pointer_size)
+        self.annotations = Annotations(tuple(overlays), library(), self._find_structs)
+        self._facts: dict[types.Type, StructFacts] = {}
+        self._global_facts: dict[str, tuple[types.Type, MemberFacts] | None] = {}
+        self._types: dict[str, types.Type] = {}
+
+    def wrap(self, address: int) -> int:
+        """Reduce an address computed by offset arithmetic to the width of a pointer."""
+        return address & ((1 << self.layouts.pointer_size * 8) - 1)
+
+    def facts(self, layout: StructLayout) -> StructFacts:
+        """Return what is known of a struct beside BTF; checked once, then kept."""
+        found = self._facts.get(layout.base)
+        if found is None:
+            found = self._facts[layout.base] = self.annotations.of_struct(layout.base)
+        return found
+
+    def type(self, name: str) -> types.Type:
+        """Find a type by its C name: `struct foo`, `unsigned long`, `struct foo *`, `u8[6]`.
+
+        vmlinux is searched first, then the modules. Raises `TypeNotFoundError`,
+        `AmbiguousTypeError`, and `ExpressionError` for a text that is no type name.
+        """
+        found = self._types.get(name)
+        if found is None:
+            found = self._types[name] = self._parse_type(name)
+        return found
+
+    def _parse_type(self, text: str) -> types.Type:
+        match = _TYPE_NAME.fullmatch(text)
+        if match is None:
+            raise ExpressionError(f"{text!r} is not a type name such as 'struct task_struct'")
+        type_ = self._named(match["keyword"], " ".join(match["name"].split()))
+        for _ in range(match["stars"].count("*")):
+            type_ = types.Ptr(type_.btf, 0, "", type_.id)
+        if match["array"]:
+            length = match["array"].strip("[] \t")
+            type_ = types.Array(type_.btf, 0, "", type_.id, 0, int(length, 0) if length else 0)
+        return type_
+
+    def _named(self, keyword: str | None, name: str) -> types.Type:
+        kinds = (keyword,) if keyword else ("typedef", "int", "float")
+        name = name if keyword else _C_INTEGERS.get(name, name)
+        for btf in self._btfs(everywhere=True):
+            for kind in kinds:
+                try:
+                    return btf.find(kind, name)
+                except AmbiguousTypeError:
+                    raise
+                except TypeNotFoundError:
+                    continue
+        spelled = f"{keyword} {name}" if keyword else name
+        for other in ("struct", "union", "enum"):
+            if not keyword and self.btf.find_all(other, name):
+                raise TypeNotFoundError(f"no type {name!r}; there is a {other} {name}")
+        raise TypeNotFoundError(f"no {spelled} in the BTF of this kernel or its modules")
+
+    def _btfs(self, *, everywhere: bool, near: Btf | None = None) -> Iterable[Btf]:
+        if near is not None and near is not self.btf:
+            yield near
+        yield self.btf
+        if everywhere and self.modules is not None:
+            yield from self.modules.btfs()
+
+    def _find_structs(self, name: str, near: Btf, everywhere: bool) -> list[types.Composite]:
+        for btf in self._btfs(everywhere=everywhere, near=near):
+            found = [t for t in btf.find_all(None, name) if isinstance(t, types.Composite)]
+            if found:
+                return found
+        return []
+
+    def symbol(self, name: str) -> int:
+        """Return the address of a symbol of vmlinux or a module; raises `SymbolNotFoundError`."""
+        try:
+            return self.target.symbol(name)
+        except SymbolNotFoundError:
+            address = self.modules.symbol(name) if self.modules is not None else None
+            if address is None:
+                raise
+            return address
+
+    def symbolize(self, address: int) -> str | None:
+        """Return `name`, `name+0x10` or `name [module]` for an address in the kernel's image."""
+        found = self.target.symbolize(address)
+        if found is None and self.modules is not None:
+            return self.modules.symbolize(address)
+        return found
+
+    def global_type(self, name: str) -> tuple[types.Type, MemberFacts] | None:
+        """Return the type of a global variable, and what is known of it.
+
+        The type comes from an overlay, from a BTF variable, or from the library's table of globals,
+        in that order; None where none of them knows the name.
+        """
+        if name not in self._global_facts:
+            self._global_facts[name] = self._find_global(name)
+        return self._global_facts[name]
+
+    def _find_global(self, name: str) -> tuple[types.Type, MemberFacts] | None:
+        declared = [(source.source, source.global_(name)) for source in self.annotations.sources()]
+        statements = [(source, known.alternatives) for source, known in declared if known]
+        for btf in self._btfs(everywhere=self._in_module(name)):
+            for var in btf.find_all("var", name):
+                tags = tuple(tag.text for tag in btf.decl_tags(var.id) if not tag.is_attribute)
+                type_ = btf.type(var.type_id)  # type: ignore[attr-defined]
+                return type_, self.annotations.of_global(type_, statements, tags)
+        for _, known in declared:
+            if known:
+                type_ = self.type(known.type)
+                return type_, self.annotations.of_global(type_, statements, ())
+        return None
+
+    def _in_module(self, name: str) -> bool:
+        try:
+            self.target.symbol(name)
+        except SymbolNotFoundError:
+            return True
+        return False

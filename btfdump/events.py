@@ -1,0 +1,92 @@
+"""What `graph.traverse` tells a renderer: one event per object, container or note, none per field.
+
+The stream is well nested. An object is `Enter` ... `Exit`. Inside it, each of its fields whose
+`slot` is set is followed up, in the order of the fields, by one `Open` ... `Close` group that holds
+what lies behind that field: the target of a pointer, the entries of a container, or just a note.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from btfdump.annotate.facts import Expansion
+    from btfdump.interp import Field
+    from btfdump.value import Value
+
+
+class Group(Enum):
+    """What a group says about its field."""
+
+    POINTER = "pointer"
+    CONTAINER = "container"
+    ARRAY = "array"
+    NOTE = "note"
+
+
+@dataclass(slots=True)
+class Enter:
+    """An object begins.
+
+    `fields` are its members, `skipped` how many zero ones were left out. A `brief` object shows its
+    `summary` alone: (label, value) pairs such as ("comm", "init"). `label` is "[3]" for an entry.
+    """
+
+    value: Value
+    fields: list[Field] = field(default_factory=list)
+    label: str = ""
+    summary: tuple[tuple[str, str | int], ...] = ()
+    brief: bool = False
+    skipped: int = 0
+    empty_lists: int = 0
+    unfollowed: int = 0
+
+
+@dataclass(slots=True)
+class Exit:
+    """The object that was entered last, and not left yet, ends."""
+
+
+@dataclass(slots=True)
+class Open:
+    """A group begins: what lies behind `field` (None: behind the root itself).
+
+    A container's `count` is known when all of it fitted into the first batch, else None.
+    """
+
+    behind: Group
+    field: Field | None
+    value: Value
+    expansion: Expansion | None = None
+    count: int | None = None
+
+
+@dataclass(slots=True)
+class Close:
+    """The group ends. `shown` entries of `total` (None: not counted to the end) were given."""
+
+    shown: int = 0
+    total: int | None = None
+
+
+@dataclass(slots=True)
+class Seen:
+    """An object that was given before; `is_cycle`: it is still open around this place."""
+
+    value: Value
+    label: str = ""
+    summary: tuple[tuple[str, str | int], ...] = ()
+    is_cycle: bool = False
+
+
+@dataclass(slots=True)
+class Note:
+    """Something is wrong or missing here; `address` where that helps."""
+
+    text: str
+    address: int | None = None
+
+
+Event: TypeAlias = "Enter | Exit | Open | Close | Seen | Note"

@@ -1,0 +1,123 @@
+"""Small languages: member paths typed by users, and length expressions in annotations."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from btfdump.errors import CorruptDataError, ExpressionError, ObjectNotFoundError
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable
+
+    from btfdump.value import Value
+
+MAX_LENGTH = 1 << 28
+"""Array lengths beyond this are taken for corrupt data."""
+
+_STEP = re.compile(
+    r"\s*(?:(?:->|\.)\s*(?P<member>[A-Za-z_]\w*)|\[\s*(?P<index>-?\d+|-?0x[0-9a-fA-F]+)\s*\])"
+)
+
+
+@dataclass(frozen=True)
+class Path:
+    """Steps from a root: member names (`.` and `->` alike) and indexes."""
+
+    text: str
+    steps: tuple[str | int, ...]
+
+    @classmethod
+    def parse(cls, text: str, *, where: str = "") -> Path:
+        """Parse `.a->b[2]`; raises `ExpressionError` that points at the character."""
+        steps: list[str | int] = []
+        at = 0
+        while at < len(text.rstrip()):
+            match = _STEP.match(text, at)
+            if match is None:
+                raise ExpressionError(
+                    f"{where}{text}: {text[at:]!r} is not understood: "
+                    "expected .MEMBER, ->MEMBER or [INDEX]"
+                )
+            steps.append(match["member"] or int(match["index"], 0))
+            at = match.end()
+        return cls(text, tuple(steps))
+
+    def follow(self, value: Value) -> Value:
+        """Walk from `value`; raises `MemberNotFoundError`, `FaultError`, `ObjectNotFoundError`."""
+        for step in self.steps:
+            try:
+                value = value[step]
+            except IndexError as error:
+                raise ObjectNotFoundError(f"{self.text}: {error}") from error
+        return value
+
+
+def evaluate_length(holder: Value, text: str) -> int:
+    """Evaluate a length expression such as `1 << bucket_log` over the members of `holder`.
+
+    Integers, members (`.` and `->`), parentheses and + - * / % << >> & | ^ are understood. Raises
+    `CorruptDataError` where the result is no sensible length, `ExpressionError` for other syntax.
+    """
+    import ast
+
+    try:
+        tree = ast.parse(text.replace("->", ".").strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ExpressionError(f"length {text!r} is not an expression") from error
+    length = _evaluate(holder, tree, text)
+    if not 0 <= length <= MAX_LENGTH:
+        raise CorruptDataError(f"length {text} is {length}: not a sensible number of elements")
+    return length
+
+
+def _evaluate(holder: Value, node: ast.expr, text: str) -> int:
+    import ast
+
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return int(node.value)
+    if isinstance(node, ast.Name | ast.Attribute):
+        return int(_member(holder, node, text))
+    if isinstance(node, ast.BinOp):
+        left = _evaluate(holder, node.left, text)
+        right = _evaluate(holder, node.right, text)
+        if isinstance(node.op, ast.Div | ast.Mod) and not right:
+            raise CorruptDataError(f"length {text}: division by zero")
+        if isinstance(node.op, ast.LShift | ast.RShift) and not 0 <= right < 64:
+            raise CorruptDataError(f"length {text}: shift by {right}")
+        for kind, operate in _OPERATORS.items():
+            if type(node.op).__name__ == kind:
+                return operate(left, right)
+    raise ExpressionError(f"length {text!r} uses more than members and arithmetic")
+
+
+def _member(holder: Value, node: ast.expr, text: str) -> Value:
+    import ast
+
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        raise ExpressionError(f"length {text!r} uses more than members and arithmetic")
+    value = holder.member_(node.id)
+    for name in reversed(names):
+        value = value.member_(name)
+    return value
+
+
+_OPERATORS: dict[str, Callable[[int, int], int]] = {
+    "Add": lambda a, b: a + b,
+    "Sub": lambda a, b: a - b,
+    "Mult": lambda a, b: a * b,
+    "Div": lambda a, b: a // b,
+    "FloorDiv": lambda a, b: a // b,
+    "Mod": lambda a, b: a % b,
+    "LShift": lambda a, b: a << b,
+    "RShift": lambda a, b: a >> b,
+    "BitAnd": lambda a, b: a & b,
+    "BitOr": lambda a, b: a | b,
+    "BitXor": lambda a, b: a ^ b,
+}

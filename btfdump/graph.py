@@ -1,0 +1,197 @@
+"""traverse(): from a value to events, within limits.
+
+The walk is iterative: every object and container is a small generator, kept on an explicit stack,
+so that no chain of data in the kernel can exhaust Python's. An object is shown in full once; the
+second sight of it is a reference to the first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.behind import Behind
+from btfdump.errors import BtfFormatError, FaultError
+from btfdump.events import Close, Enter, Event, Exit, Note, Open, Seen
+from btfdump.interp import Decoder, Field
+from btfdump.layout import StructLayout
+from btfdump.limits import Limits as Limits
+from btfdump.limits import Place
+from btfdump.readable import read_around_holes, without_holes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.btf import types
+    from btfdump.context import Context
+    from btfdump.interp import Selection
+    from btfdump.limits import Step
+    from btfdump.value import Value
+
+MAX_OBJECT = 1 << 24
+"""Larger objects than this are not read as a whole: no kernel type is, corrupt BTF may be."""
+
+
+class Traversal:
+    """One walk over the graph of objects, from one root."""
+
+    def __init__(
+        self,
+        context: Context,
+        limits: Limits,
+        zero: bool,
+        members: Selection | None,
+        follow: frozenset[tuple[str, ...]],
+    ) -> None:
+        self.context = context
+        self.limits = limits
+        self.zero = zero
+        self.members = members
+        self.follow = follow
+        self.decoder = Decoder(context.layouts, context.facts, zero=zero, elements=limits.elements)
+        # Objects shown in full (True: still open around this place), and open ones of any kind.
+        self.seen: dict[tuple[int, types.Type], bool] = {}
+        self.partial: set[tuple[int, types.Type]] = set()
+        self.objects = 0
+        self.behind = Behind(self)
+
+    def run(self, value: Value, *, brief: bool) -> Iterator[Event]:
+        """Run the generators, the innermost first, and yield their events."""
+        stack: list[Iterator[Step]] = [self.root(value, brief)]
+        while stack:
+            step = next(stack[-1], None)
+            if step is None:
+                stack.pop()
+            elif isinstance(step, Enter | Exit | Open | Close | Seen | Note):
+                yield step
+            else:
+                stack.append(step)
+
+    def root(self, value: Value, brief: bool) -> Iterator[Step]:
+        """Show what the user asked for: an object, a container, or one line."""
+        place = Place(selection=self.members)
+        if brief:
+            yield self.brief(value, "")
+            return
+        facts = value.facts_
+        if facts is not None and (facts.expansion or facts.candidates or facts.problems):
+            layout = value.layout_
+            if isinstance(layout, StructLayout):
+                yield self.behind.container(None, value, place)
+                return
+        yield self.object(value, place)
+
+    # Objects
+
+    def key(self, value: Value) -> tuple[int, types.Type]:
+        """Return what makes an object the same one: its address and its type."""
+        return value.address_, value.type_.btf.skip_modifiers(value.type_)
+
+    def object(self, value: Value, place: Place) -> Iterator[Step]:
+        """Show an object in full, and what lies behind its fields."""
+        key = self.key(value)
+        if (place.selection is None and key in self.seen) or key in self.partial:
+            yield Seen(value, place.label, self.summary(value), key in self.partial)
+            return
+        if self.objects >= self.limits.objects:
+            yield self.brief(value, place.label)
+            yield Note(f"limit of {self.limits.objects} objects reached (--objects)")
+            return
+        if place.nesting > self.limits.nesting:
+            yield self.brief(value, place.label)
+            yield Note(f"nested {self.limits.nesting} levels deep: not entered")
+            return
+        self.objects += 1
+        enter, trouble = self.decode(value, place)
+        slots = list(self.behind.slots(value, enter, place))
+        if place.selection is None:
+            self.seen[key] = True
+        self.partial.add(key)
+        yield enter
+        if trouble:
+            yield Note(trouble, value.address_)
+        yield from slots
+        self.partial.discard(key)
+        if place.selection is None:
+            self.seen[key] = False
+        yield Exit()
+
+    def decode(self, value: Value, place: Place) -> tuple[Enter, str]:
+        """Read and decode; where bytes are missing, decode the rest and say what is missing."""
+        enter = Enter(value, label=place.label)
+        try:
+            layout = value.layout_
+            if layout.size > MAX_OBJECT:
+                return enter, f"{value.type_} has {layout.size} bytes: too large to be real"
+            if value.bit_size_:
+                enter.fields = [Field("", layout, 0, value.value_(), None, value.bit_size_)]
+                return enter, ""
+            try:
+                enter.fields = self.decoder.fields(layout, value.bytes_(), place.selection)
+                trouble = ""
+            except FaultError as error:
+                data, holes = read_around_holes(self.context.target, value.address_, layout.size)
+                fields = self.decoder.fields(layout, data, place.selection)
+                enter.fields = without_holes(fields, holes)
+                missing = ", ".join(f"{start:#x}-{end:#x}" for start, end in holes)
+                trouble = f"unreadable: {error.reason}; bytes {missing} of {layout.size:#x} missing"
+        except BtfFormatError as error:
+            return enter, f"{value.type_} cannot be decoded: {error}"
+        except FaultError as error:
+            return enter, f"unreadable: {error.reason}"
+        enter.skipped = self.decoder.skipped
+        enter.summary = self.summary(value)
+        return enter, trouble
+
+    def brief(self, value: Value, label: str) -> Iterator[Step]:
+        """Show an object as one line."""
+        summary = self.summary(value)
+        yield Enter(value, label=label, summary=summary, brief=True)
+        if not summary and value.size_:
+            try:
+                self.context.target.read(value.address_, 1)
+            except FaultError as error:
+                yield Note(f"unreadable: {error.reason}", value.address_)
+        yield Exit()
+
+    def summary(self, value: Value) -> tuple[tuple[str, str | int], ...]:
+        """Return the members that stand for the object, as its annotations list them."""
+        try:
+            layout = value.layout_
+        except BtfFormatError:
+            return ()
+        if not isinstance(layout, StructLayout):
+            return ()
+        found: list[tuple[str, str | int]] = []
+        for path in self.context.facts(layout).summary:
+            try:
+                member = value
+                for name in path.split("."):
+                    member = member.member_(name)
+                shown = member.value_()
+                if member.is_pointer_:
+                    shown = member.string_(self.limits.string)
+            except (FaultError, LookupError):
+                continue
+            if isinstance(shown, str | int):
+                names = [n for n in path.split(".") if n not in ("val", "counter", "refs")]
+                found.append((names[-1], shown))
+        return tuple(found)
+
+
+def traverse(
+    value: Value,
+    limits: Limits | None = None,
+    *,
+    zero: bool = False,
+    members: Selection | None = None,
+    follow: frozenset[tuple[str, ...]] = frozenset(),
+    brief: bool = False,
+) -> Iterator[Event]:
+    """Yield the events of `value` and of what it leads to, within `limits`.
+
+    `zero` keeps members that are zero. `members` selects what is shown of the root. `follow` holds
+    member paths (from the root, through pointers and containers) whose pointers are followed
+    whatever the depth. `brief` shows the root as one line.
+    """
+    traversal = Traversal(value.context_, limits or Limits(), zero, members, follow)
+    return traversal.run(value, brief=brief)

@@ -1,0 +1,175 @@
+"""Kernel: the opened thing. Memory, types and annotations of one kernel, and its roots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.btf.reader import Btf
+from btfdump.context import Context
+from btfdump.errors import BtfdumpError, FaultError
+from btfdump.graph import traverse
+from btfdump.limits import Limits
+from btfdump.modules import LoadedModules
+from btfdump.render import Options, Root, get
+from btfdump.roots import global_value
+from btfdump.roots.task import task, tasks
+from btfdump.value import Value, read_string
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    from btfdump.annotate.overlay import Overlay
+    from btfdump.target import Target
+
+
+class Kernel(Context):
+    """One kernel, live or dead: a context manager.
+
+    Made by `open_core()`, or from a `Target` and a `Btf` (tests, other sources of memory).
+    """
+
+    def __init__(self, target: Target, btf: Btf, overlays: Iterable[Overlay] = ()) -> None:
+        super().__init__(target, btf, overlays)
+        self.loaded_modules = LoadedModules(self, self.__getitem__)
+        self.modules = self.loaded_modules
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the dump; values that were not read yet cannot be read any more."""
+        self.target.close()
+
+    def __repr__(self) -> str:
+        return f"<Kernel {self.target.release or '?'}: {self.target.description}>"
+
+    @property
+    def release(self) -> str:
+        """Kernel release, as in `uname -r`."""
+        return self.target.release
+
+    def __getitem__(self, name: str) -> Value:
+        """Return the global variable `name`, typed by BTF or by the table of declared globals.
+
+        Raises `SymbolNotFoundError`, or `ExpressionError` where its type is not known.
+        """
+        return global_value(self, name)
+
+    def value(self, type_: str, address: int) -> Value:
+        """Return the object of C type `type_` (`struct foo`, `pid_t`) at virtual `address`."""
+        return Value(self, self.type(type_), address)
+
+    def task(self, pid: int) -> Value:
+        """Return the task (thread) with that id in the initial pid namespace, 0: `init_task`.
+
+        Raises `ObjectNotFoundError` if there is none.
+        """
+        return task(self, pid)
+
+    def tasks(self) -> Iterator[Value]:
+        """Yield every task, threads included, idle tasks excluded.
+
+        Raises `CorruptDataError` at the end where the lists are damaged; all that can be reached
+        has been yielded by then.
+        """
+        return tasks(self)
+
+    def per_cpu(self, value: Value, cpu: int) -> Value:
+        """Return one CPU's instance of a per-CPU variable: the value of `kernel["runqueues"]`.
+
+        Mirrors per_cpu() (include/linux/percpu-defs.h). Raises IndexError for a CPU there is not.
+        """
+        offsets = self.target.per_cpu_offsets
+        if not 0 <= cpu < len(offsets):
+            raise IndexError(f"CPU {cpu}: this kernel has CPUs 0 to {len(offsets) - 1}")
+        return Value(self, value.type_, self.wrap(value.address_ + offsets[cpu]))
+
+    def symbolize(self, address: int) -> str | None:
+        """Return `name`, `name+0x10` or `name [module]` for an address in the kernel's image."""
+        return super().symbolize(address)
+
+    def dump(
+        self, value: Value, format: str = "text", limits: Limits | None = None
+    ) -> Iterator[str]:
+        """Render `value` and what it leads to; yields pieces of text to be written one by one.
+
+        Raises `ExpressionError` for a format that does not exist. Bad memory is a note in the text.
+        """
+        limits = limits or Limits()
+        render = get(format)
+        events = traverse(value, limits)
+        return render([Root(events)], self.options(limits=limits))
+
+    def _cpus(self) -> int:
+        try:
+            return len(self.target.per_cpu_offsets)
+        except BtfdumpError:  # a heading is no reason to fail
+            return 0
+
+    def options(
+        self, *, zero: bool = False, color: bool = False, limits: Limits | None = None
+    ) -> Options:
+        """Return what a renderer needs to know of this kernel."""
+        limit = (limits or Limits()).string
+
+        def string_at(address: int) -> str | None:
+            try:
+                data = read_string(self, address, limit)
+            except FaultError:
+                return None
+            text = data.decode("utf-8", "backslashreplace")
+            return text if text and text.isprintable() else None
+
+        return Options(
+            symbolize=self.symbolize,
+            string_at=string_at,
+            zero=zero,
+            color=color,
+            string=limit,
+            source=self.target.description,
+            release=self.target.release,
+            cpus=self._cpus(),
+        )
+
+
+def open_core(
+    path: str | Path,
+    *,
+    btf: str | Path | None = None,
+    vmlinux: str | Path | None = None,
+    overlays: Iterable[str | Path] = (),
+) -> Kernel:
+    """Open a vmcore. No debuginfo is needed: types come from the BTF in the dump's own memory.
+
+    `btf` (a raw blob or an ELF file) and `vmlinux` (an ELF file, for symbols too) replace what the
+    dump lacks; `overlays` are TOML files of annotations. Raises `TargetError` and its kin,
+    `BtfFormatError`, `AnnotationError`.
+    """
+    from btfdump.annotate.overlay import Overlay
+    from btfdump.target.via_drgn import open_core as open_target
+
+    loaded = [Overlay.load(overlay) for overlay in overlays]
+    target = open_target(path, vmlinux=vmlinux)
+    try:
+        if btf is not None or vmlinux is not None:
+            from btfdump.target.elf import read_btf_file
+
+            data = read_btf_file(btf if btf is not None else vmlinux)  # type: ignore[arg-type]
+        else:
+            data = target.btf_bytes()
+        # Kernel BTF is checked record by record, when looked at: a full check costs a cold start.
+        parsed = Btf.from_bytes(data, name="vmlinux", check=False)
+        return Kernel(target, parsed, loaded)
+    except BaseException:
+        target.close()
+        raise

@@ -1,0 +1,61 @@
+"""Limits of a traversal, and the place of an object in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, Union
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from btfdump.events import Event
+    from btfdump.interp import Selection
+
+Step: TypeAlias = Union["Event", "Iterator[Step]"]
+"""What the generators of a traversal yield: an event, or another generator to be run first."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of one traversal.
+
+    `depth`: how many plain pointers to structs are followed in a row. `elements`: entries shown of
+    each container and array. `objects`: objects shown in full, in all. `string`: bytes shown of a
+    string. `nesting`: levels of objects inside objects, however they were reached.
+    """
+
+    depth: int = 0
+    elements: int = 64
+    objects: int = 10_000
+    string: int = 256
+    nesting: int = 24
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an object hangs: pointers followed so far, nesting, path from the root.
+
+    `selection` is what to show of it, by the user's wish or (`guided`) by an annotation's.
+    """
+
+    depth: int = 0
+    nesting: int = 0
+    path: tuple[str, ...] = ()
+    selection: Selection | None = None
+    label: str = ""
+    guided: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the user has left open what to show here."""
+        return self.selection is None or self.guided
+
+
+def selection_of(paths: Iterable[str]) -> Selection:
+    """Return the selection that member paths such as `a` and `b.c` make."""
+    selection: Selection = {}
+    for path in paths:
+        inner = selection
+        for name in path.replace("->", ".").split("."):
+            inner = inner.setdefault(name.strip(), {})
+    return selection

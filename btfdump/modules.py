@@ -1,0 +1,157 @@
+"""Loaded kernel modules: their BTF and symbols, read from the kernel's memory when asked for."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from btfdump.btf.reader import Btf
+from btfdump.errors import BtfdumpError, FaultError
+from btfdump.interp import decode_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from btfdump.context import Context
+    from btfdump.value import Value
+
+MAX_BTF = 1 << 27
+MAX_SYMBOLS = 1 << 20
+_SHN_UNDEF = 0
+
+
+class LoadedModules:
+    """What `btf_modules` (kernel/bpf/btf.c) and `modules` (kernel/module/main.c) lead to.
+
+    `find(name)` gives a global variable of the kernel as a Value. What is unreadable is left out,
+    and said in `problems`.
+    """
+
+    def __init__(self, context: Context, find: Callable[[str], Value]) -> None:
+        self._context = context
+        self._find = find
+        self._loading = False
+        self.problems: list[str] = []
+
+    @cached_property
+    def _btfs(self) -> tuple[Btf, ...]:
+        found = []
+        for module in self._entries("btf_modules"):
+            try:
+                found.append(self._read_btf(module.btf))
+            except BtfdumpError as error:
+                self.problems.append(f"BTF of a module: {error}")
+        return tuple(found)
+
+    def btfs(self) -> tuple[Btf, ...]:
+        """Return each module's BTF, split on vmlinux's, in the kernel's order."""
+        if self._loading:  # asked for while looking for modules: those types are vmlinux's
+            return ()
+        self._loading = True
+        try:
+            return self._btfs
+        finally:
+            self._loading = False
+
+    def _read_btf(self, btf: Value) -> Btf:
+        size = int(btf.data_size)
+        if not 0 < size <= MAX_BTF:
+            raise FaultError(btf.address_, size, "size of module BTF is out of range")
+        data = self._context.target.read(int(btf.data), size)
+        name = btf.member_("name").string_()
+        return Btf.from_bytes(data, base=self._context.btf, name=name, check=False)
+
+    def _entries(self, symbol: str) -> Iterator[Value]:
+        try:
+            yield from self._find(symbol).walk_()
+        except BtfdumpError as error:
+            self.problems.append(f"{symbol}: {error}")
+
+    @cached_property
+    def _symbols(self) -> tuple[dict[str, int], list[int], list[str], list[tuple[int, int]]]:
+        by_name: dict[str, int] = {}
+        by_address: list[tuple[int, str]] = []
+        ranges: list[tuple[int, int]] = []
+        for module in self._entries("modules"):
+            try:
+                name = module.member_("name").string_()
+                ranges += list(_ranges(module))
+                for symbol, address in self._read_symbols(module):
+                    by_name.setdefault(symbol, address)
+                    by_address.append((address, f"{symbol} [{name}]"))
+            except BtfdumpError as error:
+                self.problems.append(f"symbols of a module: {error}")
+        by_address.sort()
+        return by_name, [a for a, _ in by_address], [n for _, n in by_address], sorted(ranges)
+
+    def _read_symbols(self, module: Value) -> Iterator[tuple[str, int]]:
+        """Read a module's `struct mod_kallsyms`: an ELF symbol table and its strings."""
+        kallsyms = module.kallsyms
+        count = int(kallsyms.num_symtab)
+        if not 0 < count <= MAX_SYMBOLS:
+            return
+        table = kallsyms.symtab.deref_()
+        size = table.size_
+        data = self._context.target.read(table.address_, count * size)
+        layout = self._context.layouts
+        struct = table.layout_
+        readers = []
+        for member in ("st_name", "st_value", "st_shndx"):
+            owner, index, _ = layout.find_member(struct, member)  # type: ignore[arg-type]
+            inner = layout.of_member(owner.members[index], owner)
+            readers.append((owner.members[index].offset, inner.decode))  # type: ignore[union-attr]
+        rows = [
+            tuple(decode(data, at + offset) for offset, decode in readers)
+            for at in range(0, len(data), size)
+        ]
+        strings = _read_strings(
+            self._context, int(kallsyms.strtab), max(int(row[0]) for row in rows)
+        )
+        for name_offset, address, section in rows:
+            name = decode_text(strings[int(name_offset) : int(name_offset) + 512])
+            if name and section != _SHN_UNDEF and address:
+                yield name, int(address)
+
+    def symbol(self, name: str) -> int | None:
+        """Return the address of a module's symbol, None if no module has it."""
+        return self._symbols[0].get(name) if not self._loading else None
+
+    def symbolize(self, address: int) -> str | None:
+        """Return `name+0x10 [module]` for an address inside a module, else None."""
+        if self._loading:
+            return None
+        _, addresses, names, ranges = self._symbols
+        at = bisect_right(ranges, (address, 1 << 64)) - 1
+        if at < 0 or address >= ranges[at][1]:
+            return None
+        at = bisect_right(addresses, address) - 1
+        if at < 0:
+            return None
+        distance = address - addresses[at]
+        name, _, module = names[at].partition(" ")
+        return f"{name}+{distance:#x} {module}" if distance else names[at]
+
+
+def _ranges(module: Value) -> Iterator[tuple[int, int]]:
+    """Yield [start, end) of a module's memory: `mem[]` since 6.4 (ac3b43283923), or layouts."""
+    names = dir(module)
+    if "mem" in names:
+        pieces = list(module.mem)
+    else:
+        pieces = [module[name] for name in ("core_layout", "init_layout") if name in names]
+    for piece in pieces:
+        base, size = int(piece.base), int(piece.size)
+        if base and size:
+            yield base, base + size
+
+
+def _read_strings(context: Context, address: int, last: int) -> bytes:
+    """Read a string table whose size is not recorded, up to the end of its last string."""
+    data = context.target.read(address, last + 1)
+    for size in (512, 64, 8, 1):
+        try:
+            return data + context.target.read(address + last + 1, size)
+        except FaultError:
+            continue
+    return data

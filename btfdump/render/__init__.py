@@ -1,0 +1,88 @@
+"""Output back ends: events in, strings out.
+
+A renderer is one file in this folder: a generator decorated with `@renderer("name")` that takes the
+roots (each an iterator of events) and `Options`, and yields strings. What it yields is ready to be
+written to a terminal: everything that came from the kernel has gone through `escape`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from btfdump.errors import ExpressionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from btfdump.events import Event
+
+
+def _no_symbol(address: int) -> str | None:
+    del address
+    return None
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a renderer is told beside the events.
+
+    `symbolize(address)` names an address, `string_at(address)` reads the C string there; both may
+    return None. `color` asks for terminal escapes of our own. `zero` keeps what is empty. `source`
+    and `release` say what is shown, for headings.
+    """
+
+    symbolize: Callable[[int], str | None] = _no_symbol
+    string_at: Callable[[int], str | None] = _no_symbol
+    zero: bool = False
+    color: bool = False
+    string: int = 256
+    source: str = ""
+    release: str = ""
+    cpus: int = 0
+
+
+@dataclass(frozen=True)
+class Root:
+    """One thing to show: its events, and a name where it is not an object of its own."""
+
+    events: Iterable[Event]
+    name: str = ""
+
+
+Renderer: TypeAlias = "Callable[[Iterable[Root], Options], Iterator[str]]"
+
+_registry: dict[str, Renderer] = {}
+_FILES = {"jsonl": "json"}
+
+
+def renderer(name: str) -> Callable[[Renderer], Renderer]:
+    """Register a generator as the renderer of `--format name`."""
+
+    def register(render: Renderer) -> Renderer:
+        _registry[name] = render
+        return render
+
+    return register
+
+
+def formats() -> list[str]:
+    """Return the names of all formats; loads every file of this folder."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return sorted(_registry)
+
+
+def get(name: str) -> Renderer:
+    """Return the renderer of a format, loading its file alone; raises `ExpressionError`."""
+    if name not in _registry:
+        try:
+            importlib.import_module(f"{__name__}.{_FILES.get(name, name)}")
+        except ModuleNotFoundError:
+            formats()
+    found = _registry.get(name)
+    if found is None:
+        raise ExpressionError(f"no format {name!r}; there are {', '.join(formats())}")
+    return found

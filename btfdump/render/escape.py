@@ -1,0 +1,40 @@
+"""Neutralise what came from a kernel: terminal escapes, control and invisible characters."""
+
+from __future__ import annotations
+
+
+def printable(text: str) -> str:
+    """Return `text` with every character that could act on a terminal made visible.
+
+    Control characters, bidirectional overrides, other format characters and lone surrogates become
+    `\\xNN` or `\\uNNNN`. Text without any comes back as it is.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _visible(c) for c in text)
+
+
+def quoted(text: str) -> str:
+    """Return `text` as a C string literal that is safe to print."""
+    return f'"{printable(text.replace(chr(92), chr(92) * 2).replace(chr(34), chr(92) + chr(34)))}"'
+
+
+def quoted_bytes(data: bytes, limit: int) -> str:
+    """Return the text of a char array up to its NUL as a C literal, at most `limit` bytes of it.
+
+    Bytes that are not UTF-8 become `\\xNN`, as do control characters; a cut is marked by `...`.
+    """
+    text = data.split(b"\0", 1)[0]
+    cut = "..." if len(text) > limit else ""
+    escaped = text[:limit].replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    return f'"{printable(escaped.decode("utf-8", "backslashreplace"))}"{cut}'
+
+
+def _visible(character: str) -> str:
+    code = ord(character)
+    simple = {9: "\\t", 10: "\\n", 13: "\\r"}.get(code)
+    if simple:
+        return simple
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

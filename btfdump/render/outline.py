@@ -1,0 +1,349 @@
+"""Events -> outline: the stream of lines that the text and tree formats share.
+
+It brings together what an object's fields say and the groups of events that follow for some of
+them, and drops what is empty. Each item knows how deep it lies; nothing here knows how it will
+look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from btfdump.btf import types
+from btfdump.events import Close, Enter, Event, Exit, Note, Open, Seen
+from btfdump.events import Group as Kind
+from btfdump.interp import EMPTY_LIST, Field
+from btfdump.layout import ArrayLayout, ScalarLayout
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@dataclass(slots=True)
+class Leaf:
+    """A field that takes one line: a scalar, a char array, an array of scalars, a small struct."""
+
+    field: Field
+    depth: int
+    is_last: bool = False
+
+
+@dataclass(slots=True)
+class Branch:
+    """A struct, union or array inside an object begins; its fields follow, one deeper."""
+
+    field: Field
+    depth: int
+    is_last: bool = False
+
+
+@dataclass(slots=True)
+class Group:
+    """What lies behind a field begins."""
+
+    open: Open
+    depth: int
+    is_last: bool = False
+
+
+@dataclass(slots=True)
+class Object:
+    """An object begins; `group` is what it was reached through, None for a root."""
+
+    enter: Enter
+    group: Open | None
+    depth: int
+    is_last: bool = False
+
+
+@dataclass(slots=True)
+class Reference:
+    """An object that was shown before."""
+
+    seen: Seen
+    group: Open | None
+    depth: int
+    is_last: bool = False
+
+
+@dataclass(slots=True)
+class Remark:
+    """A note at its place."""
+
+    note: Note
+    depth: int
+
+
+@dataclass(slots=True)
+class End:
+    """The innermost Branch, Group or Object ends; `close` is given for a group."""
+
+    depth: int
+    of: Branch | Group | Object
+    close: Close | None = None
+
+    def left_out(self) -> str:
+        """Say how many entries of a group were not shown, "" if none."""
+        close = self.close
+        if close is None or close.total == close.shown:
+            return ""
+        if close.total is None:
+            return f"more than the {close.shown} shown (--elements)"
+        return f"{close.total - close.shown} more (--elements)"
+
+
+@dataclass(slots=True)
+class Totals:
+    """What a root left out, given after its last line."""
+
+    zero: int = 0
+    empty: int = 0
+    unfollowed: int = 0
+    elided: int = 0
+    notes: int = 0
+    depth: int = 0
+
+
+Item: TypeAlias = "Leaf | Branch | Group | Object | Reference | Remark | End | Totals"
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A field whose group of events is to come."""
+
+    field: Field
+    depth: int
+    is_last: bool
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An object or group that is open.
+
+    `fields` gives what is still to come of an object; `pending` is the field it stopped at.
+    `inner` is the depth of objects in a group, `left` how many of them are to come, if known.
+    """
+
+    item: Object | Group | None
+    fields: Iterator[Item | _Pending]
+    pending: _Pending | None = None
+    inner: int = 0
+    left: int = 0
+
+
+class Outline:
+    """Turns the events of one root into items. `keep_empty` shows empty lists and containers."""
+
+    def __init__(self, *, keep_empty: bool) -> None:
+        self.keep_empty = keep_empty
+        self.totals = Totals()
+        self._frames: list[_Frame] = []
+
+    def items(self, events: Iterable[Event]) -> Iterator[Item]:
+        """Yield the outline of one root, its `Totals` last."""
+        held: list[Branch] = []
+        for item in self._all(events):
+            if isinstance(item, Branch) and not item.field.elided and not self.keep_empty:
+                held.append(item)
+            elif held and isinstance(item, End) and item.of is held[-1]:
+                held.pop()  # nothing inside was shown
+            else:
+                yield from held
+                held.clear()
+                yield item
+
+    def _all(self, events: Iterable[Event]) -> Iterator[Item]:
+        held: Open | None = None
+        for event in events:
+            if held is not None:
+                opened, held = held, None
+                if isinstance(event, Close):
+                    self.totals.empty += 1
+                    yield from self._resume()
+                    continue
+                yield from self._open(opened)
+            if isinstance(event, Open) and self._is_empty(event):
+                held = event
+            else:
+                yield from self._event(event)
+        yield self.totals
+
+    def _is_empty(self, event: Open) -> bool:
+        return (
+            not self.keep_empty
+            and event.behind is Kind.CONTAINER
+            and event.count == 0
+            and event.field is not None
+        )
+
+    def _event(self, event: Event) -> Iterator[Item]:
+        if isinstance(event, Enter):
+            yield from self._enter(event)
+        elif isinstance(event, Exit):
+            frame = self._frames.pop()
+            if frame.item is not None:
+                yield End(frame.item.depth, frame.item)
+        elif isinstance(event, Open):
+            yield from self._open(event)
+        elif isinstance(event, Close):
+            yield from self._close(event)
+        elif isinstance(event, Seen):
+            group, depth, last = self._place()
+            yield Reference(event, group, depth, last)
+        else:
+            self.totals.notes += 1
+            yield Remark(event, self._place_of_note())
+
+    def _place(self) -> tuple[Open | None, int, bool]:
+        """Return (group, depth, is last) of an object that begins here."""
+        if not self._frames:
+            return None, 0, True
+        frame = self._frames[-1]
+        frame.left -= 1
+        group = frame.item.open if isinstance(frame.item, Group) else None
+        return group, frame.inner, frame.left == 0
+
+    def _place_of_note(self) -> int:
+        if not self._frames:
+            return 0
+        frame = self._frames[-1]
+        if frame.item is None or isinstance(frame.item, Group):
+            return max(frame.inner, 1)
+        return frame.item.depth + 1
+
+    def _enter(self, event: Enter) -> Iterator[Item]:
+        item = Object(event, *self._place())
+        self.totals.zero += event.skipped
+        self.totals.empty += event.empty_lists
+        self.totals.unfollowed += event.unfollowed
+        yield item
+        frame = _Frame(item, self._fields(event.fields, item.depth + 1))
+        self._frames.append(frame)
+        yield from self._resume()
+
+    def _open(self, event: Open) -> Iterator[Item]:
+        depth, last = 0, True
+        if self._frames and self._frames[-1].pending is not None:
+            pending = self._frames[-1].pending
+            depth, last = pending.depth, pending.is_last
+        if event.behind is Kind.NOTE:
+            if event.field is not None:
+                yield from self._plain(event.field, depth, last)
+            self._frames.append(_Frame(None, iter(()), inner=depth + 1))
+            return
+        item = Group(event, depth, last)
+        yield item
+        is_pointer = event.behind is Kind.POINTER
+        # The target of a pointer shares the pointer's line; entries have lines of their own.
+        inner = depth if is_pointer else depth + 1
+        left = 1 if is_pointer else event.count if event.count is not None else -1
+        self._frames.append(_Frame(item, iter(()), inner=inner, left=left))
+
+    def _close(self, event: Close) -> Iterator[Item]:
+        frame = self._frames.pop()
+        if event.total is None or event.total > event.shown:
+            self.totals.elided += 1
+        if frame.item is not None:
+            yield End(frame.item.depth, frame.item, event)
+        yield from self._resume()
+
+    def _plain(self, field: Field, depth: int, last: bool) -> Iterator[Item]:
+        """Show a field as it is, without what lies behind it."""
+        slot, field.slot = field.slot, None
+        for item in self._one(field, depth, last):
+            if not isinstance(item, _Pending):
+                yield item
+        field.slot = slot
+
+    def _resume(self) -> Iterator[Item]:
+        """Go on with the fields of the innermost object, up to the next one with a group."""
+        if not self._frames:
+            return
+        frame = self._frames[-1]
+        frame.pending = None
+        for item in frame.fields:
+            if isinstance(item, _Pending):
+                frame.pending = item
+                return
+            yield item
+
+    def _fields(self, fields: list[Field], depth: int) -> Iterator[Item | _Pending]:
+        shown = [f for f in fields if self.keep_empty or not is_empty(f)]
+        for position, field in enumerate(shown):
+            yield from self._one(field, depth, position == len(shown) - 1)
+
+    def _one(self, field: Field, depth: int, last: bool) -> Iterator[Item | _Pending]:
+        if field.slot is not None:
+            yield _Pending(field, depth, last)
+        elif is_branch(field):
+            branch = Branch(field, depth, last)
+            yield branch
+            yield from self._fields(children(field), depth + 1)
+            yield End(depth, branch)
+        else:
+            yield Leaf(field, depth, last)
+
+
+def is_empty(field: Field) -> bool:
+    """Whether a field is, or holds nothing but, empty lists."""
+    if field.slot is not None:
+        return False
+    if field.elided == EMPTY_LIST:
+        return True
+    inner = children(field)
+    return bool(inner) and not field.elided and all(is_empty(f) for f in inner)
+
+
+def inline_leaves(field: Field, most: int = 8) -> list[tuple[str, Field]]:
+    """Return the scalars of a struct that may fit on one line, by C designator (`.refs.counter`).
+
+    [] where there are more than `most`, or where something lies behind one of them.
+    """
+    leaves: list[tuple[str, Field]] = []
+    pending = [("", f) for f in reversed(children(field))]
+    while pending:
+        prefix, inner = pending.pop()
+        if inner.slot is not None or (inner.elided and not is_branch(inner)):
+            return []
+        name = inner.name if inner.name.startswith("[") else f".{inner.name}" if inner.name else ""
+        if is_branch(inner):
+            if isinstance(inner.layout.base, types.Union) or inner.elided:
+                return []
+            pending += [(prefix + name, f) for f in reversed(children(inner))]
+            continue
+        leaves.append((prefix + name, inner))
+        if len(leaves) > most:
+            return []
+    return leaves
+
+
+def children(field: Field) -> list[Field]:
+    """Return the fields inside a struct, union or array of such."""
+    if isinstance(field.value, list):
+        return [inner for inner in field.value if isinstance(inner, Field)]
+    return []
+
+
+def is_branch(field: Field) -> bool:
+    """Whether a field has fields inside that need lines of their own."""
+    layout = field.layout
+    if isinstance(layout, ScalarLayout):
+        return False
+    if isinstance(layout, ArrayLayout):
+        return not layout.is_text and not isinstance(layout.element, ScalarLayout)
+    return True
+
+
+def totals_text(totals: Totals) -> str:
+    """Say what a root left out, with the options that show it."""
+    parts = []
+    if totals.zero or totals.empty:
+        what = [f"{totals.zero} zero members"] if totals.zero else []
+        what += [f"{totals.empty} empty lists"] if totals.empty else []
+        parts.append(f"{' and '.join(what)} not shown (--zero)")
+    if totals.unfollowed:
+        parts.append(f"{totals.unfollowed} pointers not followed (--depth, --follow)")
+    if totals.notes:
+        parts.append(f"{totals.notes} note{'s' if totals.notes > 1 else ''}")
+    return ", ".join(parts)

@@ -1,0 +1,238 @@
+"""`text`: C initialisers in the manner of bpf_snprintf_btf (kernel/bpf/btf.c), but right.
+
+Every array element is there, names stay, small enums and floats read as they are, and what lies
+behind pointers and containers is nested in place. Remarks of our own are C comments.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.events import Group as Kind
+from btfdump.layout import ArrayLayout, ScalarLayout
+from btfdump.render import Options, Root, renderer
+from btfdump.render.escape import printable
+from btfdump.render.outline import (
+    Branch,
+    End,
+    Group,
+    Item,
+    Leaf,
+    Object,
+    Outline,
+    Reference,
+    Remark,
+    Totals,
+    inline_leaves,
+    totals_text,
+)
+from btfdump.render.scalar import array, field_scalar, scalar, summary, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from btfdump.events import Open
+    from btfdump.interp import Field
+
+_INDENT = "  "
+_WIDTH = 110
+"""Structs are written on one line up to this many columns."""
+
+
+@renderer("text")
+def render_text(roots: Iterable[Root], options: Options) -> Iterator[str]:
+    """Yield each root as text, line by line."""
+    for root in roots:
+        painter = _Painter(options)
+        outline = Outline(keep_empty=options.zero)
+        name = f"{printable(root.name)} = " if root.name else ""
+        for item in outline.items(root.events):
+            for line in painter.lines(item):
+                yield name + line + "\n"
+                name = ""
+
+
+class _Painter:
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.skip = 0
+        self.held = ""
+
+    def lines(self, item: Item) -> Iterator[str]:
+        if self.skip:  # inside a struct that was written on one line
+            if isinstance(item, Branch):
+                self.skip += 1
+            elif isinstance(item, End) and isinstance(item.of, Branch):
+                self.skip -= 1
+            return
+        indent = _INDENT * item.depth
+        if isinstance(item, Leaf):
+            yield self.leaf(item.field, item.depth)
+        elif isinstance(item, Branch):
+            yield indent + self.branch(item.field, len(indent))
+        elif isinstance(item, Group):
+            yield from self.group(item, indent)
+        elif isinstance(item, Object):
+            yield from self.object(item, indent)
+        elif isinstance(item, Reference):
+            yield self.reference(item, indent)
+        elif isinstance(item, Remark):
+            if self.held:
+                yield self.release("")
+            yield f"{indent}/* ! {printable(item.note.text)} */"
+        elif isinstance(item, Totals):
+            yield from self.totals(item)
+        else:
+            yield from self.end(item, indent)
+
+    def name(self, field: Field) -> str:
+        if not field.name:
+            return ""
+        if field.name.startswith("["):
+            return f"{field.name} = "
+        return f".{printable(field.name)} = "
+
+    def type(self, field: Field) -> str:
+        return f"({printable(str(field.layout.type))})"
+
+    def opening(self, field: Field) -> str:
+        return f"{self.type(field)}{'[' if isinstance(field.layout, ArrayLayout) else '{'}"
+
+    def leaf(self, field: Field, depth: int) -> str:
+        if not field.name:  # a root that is a scalar: no object around it
+            return self.value(field).replace(",", "", 1) if depth == 1 else self.value(field)
+        return f"{_INDENT * depth}{self.name(field)}{self.value(field)}"
+
+    def branch(self, field: Field, indent: int) -> str:
+        line = self.inline(field, indent)
+        if line:
+            self.skip = 1
+            return line
+        return f"{self.name(field)}{self.opening(field)}"
+
+    def value(self, field: Field) -> str:
+        layout = field.layout
+        if isinstance(layout, ScalarLayout):
+            shown, remark = field_scalar(field, self.options)
+            tail = f" /* {remark} */" if remark else ""
+            return f"{self.type(field)}{shown},{tail}"
+        if isinstance(layout, ArrayLayout) and isinstance(field.value, bytes):
+            return f"{self.type(field)}{text(field.value, self.options)},"
+        if isinstance(layout, ArrayLayout) and isinstance(layout.element, ScalarLayout):
+            return f"{self.type(field)}{array(field, layout.element, self.options)},"
+        return f"{self.type(field)}{{}},"
+
+    def inline(self, field: Field, indent: int) -> str:
+        """Return a small struct on one line, "" if it does not fit."""
+        leaves = inline_leaves(field)
+        if not leaves:
+            return ""
+        parts = []
+        for name, leaf in leaves:
+            if isinstance(leaf.layout, ScalarLayout):
+                shown, remark = field_scalar(leaf, self.options)
+                parts.append(f"{printable(name)} = {shown}{f' /* {remark} */' if remark else ''}")
+            elif isinstance(leaf.value, bytes):
+                parts.append(f"{printable(name)} = {text(leaf.value, self.options)}")
+            elif isinstance(leaf.layout, ArrayLayout) and isinstance(
+                leaf.layout.element, ScalarLayout
+            ):
+                shown = array(leaf, leaf.layout.element, self.options)
+                parts.append(f"{printable(name)} = {shown}")
+        brackets = "[]" if isinstance(field.layout, ArrayLayout) else "{}"
+        line = (
+            f"{self.name(field)}{self.type(field)}{brackets[0]} {', '.join(parts)} {brackets[1]},"
+        )
+        return line if indent + len(line) <= _WIDTH or len(leaves) == 1 else ""
+
+    def group(self, item: Group, indent: str) -> Iterator[str]:
+        opened = item.open
+        field = opened.field
+        name = self.name(field) if field is not None else ""
+        if opened.behind is Kind.POINTER and field is not None:
+            assert isinstance(field.layout, ScalarLayout)
+            shown, _ = scalar(field.layout, field.value, self.options)
+            self.held = f"{indent}{name}{self.type(field)}{shown}"
+            return
+        type_ = printable(str(field.layout.type if field is not None else opened.value.type_))
+        yield f"{indent}{name}({type_}){{ /* {describe(opened)} */"
+
+    def release(self, rest: str) -> str:
+        """Complete the line of a pointer, which waits for what its target is."""
+        line, self.held = self.held, ""
+        return f"{line}{rest or ','}"
+
+    def object(self, item: Object, indent: str) -> Iterator[str]:
+        enter = item.enter
+        words = summary(enter.summary)
+        if self.held:  # the target of a pointer
+            if enter.brief:
+                yield self.release(f", /* {words} */" if words else ",")
+                return
+            yield self.release(f" -> {{{f' /* {words} */' if words else ''}")
+            return
+        label = f"{enter.label} = " if enter.label else ""
+        type_ = printable(str(enter.value.type_))
+        words = f" {words}" if words else ""
+        comma = "," if item.depth else ""
+        if enter.brief:
+            yield (
+                f"{indent}{label}({type_} *){enter.value.address_:#x}{comma}"
+                f"{f' /*{words} */' if words else ''}"
+            )
+            return
+        fields = enter.fields
+        if len(fields) == 1 and not fields[0].name and not isinstance(fields[0].value, list):
+            return  # a scalar root: its one field is the line
+        yield f"{indent}{label}({type_}){{ /* {enter.value.address_:#x}{words} */"
+
+    def reference(self, item: Reference, indent: str) -> str:
+        seen = item.seen
+        words = summary(seen.summary)
+        where = "cycle: this is inside it" if seen.is_cycle else "seen above"
+        remark = f" /* {words + ', ' if words else ''}{where} */"
+        if self.held:
+            return self.release(f",{remark}")
+        label = f"{seen.label} = " if seen.label else ""
+        type_ = printable(str(seen.value.type_))
+        return f"{indent}{label}({type_} *){seen.value.address_:#x},{remark}"
+
+    def end(self, item: End, indent: str) -> Iterator[str]:
+        of = item.of
+        comma = "," if item.depth else ""
+        if isinstance(of, Branch):
+            if of.field.elided > 0:
+                yield f"{indent}{_INDENT}/* {of.field.elided} more (--elements) */"
+            yield f"{indent}{']' if isinstance(of.field.layout, ArrayLayout) else '}'},"
+        elif isinstance(of, Object):
+            fields = of.enter.fields
+            scalar_root = (
+                len(fields) == 1 and not fields[0].name and not isinstance(fields[0].value, list)
+            )
+            if not of.enter.brief and not scalar_root:
+                yield f"{indent}}}{comma}"
+        else:
+            if self.held:
+                yield self.release("")
+            if of.open.behind is not Kind.POINTER:
+                more = item.left_out()
+                if more:
+                    yield f"{indent}{_INDENT}/* {more} */"
+                yield f"{indent}}}{comma}"
+
+    def totals(self, totals: Totals) -> Iterator[str]:
+        words = totals_text(totals)
+        if words:
+            yield f"/* {words} */"
+
+
+def describe(opened: Open) -> str:
+    """Say what a group holds: `4 x struct task_struct by sibling [tag]`."""
+    expansion = opened.expansion
+    if expansion is None:
+        return f"{opened.count} set" if opened.count is not None else "array"
+    number = f"{opened.count} x " if opened.count is not None else "many x "
+    return (
+        f"{number}struct {printable(expansion.element.name)} by {printable(expansion.node)} "
+        f"[{printable(expansion.provenance)}]"
+    )

@@ -1,0 +1,301 @@
+"""`tree`: nested lines for a terminal. Names, values, and dimmed what a reader may skip.
+
+It streams: each line is yielded as soon as its object has been read. Guides know the last entry of
+an object or container because its fields, or its number of entries, are known when it begins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.color import ColorSystem
+from rich.style import Style
+
+from btfdump.events import Group as Kind
+from btfdump.layout import ArrayLayout, Category, ScalarLayout
+from btfdump.render import Options, Root, renderer
+from btfdump.render.escape import printable
+from btfdump.render.outline import (
+    Branch,
+    End,
+    Group,
+    Item,
+    Leaf,
+    Object,
+    Outline,
+    Reference,
+    Remark,
+    Totals,
+    children,
+    inline_leaves,
+    totals_text,
+)
+from btfdump.render.scalar import array, field_scalar, summary, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from btfdump.events import Enter, Open
+    from btfdump.interp import Field
+
+_WIDTH = 110
+"""Structs are written on one line up to about this many columns."""
+_COLUMN = 22
+"""Names up to this long are padded, so that values stand in a column."""
+_STYLES = {
+    "name": Style(color="cyan"),
+    "value": Style(),
+    "string": Style(color="green"),
+    "enum": Style(color="yellow"),
+    "symbol": Style(color="magenta"),
+    "object": Style(bold=True),
+    "dim": Style(dim=True),
+    "note": Style(color="red", bold=True),
+}
+
+
+@renderer("tree")
+def render_tree(roots: Iterable[Root], options: Options) -> Iterator[str]:
+    """Yield each root as an indented tree, line by line."""
+    for number, root in enumerate(roots):
+        if number:
+            yield "\n"
+        painter = _Painter(options, root.name)
+        outline = Outline(keep_empty=options.zero)
+        for item in outline.items(root.events):
+            for line in painter.lines(item):
+                yield line + "\n"
+
+
+class _Painter:
+    """Paints items. `open_` remembers, by depth, whether more follows there (the guide goes on)."""
+
+    def __init__(self, options: Options, root_name: str) -> None:
+        self.options = options
+        self.root_name = root_name
+        self.open_: list[bool] = []
+        self.widths: dict[int, int] = {}
+        self.skip = 0
+        self.held: tuple[str, int, bool] | None = None
+
+    # Pieces
+
+    def style(self, what: str, text_: str) -> str:
+        if not text_ or not self.options.color:
+            return text_
+        return _STYLES[what].render(text_, color_system=ColorSystem.STANDARD)
+
+    def guide(self, depth: int, last: bool) -> str:
+        """Return the guides of a line, and remember whether this level goes on below it."""
+        if depth == 0:
+            self.open_ = []
+            return ""
+        del self.open_[depth - 1 :]
+        while len(self.open_) < depth - 1:
+            self.open_.append(True)
+        bars = "".join("│   " if more else "    " for more in self.open_)
+        self.open_.append(not last)
+        return self.style("dim", bars + ("└── " if last else "├── "))
+
+    def label(self, name: str, depth: int = 0) -> str:
+        return self.style("name", printable(name).ljust(self.widths.get(depth, 0))) if name else ""
+
+    def align(self, fields: list[Field], depth: int) -> None:
+        """Put the values of these fields, which are `depth` deep, into one column."""
+        widest = max((len(f.name) for f in fields), default=0)
+        self.widths[depth] = min(widest, _COLUMN)
+
+    def value_of(self, field: Field) -> tuple[str, str]:
+        """Return (value, remark) of a field on one line, styled."""
+        layout = field.layout
+        if isinstance(layout, ScalarLayout):
+            shown, remark = field_scalar(field, self.options)
+            what = "enum" if layout.category is Category.ENUM else "value"
+            return self.style(what, shown), self.remark(remark)
+        if isinstance(layout, ArrayLayout) and isinstance(field.value, bytes):
+            return self.style("string", text(field.value, self.options)), ""
+        if isinstance(layout, ArrayLayout) and isinstance(layout.element, ScalarLayout):
+            return array(field, layout.element, self.options), ""
+        return "{}", ""
+
+    def remark(self, remark: str) -> str:
+        if not remark:
+            return ""
+        return " " + self.style("string" if remark.startswith('"') else "symbol", remark)
+
+    def type(self, field: Field) -> str:
+        return "  " + self.style("dim", printable(str(field.layout.type)))
+
+    # Lines
+
+    def lines(self, item: Item) -> Iterator[str]:
+        if isinstance(item, Totals):
+            words = totals_text(item)
+            if words:
+                yield self.guide(1, True) + self.style("dim", words)
+            return
+        if self.skip:  # inside a struct that was written on one line
+            if isinstance(item, Branch):
+                self.skip += 1
+            elif isinstance(item, End) and isinstance(item.of, Branch):
+                self.skip -= 1
+            return
+        if isinstance(item, Leaf):
+            value, remark = self.value_of(item.field)
+            yield (
+                f"{self.start(item)}{self.label(item.field.name, item.depth)} "
+                f"{value}{remark}{self.type(item.field)}"
+            )
+        elif isinstance(item, Branch):
+            yield self.branch(item)
+        elif isinstance(item, Group):
+            yield from self.group(item)
+        elif isinstance(item, Object):
+            yield from self.object(item)
+        elif isinstance(item, Reference):
+            yield self.reference(item)
+        elif isinstance(item, Remark):
+            yield from self.note(item)
+        else:
+            yield from self.end(item)
+
+    def start(self, item: Leaf | Branch | Group | Object | Reference) -> str:
+        # The last thing below a root is the line of totals.
+        return self.guide(item.depth, item.is_last and item.depth > 1)
+
+    def branch(self, item: Branch) -> str:
+        field = item.field
+        name = field.name
+        if not name and not isinstance(field.layout, ScalarLayout | ArrayLayout):
+            name = f"<{field.layout.base.keyword}>"
+        line = f"{self.start(item)}{self.label(name, item.depth)}"
+        inline = self.inline(field, len(name) + 4 * item.depth)
+        self.align(children(field), item.depth + 1)
+        if inline:
+            self.skip = 1
+            return f"{line} {inline}{self.type(field)}"
+        return f"{line} {self.type(field).lstrip()}"
+
+    def inline(self, field: Field, indent: int) -> str:
+        """Return a small struct on one line, "" if it does not fit."""
+        leaves = inline_leaves(field)
+        plain = sum(len(name) + 8 for name, _ in leaves)
+        if not leaves or (indent + plain > _WIDTH and len(leaves) > 1):
+            return ""
+        parts = []
+        for name, leaf in leaves:
+            value, remark = self.value_of(leaf)
+            parts.append(f"{self.label(name.lstrip('.'))} {value}{remark}")
+        return ", ".join(parts)
+
+    def group(self, item: Group) -> Iterator[str]:
+        opened = item.open
+        field = opened.field
+        if opened.behind is Kind.POINTER and field is not None:
+            assert isinstance(field.layout, ScalarLayout)
+            line = self.start(item) + self.label(field.name, item.depth)
+            self.held = (line, item.depth, item.is_last)
+            return
+        name = field.name if field is not None else self.root_name
+        head = printable(str(field.layout.type if field is not None else opened.value.type_))
+        line = f"{self.start(item)}{self.label(name, item.depth)} {self.style('dim', head)} -> "
+        yield line + self.describe(opened)
+
+    def describe(self, opened: Open) -> str:
+        expansion = opened.expansion
+        if expansion is None:
+            return f"{opened.count} entries"
+        number = f"{opened.count} x " if opened.count is not None else "many x "
+        return (
+            f"{number}{self.style('object', printable(expansion.element.name))} "
+            f"({printable(expansion.node)}) "
+            + self.style("dim", f"[{printable(expansion.provenance)}]")
+        )
+
+    def release(self, rest: str) -> str:
+        """Complete the line of a pointer, which waits for what its target is."""
+        assert self.held is not None
+        line, self.held = self.held[0], None
+        return f"{line} {rest}"
+
+    def heading(self, enter: Enter) -> str:
+        value = enter.value
+        words = summary(enter.summary)
+        type_ = self.style("object", printable(str(value.type_)))
+        tail = f" {self.style('string', words)}" if words else ""
+        return f"{type_} {value.address_:#x}{tail}"
+
+    def pointer(self, field: Field | None) -> str:
+        """Return what a pointer's own line says before its target: tags, and a symbol."""
+        if field is None or not isinstance(field.layout, ScalarLayout):
+            return "-> "
+        base = field.layout.base
+        tags = base.btf.type_tags(base.type_id) if hasattr(base, "type_id") else ()
+        shown = "".join(f"__{printable(tag)} " for tag in tags)
+        return f"{self.style('dim', shown)}-> "
+
+    def object(self, item: Object) -> Iterator[str]:
+        enter = item.enter
+        self.align(enter.fields, item.depth + 1)
+        if self.held is not None:
+            yield self.release(
+                self.pointer(item.group.field if item.group else None) + self.heading(enter)
+            )
+            return
+        fields = enter.fields
+        is_scalar = len(fields) == 1 and not fields[0].name
+        if item.depth == 0:
+            if is_scalar:
+                if self.root_name:
+                    fields[0].name = self.root_name
+                return
+            source = (
+                f"{self.options.source} of {self.options.release}" if self.options.release else ""
+            )
+            line = (
+                f"{self.label(self.root_name)}{' ' if self.root_name else ''}{self.heading(enter)}"
+            )
+            yield f"{line}  {self.style('dim', printable(source))}".rstrip()
+            return
+        yield f"{self.start(item)}{self.label(enter.label)} {self.heading(enter)}"
+
+    def source(self) -> str:
+        """Say what the objects come from: `vmcore (ELF) of 6.12.1, 2 CPUs`."""
+        options = self.options
+        if not options.release:
+            return options.source
+        cpus = f", {options.cpus} CPU{'s' if options.cpus > 1 else ''}" if options.cpus else ""
+        return f"{options.source} of {options.release}{cpus}"
+
+    def reference(self, item: Reference) -> str:
+        seen = item.seen
+        words = summary(seen.summary)
+        where = "cycle: this is inside it" if seen.is_cycle else "seen above"
+        line = f"^ {printable(str(seen.value.type_))} {seen.value.address_:#x}"
+        line += f" {self.style('string', words)}" if words else ""
+        line += self.style("dim", f" ({where})")
+        if self.held is not None:
+            return self.release(line)
+        return f"{self.start(item)}{self.label(seen.label)} {line}"
+
+    def note(self, item: Remark) -> Iterator[str]:
+        if self.held is not None:
+            yield self.release("")
+        del self.open_[max(item.depth - 1, 0) :]
+        bars = "".join("│   " if more else "    " for more in self.open_)
+        note = self.style("note", f"! {printable(item.note.text)}")
+        yield f"{self.style('dim', bars)}{note}"
+
+    def end(self, item: End) -> Iterator[str]:
+        of = item.of
+        if isinstance(of, Branch):
+            if of.field.elided > 0:
+                yield self.guide(item.depth + 1, True) + self.style(
+                    "dim", f"{of.field.elided} more (--elements)"
+                )
+        elif isinstance(of, Group):
+            if self.held is not None:
+                yield self.release("")
+            more = item.left_out() if of.open.behind is not Kind.POINTER else ""
+            if more:
+                yield self.guide(item.depth + 1, True) + self.style("dim", more)

@@ -1,0 +1,112 @@
+"""Tasks: processes and threads (include/linux/sched.h)."""
+
+from __future__ import annotations
+
+import fnmatch
+from typing import TYPE_CHECKING
+
+from btfdump.errors import (
+    CorruptDataError,
+    FaultError,
+    ObjectNotFoundError,
+    TypeNotFoundError,
+)
+from btfdump.roots import global_value, root
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.context import Context
+    from btfdump.value import Value
+
+
+def tasks(kernel: Context) -> Iterator[Value]:
+    """Yield every task but the idle ones, as for_each_process_thread() (sched/signal.h) does.
+
+    Raises `CorruptDataError` where the list of processes breaks, after all that could be reached.
+    """
+    init_task = global_value(kernel, "init_task")
+    task_struct = kernel.type("struct task_struct")
+    trouble: CorruptDataError | None = None
+    processes = entries(init_task, "tasks", task_struct, "tasks")
+    while True:
+        try:
+            process = next(processes, None)
+        except CorruptDataError as error:
+            trouble, process = error, None
+        if process is None:
+            break
+        try:
+            yield from threads(process)
+        except (CorruptDataError, FaultError) as error:
+            trouble = CorruptDataError(
+                f"threads of process {process.address_:#x}: {error}", process.address_
+            )
+    if trouble is not None:
+        raise trouble
+
+
+def threads(process: Value) -> Iterator[Value]:
+    """Yield a thread group: its leader first, then the other threads in list order."""
+    yield process
+    for thread in entries(process.signal, "thread_head", process.type_, "thread_node"):
+        if thread.address_ != process.address_:
+            yield thread
+
+
+def entries(holder: Value, head: str, element: object, link: str) -> Iterator[Value]:
+    """Walk a list whose element type is part of how the kernel finds tasks, tag or no tag."""
+    from btfdump.annotate.facts import Expansion
+    from btfdump.btf import types
+    from btfdump.value import Value, head_of
+    from btfdump.walk import Anomaly, walkers
+
+    kernel = holder.context_
+    struct = element.btf.skip_modifiers(element) if isinstance(element, types.Type) else None
+    if not isinstance(struct, types.Composite):
+        raise TypeNotFoundError("struct task_struct is not complete in the BTF")
+    offset = Value(kernel, struct, 0).member_(link).address_
+    expansion = Expansion("list_head", struct, link, offset, 0, "root")
+    trouble: Anomaly | None = None
+    for item in walkers()["list_head"].walk(head_of(holder.member_(head), expansion)):
+        if isinstance(item, Anomaly):
+            trouble = item if trouble is None or item.ends else trouble
+        else:
+            yield Value(kernel, struct, item.address, item.data)
+    if trouble is not None:
+        raise CorruptDataError(f"{holder.type_}.{head}: {trouble.message}", trouble.address)
+
+
+@root("task", argument="PID or COMM")
+def find_tasks(kernel: Context, argument: str | None) -> Iterator[Value]:
+    """Tasks by process or thread id, or by name (with * and ? as in the shell); all without one."""
+    if argument is None:
+        yield from tasks(kernel)
+        return
+    if argument.isdecimal():
+        yield task(kernel, int(argument))
+        return
+    pattern = argument.strip("\"'")
+    found = False
+    for value in tasks(kernel):
+        if fnmatch.fnmatchcase(value.comm.string_(), pattern):
+            found = True
+            yield value
+    if not found:
+        raise ObjectNotFoundError(f"no task is called {argument!r}")
+
+
+def task(kernel: Context, pid: int) -> Value:
+    """Return the task with that id, 0: init_task. Raises `ObjectNotFoundError` if there is none."""
+    if pid == 0:
+        return global_value(kernel, "init_task")
+    count = 0
+    trouble = ""
+    try:
+        for value in tasks(kernel):
+            count += 1
+            if int(value.pid) == pid:
+                return value
+    except (CorruptDataError, FaultError) as error:
+        trouble = f"; the list of tasks is damaged: {error}"
+    raise ObjectNotFoundError(f"no task has pid {pid} among the {count} found{trouble}")

@@ -1,0 +1,430 @@
+"""Value: a typed address, read when looked into.
+
+Members are reached as in drgn: `task.comm`, `task["comm"]`, through pointers too. Names of our own
+end in `_`, so that no C member can collide with them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from btfdump.btf import types
+from btfdump.errors import CorruptDataError, FaultError, MemberNotFoundError
+from btfdump.interp import decode_text, to_python
+from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump.walk import Anomaly, Entry, Head, walkers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.annotate.facts import Expansion, MemberFacts
+    from btfdump.context import Context
+    from btfdump.layout import Layout
+
+MAX_STRING = 4096
+"""Longest C string that is read through a pointer, in bytes."""
+_STRING_PIECE = 64
+
+
+class Value:
+    """An object of type `type_` at `address_` (a virtual address, always an int).
+
+    Nothing is read until a value is asked for; then the object is read once, as a whole, and its
+    members share the bytes. `bit_size_` is not 0 for a bit field, which starts `bit_offset_` bits
+    after `address_`.
+    """
+
+    __slots__ = (
+        "_context",
+        "_data",
+        "_facts",
+        "_index",
+        "_layout",
+        "_outer",
+        "address_",
+        "bit_offset_",
+        "bit_size_",
+        "type_",
+    )
+
+    def __init__(
+        self,
+        context: Context,
+        type_: types.Type,
+        address: int,
+        data: bytes | None = None,
+        *,
+        bit_offset: int = 0,
+        bit_size: int = 0,
+        facts: MemberFacts | None = None,
+        outer: tuple[Value, str] | None = None,
+        index: int = 0,
+    ) -> None:
+        self._context = context
+        self._layout: Layout | None = None
+        self._data = data
+        self._facts = facts
+        self._outer = outer
+        self._index = index
+        self.type_ = type_
+        self.address_ = address
+        self.bit_offset_ = bit_offset
+        self.bit_size_ = bit_size
+
+    def __repr__(self) -> str:
+        return f"<Value {self.type_} at {self.address_:#x}>"
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Value):
+            return (self.address_, self.type_, self.bit_offset_) == (
+                other.address_,
+                other.type_,
+                other.bit_offset_,
+            )
+        return NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.address_, self.type_))
+
+    def __bool__(self) -> bool:
+        """Whether a scalar or pointer is not zero; a struct or array always is true."""
+        return bool(self.value_()) if isinstance(self.layout_, ScalarLayout) else True
+
+    def __int__(self) -> int:
+        value = self.value_()
+        if not isinstance(value, int):
+            raise TypeError(f"{self.type_} is not an integer")
+        return int(value)
+
+    __index__ = __int__
+
+    def __getattr__(self, name: str) -> Value:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)  # Python's own protocols, not C members
+        return self.member_(name)
+
+    def __getitem__(self, key: str | int) -> Value:
+        """Return a member by name, an array or pointer element by index, a container's entry."""
+        if isinstance(key, str):
+            return self.member_(key)
+        layout = self.layout_
+        if isinstance(layout, ArrayLayout):
+            index = key + layout.length if key < 0 and layout.length else key
+            if layout.length and not 0 <= index < layout.length:
+                raise IndexError(f"index {key} is outside of {self.type_}")
+            element = layout.base.btf.type(layout.base.type_id)
+            return self._part(
+                element, index * layout.element.size, layout.element.size, index=index
+            )
+        if self.is_pointer_:
+            return self._pointee(key)
+        for index, entry in enumerate(self.walk_()):
+            if index == key:
+                return entry
+        raise IndexError(f"{self!r} has no entry {key}")
+
+    def __iter__(self) -> Iterator[Value]:
+        layout = self.layout_
+        if not isinstance(layout, ArrayLayout):
+            raise TypeError(f"{self.type_} is not an array; a container is walked by walk_()")
+        return (self[index] for index in range(layout.length))
+
+    def __len__(self) -> int:
+        layout = self.layout_
+        if not isinstance(layout, ArrayLayout):
+            raise TypeError(f"{self.type_} is not an array")
+        return layout.length
+
+    def __dir__(self) -> list[str]:
+        layout = self._struct_layout()
+        names = [m.name for m in layout.members if m.name] if layout is not None else []
+        return [*names, *(name for name in dir(type(self)) if name.endswith("_"))]
+
+    @property
+    def layout_(self) -> Layout:
+        """The layout of the type."""
+        if self._layout is None:
+            self._layout = self._context.layouts.of(self.type_)
+        return self._layout
+
+    @property
+    def context_(self) -> Context:
+        """The kernel that the value belongs to."""
+        return self._context
+
+    @property
+    def size_(self) -> int:
+        """Size of the object in bytes."""
+        return self.layout_.size
+
+    @property
+    def facts_(self) -> MemberFacts | None:
+        """What annotations say of the member that this value is."""
+        return self._facts
+
+    @property
+    def is_pointer_(self) -> bool:
+        """Whether the type, its modifiers stripped, is a pointer."""
+        layout = self.layout_
+        return isinstance(layout, ScalarLayout) and layout.category is Category.POINTER
+
+    def bytes_(self) -> bytes:
+        """Read the object's bytes, once; raises `FaultError`."""
+        if self._data is None:
+            size = self.size_
+            if self.bit_size_:
+                size = (self.bit_offset_ + self.bit_size_ + 7) // 8
+            self._data = self._context.target.read(self.address_, size)
+        return self._data
+
+    def read_(self) -> Value:
+        """Read the whole object now, so that its members cost no more reads; returns itself."""
+        self.bytes_()
+        return self
+
+    def value_(self) -> Any:
+        """Return the value: int, bool, float, str (char array), bytes, dict (struct), list (array).
+
+        A pointer is its address. Raises `FaultError`.
+        """
+        data = self.bytes_()
+        if self.bit_size_:
+            signed = isinstance(self.layout_, ScalarLayout) and self.layout_.is_signed
+            return self._context.layouts.bits(self.bit_offset_, self.bit_size_, signed)(data, 0)
+        return to_python(self._context.layouts, self.layout_, data)
+
+    def enumerator_(self) -> str | None:
+        """Return the name of an enum's value, None where no enumerator has it."""
+        base = self.type_.btf.skip_modifiers(self.type_)
+        if not isinstance(base, types.Enum | types.Enum64):
+            raise TypeError(f"{self.type_} is not an enum")
+        return base.names.get(int(self))
+
+    def string_(self, limit: int = MAX_STRING) -> str:
+        """Return the C string in a char array, or the one that a pointer points to.
+
+        At most `limit` bytes are read. What is not UTF-8 becomes `\\xNN`. Raises `FaultError`.
+        """
+        if not self.is_pointer_:
+            return decode_text(self.bytes_())
+        return decode_text(read_string(self._context, int(self), limit))
+
+    def member_(self, name: str) -> Value:
+        """Return the member `name`, through a pointer if this is one.
+
+        Raises `MemberNotFoundError`, and `FaultError` where the pointer cannot be read.
+        """
+        if self.is_pointer_:
+            return self._pointee(0).member_(name)
+        layout = self.layout_
+        if not isinstance(layout, StructLayout):
+            raise MemberNotFoundError(f"{self.type_} is not a struct or union: no member {name!r}")
+        owner, index, base_bits = self._context.layouts.find_member(layout, name)
+        member = owner.members[index]
+        type_ = owner.base.btf.type(member.member.type_id)
+        facts = self._context.facts(owner).members.get(index)
+        facts, outer = self._facts_by_path(layout, name, facts)
+        if member.bit_size:
+            start, bits = divmod(base_bits + member.bit_offset, 8)
+            size = (bits + member.bit_size + 7) // 8
+            return self._part(
+                type_, start, size, bits=(bits, member.bit_size), facts=facts, outer=outer
+            )
+        offset = base_bits // 8 + member.offset
+        size = self._context.layouts.of_member(member, owner).size
+        return self._part(type_, offset, size, facts=facts, outer=outer)
+
+    def _facts_by_path(
+        self, layout: StructLayout, name: str, facts: MemberFacts | None
+    ) -> tuple[MemberFacts | None, tuple[Value, str]]:
+        """Facts that a struct further out states by dotted path come before the member's own."""
+        holder, path = self, name
+        while True:
+            by_path = self._context.facts(layout).paths
+            facts = by_path.get(path, facts) if by_path else facts
+            if holder._outer is None:
+                return facts, (self, name)
+            holder, step = holder._outer
+            path = f"{step}.{path}"
+            outer_layout = holder._struct_layout()
+            if outer_layout is None:
+                return facts, (self, name)
+            layout = outer_layout
+
+    def _struct_layout(self) -> StructLayout | None:
+        layout = self.layout_
+        return layout if isinstance(layout, StructLayout) else None
+
+    def _part(
+        self,
+        type_: types.Type,
+        offset: int,
+        size: int,
+        *,
+        bits: tuple[int, int] = (0, 0),
+        facts: MemberFacts | None = None,
+        outer: tuple[Value, str] | None = None,
+        index: int = 0,
+    ) -> Value:
+        data = self._data
+        inside = data is not None and offset >= 0 and offset + size <= len(data) and size > 0
+        if outer is None:  # an array's element: what is known of the array holds for it
+            facts, outer = self._facts, self._outer
+        return Value(
+            self._context,
+            type_,
+            self._context.wrap(self.address_ + offset),
+            data[offset : offset + size] if inside and data is not None else None,
+            bit_offset=bits[0],
+            bit_size=bits[1],
+            facts=facts,
+            outer=outer,
+            index=index,
+        )
+
+    def _pointee(self, index: int) -> Value:
+        address = int(self)
+        base = self.type_.btf.skip_modifiers(self.type_)
+        assert isinstance(base, types.Ptr)
+        target = base.btf.type(base.type_id)
+        if self._facts is not None and self._facts.points_to is not None:
+            target = self._facts.points_to
+        if not address:
+            raise FaultError(0, 0, f"NULL pointer ({self.type_})")
+        space = pointer_space(base, self._facts)
+        if space in ("user", "percpu"):
+            raise FaultError(address, 0, f"__{space} pointer, not a kernel address ({self.type_})")
+        size = self._context.layouts.of(target).size if index else 0
+        return Value(self._context, target, self._context.wrap(address + index * size))
+
+    def deref_(self) -> Value:
+        """Return what a pointer points to; `FaultError` for NULL, __user and __percpu ones."""
+        if not self.is_pointer_:
+            raise TypeError(f"{self.type_} is not a pointer")
+        return self._pointee(0)
+
+    def expansion_(self) -> Expansion:
+        """Return how this container's entries are typed and linked.
+
+        Raises `CorruptDataError` where nothing says it, or what says it does not fit.
+        """
+        facts = self._facts
+        if facts is not None and facts.expansion is not None:
+            return facts.expansion
+        reason = "no tag, overlay or library entry names its element type"
+        if facts is not None and facts.problems:
+            reason = "; ".join(facts.problems)
+        elif facts is not None and facts.candidates:
+            chosen = choose_by_evidence(self, facts.candidates)
+            if chosen is not None:
+                return chosen
+            reason = "ambiguous: " + ", ".join(
+                f"{c.element.name}:{c.node}" for c in facts.candidates
+            )
+        raise CorruptDataError(f"{self!r} cannot be walked: {reason}", self.address_)
+
+    def walk_(self) -> Iterator[Value]:
+        """Walk the entries of a container, as Values of the element type.
+
+        Raises `CorruptDataError` at the place where the walk ends before the container does; every
+        entry that could be reached has been yielded by then.
+        """
+        trouble: Anomaly | None = None
+        for item in self.entries_():
+            if isinstance(item, Value):
+                yield item
+            elif item.ends:
+                trouble = item
+        if trouble is not None:
+            raise CorruptDataError(trouble.message, trouble.address)
+
+    def entries_(self) -> Iterator[Value | Anomaly]:
+        """Walk the entries of a container and what is wrong with it, in the order they are met."""
+        expansion = self.expansion_()
+        head = head_of(self, expansion)
+        for item in walkers()[expansion.head].walk(head):
+            if isinstance(item, Entry):
+                yield Value(self._context, expansion.element, item.address, item.data)
+            else:
+                yield item
+
+
+def head_of(value: Value, expansion: Expansion) -> Head:
+    """Return what a walker needs to walk the container that `value` is the head of."""
+    offset = expansion.link_offset + value._index * expansion.link_stride
+    return Head(
+        value.context_.target,
+        value.context_.target.platform,
+        value.address_,
+        offset,
+        expansion.element.size,
+    )
+
+
+def choose_by_evidence(value: Value, candidates: tuple[Expansion, ...]) -> Expansion | None:
+    """Decide between links of an element by its pointers back to the object that holds the head.
+
+    A candidate is kept if a member of the first entry, which points to the holder's type, holds the
+    holder's address. Exactly one must remain; it is labelled `inferred`.
+    """
+    if value._outer is None:
+        return None
+    holder = value._outer[0]
+    holder_type = holder.type_.btf.skip_modifiers(holder.type_)
+    kept = []
+    for candidate in candidates:
+        for item in walkers()[candidate.head].walk(head_of(value, candidate)):
+            if isinstance(item, Entry):
+                entry = Value(value.context_, candidate.element, item.address, item.data)
+                if _points_back(entry, holder_type, holder.address_):
+                    kept.append(candidate)
+            break
+    if len(kept) != 1:
+        return None
+    only = kept[0]
+    return type(only)(
+        only.head, only.element, only.node, only.link_offset, only.link_stride, "inferred"
+    )
+
+
+def _points_back(entry: Value, holder: types.Type, address: int) -> bool:
+    layout = entry.layout_
+    if not isinstance(layout, StructLayout):
+        return False
+    for member in layout.members:
+        base = layout.base.btf.skip_modifiers(member.member.type_id)
+        if isinstance(base, types.Ptr) and base.btf.skip_modifiers(base.type_id) is holder:
+            try:
+                if int(entry.member_(member.name)) == address:
+                    return True
+            except FaultError:
+                return False
+    return False
+
+
+def pointer_space(pointer: types.Ptr, facts: MemberFacts | None) -> str | None:
+    """Return the address space of a pointer: "user", "percpu", ... by type tag or annotation."""
+    for tag in pointer.btf.type_tags(pointer.type_id):
+        if tag in ("user", "percpu", "iomem"):
+            return tag
+    return facts.space if facts is not None else None
+
+
+def read_string(context: Context, address: int, limit: int) -> bytes:
+    """Read a C string of at most `limit` bytes; raises `FaultError` if its start is unreadable."""
+    text = b""
+    while len(text) < limit:
+        # A piece never crosses a 64-byte line, so it never reaches into the next page.
+        size = min(_STRING_PIECE - address % _STRING_PIECE, limit - len(text))
+        try:
+            piece = context.target.read(address, size)
+        except FaultError:
+            if not text:
+                raise
+            break
+        end = piece.find(b"\0")
+        if end >= 0:
+            return text + piece[:end]
+        text += piece
+        address += size
+    return text
