@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -69,23 +70,22 @@ class LoadedModules:
             self.problems.append(f"{symbol}: {error}")
 
     @cached_property
-    def _symbols(self) -> tuple[dict[str, int], list[int], list[str], list[tuple[int, int]]]:
-        by_name: dict[str, int] = {}
-        by_address: list[tuple[int, str]] = []
-        ranges: list[tuple[int, int]] = []
+    def _symbols(self) -> _Symbols:
+        symbols = _Symbols({}, [], [])
         for module in self._entries("modules"):
             try:
                 name = module.member_("name").string_()
-                ranges += list(_ranges(module))
-                for symbol, address in self._read_symbols(module):
-                    by_name.setdefault(symbol, address)
-                    by_address.append((address, f"{symbol} [{name}]"))
+                symbols.ranges += [(start, end, name) for start, end in _ranges(module)]
+                for symbol, address, size in self._read_symbols(module):
+                    symbols.by_name.setdefault(symbol, address)
+                    symbols.by_address.append((address, size, symbol))
             except BtfdumpError as error:
                 self.problems.append(f"symbols of a module: {error}")
-        by_address.sort()
-        return by_name, [a for a, _ in by_address], [n for _, n in by_address], sorted(ranges)
+        symbols.by_address.sort()
+        symbols.ranges.sort()
+        return symbols
 
-    def _read_symbols(self, module: Value) -> Iterator[tuple[str, int]]:
+    def _read_symbols(self, module: Value) -> Iterator[tuple[str, int, int]]:
         """Read a module's `struct mod_kallsyms`: an ELF symbol table and its strings."""
         kallsyms = module.kallsyms
         count = int(kallsyms.num_symtab)
@@ -97,7 +97,7 @@ class LoadedModules:
         layout = self._context.layouts
         struct = table.layout_
         readers = []
-        for member in ("st_name", "st_value", "st_shndx"):
+        for member in ("st_name", "st_value", "st_shndx", "st_size"):
             owner, index, _ = layout.find_member(struct, member)  # type: ignore[arg-type]
             inner = layout.of_member(owner.members[index], owner)
             readers.append((owner.members[index].offset, inner.decode))  # type: ignore[union-attr]
@@ -108,29 +108,45 @@ class LoadedModules:
         strings = _read_strings(
             self._context, int(kallsyms.strtab), max(int(row[0]) for row in rows)
         )
-        for name_offset, address, section in rows:
+        for name_offset, address, section, length in rows:
             name = decode_text(strings[int(name_offset) : int(name_offset) + 512])
             if name and section != _SHN_UNDEF and address:
-                yield name, int(address)
+                yield name, int(address), int(length)
 
     def symbol(self, name: str) -> int | None:
         """Return the address of a module's symbol, None if no module has it."""
-        return self._symbols[0].get(name) if not self._loading else None
+        return self._symbols.by_name.get(name) if not self._loading else None
 
     def symbolize(self, address: int) -> str | None:
-        """Return `name+0x10 [module]` for an address inside a module, else None."""
+        """Return `name+0x10 [module]` for an address inside a module, else None.
+
+        Where no symbol covers the address, `[module]` alone.
+        """
         if self._loading:
             return None
-        _, addresses, names, ranges = self._symbols
-        at = bisect_right(ranges, (address, 1 << 64)) - 1
-        if at < 0 or address >= ranges[at][1]:
+        symbols = self._symbols
+        at = bisect_right(symbols.ranges, (address, 1 << 64, "")) - 1
+        if at < 0 or address >= symbols.ranges[at][1]:
             return None
-        at = bisect_right(addresses, address) - 1
+        module = symbols.ranges[at][2]
+        at = bisect_right(symbols.by_address, (address, 1 << 64, "")) - 1
         if at < 0:
-            return None
-        distance = address - addresses[at]
-        name, _, module = names[at].partition(" ")
-        return f"{name}+{distance:#x} {module}" if distance else names[at]
+            return f"[{module}]"
+        start, size, name = symbols.by_address[at]
+        if address == start:
+            return f"{name} [{module}]"
+        if address < start + size:
+            return f"{name}+{address - start:#x} [{module}]"
+        return f"[{module}]"
+
+
+@dataclass
+class _Symbols:
+    """Symbols of all modules: addresses by name; (address, size, name); [start, end) of modules."""
+
+    by_name: dict[str, int]
+    by_address: list[tuple[int, int, str]]
+    ranges: list[tuple[int, int, str]]
 
 
 def _ranges(module: Value) -> Iterator[tuple[int, int]]:

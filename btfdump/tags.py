@@ -11,7 +11,7 @@ from btfdump.annotate.grammar import Contains, Lock, Marker, Unknown, parse
 from btfdump.btf import types
 from btfdump.btf.reader import Btf
 from btfdump.btf.wire import Kind
-from btfdump.errors import BtfFormatError, TargetError
+from btfdump.errors import TargetError
 from btfdump.render.escape import printable
 
 if TYPE_CHECKING:
@@ -65,32 +65,53 @@ def list_tags(
 
 def tags_of(btf: Btf, annotations: Annotations) -> Iterator[TagRow]:
     """Yield the tags that this BTF itself holds (not its base), decl tags first."""
+    names = _anonymous_names(btf)
     for tag in btf.iter_types(Kind.DECL_TAG):
-        if tag.id >= btf.start_id and isinstance(tag, types.DeclTag):
-            yield _decl_row(btf, tag, annotations)
+        if isinstance(tag, types.DeclTag):
+            target = tag.target
+            place, on = _place(target, tag.component_index, names)
+            meaning = "attribute, verbatim"
+            if not tag.is_attribute:
+                meaning = _meaning(target, tag, annotations)
+            yield TagRow(btf.name, place, on, tag.text, meaning)
     for type_ in btf.iter_types():
-        if type_.id >= btf.start_id:
-            yield from _type_rows(btf, type_)
+        yield from _type_rows(btf, type_, names)
 
 
-def _decl_row(btf: Btf, tag: types.DeclTag, annotations: Annotations) -> TagRow:
-    target = tag.target
-    place, on = _place(target, tag.component_index)
-    if tag.is_attribute:
-        return TagRow(btf.name, place, on, tag.text, "attribute, verbatim")
-    return TagRow(btf.name, place, on, tag.text, _meaning(target, tag, annotations))
+def _anonymous_names(btf: Btf) -> dict[int, str]:
+    """Name each anonymous struct and union after the member it is the type of: `inode.{}`."""
+    names: dict[int, str] = {}
+    for type_ in btf.iter_types():
+        if not isinstance(type_, types.Composite):
+            continue
+        own = str(type_) if type_.name else names.get(type_.id)
+        if own is None:
+            continue
+        # Types are written after what they are made of; what is inside comes later, or now.
+        pending = [(own, type_)]
+        while pending:
+            outer, composite = pending.pop()
+            for member in composite.members:
+                if btf.kind(member.type_id) not in (Kind.STRUCT, Kind.UNION):
+                    continue
+                inner = btf.type(member.type_id)
+                if isinstance(inner, types.Composite) and not inner.name and inner.id not in names:
+                    names[inner.id] = f"{outer}.{member.name or '{}'}"
+                    pending.append((names[inner.id], inner))
+    return names
 
 
-def _place(target: types.Type, index: int) -> tuple[str, str]:
+def _place(target: types.Type, index: int, names: dict[int, str]) -> tuple[str, str]:
     """Return (the tagged thing in C words, what kind of thing it is)."""
     if index < 0:
-        on = {types.Func: "function", types.Var: "variable", types.Typedef: "typedef"}.get(
-            type(target), "type"
-        )
-        name = f"{target.name}()" if isinstance(target, types.Func) else str(target)
-        return (target.name if isinstance(target, types.Var) else name), on
+        if isinstance(target, types.Func):
+            return f"{target.name}()", "function"
+        if isinstance(target, types.Var):
+            return target.name, "variable"
+        return str(target), "typedef" if isinstance(target, types.Typedef) else "type"
     if isinstance(target, types.Composite) and index < len(target.members):
-        return f"{target}.{target.members[index].name or f'<member {index}>'}", "member"
+        name = target.members[index].name or f"<member {index}>"
+        return f"{names.get(target.id, str(target))}.{name}", "member"
     if isinstance(target, types.Func):
         proto = target.target
         if isinstance(proto, types.FuncProto) and index < len(proto.params):
@@ -139,11 +160,11 @@ def _reason(problem: str) -> str:
     return problem.rsplit('": ', 1)[-1].rsplit('" ', 1)[-1]
 
 
-def _type_rows(btf: Btf, type_: types.Type) -> Iterator[TagRow]:
+def _type_rows(btf: Btf, type_: types.Type, names: dict[int, str]) -> Iterator[TagRow]:
     if isinstance(type_, types.Composite):
+        outer = names.get(type_.id, str(type_))
         for member in type_.members:
-            place = f"{type_}.{member.name or '<anonymous>'}"
-            yield from _tagged(btf, member.type_id, place, "member")
+            yield from _tagged(btf, member.type_id, f"{outer}.{member.name or '{}'}", "member")
     elif isinstance(type_, types.Func) and isinstance(type_.target, types.FuncProto):
         yield from _tagged(btf, type_.target.type_id, f"{type_.name}()", "return value")
         for number, param in enumerate(type_.target.params):
@@ -157,16 +178,36 @@ def _type_rows(btf: Btf, type_: types.Type) -> Iterator[TagRow]:
 
 def _tagged(btf: Btf, type_id: int, place: str, on: str) -> Iterator[TagRow]:
     """Yield the type tags between a declaration and its type, pointers passed through."""
+    spelled = str(btf.type(type_id))
     for _ in range(32):
         for tag in btf.type_tags(type_id):
-            yield TagRow(btf.name, place, on, tag, f"__{tag} on {btf.type(type_id)}", True)
-        try:
-            base = btf.skip_modifiers(type_id)
-        except BtfFormatError:
+            meaning = _SPACES.get(tag, "type tag")
+            yield TagRow(btf.name, place, on, tag, f"{meaning}: {spelled}", True)
+        if btf.kind(type_id) not in (Kind.PTR, Kind.ARRAY, *_QUALIFIERS):
+            return  # the tags inside a typedef are listed with the typedef
+        inner = btf.type(type_id)
+        if not isinstance(inner, types.Reference | types.Array):
             return
-        if not isinstance(base, types.Ptr | types.Array) or btf.type(type_id) is not base:
+        if isinstance(inner, types.Ptr | types.Array):
+            type_id = inner.type_id
+            continue
+        base = btf.skip_modifiers(type_id)
+        if not isinstance(base, types.Ptr | types.Array):
             return
         type_id = base.type_id
+
+
+_QUALIFIERS = (Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG)
+_SPACES = {
+    "user": "pointer into user space",
+    "percpu": "per-CPU pointer",
+    "rcu": "pointer protected by RCU",
+    "kptr": "pointer kept in a BPF map",
+    "kptr_ref": "pointer kept in a BPF map",
+    "kptr_untrusted": "untrusted pointer kept in a BPF map",
+    "percpu_kptr": "per-CPU pointer kept in a BPF map",
+    "uptr": "pointer into user space, kept in a BPF map",
+}
 
 
 def render_tags(rows: Iterable[TagRow], format_: str) -> Iterator[str]:
@@ -174,10 +215,11 @@ def render_tags(rows: Iterable[TagRow], format_: str) -> Iterator[str]:
     if format_ == "json":
         yield json.dumps([asdict(row) for row in rows], indent=2) + "\n"
         return
-    seen = 0
+    source = None
     for row in rows:
-        seen += 1
-        place = f"{row.on} {row.place}"
-        yield printable(f'{place:<52} "{row.tag}"  {row.meaning}') + "\n"
-    if not seen:
+        if row.btf != source:
+            source = row.btf
+            yield printable(f"{source or 'BTF'}:") + "\n"
+        yield printable(f'  {f"{row.on} {row.place}":<58} "{row.tag}"  {row.meaning}') + "\n"
+    if source is None:
         yield "no tags\n"

@@ -6,7 +6,8 @@ format is that of include/uapi/linux/btf.h, in either byte order.
 
 from __future__ import annotations
 
-from .builder import BtfBuilder
+from typing import TYPE_CHECKING
+
 from .names import declare, essential_name, spell
 from .reader import Btf
 from .types import (
@@ -40,6 +41,9 @@ from .types import (
     Volatile,
 )
 from .wire import Kind
+
+if TYPE_CHECKING:
+    from .builder import BtfBuilder
 
 __all__ = [
     "Array",
@@ -77,3 +81,12 @@ __all__ = [
     "essential_name",
     "spell",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load the builder when it is asked for: readers have no use for it."""
+    if name == "BtfBuilder":
+        from .builder import BtfBuilder
+
+        return BtfBuilder
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

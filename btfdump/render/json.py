@@ -153,7 +153,7 @@ class _Builder:
                 found[field.name] = None
                 self.fields[id(field)] = (found, field.name)
             elif field.elided == EMPTY_LIST:
-                found[field.name] = {"empty": True}
+                found[field.name] = empty_list(field)
             else:
                 found[field.name] = self.value(field)
         return found
@@ -177,7 +177,8 @@ class _Builder:
         if isinstance(layout.element, ScalarLayout):
             items = [self.one(layout.element, v) for v in field.value]  # type: ignore[union-attr]
             if field.elided > 0:
-                return {"length": layout.length + 0, "first": items, "elided": field.elided}
+                length = len(items) + field.elided
+                return {"length": length, "first": items, "elided": field.elided}
             return items
         elements: dict[str, Any] = {}
         for inner in field.value:  # type: ignore[union-attr]
@@ -228,6 +229,14 @@ class _Builder:
             if string is not None:
                 pointer["string"] = string
         return pointer
+
+
+def empty_list(field: Field) -> dict[str, Any]:
+    """Return a list that leads to itself; an empty container, if its element type is known."""
+    facts = field.facts
+    if facts is None or facts.expansion is None:
+        return {"empty": True}
+    return {"empty": True, "element": str(facts.expansion.element), "elements": []}
 
 
 def identity(value: Value, label: str) -> dict[str, Any]:

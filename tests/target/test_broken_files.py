@@ -53,14 +53,6 @@ def test_missing_directory_fifo(tmp_path):
     rejected(fifo, "not a regular file")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_permission(tmp_path):
-    path = tmp_path / "file"
-    path.write_bytes(b"x")
-    path.chmod(0)
-    rejected(path, "permission denied")
-
-
 def test_permission_error_is_told(tmp_path, monkeypatch):
     path = tmp_path / "file"
     path.write_bytes(b"x")
