@@ -244,22 +244,32 @@ class _Inspection:
         follow = frozenset(tuple(path.replace("->", ".").split(".")) for path in self.args.follow)
         is_table = self.args.root == ["task"] and not self.args.all and not members
         for selected in _with_progress(self.selected()):
-            events = traverse(
-                selected.value,
-                self.limits,
-                zero=self.args.zero,
-                members=members,
-                follow=follow,
-                brief=is_table,
-            )
-            yield Root(self.counted(events), selected.name)
+            try:
+                events = traverse(
+                    selected.value,
+                    self.limits,
+                    zero=self.args.zero,
+                    members=members,
+                    follow=follow,
+                    brief=is_table,
+                )
+            except BtfdumpError as error:
+                self.failed = True
+                _complain(f"{selected.name}: {error}")
+                continue
+            yield Root(self.counted(events), "" if selected.is_plain else selected.name)
 
     def counted(self, events: Iterable[Event]) -> Iterator[Event]:
-        from btfdump.events import Note
+        """Keep account of notes, and of a root of which nothing could be read."""
+        from btfdump.events import Enter, Note
 
+        is_root = True
         for event in events:
             if isinstance(event, Note):
                 self.notes += 1
+            elif isinstance(event, Enter):
+                self.failed |= is_root and event.is_missing
+            is_root = False
             yield event
 
     def selected(self) -> Iterator[Selected]:
@@ -284,8 +294,8 @@ class _Inspection:
         if kind is not None:
             arguments: list[str | None] = list(words[1:])
             for argument in arguments or [None]:
-                yield (roots.Selected(value, "") for value in kind.find(self.kernel, argument))
-        elif len(words) > 1 and roots.is_type(words[0]):
+                yield kind.find(self.kernel, argument)
+        elif len(words) > 1 and roots.is_type(words[0], words[1]):
             for word in words[1:]:
                 yield (roots.at_address(self.kernel, words[0], w) for w in (word,))
         elif roots.is_type(words[0]):

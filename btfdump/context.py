@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import product
 from typing import TYPE_CHECKING
 
 from btfdump.annotate.facts import Annotations, MemberFacts
@@ -46,7 +47,7 @@ _TYPE_NAME = re.compile(
     r"\s*(?:(?P<keyword>struct|union|enum)\s+)?(?P<name>[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*)"
     r"\s*(?P<stars>[*\s]*)(?P<array>\[\s*(?:\d+|0x[0-9a-fA-F]+)?\s*\])?\s*"
 )
-# C programmers (and drgn) write "unsigned long"; compilers put "long unsigned int" into BTF.
+# What GCC calls the integer types of C in DWARF, and so in BTF.
 _C_INTEGERS = {
     "unsigned long": "long unsigned int",
     "unsigned": "unsigned int",
@@ -100,7 +101,10 @@ class Context:
         if match is None:
             raise ExpressionError(f"{text!r} is not a type name such as 'struct task_struct'")
         type_ = self._named(match["keyword"], " ".join(match["name"].split()))
-        for _ in range(match["stars"].count("*")):
+        stars = match["stars"].count("*")
+        if stars > 1 or (stars and match["array"]):
+            raise ExpressionError(f"{text!r}: of derived types, one * or one [N] is understood")
+        if stars:
             type_ = types.Ptr(type_.btf, 0, "", type_.id)
         if match["array"]:
             length = match["array"].strip("[] \t")
@@ -109,11 +113,12 @@ class Context:
 
     def _named(self, keyword: str | None, name: str) -> types.Type:
         kinds = (keyword,) if keyword else ("typedef", "int", "float")
-        name = name if keyword else _C_INTEGERS.get(name, name)
+        # Clang spells integers as C programmers do, GCC in its own way.
+        names = [name] if keyword or name not in _C_INTEGERS else [name, _C_INTEGERS[name]]
         for btf in self._btfs(everywhere=True):
-            for kind in kinds:
+            for kind, spelling in product(kinds, names):
                 try:
-                    return btf.find(kind, name)
+                    return btf.find(kind, spelling)
                 except AmbiguousTypeError:
                     raise
                 except TypeNotFoundError:
@@ -178,6 +183,13 @@ class Context:
                 type_ = self.type(known.type)
                 return type_, self.annotations.of_global(type_, statements, ())
         return None
+
+    def is_per_cpu(self, name: str) -> bool:
+        """Whether `name` is a per-CPU variable: the only ones that a kernel's BTF describes."""
+        for btf in self._btfs(everywhere=self._in_module(name)):
+            if btf.find_all("var", name):
+                return True
+        return False
 
     def _in_module(self, name: str) -> bool:
         try:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
+from btfdump.layout import StructLayout
+
 if TYPE_CHECKING:
     from btfdump.annotate.facts import Expansion
     from btfdump.interp import Field
@@ -32,6 +34,7 @@ class Enter:
 
     `fields` are its members, `skipped` how many zero ones were left out. A `brief` object shows its
     `summary` alone: (label, value) pairs such as ("comm", "init"). `label` is "[3]" for an entry.
+    `is_missing`: nothing of it could be read.
     """
 
     value: Value
@@ -42,6 +45,12 @@ class Enter:
     skipped: int = 0
     empty_lists: int = 0
     unfollowed: int = 0
+    is_missing: bool = False
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether this is no struct or union: its one field, without a name, is all there is."""
+        return bool(self.fields) and not isinstance(self.value.layout_, StructLayout)
 
 
 @dataclass(slots=True)

@@ -9,19 +9,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.behind import Behind
+from btfdump.behind import Behind, target_of
+from btfdump.btf import types
 from btfdump.errors import BtfFormatError, FaultError
 from btfdump.events import Close, Enter, Event, Exit, Note, Open, Seen
 from btfdump.interp import Decoder, Field
-from btfdump.layout import StructLayout
+from btfdump.layout import ScalarLayout, StructLayout
 from btfdump.limits import Limits as Limits
-from btfdump.limits import Place
+from btfdump.limits import Place, paths_of
+from btfdump.paths import check_path
 from btfdump.readable import read_around_holes, without_holes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.btf import types
     from btfdump.context import Context
     from btfdump.interp import Selection
     from btfdump.limits import Step
@@ -69,6 +70,7 @@ class Traversal:
     def root(self, value: Value, brief: bool) -> Iterator[Step]:
         """Show what the user asked for: an object, a container, or one line."""
         place = Place(selection=self.members)
+        value = pointed_to(value)
         if brief:
             yield self.brief(value, "")
             return
@@ -129,7 +131,9 @@ class Traversal:
                 enter.fields = self.decoder.fields(layout, value.bytes_(), place.selection)
                 trouble = ""
             except FaultError as error:
-                data, holes = read_around_holes(self.context.target, value.address_, layout.size)
+                data, holes = read_around_holes(
+                    self.context.target, value.address_, layout.size, error
+                )
                 fields = self.decoder.fields(layout, data, place.selection)
                 enter.fields = without_holes(fields, holes)
                 missing = ", ".join(f"{start:#x}-{end:#x}" for start, end in holes)
@@ -137,6 +141,7 @@ class Traversal:
         except BtfFormatError as error:
             return enter, f"{value.type_} cannot be decoded: {error}"
         except FaultError as error:
+            enter.is_missing = True
             return enter, f"unreadable: {error.reason}"
         enter.skipped = self.decoder.skipped
         enter.summary = self.summary(value)
@@ -178,6 +183,19 @@ class Traversal:
         return tuple(found)
 
 
+def pointed_to(value: Value) -> Value:
+    """Return what a pointer that was asked for by name points to, if that is a kernel's struct."""
+    layout = value.layout_
+    if not value.is_pointer_ or not isinstance(layout, ScalarLayout):
+        return value
+    try:
+        if isinstance(target_of(layout, value.facts_), types.Composite) and int(value):
+            return value.deref_()
+    except FaultError:
+        pass
+    return value
+
+
 def traverse(
     value: Value,
     limits: Limits | None = None,
@@ -192,6 +210,10 @@ def traverse(
     `zero` keeps members that are zero. `members` selects what is shown of the root. `follow` holds
     member paths (from the root, through pointers and containers) whose pointers are followed
     whatever the depth. `brief` shows the root as one line.
+
+    Raises `MemberNotFoundError` for a path that names what is not there.
     """
+    for path in [*paths_of(members or {}), *follow]:
+        check_path(value, path)
     traversal = Traversal(value.context_, limits or Limits(), zero, members, follow)
     return traversal.run(value, brief=brief)

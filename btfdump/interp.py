@@ -279,8 +279,9 @@ def _to_python(layouts: Layouts, layout: Layout, data: bytes, at: int, nesting: 
     for member in layout.members:
         inner = layouts.of_member(member, layout)
         if member.bit_size:
-            signed = isinstance(inner, ScalarLayout) and inner.is_signed
-            result[member.name] = layouts.bits(member.bit_offset, member.bit_size, signed)(data, at)
+            result[member.name] = bits_to_python(
+                layouts, inner, member.bit_offset, member.bit_size, data, at
+            )
             continue
         value = _to_python(layouts, inner, data, at + member.offset, nesting + 1)
         if member.name:
@@ -289,6 +290,16 @@ def _to_python(layouts: Layouts, layout: Layout, data: bytes, at: int, nesting: 
             result.update(value)
     result.pop("", None)
     return result
+
+
+def bits_to_python(
+    layouts: Layouts, layout: Layout, bit_offset: int, bit_size: int, data: bytes, at: int = 0
+) -> int:
+    """Decode a bit field declared with the type of `layout`: an int, or a bool."""
+    signed = isinstance(layout, ScalarLayout) and layout.is_signed
+    value = layouts.bits(bit_offset, bit_size, signed)(data, at)
+    is_bool = isinstance(layout, ScalarLayout) and layout.category is Category.BOOL
+    return bool(value) if is_bool else value
 
 
 def decode_text(data: bytes) -> str:

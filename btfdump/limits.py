@@ -51,6 +51,15 @@ class Place:
         return self.selection is None or self.guided
 
 
+def paths_of(selection: Selection) -> Iterator[tuple[str, ...]]:
+    """Yield the member paths that a selection is made of."""
+    for name, inner in selection.items():
+        if not inner:
+            yield (name,)
+        for path in paths_of(inner):
+            yield (name, *path)
+
+
 def selection_of(paths: Iterable[str]) -> Selection:
     """Return the selection that member paths such as `a` and `b.c` make."""
     selection: Selection = {}

@@ -16,11 +16,12 @@ _PROBES = 256
 
 
 def read_around_holes(
-    memory: Memory, address: int, size: int
+    memory: Memory, address: int, size: int, first: FaultError
 ) -> tuple[bytes, list[tuple[int, int]]]:
     """Read `size` bytes of which some are missing; return them, zeros for those, and the holes.
 
-    Holes are [start, end) offsets into the object. Raises `FaultError` if nothing is readable.
+    Holes are [start, end) offsets into the object. Raises `first`, the fault that made this be
+    called, if nothing is readable.
     """
     data = bytearray(size)
     holes: list[tuple[int, int]] = []
@@ -47,7 +48,7 @@ def read_around_holes(
     if at < size:
         holes.append((at, size))
     if holes and holes[0][0] == 0 and holes[0][1] >= size:
-        raise FaultError(address, size, "no byte of it is there")
+        raise first
     return bytes(data), holes
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump.btf import types
 from btfdump.errors import CorruptDataError, FaultError, MemberNotFoundError
-from btfdump.interp import decode_text, to_python
+from btfdump.interp import bits_to_python, decode_text, to_python
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.walk import Anomaly, Entry, Head, walkers
 
@@ -118,10 +118,12 @@ class Value:
             )
         if self.is_pointer_:
             return self._pointee(key)
-        for index, entry in enumerate(self.walk_()):
-            if index == key:
+        count = 0
+        for entry in self.walk_():
+            if count == key:
                 return entry
-        raise IndexError(f"{self!r} has no entry {key}")
+            count += 1
+        raise IndexError(f"no entry {key} in {self.type_} at {self.address_:#x}: it has {count}")
 
     def __iter__(self) -> Iterator[Value]:
         layout = self.layout_
@@ -189,8 +191,9 @@ class Value:
         """
         data = self.bytes_()
         if self.bit_size_:
-            signed = isinstance(self.layout_, ScalarLayout) and self.layout_.is_signed
-            return self._context.layouts.bits(self.bit_offset_, self.bit_size_, signed)(data, 0)
+            return bits_to_python(
+                self._context.layouts, self.layout_, self.bit_offset_, self.bit_size_, data
+            )
         return to_python(self._context.layouts, self.layout_, data)
 
     def enumerator_(self) -> str | None:

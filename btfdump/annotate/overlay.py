@@ -53,8 +53,8 @@ class Overlay:
         self._path = path
         self._tables: dict[str, list[str]] = {}
         headings = list(_HEADING.finditer(text))
-        ends = [match.start() for match in headings[1:]] + [len(text)]
-        for match, end in zip(headings, ends, strict=True):
+        ends = [*(match.start() for match in headings[1:]), len(text)]
+        for match, end in zip(headings, ends, strict=False):
             name = match[1].replace('"', "").replace("'", "").replace(" ", "")
             self._tables.setdefault(name, []).append(text[match.end() : end])
 

@@ -101,7 +101,7 @@ class _Builder:
             thing["summary"] = dict(event.summary)
         if event.brief:
             thing["brief"] = True
-        elif len(event.fields) == 1 and not event.fields[0].name:
+        elif event.is_bare:
             thing["value"] = self.value(event.fields[0])
         else:
             thing["members"] = self.members(event.fields)

@@ -218,7 +218,9 @@ class Outline:
         self.totals.empty += event.empty_lists
         self.totals.unfollowed += event.unfollowed
         yield item
-        frame = _Frame(item, self._fields(event.fields, item.depth + 1))
+        # A root that is no struct is its one field, not something around it.
+        depth = item.depth + 1 if self._frames or not event.is_bare else 0
+        frame = _Frame(item, self._fields(event.fields, depth))
         self._frames.append(frame)
         yield from self._resume()
 
@@ -339,11 +341,15 @@ def totals_text(totals: Totals) -> str:
     """Say what a root left out, with the options that show it."""
     parts = []
     if totals.zero or totals.empty:
-        what = [f"{totals.zero} zero members"] if totals.zero else []
-        what += [f"{totals.empty} empty lists"] if totals.empty else []
+        what = [_count(totals.zero, "zero member")] if totals.zero else []
+        what += [_count(totals.empty, "empty list")] if totals.empty else []
         parts.append(f"{' and '.join(what)} not shown (--zero)")
     if totals.unfollowed:
-        parts.append(f"{totals.unfollowed} pointers not followed (--depth, --follow)")
+        parts.append(f"{_count(totals.unfollowed, 'pointer')} not followed (--depth, --follow)")
     if totals.notes:
-        parts.append(f"{totals.notes} note{'s' if totals.notes > 1 else ''}")
+        parts.append(_count(totals.notes, "note"))
     return ", ".join(parts)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

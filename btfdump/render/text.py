@@ -99,9 +99,10 @@ class _Painter:
         return f"{self.type(field)}{'[' if isinstance(field.layout, ArrayLayout) else '{'}"
 
     def leaf(self, field: Field, depth: int) -> str:
-        if not field.name:  # a root that is a scalar: no object around it
-            return self.value(field).replace(",", "", 1) if depth == 1 else self.value(field)
-        return f"{_INDENT * depth}{self.name(field)}{self.value(field)}"
+        shown, remark = self.value(field)
+        comma = "," if depth else ""
+        tail = f" /* {remark} */" if remark else ""
+        return f"{_INDENT * depth}{self.name(field)}{self.type(field)}{shown}{comma}{tail}"
 
     def branch(self, field: Field, indent: int) -> str:
         line = self.inline(field, indent)
@@ -110,17 +111,16 @@ class _Painter:
             return line
         return f"{self.name(field)}{self.opening(field)}"
 
-    def value(self, field: Field) -> str:
+    def value(self, field: Field) -> tuple[str, str]:
+        """Return (value, remark) of a field that takes one line."""
         layout = field.layout
         if isinstance(layout, ScalarLayout):
-            shown, remark = field_scalar(field, self.options)
-            tail = f" /* {remark} */" if remark else ""
-            return f"{self.type(field)}{shown},{tail}"
-        if isinstance(layout, ArrayLayout) and isinstance(field.value, bytes):
-            return f"{self.type(field)}{text(field.value, self.options)},"
+            return field_scalar(field, self.options)
+        if isinstance(field.value, bytes):
+            return text(field.value, self.options), ""
         if isinstance(layout, ArrayLayout) and isinstance(layout.element, ScalarLayout):
-            return f"{self.type(field)}{array(field, layout.element, self.options)},"
-        return f"{self.type(field)}{{}},"
+            return array(field, layout.element, self.options), ""
+        return "{}", ""
 
     def inline(self, field: Field, indent: int) -> str:
         """Return a small struct on one line, "" if it does not fit."""
@@ -129,16 +129,8 @@ class _Painter:
             return ""
         parts = []
         for name, leaf in leaves:
-            if isinstance(leaf.layout, ScalarLayout):
-                shown, remark = field_scalar(leaf, self.options)
-                parts.append(f"{printable(name)} = {shown}{f' /* {remark} */' if remark else ''}")
-            elif isinstance(leaf.value, bytes):
-                parts.append(f"{printable(name)} = {text(leaf.value, self.options)}")
-            elif isinstance(leaf.layout, ArrayLayout) and isinstance(
-                leaf.layout.element, ScalarLayout
-            ):
-                shown = array(leaf, leaf.layout.element, self.options)
-                parts.append(f"{printable(name)} = {shown}")
+            shown, remark = self.value(leaf)
+            parts.append(f"{printable(name)} = {shown}{f' /* {remark} */' if remark else ''}")
         brackets = "[]" if isinstance(field.layout, ArrayLayout) else "{}"
         line = (
             f"{self.name(field)}{self.type(field)}{brackets[0]} {', '.join(parts)} {brackets[1]},"
@@ -181,9 +173,8 @@ class _Painter:
                 f"{f' /*{words} */' if words else ''}"
             )
             return
-        fields = enter.fields
-        if len(fields) == 1 and not fields[0].name and not isinstance(fields[0].value, list):
-            return  # a scalar root: its one field is the line
+        if enter.is_bare:
+            return  # its one field is the line
         yield f"{indent}{label}({type_}){{ /* {enter.value.address_:#x}{words} */"
 
     def reference(self, item: Reference, indent: str) -> str:
@@ -203,13 +194,9 @@ class _Painter:
         if isinstance(of, Branch):
             if of.field.elided > 0:
                 yield f"{indent}{_INDENT}/* {of.field.elided} more (--elements) */"
-            yield f"{indent}{']' if isinstance(of.field.layout, ArrayLayout) else '}'},"
+            yield f"{indent}{']' if isinstance(of.field.layout, ArrayLayout) else '}'}{comma}"
         elif isinstance(of, Object):
-            fields = of.enter.fields
-            scalar_root = (
-                len(fields) == 1 and not fields[0].name and not isinstance(fields[0].value, list)
-            )
-            if not of.enter.brief and not scalar_root:
+            if not of.enter.brief and not of.enter.is_bare:
                 yield f"{indent}}}{comma}"
         else:
             if self.held:

@@ -75,6 +75,7 @@ class _Painter:
         self.root_name = root_name
         self.open_: list[bool] = []
         self.widths: dict[int, int] = {}
+        self.has_totals = False
         self.skip = 0
         self.held: tuple[str, int, bool] | None = None
 
@@ -160,8 +161,8 @@ class _Painter:
             yield from self.end(item)
 
     def start(self, item: Leaf | Branch | Group | Object | Reference) -> str:
-        # The last thing below a root is the line of totals.
-        return self.guide(item.depth, item.is_last and item.depth > 1)
+        # The last thing below a root may be the line of totals.
+        return self.guide(item.depth, item.is_last and (item.depth > 1 or not self.has_totals))
 
     def branch(self, item: Branch) -> str:
         field = item.field
@@ -242,20 +243,14 @@ class _Painter:
                 self.pointer(item.group.field if item.group else None) + self.heading(enter)
             )
             return
-        fields = enter.fields
-        is_scalar = len(fields) == 1 and not fields[0].name
         if item.depth == 0:
-            if is_scalar:
-                if self.root_name:
-                    fields[0].name = self.root_name
+            self.has_totals = bool(enter.skipped or enter.empty_lists or enter.unfollowed)
+            if enter.is_bare:
+                enter.fields[0].name = self.root_name
                 return
-            source = (
-                f"{self.options.source} of {self.options.release}" if self.options.release else ""
-            )
-            line = (
-                f"{self.label(self.root_name)}{' ' if self.root_name else ''}{self.heading(enter)}"
-            )
-            yield f"{line}  {self.style('dim', printable(source))}".rstrip()
+            name = f"{self.label(self.root_name)} " if self.root_name else ""
+            source = self.style("dim", printable(self.source()))
+            yield f"{name}{self.heading(enter)}  {source}"
             return
         yield f"{self.start(item)}{self.label(enter.label)} {self.heading(enter)}"
 

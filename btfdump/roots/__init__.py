@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from btfdump.errors import ExpressionError, SymbolNotFoundError
+from btfdump.errors import ExpressionError, ObjectNotFoundError, SymbolNotFoundError
 from btfdump.expression import Path
 from btfdump.value import Value
 
@@ -21,12 +21,24 @@ if TYPE_CHECKING:
 
     from btfdump.context import Context
 
-    Find: TypeAlias = "Callable[[Context, str | None], Iterator[Value]]"
+    Find: TypeAlias = "Callable[[Context, str | None], Iterator[Selected]]"
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A value that a user's words stand for, and what to call it: `task(1)`, `init_task.comm`.
+
+    `is_plain`: the output says by itself what it is, a heading of its own would be noise.
+    """
+
+    value: Value
+    name: str
+    is_plain: bool = False
 
 
 @dataclass(frozen=True)
 class RootKind:
-    """A registered root: `find(kernel, argument)` yields values; None as argument means all."""
+    """A registered root: `find(kernel, argument)` selects values; None as argument means all."""
 
     name: str
     argument: str
@@ -59,15 +71,7 @@ def kinds() -> dict[str, RootKind]:
 _CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)")
 _SYMBOL = re.compile(r"\s*([A-Za-z_][\w.$]*?)(?=\s*(?:->|\.|\[|$))")
 _ADDRESS = re.compile(r"\s*(0[xX][0-9a-fA-F]+|\d+)")
-_TYPE = re.compile(r"(?:struct|union|enum)\s+\w+|.*\*\s*")
-
-
-@dataclass(frozen=True)
-class Selected:
-    """A value that a user's words stand for. `name` is what was typed, where it is no object."""
-
-    value: Value
-    name: str
+_TYPE = re.compile(r"(?:struct|union|enum)\s+\w+\s*(?:\[\d*\])?|.*\*\s*")
 
 
 def select(kernel: Context, text: str) -> Iterator[Selected]:
@@ -82,14 +86,42 @@ def select(kernel: Context, text: str) -> Iterator[Selected]:
             known = ", ".join(f"{k.name}({k.argument})" for k in kinds().values())
             raise ExpressionError(f"{text}: no root {call[1]}(...); there are {known}")
         path = Path.parse(text[call.end() :], where=call[0])
-        for value in kind.find(kernel, call[2].strip() or None):
-            yield Selected(path.follow(value), text if path.steps else "")
+        for found in kind.find(kernel, call[2].strip() or None):
+            yield Selected(path.follow(found.value), f"{found.name}{path.text}", not path.steps)
         return
     symbol = _SYMBOL.match(text)
     if symbol is None:
         raise ExpressionError(f"{text!r} is neither a root, nor a symbol, nor 'TYPE' ADDRESS")
     path = Path.parse(text[symbol.end() :], where=symbol[0])
-    yield Selected(path.follow(global_value(kernel, symbol[1])), text)
+    if not kernel.is_per_cpu(symbol[1]):
+        yield Selected(path.follow(global_value(kernel, symbol[1])), text)
+        return
+    for cpu, value in per_cpu_values(kernel, symbol[1], path):
+        rest = Path(path.text, path.steps[1:] if path.steps[:1] == (cpu,) else path.steps)
+        yield Selected(rest.follow(value), f"{symbol[1]}[{cpu}]{text_after_cpu(path)}")
+
+
+def per_cpu_values(kernel: Context, name: str, path: Path) -> Iterator[tuple[int, Value]]:
+    """Yield (CPU, value) of a per-CPU variable: of the one CPU that `path` starts with, or of all.
+
+    Mirrors per_cpu() (include/linux/percpu-defs.h).
+    """
+    variable = global_value(kernel, name)
+    offsets = kernel.target.per_cpu_offsets
+    wanted = path.steps[0] if path.steps and isinstance(path.steps[0], int) else None
+    if wanted is not None and not 0 <= wanted < len(offsets):
+        raise ObjectNotFoundError(f"{name}[{wanted}]: the kernel has CPUs 0 to {len(offsets) - 1}")
+    for cpu, offset in enumerate(offsets):
+        if wanted is None or cpu == wanted:
+            address = kernel.wrap(variable.address_ + offset)
+            yield cpu, Value(kernel, variable.type_, address, facts=variable.facts_)
+
+
+def text_after_cpu(path: Path) -> str:
+    """Return the text of a path without the CPU number that it may start with."""
+    if path.steps and isinstance(path.steps[0], int):
+        return path.text[path.text.index("]") + 1 :]
+    return path.text
 
 
 def at_address(kernel: Context, type_name: str, text: str) -> Selected:
@@ -106,7 +138,7 @@ def at_address(kernel: Context, type_name: str, text: str) -> Selected:
         raise ExpressionError(f"address {match[1]} does not fit into a pointer")
     path = Path.parse(text[match.end() :], where=match[0])
     value = Value(kernel, kernel.type(type_name), address)
-    return Selected(path.follow(value), text if path.steps else "")
+    return Selected(path.follow(value), text, not path.steps)
 
 
 def global_value(kernel: Context, name: str) -> Value:
@@ -130,6 +162,8 @@ def global_value(kernel: Context, name: str) -> Value:
     return Value(kernel, type_, address, facts=facts)
 
 
-def is_type(word: str) -> bool:
-    """Whether a word of the command line is a C type that an address must follow."""
-    return _TYPE.fullmatch(word.strip()) is not None
+def is_type(word: str, following: str = "") -> bool:
+    """Whether a word of the command line is a C type: by its form, or by the address after it."""
+    if _CALL.match(word):
+        return False
+    return bool(_TYPE.fullmatch(word.strip()) or _ADDRESS.match(following))

@@ -11,7 +11,7 @@ from btfdump.errors import (
     ObjectNotFoundError,
     TypeNotFoundError,
 )
-from btfdump.roots import global_value, root
+from btfdump.roots import Selected, global_value, root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,22 +78,39 @@ def entries(holder: Value, head: str, element: object, link: str) -> Iterator[Va
 
 
 @root("task", argument="PID or COMM")
-def find_tasks(kernel: Context, argument: str | None) -> Iterator[Value]:
+def find_tasks(kernel: Context, argument: str | None) -> Iterator[Selected]:
     """Tasks by process or thread id, or by name (with * and ? as in the shell); all without one."""
-    if argument is None:
-        yield from tasks(kernel)
+    if argument is not None and argument.isdecimal():
+        yield _selected(task(kernel, int(argument)))
         return
-    if argument.isdecimal():
-        yield task(kernel, int(argument))
-        return
-    pattern = argument.strip("\"'")
+    pattern = argument.strip("\"'") if argument is not None else "*"
     found = False
     for value in tasks(kernel):
-        if fnmatch.fnmatchcase(value.comm.string_(), pattern):
+        if argument is None or _matches(value, pattern):
             found = True
-            yield value
+            yield _selected(value)
     if not found:
         raise ObjectNotFoundError(f"no task is called {argument!r}")
+
+
+def _selected(value: Value) -> Selected:
+    pid = _pid(value)
+    name = f"task({pid})" if pid is not None else f"task at {value.address_:#x}"
+    return Selected(value, name, is_plain=True)
+
+
+def _pid(value: Value) -> int | None:
+    try:
+        return int(value.pid)
+    except FaultError:
+        return None
+
+
+def _matches(value: Value, pattern: str) -> bool:
+    try:
+        return fnmatch.fnmatchcase(value.comm.string_(), pattern)
+    except FaultError:
+        return False
 
 
 def task(kernel: Context, pid: int) -> Value:
@@ -105,7 +122,7 @@ def task(kernel: Context, pid: int) -> Value:
     try:
         for value in tasks(kernel):
             count += 1
-            if int(value.pid) == pid:
+            if _pid(value) == pid:
                 return value
     except (CorruptDataError, FaultError) as error:
         trouble = f"; the list of tasks is damaged: {error}"

@@ -1,72 +1,17 @@
-"""The sample dumps, unpacked once, and builders of small files that stand in for real ones."""
+"""Builders of small files that stand in for real ones."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import lzma
-import shutil
 import struct
 import zlib
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from btfdump.target import dumpfile
-
-DUMPS = Path(__file__).resolve().parents[3] / "shared" / "dumps"
-# name -> (file under DUMPS, folder of its ground truth)
-SAMPLES = {
-    "tagged": ("tagged-6.12/vmcore", "tagged-6.12"),
-    "stock": ("stock-6.12/vmcore", "stock-6.12"),
-    "s390x": ("s390x-6.12/vmcore.elf.xz", "s390x-6.12"),
-    "zstd": ("formats/zstd.kdump", "tagged-6.12"),
-    "filtered": ("formats/filtered.elf.xz", "tagged-6.12"),
-    "flattened": ("formats/zlib.flattened", "tagged-6.12"),
-}
-
-
-@pytest.fixture(scope="session")
-def sample(tmp_path_factory):
-    """Return name -> path of a sample dump; .xz files are unpacked once."""
-    folder = tmp_path_factory.mktemp("dumps")
-    known: dict[str, Path] = {}
-
-    def find(name: str) -> Path:
-        if name not in known:
-            path = DUMPS / SAMPLES[name][0]
-            if not path.exists():
-                pytest.fail(f"{path} is missing: sample dumps are expected beside the repository")
-            if path.suffix == ".xz":
-                unpacked = folder / path.stem
-                with lzma.open(path) as packed, unpacked.open("wb") as out:
-                    shutil.copyfileobj(packed, out, 1 << 20)
-                path = unpacked
-            known[name] = path
-        return known[name]
-
-    return find
-
-
-@pytest.fixture(scope="session")
-def truth():
-    """Return name -> ground truth of the guest that a sample dump was taken of."""
-    known: dict[str, Any] = {}
-
-    def load(name: str) -> Any:
-        path = DUMPS / SAMPLES[name][1] / "ground-truth.json.xz"
-        if not path.exists():
-            pytest.fail(f"{path} is missing: the sample dumps are expected beside the repository")
-        if str(path) not in known:
-            with lzma.open(path, "rt") as file:
-                known[str(path)] = json.load(file)
-        return known[str(path)]
-
-    return load
-
 
 # Builders
 

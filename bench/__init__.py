@@ -1,0 +1,1 @@
+"""Benchmarks: measured with public tools only, printed as ratios, asserted by nobody."""

@@ -1,0 +1,302 @@
+"""Every command, output and Python example in README.md and docs/ is run and compared.
+
+In a fenced block ```console, lines that begin with `$ ` are commands, run by a shell from the top of
+the repository; what follows is their output, stderr included. In ```python, all blocks of one file
+share their names: a line `expression  # text` must have `text` as its repr, `# raises X: message`
+must raise that, and what is printed must be the block ```text that follows. A line that holds nothing
+but `…` and tree guides stands for any number of lines. `pytest --update-goldens` rewrites what is
+shown by what is (lines beside a `…` by the line that is most like it).
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import difflib
+import io
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOP = Path(__file__).resolve().parents[2]
+PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"^(?P<code>.*?\S)(?P<gap> +)# (?P<text>.*)$")
+_LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]*))?\)")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, text, and where its text stands in the page."""
+
+    page: Path
+    language: str
+    text: str
+    start: int
+    end: int
+
+    @property
+    def line(self) -> int:
+        return self.page.read_text("utf-8").count("\n", 0, self.start) + 1
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text("utf-8")
+    return [Block(page, m[1], m[2], m.start(2), m.end(2)) for m in _FENCE.finditer(text)]
+
+
+def is_ellipsis(line: str) -> bool:
+    return "…" in line and not line.strip("… │├└─|`")
+
+
+def agree(shown: list[str], real: list[str]) -> bool:
+    """Whether `real` is what `shown` says, a `…` line standing for any number of lines."""
+    pattern = "".join(
+        r"(?:.*\n)*?" if is_ellipsis(line) else re.escape(line) + r"\n" for line in shown
+    )
+    return re.fullmatch(pattern, "".join(line + "\n" for line in real)) is not None
+
+
+def renewed(shown: list[str], real: list[str]) -> list[str]:
+    """Bring `shown` up to date: wholly, or each line kept beside a `…` by the one most like it."""
+    if not any(map(is_ellipsis, shown)):
+        return real
+    found: list[str] = []
+    at = 0
+    for line in shown:
+        if is_ellipsis(line):
+            found.append(line)
+            continue
+        after_gap = bool(found) and is_ellipsis(found[-1])
+        candidates = real[at:] if after_gap else real[at : at + 1]
+        scores = [difflib.SequenceMatcher(None, line, other).ratio() for other in candidates]
+        if not scores:
+            break
+        best = scores.index(max(scores))
+        found.append(candidates[best])
+        at += best + 1
+    return found
+
+
+def replace(page: Path, changes: list[tuple[Block, str]]) -> None:
+    text = page.read_text("utf-8")
+    for block, new in sorted(changes, key=lambda change: -change[0].start):
+        text = text[: block.start] + new + text[block.end :]
+    page.write_text(text, "utf-8")
+
+
+# Commands
+
+
+def commands(block: Block) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield (lines of the command, lines of output shown)."""
+    lines = block.text.splitlines()
+    assert lines[:1], "an empty console block"
+    assert lines[0].startswith("$ "), f"{block.page.name}:{block.line}: does not begin with '$ '"
+    at = 0
+    while at < len(lines):
+        command = [lines[at]]
+        while command[-1].endswith("\\"):
+            command.append(lines[at + len(command)])
+        at += len(command)
+        shown = []
+        while at < len(lines) and not lines[at].startswith("$ "):
+            shown.append(lines[at])
+            at += 1
+        yield command, shown
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A PATH on which `btfdump` and `python` are those under test."""
+    folder = tmp_path_factory.mktemp("bin")
+    for name, module in (("btfdump", " -m btfdump"), ("python", "")):
+        script = folder / name
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}"{module} "$@"\n')
+        script.chmod(0o755)
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LC_", "LANG"))}
+    return kept | {
+        "PATH": f"{folder}:{os.environ.get('PATH', '')}",
+        "PYTHONPATH": str(TOP),
+        "PYTHONUTF8": "1",
+        "LC_ALL": "C.UTF-8",
+        "COLUMNS": "80",
+    }
+
+
+def shell(command: list[str], environment: dict[str, str]) -> list[str]:
+    done = subprocess.run(
+        ["/bin/sh", "-c", "\n".join(command).removeprefix("$ ")],
+        cwd=TOP,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=120,
+        check=False,
+    )
+    return done.stdout.decode().splitlines()
+
+
+CONSOLE = [block for page in PAGES for block in blocks(page) if block.language == "console"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_give_the_output_shown(
+    page: Path, environment: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    update = bool(request.config.getoption("--update-goldens", default=False))
+    changes: list[tuple[Block, str]] = []
+    wrong: list[str] = []
+    for block in CONSOLE:
+        if block.page != page:
+            continue
+        new: list[str] = []
+        for command, shown in commands(block):
+            real = shell(command, environment)
+            if not agree(shown, real):
+                wrong.append(f"{page.name}:{block.line}: {command[0]}\n" + difference(shown, real))
+            kept = shown if agree(shown, real) else renewed(shown, real)
+            assert not update or agree(kept, real), f"cannot renew {command}"
+            new += command + kept
+        changes.append((block, "".join(line + "\n" for line in new)))
+    if update:
+        replace(page, changes)
+    else:
+        assert not wrong, "\n".join(wrong)
+
+
+def difference(shown: list[str], real: list[str]) -> str:
+    lines = difflib.unified_diff(shown, real, "shown", "real", lineterm="", n=1)
+    return "\n".join(line for line in lines if not line.startswith("-…"))
+
+
+# Python
+
+
+def test_python_blocks_do_what_they_show(request: pytest.FixtureRequest) -> None:
+    update = bool(request.config.getoption("--update-goldens", default=False))
+    wrong: list[str] = []
+    with contextlib.chdir(TOP) if sys.version_info >= (3, 11) else _chdir(TOP):
+        for page in PAGES:
+            changes = list(run_page(page, wrong))
+            if update:
+                replace(page, changes)
+    assert update or not wrong, "\n".join(wrong)
+
+
+@contextlib.contextmanager
+def _chdir(path: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(path)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def run_page(page: Path, wrong: list[str]) -> Iterator[tuple[Block, str]]:
+    """Run the blocks of a page in order; yield what each should read."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    all_blocks = blocks(page)
+    for block, following in zip(all_blocks, [*all_blocks[1:], None], strict=True):
+        if block.language != "python":
+            continue
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            new = run_block(block, names, wrong)
+        yield block, new
+        if following is None or following.language != "text":
+            following = None
+        shown = following.text.splitlines() if following else []
+        real = out.getvalue().splitlines()
+        if not agree(shown, real):
+            where = f"{page.name}:{block.line}"
+            wrong.append(f"{where}: printed\n{difference(shown, real)}")
+            if following:
+                yield following, "".join(line + "\n" for line in renewed(shown, real))
+
+
+def run_block(block: Block, names: dict[str, Any], wrong: list[str]) -> str:
+    lines = block.text.splitlines()
+    for node in ast.parse(block.text).body:
+        last = (node.end_lineno or node.lineno) - 1
+        comment = _COMMENT.match(lines[last])
+        wants = comment["text"] if comment is not None else None
+        text = "\n".join(lines[node.lineno - 1 : last + 1])
+        got = run_statement(node, names, wanted=wants is not None and isinstance(node, ast.Expr))
+        if comment is None or got is None:
+            continue
+        if got != wants:
+            wrong.append(f"{block.page.name}:{block.line + last}: {text}\n  is {got}")
+            lines[last] = f"{comment['code']}{comment['gap']}# {got}"
+    return "".join(line + "\n" for line in lines)
+
+
+def run_statement(node: ast.stmt, names: dict[str, Any], *, wanted: bool) -> str | None:
+    """Run one statement; return its repr, or what it raises, where that is wanted."""
+    if not wanted or not isinstance(node, ast.Expr):
+        exec(compile(ast.Module([node], []), "<docs>", "exec"), names)
+        return None
+    try:
+        return repr(eval(compile(ast.Expression(node.value), "<docs>", "eval"), names))
+    except Exception as error:  # noqa: BLE001 - any error is what the page must show
+        return f"raises {type(error).__name__}: {error}"
+
+
+# Pages
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the headings of a page."""
+    text = _FENCE.sub("", page.read_text("utf-8"))
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for path, anchor in _LINK.findall(page.read_text("utf-8")):
+        if "://" in path:
+            continue
+        target = page.parent / path
+        assert target.exists(), f"{page.name}: {path}"
+        if anchor:
+            assert anchor in anchors(target), f"{page.name}: {path}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_blocks_have_a_known_language(page: Path) -> None:
+    known = {"console", "python", "text", "toml", "sh", "json", "c"}
+    for block in blocks(page):
+        assert block.language in known, f"{page.name}:{block.line}: {block.language!r}"
+
+
+def test_every_format_is_described() -> None:
+    from btfdump.render import formats
+
+    page = (TOP / "docs" / "formats.md").read_text("utf-8")
+    described = re.findall(r"^## `(\w+)`", page, re.MULTILINE)
+    assert sorted(described) == formats()
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    linked = {path for path, _ in _LINK.findall((TOP / "README.md").read_text("utf-8"))}
+    assert {f"docs/{page.name}" for page in PAGES[1:]} <= linked
+
+
+def test_the_test_itself_notices_a_difference() -> None:
+    assert agree(["a", "…", "d"], ["a", "b", "c", "d"])
+    assert agree(["a", "│   …", "d"], ["a", "d"])
+    assert not agree(["a", "…", "d"], ["a", "b", "c"])
+    assert not agree(["a"], ["a", "b"])
+    assert renewed(["a 1", "…", "dddd 1"], ["a 2", "bb", "dddd 2"]) == ["a 2", "…", "dddd 2"]
