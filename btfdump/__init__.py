@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from btfdump.btf.builder import BtfBuilder as BtfBuilder
     from btfdump.btf.reader import Btf as Btf
+    from btfdump.btffile import open_btf as open_btf
     from btfdump.errors import (
         AmbiguousTypeError as AmbiguousTypeError,
     )
@@ -63,6 +64,7 @@ _HOMES = {
     "Kernel": "kernel",
     "Limits": "limits",
     "Value": "value",
+    "open_btf": "btffile",
     "open_core": "kernel",
 } | dict.fromkeys(
     (

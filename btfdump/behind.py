@@ -65,7 +65,7 @@ class Behind:
             elif isinstance(layout, ScalarLayout):
                 enter.unfollowed += is_struct_pointer(field, facts)
             elif isinstance(field.value, list):
-                inherits = facts if isinstance(layout, ArrayLayout) else None
+                inherits = facts if isinstance(field.layout, ArrayLayout) else None
                 pending.extend(
                     (inner, path, inherits)
                     for inner in reversed(field.value)
@@ -82,15 +82,19 @@ class Behind:
     ) -> Iterator[Step] | None:
         """Return the group of a field, None where nothing is known, or wanted, behind it."""
         layout = field.layout
+        found: Iterator[Step] | None = None
         if isinstance(layout, ScalarLayout):
             if layout.category is Category.POINTER and field.value:
-                return self.pointer(owner, field, facts, path, place)
-            return None
-        if isinstance(layout, StructLayout):
-            return self.head(owner, field, facts, path, place)
-        if isinstance(layout.element, ScalarLayout) or not layout.length:
-            return self.array(owner, field, facts, path, place)
-        return None
+                found = self.pointer(owner, field, facts, path, place)
+        elif isinstance(layout, StructLayout):
+            found = self.head(owner, field, facts, path, place)
+        elif isinstance(layout.element, ScalarLayout) or not layout.length:
+            found = self.array(owner, field, facts, path, place)
+        elif facts is not None and (facts.expansion is not None or facts.candidates):
+            return None  # an array of heads: each has a group of its own
+        if found is None and facts is not None and facts.problems:
+            found = self.notes(field, self.at(owner, field, facts), facts.problems)
+        return found
 
     def at(self, owner: Value, field: Field, facts: MemberFacts | None) -> Value:
         """Return the field as a value that shares the owner's bytes."""
@@ -99,6 +103,7 @@ class Behind:
             self.context,
             field.layout.type,
             self.context.wrap(owner.address_ + field.offset),
+            owner.slice_(field.offset, field.layout.size),
             facts=facts,
             outer=(owner, field.name),
             index=index,
@@ -112,6 +117,7 @@ class Behind:
         values: dict[str, object] = {
             "depth": place.depth,
             "nesting": place.nesting + 1,
+            "level": place.level,
             "path": path,
             "selection": selection or None,
             "guided": place.guided and bool(selection),
@@ -126,16 +132,12 @@ class Behind:
         path: tuple[str, ...],
         place: Place,
     ) -> Iterator[Step] | None:
-        """Return the group of a container, or of a struct whose annotations do not fit."""
-        if facts is None:
+        """Return the group of a container."""
+        if facts is None or not (facts.expansion or facts.candidates):
             return None
         if facts.expansion is not None and facts.expansion.is_ring and place.is_open:
             return None  # a link that leads from each of them to all others
-        if facts.expansion is not None or facts.candidates:
-            return self.container(field, self.at(owner, field, facts), self.inside(place, path))
-        if facts.problems:
-            return self.notes(field, self.at(owner, field, facts), facts.problems)
-        return None
+        return self.container(field, self.at(owner, field, facts), self.inside(place, path))
 
     def notes(self, field: Field, value: Value, texts: list[str]) -> Iterator[Step]:
         """Say what is wrong with a field, which is shown as it is."""
@@ -171,21 +173,23 @@ class Behind:
             return None
         value = Value(self.context, target, field.value)
         inner = self.inside(place, path)
-        follow = inner.selection is not None or (place.selection is None and self.is_followed(path))
-        guided = facts is not None and facts.follow is not None and place.is_open
-        if guided and not follow and facts is not None and facts.follow:
-            inner = self.inside(place, path, selection=selection_of(facts.follow), guided=True)
-        follow = follow or guided
-        if not follow and place.depth < self.limits.depth:
-            inner = self.inside(place, path, depth=place.depth + 1)
-            follow = place.is_open
-        if follow:
-            return self.target(field, value, self.traversal.object(value, inner))
-        if self.traversal.key(value) in self.traversal.seen or value.address_ == owner.address_:
-            return self.target(field, value, self.traversal.object(value, inner))
-        if self.traversal.summary(value):
-            return self.target(field, value, self.traversal.brief(value, ""))
-        return None
+        # A field that is here at all has been selected; without a selection of its own, all of it.
+        if inner.selection is None and not self.is_followed(path):
+            if facts is not None and facts.follow is not None:
+                selection = selection_of(facts.follow) or None
+                inner = replace(inner, selection=selection, guided=selection is not None)
+            elif place.depth < self.limits.depth:
+                inner = replace(inner, depth=place.depth + 1)
+            elif not self.is_known(value, owner):
+                if not self.traversal.summary(value):
+                    return None
+                return self.target(field, value, self.traversal.brief(value, ""))
+        return self.target(field, value, self.traversal.object(value, inner))
+
+    def is_known(self, value: Value, owner: Value) -> bool:
+        """Whether an object is the one around this field, or was shown in full before."""
+        key = self.traversal.key(value)
+        return key in self.traversal.seen or key == self.traversal.key(owner)
 
     def is_followed(self, path: tuple[str, ...]) -> bool:
         """Whether --follow names this path, or one further in."""
@@ -309,7 +313,6 @@ class Behind:
         target: types.Composite,
         addresses: list[tuple[int, int]],
         place: Place,
-        length: int | None = None,
     ) -> Iterator[Step]:
         """Show what the pointers of an array point to; NULL ones have been dropped."""
         yield Open(Group.ARRAY, field, value, count=len(addresses))
@@ -362,19 +365,24 @@ class Behind:
         return sum(isinstance(item, Value) for item in chain(batch, extra)), kept
 
     def entry(self, value: Value, label: str, place: Place) -> Iterator[Step]:
-        """Show an entry: in one line if its type has a summary and the depth is used up."""
+        """Show an entry: in full, or in one line where that would flood the screen.
+
+        One line is for what has a summary of its own, such as a task, and for entries of a
+        container inside another's entry; both are shown in full as far as the depth reaches.
+        """
         layout = value.layout_
-        selected = place.selection is not None or self.is_followed(place.path)
         has_summary = isinstance(layout, StructLayout) and bool(self.context.facts(layout).summary)
-        if has_summary and not selected:
+        wanted = place.selection is not None or self.is_followed(place.path)
+        inner = replace(place, label=label, level=place.level + 1)
+        if (has_summary or place.level) and not wanted:
             if place.depth >= self.limits.depth:
                 key = self.traversal.key(value)
                 seen = self.traversal.seen.get(key)
                 if seen is None and key not in self.traversal.partial:
                     return self.traversal.brief(value, label)
                 return iter([Seen(value, label, self.traversal.summary(value), bool(seen))])
-            place = replace(place, depth=place.depth + 1)
-        return self.traversal.object(value, replace(place, label=label))
+            inner = replace(inner, depth=place.depth + 1)
+        return self.traversal.object(value, inner)
 
 
 def take(items: Iterator[Value | Anomaly], most: int) -> tuple[list[Value | Anomaly], bool]:

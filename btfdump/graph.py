@@ -75,11 +75,12 @@ class Traversal:
             yield self.brief(value, "")
             return
         facts = value.facts_
-        if facts is not None and (facts.expansion or facts.candidates or facts.problems):
-            layout = value.layout_
-            if isinstance(layout, StructLayout):
+        if facts is not None and isinstance(value.layout_, StructLayout):
+            if facts.expansion is not None or facts.candidates:
                 yield self.behind.container(None, value, place)
                 return
+            for problem in facts.problems:
+                yield Note(problem, value.address_)
         yield self.object(value, place)
 
     # Objects

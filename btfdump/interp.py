@@ -224,7 +224,8 @@ class Decoder:
         nesting: int,
     ) -> Field:
         element = layout.element
-        if layout.is_text:
+        is_text = layout.is_text or (facts is not None and facts.is_string and element.size == 1)
+        if is_text:
             return Field(name, layout, at, data[at : at + layout.size], facts)
         size = element.size
         shown = min(layout.length, self.elements)

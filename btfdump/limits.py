@@ -33,13 +33,14 @@ class Limits:
 
 @dataclass(frozen=True)
 class Place:
-    """Where an object hangs: pointers followed so far, nesting, path from the root.
+    """Where an object hangs: pointers followed, nesting, containers around it, path from the root.
 
     `selection` is what to show of it, by the user's wish or (`guided`) by an annotation's.
     """
 
     depth: int = 0
     nesting: int = 0
+    level: int = 0
     path: tuple[str, ...] = ()
     selection: Selection | None = None
     label: str = ""

@@ -115,16 +115,24 @@ class LoadedModules:
 
     def symbol(self, name: str) -> int | None:
         """Return the address of a module's symbol, None if no module has it."""
-        return self._symbols.by_name.get(name) if not self._loading else None
+        return self._known().by_name.get(name)
+
+    def _known(self) -> _Symbols:
+        """Return the modules' symbols; none while they, or the modules, are being looked for."""
+        if self._loading:
+            return _Symbols({}, [], [])
+        self._loading = True
+        try:
+            return self._symbols
+        finally:
+            self._loading = False
 
     def symbolize(self, address: int) -> str | None:
         """Return `name+0x10 [module]` for an address inside a module, else None.
 
         Where no symbol covers the address, `[module]` alone.
         """
-        if self._loading:
-            return None
-        symbols = self._symbols
+        symbols = self._known()
         at = bisect_right(symbols.ranges, (address, 1 << 64, "")) - 1
         if at < 0 or address >= symbols.ranges[at][1]:
             return None

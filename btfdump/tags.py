@@ -11,6 +11,7 @@ from btfdump.annotate.grammar import Contains, Lock, Marker, Unknown, parse
 from btfdump.btf import types
 from btfdump.btf.reader import Btf
 from btfdump.btf.wire import Kind
+from btfdump.btffile import open_btf
 from btfdump.errors import TargetError
 from btfdump.render.escape import printable
 
@@ -46,15 +47,14 @@ def list_tags(
     from btfdump.target.elf import read_btf_file
 
     try:
-        data = read_btf_file(path)
+        read_btf_file(path)
     except TargetError:
         with open_core(path, btf=btf, vmlinux=vmlinux, overlays=overlays) as kernel:
             yield from tags_of(kernel.btf, kernel.annotations)
             for module in kernel.loaded_modules.btfs():
                 yield from tags_of(module, kernel.annotations)
         return
-    base = Btf.from_bytes(read_btf_file(btf), name="base") if btf is not None else None
-    parsed = Btf.from_bytes(data, base=base, name=str(path))
+    parsed = open_btf(path, base=btf if btf is not None else vmlinux)
 
     def find(name: str, near: Btf, everywhere: bool) -> list[types.Composite]:
         del near, everywhere

@@ -179,6 +179,13 @@ class Value:
             self._data = self._context.target.read(self.address_, size)
         return self._data
 
+    def slice_(self, offset: int, size: int) -> bytes | None:
+        """Return `size` bytes from `offset` if they have been read already, else None."""
+        data = self._data
+        if data is None or size <= 0 or offset < 0 or offset + size > len(data):
+            return None
+        return data[offset : offset + size]
+
     def read_(self) -> Value:
         """Read the whole object now, so that its members cost no more reads; returns itself."""
         self.bytes_()
@@ -269,15 +276,13 @@ class Value:
         outer: tuple[Value, str] | None = None,
         index: int = 0,
     ) -> Value:
-        data = self._data
-        inside = data is not None and offset >= 0 and offset + size <= len(data) and size > 0
         if outer is None:  # an array's element: what is known of the array holds for it
             facts, outer = self._facts, self._outer
         return Value(
             self._context,
             type_,
             self._context.wrap(self.address_ + offset),
-            data[offset : offset + size] if inside and data is not None else None,
+            self.slice_(offset, size),
             bit_offset=bits[0],
             bit_size=bits[1],
             facts=facts,
@@ -324,7 +329,9 @@ class Value:
             reason = "ambiguous: " + ", ".join(
                 f"{c.element.name}:{c.node}" for c in facts.candidates
             )
-        raise CorruptDataError(f"{self!r} cannot be walked: {reason}", self.address_)
+        raise CorruptDataError(
+            f"{self.type_} at {self.address_:#x} cannot be walked: {reason}", self.address_
+        )
 
     def walk_(self) -> Iterator[Value]:
         """Walk the entries of a container, as Values of the element type.
@@ -361,6 +368,7 @@ def head_of(value: Value, expansion: Expansion) -> Head:
         value.address_,
         offset,
         expansion.element.size,
+        value.slice_(0, value.size_),
     )
 
 

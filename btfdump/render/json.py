@@ -1,4 +1,4 @@
-"""`json` and `jsonl`: one schema, described in docs/json.md.
+"""`json` and `jsonl`: one schema, described in docs/formats.md and docs/json-schema.json.
 
 `json` is one document with every root in it, `jsonl` one line for each. Addresses are strings (they
 do not fit a JavaScript number); integers are JSON integers of any size. Output is ASCII: control
@@ -16,7 +16,7 @@ from btfdump.events import Close, Enter, Exit, Group, Note, Open, Seen
 from btfdump.interp import EMPTY_LIST, Field, decode_text
 from btfdump.layout import ArrayLayout, Category, ScalarLayout
 from btfdump.render import Options, Root, renderer
-from btfdump.render.scalar import is_string_pointer
+from btfdump.render.scalar import bits_of, flags, is_string_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -75,7 +75,8 @@ class _Builder:
         elif isinstance(event, Seen):
             self.place(
                 identity(event.value, event.label)
-                | {"summary": dict(event.summary), "seen": True, "cycle": event.is_cycle}
+                | ({"summary": dict(event.summary)} if event.summary else {})
+                | {"seen": True, "cycle": event.is_cycle}
             )
         elif isinstance(event, Note):
             note: dict[str, Any] = {"text": event.text}
@@ -120,6 +121,8 @@ class _Builder:
             slot, event.field.slot = event.field.slot, None
             place = {"value": self.value(event.field)}
             event.field.slot = slot
+        elif isinstance(event.field.layout, ScalarLayout):  # an array behind a pointer
+            place = self.scalar(event.field) | {"elements": []}
         else:
             place = self.group(event)
         if not isinstance(place, dict):
@@ -196,6 +199,8 @@ class _Builder:
 
     def scalar(self, field: Field) -> Any:
         assert isinstance(field.layout, ScalarLayout)
+        if field.facts is not None and field.facts.flags and isinstance(field.value, int):
+            return {"value": field.value, "flags": flags(field.value, field.facts.flags)}
         return self.one(field.layout, field.value)
 
     def one(self, layout: ScalarLayout, value: object) -> Any:
@@ -209,7 +214,9 @@ class _Builder:
         if layout.category is Category.BOOL and value in (0, 1):
             return bool(value)
         if layout.category is Category.ENUM and isinstance(layout.base, types.Enum | types.Enum64):
-            return {"enum": layout.base.names.get(value), "value": value}
+            name = layout.base.names.get(value)
+            bits = flags(value, bits_of(layout.base)) if name is None else ""
+            return {"enum": name, "value": value} | ({"flags": bits} if bits else {})
         if layout.category is Category.POINTER:
             return self.pointer(layout, value)
         return value
@@ -224,7 +231,7 @@ class _Builder:
         symbol = self.options.symbolize(value) if value else None
         if symbol is not None:
             pointer["symbol"] = symbol
-        elif value and is_string_pointer(layout):
+        if value and is_string_pointer(layout):
             string = self.options.string_at(value)
             if string is not None:
                 pointer["string"] = string

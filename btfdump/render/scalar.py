@@ -31,12 +31,15 @@ def field_scalar(field: Field, options: Options) -> tuple[str, str]:
     """Return (value, remark) of a field that is a scalar, with what annotations say of it."""
     assert isinstance(field.layout, ScalarLayout)
     facts = field.facts
-    text, remark = scalar(field.layout, field.value, options, as_hex=is_hex(field))
-    if facts is not None and facts.flags and isinstance(field.value, int):
-        return text, flags(field.value, facts.flags)
-    if facts is not None and facts.space in ("user", "percpu") and field.value:
-        return text, f"__{facts.space}"
-    return text, remark
+    if facts is not None and isinstance(field.value, int) and field.value:
+        if facts.space in ("user", "percpu"):
+            return f"{field.value:#x}", f"__{facts.space}"
+        if facts.flags:
+            return str(field.value), flags(field.value, facts.flags)
+        if facts.is_string and field.layout.category is Category.POINTER:
+            string = options.string_at(field.value)
+            return f"{field.value:#x}", quoted(string) if string is not None else ""
+    return scalar(field.layout, field.value, options, as_hex=is_hex(field))
 
 
 def scalar(

@@ -26,7 +26,8 @@ class Head:
     """What a walker starts from.
 
     `address` is that of the head; an entry's link lies `link_offset` bytes into an element of
-    `element_size` bytes (0: unknown; then entries come without data).
+    `element_size` bytes (0: unknown; then entries come without data). `data` is the head's own
+    bytes where they were read with the object around it.
     """
 
     memory: Memory
@@ -34,6 +35,13 @@ class Head:
     address: int
     link_offset: int = 0
     element_size: int = 0
+    data: bytes | None = None
+
+    def read_head(self, size: int) -> bytes:
+        """Return the head's first `size` bytes; raises `FaultError`."""
+        if self.data is not None and len(self.data) >= size:
+            return self.data
+        return self.memory.read(self.address, size)
 
     def pointers(self, data: bytes, offset: int, count: int) -> tuple[int, ...]:
         """Decode `count` pointers from `data` at `offset`."""

@@ -106,7 +106,7 @@ def walk_list_head(head: Head) -> Iterator[Entry | Anomaly]:
     `head->prev` and yielded in list order.
     """
     try:
-        data = head.memory.read(head.address, 2 * head.platform.pointer_size)
+        data = head.read_head(2 * head.platform.pointer_size)
     except FaultError as error:
         yield Anomaly(f"list head is unreadable: {error.reason}", head.address, True)
         return
@@ -165,7 +165,7 @@ def walk_hlist_head(head: Head) -> Iterator[Entry | Anomaly]:
     previous node's `next`, which is its first member.
     """
     try:
-        data = head.memory.read(head.address, head.platform.pointer_size)
+        data = head.read_head(head.platform.pointer_size)
     except FaultError as error:
         yield Anomaly(f"list head is unreadable: {error.reason}", head.address, True)
         return

@@ -1,11 +1,11 @@
 """Every command, output and Python example in README.md and docs/ is run and compared.
 
-In a fenced block ```console, lines that begin with `$ ` are commands, run by a shell from the top of
-the repository; what follows is their output, stderr included. In ```python, all blocks of one file
-share their names: a line `expression  # text` must have `text` as its repr, `# raises X: message`
-must raise that, and what is printed must be the block ```text that follows. A line that holds nothing
-but `…` and tree guides stands for any number of lines. `pytest --update-goldens` rewrites what is
-shown by what is (lines beside a `…` by the line that is most like it).
+In a fenced block ```console, lines that begin with `$ ` are commands, run by a shell from the top
+of the repository with $CORE set to the sample; what follows is their output, stderr included. In
+```python, all blocks of one file share their names: a line `expression  # text` must have `text` as
+its repr, `# raises X: message` must raise that, and what is printed must be the block ```text that
+follows. A line of nothing but `…` and tree guides stands for any number of lines. `pytest
+--update-goldens` rewrites what is shown by what is (a line beside a `…` by the line most like it).
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOP = Path(__file__).resolve().parents[2]
-PAGES = [TOP / "README.md", *sorted((TOP / "docs").glob("*.md"))]
+SAMPLES = TOP / "sample_dumps" / "README.md"
+PAGES = [TOP / "README.md", SAMPLES, *sorted((TOP / "docs").glob("*.md"))]
+CORE = "sample_dumps/tagged-6.12/vmcore"
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"^(?P<code>.*?\S)(?P<gap> +)# (?P<text>.*)$")
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]*))?\)")
@@ -130,6 +132,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "PYTHONUTF8": "1",
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "80",
+        "CORE": CORE,
     }
 
 
@@ -208,7 +211,8 @@ def run_page(page: Path, wrong: list[str]) -> Iterator[tuple[Block, str]]:
     """Run the blocks of a page in order; yield what each should read."""
     names: dict[str, Any] = {"__name__": "__main__"}
     all_blocks = blocks(page)
-    for block, following in zip(all_blocks, [*all_blocks[1:], None], strict=True):
+    for number, block in enumerate(all_blocks):
+        following = all_blocks[number + 1] if number + 1 < len(all_blocks) else None
         if block.language != "python":
             continue
         out = io.StringIO()
@@ -291,7 +295,7 @@ def test_every_format_is_described() -> None:
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
     linked = {path for path, _ in _LINK.findall((TOP / "README.md").read_text("utf-8"))}
-    assert {f"docs/{page.name}" for page in PAGES[1:]} <= linked
+    assert {str(page.relative_to(TOP)) for page in PAGES[1:]} <= linked
 
 
 def test_the_test_itself_notices_a_difference() -> None:

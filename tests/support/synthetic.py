@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 from btfdump.btf import Btf, BtfBuilder
@@ -47,7 +48,8 @@ class World:
         self.pointer_size = pointer_size
         self.b = BtfBuilder(self.byteorder)
         self.symbols: dict[str, int] = {}
-        self.memory: dict[int, bytes] = {}
+        self._starts: list[int] = []
+        self._pieces: list[bytearray] = []
         self._fields: dict[str, list[tuple[str, str, int, int]]] = {}
         self._sizes: dict[str, int] = {}
         self._unions: set[str] = set()
@@ -210,10 +212,11 @@ class World:
     # Objects
 
     def room(self, size: int, align: int = 16) -> int:
-        """Return the address of `size` zero bytes."""
+        """Return the address of `size` zero bytes, apart from everything else."""
         address = -(-self._next // align) * align
-        self._next = address + size
-        self.memory[address] = bytes(size)
+        self._next = address + size + 16
+        self._starts.append(address)
+        self._pieces.append(bytearray(size))
         return address
 
     def new(self, name: str, extra: int = 0, **members: Any) -> int:
@@ -248,13 +251,10 @@ class World:
         if hasattr(self, "target"):
             self.target.write(address, data)
             return
-        for start, piece in self.memory.items():
-            if start <= address < start + len(piece):
-                at = address - start
-                assert at + len(data) <= len(piece)
-                self.memory[start] = piece[:at] + data + piece[at + len(data) :]
-                return
-        self.memory[address] = data
+        at = bisect_right(self._starts, address) - 1
+        offset = address - self._starts[at]
+        assert 0 <= offset <= len(self._pieces[at]) - len(data)
+        self._pieces[at][offset : offset + len(data)] = data
 
     def point(self, address: int, to: int) -> None:
         """Write a pointer."""
@@ -271,7 +271,7 @@ class World:
         """Make a list of `links` on the hlist_head at `head`."""
         self.point(head, links[0] if links else 0)
         holder = head
-        for link, following in zip(links, [*links[1:], 0], strict=True):
+        for link, following in zip(links, [*links[1:], 0], strict=False):
             self.point(link, following)
             self.point(link + self.pointer_size, holder)
             holder = link
@@ -310,7 +310,7 @@ class World:
     def kernel(self, overlays: Iterable[Overlay] = (), *, check: bool = True) -> Kernel:
         """Open the kernel; `target` is its memory from now on."""
         target = BufferTarget(
-            self.memory,
+            zip(self._starts, map(bytes, self._pieces), strict=True),
             self.byteorder,
             self.pointer_size,
             self.symbols,
