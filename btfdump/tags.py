@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from btfdump.annotate.facts import Annotations, head_type
 from btfdump.annotate.grammar import Contains, Lock, Marker, Unknown, parse
 from btfdump.btf import types
-from btfdump.btf.reader import Btf
 from btfdump.btf.wire import Kind
 from btfdump.btffile import open_btf
 from btfdump.errors import TargetError
@@ -18,6 +17,8 @@ from btfdump.render.escape import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from btfdump.btf.reader import Btf
 
 
 @dataclass(frozen=True)

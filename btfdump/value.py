@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from btfdump.btf import types
-from btfdump.errors import CorruptDataError, FaultError, MemberNotFoundError
+from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
 from btfdump.interp import bits_to_python, decode_text, to_python
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.walk import Anomaly, Entry, Head, walkers
@@ -72,19 +72,37 @@ class Value:
         self.bit_size_ = bit_size
 
     def __repr__(self) -> str:
-        return f"<Value {self.type_} at {self.address_:#x}>"
+        try:
+            plain = self._scalar_or_text()
+        except BtfdumpError:
+            plain = None
+        shown = f" = {plain!r}" if plain is not None else ""
+        return f"<Value {self.type_}{shown} at {self.address_:#x}>"
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Value):
-            return (self.address_, self.type_, self.bit_offset_) == (
-                other.address_,
-                other.type_,
-                other.bit_offset_,
-            )
-        return NotImplemented
+        """Compare as C would: scalars and pointers by value, char arrays with a str by text.
+
+        Structs and other arrays are equal if they are the same object: address and type.
+        """
+        if isinstance(other, int | float | str):
+            comparable = isinstance(self._scalar_or_text(), str) == isinstance(other, str)
+            return comparable and bool(self._scalar_or_text() == other)
+        if not isinstance(other, Value):
+            return NotImplemented
+        if isinstance(self.layout_, ScalarLayout) and isinstance(other.layout_, ScalarLayout):
+            return bool(self.value_() == other.value_())
+        return (self.address_, self.type_) == (other.address_, other.type_)
 
     def __hash__(self) -> int:
-        return hash((self.address_, self.type_))
+        plain = self._scalar_or_text()
+        return hash(plain if plain is not None else (self.address_, self.type_))
+
+    def _scalar_or_text(self) -> Any:
+        """Return the value of a scalar or a char array, None for anything else."""
+        layout = self.layout_
+        if isinstance(layout, ScalarLayout) or (isinstance(layout, ArrayLayout) and layout.is_text):
+            return self.value_()
+        return None
 
     def __bool__(self) -> bool:
         """Whether a scalar or pointer is not zero; a struct or array always is true."""

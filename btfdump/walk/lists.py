@@ -51,7 +51,7 @@ class _Chain:
         name = poison_name(link)
         if name:
             return Anomaly(f"next of {holder:#x} is {name}: that entry was deleted", holder, True)
-        if self.seen is not None and link in self.seen:
+        if link == self.head.address or (self.seen is not None and link in self.seen):
             return self.cycle(link)
         size = 2 * self.head.platform.pointer_size
         try:

@@ -154,6 +154,17 @@ def test_loop_with_agreeing_back_pointers_beyond_an_odd_entry(make):
     assert any("cycle" in w.message and w.ends for w in wrong)
 
 
+def test_loop_back_to_the_head_of_an_hlist():
+    """The head is no entry, though its first word looks like the link of one."""
+    lists = Lists("hlist_head", "little", 8, 3)
+    lists.next(2, lists.head)
+    found, wrong = lists.walk()
+    assert found == [0, 1, 2]
+    assert [(w.message, w.ends) for w in wrong] == [
+        (f"cycle: {lists.links[2]:#x} leads back to {lists.head:#x}", True)
+    ]
+
+
 def test_loop_back_to_the_middle(make):
     lists = make(5)
     lists.next(4, lists.links[2])

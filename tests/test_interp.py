@@ -1,0 +1,443 @@
+"""Layouts and the reference reader: every kind of scalar, both byte orders, and BTF that lies."""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from btfdump.btf import BtfBuilder
+from btfdump.errors import BtfdumpError, BtfFormatError, MemberNotFoundError
+from btfdump.interp import Decoder, Field, decode_text, is_zero, to_python
+from btfdump.layout import ArrayLayout, Category, Layouts, ScalarLayout, StructLayout
+
+
+@pytest.fixture(params=["little", "big"])
+def order(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.fixture
+def b(order) -> BtfBuilder:
+    return BtfBuilder(order)
+
+
+def layout_of(b: BtfBuilder, type_id: int, pointer_size: int = 8, **how: Any) -> tuple[Layouts, Any]:
+    btf = b.parse(pointer_size=pointer_size, **how)
+    layouts = Layouts(b.byteorder, pointer_size)
+    return layouts, layouts.of(btf.type(type_id))
+
+
+def python(b: BtfBuilder, type_id: int, data: bytes, pointer_size: int = 8) -> Any:
+    """Decode, after checking that Decoder sees the same scalars."""
+    layouts, layout = layout_of(b, type_id, pointer_size)
+    Decoder(layouts, zero=True).fields(layout, data)
+    return to_python(layouts, layout, data)
+
+
+def plain(fields: list[Field]) -> dict[str, Any]:
+    """Fields as a dict, anonymous ones merged into it."""
+    found: dict[str, Any] = {}
+    for field in fields:
+        value = field.value
+        if isinstance(value, list) and value and isinstance(value[0], Field):
+            value = plain(value)
+        if field.name:
+            found[field.name] = value
+        else:
+            found.update(value)
+    return found
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("signed", [False, True])
+def test_integers(b, order, size, signed):
+    int_ = b.int_("x", size, signed=signed)
+    low, high = (-(1 << size * 8 - 1), (1 << size * 8 - 1) - 1) if signed else (0, (1 << size * 8) - 1)
+    for value in (low, high, 0, 1, 0x5A):
+        assert python(b, int_, value.to_bytes(size, order, signed=signed)) == value
+
+
+def test_odd_sizes(b, order):
+    int_ = b.int_("x", 8, signed=True, bits=24)
+    struct_ = b.struct("s", 8, [("x", int_, 0)])
+    value = -5
+    data = (value & 0xFFFFFF).to_bytes(3, order)
+    assert python(b, struct_, data + bytes(5)) == {"x": -5}
+
+
+def test_bool_and_char(b):
+    bool_ = b.int_("_Bool", 1, boolean=True)
+    char = b.int_("char", 1, signed=True)
+    assert python(b, bool_, b"\1") is True
+    assert python(b, bool_, b"\0") is False
+    assert python(b, char, b"\xff") == -1
+    layouts, layout = layout_of(b, char)
+    assert layout.category is Category.CHAR
+
+
+def test_bool_bit_fields_are_bools(b, order):
+    bool_ = b.int_("_Bool", 1, boolean=True)
+    struct_ = b.struct("s", 1, [("a", bool_, 0, 1), ("b", bool_, 1, 1)])
+    value = python(b, struct_, b"\x02" if order == "little" else b"\x40")
+    assert value == {"a": False, "b": True}
+    assert type(value["b"]) is bool
+
+
+@pytest.mark.parametrize(("size", "code"), [(2, "e"), (4, "f"), (8, "d")])
+def test_floats(b, order, size, code):
+    float_ = b.float_("f", size)
+    mark = "<" if order == "little" else ">"
+    for value in (0.0, -1.5, math.inf, 2.0**-10):
+        assert python(b, float_, struct.pack(mark + code, value)) == value
+    assert math.isnan(python(b, float_, struct.pack(mark + code, math.nan)))
+
+
+@pytest.mark.parametrize("size", [12, 16])
+def test_long_doubles_are_bytes(b, size):
+    data = bytes(range(1, size + 1))
+    assert python(b, b.float_("long double", size), data) == data
+
+
+def test_enums(b, order):
+    small = b.enum("small", {"A": 1, "B": 200}, size=1)
+    signed = b.enum("signed", {"N": -5, "P": 5}, size=2)
+    wide = b.enum64("wide", {"HUGE": 0xFEDCBA9876543210})
+    minus = b.enum64("minus", {"LOW": -(1 << 63)})
+    forward = b.enum("ahead", {}, size=4)
+    assert python(b, small, b"\xc8") == 200
+    assert python(b, signed, (-5).to_bytes(2, order, signed=True)) == -5
+    assert python(b, wide, (0xFEDCBA9876543210).to_bytes(8, order)) == 0xFEDCBA9876543210
+    assert python(b, minus, (-(1 << 63)).to_bytes(8, order, signed=True)) == -(1 << 63)
+    assert python(b, forward, (7).to_bytes(4, order)) == 7
+
+
+@pytest.mark.parametrize("pointer_size", [4, 8])
+def test_pointers(b, order, pointer_size):
+    proto = b.func_proto(0, [("x", 0)], variadic=True)
+    function = b.ptr(proto)
+    void = b.ptr(0)
+    data = (0x1234).to_bytes(pointer_size, order)
+    for pointer in (function, void, b.const(b.ptr(b.type_tag("user", 0)))):
+        assert python(b, pointer, data, pointer_size) == 0x1234
+        _, layout = layout_of(b, pointer, pointer_size)
+        assert (layout.category, layout.size) == (Category.POINTER, pointer_size)
+
+
+def test_what_has_no_size(b):
+    int_ = b.int_("int", 4)
+    proto = b.func_proto(int_)
+    for opaque in (0, b.fwd("ahead"), proto, b.func("f", proto), b.typedef("t", 0)):
+        _, layout = layout_of(b, opaque)
+        assert (layout.category, layout.size) == (Category.OPAQUE, 0)
+        assert python(b, opaque, b"") == b""
+
+
+# Bit fields
+
+BITS = [("a", 3), ("b", 5), ("c", 12), ("d", 1), ("e", 11), ("f", 40), ("g", 24)]
+
+
+def pack_bits(values: dict[str, int], order: str) -> bytes:
+    """Lay bit fields out one after the other as compilers do."""
+    total = sum(width for _, width in BITS)
+    word = at = 0
+    for name, width in BITS:
+        value = values[name] & ((1 << width) - 1)
+        word |= value << (at if order == "little" else total - at - width)
+        at += width
+    return word.to_bytes(total // 8, order)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.data())
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("byteorder", ["little", "big"])
+def test_bit_fields(byteorder, signed, data):
+    values = {}
+    for name, width in BITS:
+        low = -(1 << width - 1) if signed else 0
+        values[name] = data.draw(st.integers(low, low + (1 << width) - 1), name)
+    b = BtfBuilder(byteorder)
+    word = b.int_("u64", 8, signed=signed)
+    at, by_flag, by_int = 0, [], []
+    for name, width in BITS:
+        by_flag.append((name, word, at, width))
+        by_int.append((name, b.int_(f"u64:{width}", 8, signed=signed, bits=width), at))
+        at += width
+    flagged = b.struct("flagged", 12, by_flag)
+    older = b.struct("older", 12, by_int)
+    raw = pack_bits(values, byteorder)
+    assert python(b, flagged, raw) == values
+    assert python(b, older, raw) == values
+    layouts, layout = layout_of(b, flagged)
+    assert plain(Decoder(layouts, zero=True).fields(layout, raw)) == values
+
+
+def test_zero_bit_fields_are_skipped_alone(b, order):
+    u8 = b.int_("u8", 1)
+    struct_ = b.struct("s", 1, [("a", u8, 0, 4), ("b", u8, 4, 4)])
+    layouts, layout = layout_of(b, struct_)
+    decoder = Decoder(layouts)
+    assert plain(decoder.fields(layout, b"\x10")) == {"b" if order == "little" else "a": 1}
+    assert decoder.skipped == 1
+
+
+# Structs, unions, arrays
+
+
+def test_anonymous_members(b, order):
+    u32, u64 = b.int_("u32", 4), b.int_("u64", 8)
+    halves = b.struct("", 8, [("low", u32, 0), ("high", u32, 32)])
+    either = b.union("", 8, [("whole", u64, 0), ("", halves, 0)])
+    outer = b.struct("outer", 12, [("first", u32, 0), ("", either, 32)])
+    data = (1).to_bytes(4, order) + (2).to_bytes(4, order) + (3).to_bytes(4, order)
+    whole = int.from_bytes(data[4:], order)
+    assert python(b, outer, data) == {"first": 1, "whole": whole, "low": 2, "high": 3}
+    layouts, layout = layout_of(b, outer)
+    assert plain(Decoder(layouts).fields(layout, data)) == {
+        "first": 1,
+        "whole": whole,
+        "low": 2,
+        "high": 3,
+    }
+    owner, index, bits = layouts.find_member(layout, "high")
+    assert (owner.members[index].name, bits + owner.members[index].bit_offset) == ("high", 64)
+    with pytest.raises(MemberNotFoundError, match="struct outer has no member 'no'"):
+        layouts.find_member(layout, "no")
+
+
+def test_a_named_member_comes_before_an_anonymous_ones(b):
+    u32 = b.int_("u32", 4)
+    inner = b.struct("", 4, [("x", u32, 0)])
+    outer = b.struct("outer", 8, [("", inner, 0), ("x", u32, 32)])
+    layouts, layout = layout_of(b, outer)
+    owner, index, bits = layouts.find_member(layout, "x")
+    assert owner is layout
+    assert owner.members[index].offset == 4
+
+
+def test_arrays(b, order):
+    u16 = b.int_("u16", 2)
+    row = b.array(u16, 3)
+    matrix = b.array(row, 2)
+    data = b"".join(i.to_bytes(2, order) for i in range(6))
+    assert python(b, matrix, data) == [[0, 1, 2], [3, 4, 5]]
+    assert python(b, b.array(u16, 0), b"") == []
+    structs = b.array(b.struct("s", 2, [("x", u16, 0)]), 3)
+    assert python(b, structs, data[:6]) == [{"x": 0}, {"x": 1}, {"x": 2}]
+    nothing = b.array(b.struct("nothing", 0), 1000)
+    assert python(b, nothing, b"") == []
+
+
+def test_arrays_of_structs_leave_out_zero_elements(b, order):
+    u16 = b.int_("u16", 2)
+    array = b.array(b.struct("s", 2, [("x", u16, 0)]), 100)
+    data = b"".join(((i % 10 == 3) * i).to_bytes(2, order) for i in range(100))
+    layouts, layout = layout_of(b, array)
+    (field,) = Decoder(layouts, elements=4).fields(layout, data)
+    assert [f.name for f in field.value] == ["[3]", "[13]", "[23]", "[33]"]
+    assert field.elided == 100 - 43
+    (field,) = Decoder(layouts, zero=True, elements=4).fields(layout, data)
+    assert [f.name for f in field.value] == ["[0]", "[1]", "[2]", "[3]"]
+    assert field.elided == 96
+
+
+def test_text(b):
+    text = b.array(b.const(b.int_("char", 1, signed=True)), 8)
+    assert python(b, text, b"abc\0def\0") == "abc"
+    assert python(b, text, b"abcdefgh") == "abcdefgh"
+    assert python(b, text, b"\xff\x1b[0m\0\0\0") == "\\xff\x1b[0m"
+    layouts, layout = layout_of(b, text)
+    assert isinstance(layout, ArrayLayout)
+    assert layout.is_text
+    assert decode_text(b"\xe2\x82\0") == "\\xe2\\x82"
+
+
+def test_selection(b, order):
+    u32 = b.int_("u32", 4)
+    inner = b.struct("inner", 8, [("a", u32, 0), ("b", u32, 32)])
+    outer = b.struct("outer", 16, [("x", u32, 0), ("y", u32, 32), ("in", inner, 64)])
+    data = b"".join(i.to_bytes(4, order) for i in (1, 0, 3, 4))
+    layouts, layout = layout_of(b, outer)
+    decoder = Decoder(layouts)
+    assert plain(decoder.fields(layout, data)) == {"x": 1, "in": {"a": 3, "b": 4}}
+    assert decoder.skipped == 1
+    # What was asked for is shown, zero or not.
+    assert plain(decoder.fields(layout, data, {"y": {}})) == {"y": 0}
+    assert plain(decoder.fields(layout, data, {"in": {"b": {}}})) == {"in": {"b": 4}}
+
+
+def test_offsets_within_a_larger_buffer(b, order):
+    u32 = b.int_("u32", 4)
+    outer = b.struct("outer", 8, [("x", u32, 0), ("y", u32, 32)])
+    data = bytes(8) + (7).to_bytes(4, order) + (9).to_bytes(4, order)
+    layouts, layout = layout_of(b, outer)
+    fields = Decoder(layouts).fields(layout, data, at=8)
+    assert [(f.name, f.offset, f.value) for f in fields] == [("x", 8, 7), ("y", 12, 9)]
+    assert to_python(layouts, layout, data, 8) == {"x": 7, "y": 9}
+
+
+@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 10_000])
+def test_is_zero(size):
+    assert is_zero(bytes(size), 0, size)
+    if size:
+        assert not is_zero(bytes(size - 1) + b"\1", 0, size)
+        assert is_zero(b"\1" + bytes(size), 1, size)
+
+
+# BTF that lies
+
+
+def every_reader(b: BtfBuilder, type_id: int, data: bytes) -> list[str]:
+    """Run every reader; return the errors, all of which must be our own."""
+    errors = []
+    btf = b.parse(check=False)
+    for zero in (False, True):
+        layouts = Layouts(b.byteorder, 8)
+        try:
+            Decoder(layouts, zero=zero).fields(layouts.of(btf.type(type_id)), data)
+        except BtfFormatError as error:
+            errors.append(str(error))
+    layouts = Layouts(b.byteorder, 8)
+    try:
+        to_python(layouts, layouts.of(btf.type(type_id)), data)
+    except BtfFormatError as error:
+        errors.append(str(error))
+    return errors
+
+
+def test_a_struct_that_contains_itself(b):
+    struct_ = b.next_id
+    b.struct("s", 8, [("a", struct_, 0), ("b", struct_, 0)])
+    errors = every_reader(b, struct_, b"\1" * 8)
+    assert len(errors) == 3
+    assert all("s" in error for error in errors)
+
+
+def test_an_array_of_the_struct_that_holds_it(b):
+    struct_ = b.next_id
+    b.struct("s", 8, [("a", struct_ + 2, 0), ("n", struct_ + 1, 0)])
+    int_ = b.int_("int", 4)
+    b.array(struct_, 1, int_)
+    assert len(every_reader(b, struct_, b"\1" * 8)) == 3
+
+
+def test_an_array_of_itself(b):
+    b.int_("int", 4)
+    array = b.next_id
+    b.array(array, 1)
+    assert len(every_reader(b, array, b"\1" * 8)) == 3
+
+
+def test_unions_of_unions_of_unions(b):
+    """Each level doubles the work; 2 ** 60 fields must not be built."""
+    type_id = b.int_("int", 8)
+    for level in range(60):
+        type_id = b.union(f"u{level}", 8, [("a", type_id, 0), ("b", type_id, 0)])
+    assert every_reader(b, type_id, b"\1" * 8)
+
+
+def test_a_member_beyond_its_struct(b):
+    int_ = b.int_("int", 4)
+    struct_ = b.struct("s", 4, [("in", int_, 0), ("out", int_, 64)])
+    errors = every_reader(b, struct_, b"\1" * 4)
+    assert errors
+    assert all("out" in error for error in errors)
+
+
+def test_a_bit_field_beyond_its_struct(b):
+    int_ = b.int_("int", 4)
+    struct_ = b.struct("s", 4, [("out", int_, 24, 16)])
+    assert every_reader(b, struct_, b"\1" * 4)
+
+
+def test_a_huge_array_in_a_small_struct(b):
+    int_ = b.int_("int", 4)
+    small = b.struct("small", 4, [("x", int_, 0)])
+    for element in (int_, small):
+        array = b.array(element, 1 << 31)
+        struct_ = b.struct("s", 8, [("huge", array, 0)])
+        assert every_reader(b, struct_, b"\1" * 8)
+
+
+def test_flexible_arrays_at_the_end_are_fine(b):
+    int_ = b.int_("int", 4)
+    flexible = b.array(int_, 0)
+    struct_ = b.struct("s", 4, [("n", int_, 0), ("items", flexible, 32)])
+    assert every_reader(b, struct_, b"\1" * 4) == []
+    assert python(b, struct_, b"\0" * 4) == {"n": 0, "items": []}
+
+
+def test_types_that_lead_nowhere(b):
+    typedef = b.next_id
+    b.typedef("t", typedef)
+    struct_ = b.struct("s", 4, [("t", typedef, 0)])
+    missing = b.struct("m", 4, [("x", 9999, 0)])
+    assert len(every_reader(b, struct_, b"\1" * 4)) == 3
+    assert len(every_reader(b, missing, b"\1" * 4)) == 3
+
+
+@st.composite
+def random_types(draw: Any) -> BtfBuilder:
+    """Types whose ids, offsets and sizes mean nothing."""
+    b = BtfBuilder(draw(st.sampled_from(["little", "big"])))
+    ids = st.integers(0, 14)
+    small = st.integers(0, 20)
+    for _ in range(draw(st.integers(1, 12))):
+        kind = draw(st.sampled_from(["struct", "union", "array", "ptr", "typedef", "int", "enum"]))
+        if kind in ("struct", "union"):
+            members = draw(
+                st.lists(
+                    st.tuples(
+                        st.sampled_from(["", "a", "b"]),
+                        ids,
+                        st.integers(0, 200),
+                        st.one_of(st.just(0), st.integers(0, 70)),
+                    ),
+                    max_size=4,
+                )
+            )
+            getattr(b, kind)("s", draw(small), members, kind_flag=True)
+        elif kind == "array":
+            b.array(draw(ids), draw(st.one_of(small, st.integers(0, (1 << 32) - 1))), 0)
+        elif kind == "ptr":
+            b.ptr(draw(ids))
+        elif kind == "typedef":
+            b.typedef("t", draw(ids))
+        elif kind == "int":
+            b.int_(
+                "char" if draw(st.booleans()) else "x",
+                draw(st.integers(0, 20)),
+                signed=draw(st.booleans()),
+                bits=draw(st.integers(0, 160)),
+                bit_offset=draw(st.integers(0, 20)),
+            )
+        else:
+            b.enum("e", {"A": 1}, size=draw(small))
+    return b
+
+
+@settings(max_examples=400, deadline=None)
+@given(b=random_types(), data=st.binary(min_size=64, max_size=64))
+def test_random_types(b, data):
+    """Any BTF and any bytes: only our own errors, and an end."""
+    btf = b.parse(check=False)
+    for type_id in range(1, b.next_id):
+        for zero in (False, True):
+            layouts = Layouts(b.byteorder, 8)
+            try:
+                layout = layouts.of(btf.type(type_id))
+                if layout.size > len(data):
+                    continue
+                Decoder(layouts, zero=zero).fields(layout, data[: layout.size])
+                to_python(layouts, layout, data[: layout.size])
+                if isinstance(layout, StructLayout):
+                    layouts.find_member(layout, "b")
+                assert isinstance(layout, StructLayout | ArrayLayout | ScalarLayout)
+            except BtfdumpError:
+                pass
