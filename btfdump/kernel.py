@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from btfdump.annotate.overlay import Overlay
+    from btfdump.render.plain import Formatter
     from btfdump.target import Target
 
 
@@ -34,6 +35,7 @@ class Kernel(Context):
         super().__init__(target, btf, overlays)
         self.loaded_modules = LoadedModules(self, self.__getitem__)
         self.modules = self.loaded_modules
+        self._formatter: Formatter | None = None
 
     def __enter__(self) -> Kernel:
         return self
@@ -110,6 +112,18 @@ class Kernel(Context):
         events = traverse(value, limits)
         return render([Root(events)], self.options(limits=limits))
 
+    def format(self, value: Value, *, zero: bool = False) -> str:
+        """Return one object as C-like text, nothing followed, as drgn's `format_()` does.
+
+        `zero` shows zero members too. The formatter of a type that comes often is compiled. Raises
+        `FaultError`.
+        """
+        if self._formatter is None:
+            from btfdump.render.plain import Formatter
+
+            self._formatter = Formatter(self.layouts)
+        return self._formatter.text(value.layout_, value.bytes_(), zero=zero)
+
     def _cpus(self) -> int:
         try:
             return len(self.target.per_cpu_offsets)
@@ -117,7 +131,14 @@ class Kernel(Context):
             return 0
 
     def options(
-        self, *, zero: bool = False, color: bool = False, limits: Limits | None = None
+        self,
+        *,
+        zero: bool = False,
+        color: bool = False,
+        limits: Limits | None = None,
+        compact: bool = False,
+        noname: bool = False,
+        ptr_raw: bool = False,
     ) -> Options:
         """Return what a renderer needs to know of this kernel."""
         limit = (limits or Limits()).string
@@ -139,6 +160,9 @@ class Kernel(Context):
             source=self.target.description,
             release=self.target.release,
             cpus=self._cpus(),
+            compact=compact,
+            noname=noname,
+            ptr_raw=ptr_raw,
         )
 
 

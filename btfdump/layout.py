@@ -27,6 +27,10 @@ MAX_NESTING = 64
 """Structs and arrays nested by value deeper than this are corrupt BTF (the kernel allows 32)."""
 
 
+MAX_INLINE = 4
+"""Structs of up to this many scalars are one line of text."""
+
+
 class Category(Enum):
     """What a scalar is to a reader."""
 
@@ -43,7 +47,7 @@ class Category(Enum):
 class ScalarLayout:
     """A value that is decoded as one: `decode(data, offset)` -> int, float or bytes."""
 
-    __slots__ = ("base", "category", "decode", "is_signed", "size", "type")
+    __slots__ = ("base", "category", "decode", "is_signed", "is_whole", "size", "type")
 
     def __init__(
         self,
@@ -60,6 +64,10 @@ class ScalarLayout:
         self.size = size
         self.decode = decode
         self.is_signed = is_signed
+        # Whether all of 1, 2, 4 or 8 bytes is the value: no narrower integer inside them.
+        self.is_whole = size in (1, 2, 4, 8) and (
+            not isinstance(base, types.Int) or (base.bits == size * 8 and not base.bit_offset)
+        )
 
 
 class ArrayLayout:
@@ -106,12 +114,13 @@ class MemberLayout:
 class StructLayout:
     """A struct or union and its members, in declaration order."""
 
-    __slots__ = ("_by_name", "_layouts", "_members", "base", "size", "type")
+    __slots__ = ("_by_name", "_is_small", "_layouts", "_members", "base", "size", "type")
 
     def __init__(self, layouts: Layouts, type_: types.Type, base: types.Composite) -> None:
         self._layouts = layouts
         self._members: tuple[MemberLayout, ...] | None = None
         self._by_name: dict[str, tuple[MemberPath, ...]] = {}
+        self._is_small: bool | None = None
         self.type = type_
         self.base = base
         self.size = base.size
@@ -131,6 +140,16 @@ class StructLayout:
                 for m in self.base.members
             )
         return self._members
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the struct has so few scalars that text puts them on one line.
+
+        It depends on the type alone, so that a struct looks the same wherever it is.
+        """
+        if self._is_small is None:
+            self._is_small = self._layouts.leaves(self, 0) <= MAX_INLINE
+        return self._is_small
 
 
 Layout: TypeAlias = "ScalarLayout | ArrayLayout | StructLayout"
@@ -161,10 +180,12 @@ class Layouts:
         return found
 
     def of_member(self, member: MemberLayout, owner: StructLayout) -> Layout:
-        """Return the layout of a member of `owner`."""
+        """Return the layout of a member of `owner`; raises `BtfFormatError` if it does not fit."""
         resolved = member._resolved
         if resolved is None:
-            resolved = member._resolved = self.of(owner.base.btf.type(member.member.type_id))
+            resolved = self.of(owner.base.btf.type(member.member.type_id))
+            _check_member(member, resolved, owner)
+            member._resolved = resolved
         return resolved
 
     def _build(self, type_: types.Type, nesting: int) -> Layout:
@@ -251,6 +272,24 @@ class Layouts:
 
         return read
 
+    def leaves(self, layout: StructLayout, nesting: int) -> int:
+        """Count a struct's scalars, at most a few more than MAX_INLINE; a char array is one."""
+        count = 0
+        for member in layout.members:
+            inner = self.of_member(member, layout)
+            if isinstance(inner, ScalarLayout):
+                count += 1
+            elif isinstance(inner, ArrayLayout):
+                is_plain = isinstance(inner.element, ScalarLayout)
+                count += 1 if inner.is_text else inner.length if is_plain else MAX_INLINE + 1
+            elif nesting >= MAX_INLINE or isinstance(inner.base, types.Union):
+                return MAX_INLINE + 1
+            else:
+                count += self.leaves(inner, nesting + 1)
+            if count > MAX_INLINE:
+                break
+        return count
+
     def find_member(self, layout: StructLayout, name: str) -> MemberPath:
         """Find `name` in a struct or, as in C, in its anonymous members.
 
@@ -278,6 +317,17 @@ class Layouts:
                     if isinstance(inner, StructLayout):
                         pending.append((inner, base + member.bit_offset, nesting + 1))
         return ()
+
+
+def _check_member(member: MemberLayout, layout: Layout, owner: StructLayout) -> None:
+    """Refuse what btf_struct_check_member() (kernel/bpf/btf.c) and its kin refuse."""
+    if member.bit_offset + (member.bit_size or layout.size * 8) > owner.size * 8:
+        raise BtfFormatError(0, f"{owner.type} member {member.name} ends beyond the struct")
+    if member.bit_size and not (
+        isinstance(layout, ScalarLayout)
+        and layout.category in (Category.INT, Category.BOOL, Category.CHAR, Category.ENUM)
+    ):
+        raise BtfFormatError(0, f"{owner.type} member {member.name} is a bit field of no integer")
 
 
 def _first(packer: Packer) -> Callable[[bytes, int], int]:

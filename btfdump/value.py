@@ -6,9 +6,11 @@ end in `_`, so that no C member can collide with them.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from btfdump.btf import types
+from btfdump.codegen import compile_reader, walk_quickly
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
 from btfdump.interp import bits_to_python, decode_text, to_python
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
@@ -365,6 +367,27 @@ class Value:
                 trouble = item
         if trouble is not None:
             raise CorruptDataError(trouble.message, trouble.address)
+
+    def project_(self, *paths: str) -> Iterator[tuple[Any, ...]]:
+        """Walk a container and yield a tuple of the members `paths` of each entry.
+
+        Paths are dotted, within the element, and pass through no pointer; values are as `value_()`
+        gives them. This is the fast way through long lists: the reader is compiled, and each entry
+        is read once. Raises `MemberNotFoundError`, and what `walk_()` raises.
+        """
+        expansion = self.expansion_()
+        layouts = self._context.layouts
+        element = layouts.of(expansion.element)
+        assert isinstance(element, StructLayout)
+        read = compile_reader(layouts, element, paths)
+        count, is_whole = 0, False
+        if expansion.head in ("list_head", "hlist_head"):
+            head = head_of(self, expansion)
+            circular = expansion.head == "list_head"
+            count, is_whole = yield from walk_quickly(head, read, circular=circular)
+        if not is_whole:  # something is out of order: go on with all care
+            for entry in islice(self.walk_(), count, None):
+                yield read(entry.bytes_())
 
     def entries_(self) -> Iterator[Value | Anomaly]:
         """Walk the entries of a container and what is wrong with it, in the order they are met."""

@@ -142,12 +142,21 @@ class Outline:
 
     def items(self, events: Iterable[Event]) -> Iterator[Item]:
         """Yield the outline of one root, its `Totals` last."""
+        yield from self._without_empty(self._all(events))
+
+    def body(self, fields: list[Field], depth: int) -> Iterator[Item]:
+        """Yield the outline of fields alone, none of which leads anywhere."""
+        items = (i for i in self._fields(fields, depth) if not isinstance(i, _Pending))
+        yield from self._without_empty(items)
+
+    def _without_empty(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Drop branches inside which nothing is shown."""
         held: list[Branch] = []
-        for item in self._all(events):
+        for item in items:
             if isinstance(item, Branch) and not item.field.elided and not self.keep_empty:
                 held.append(item)
             elif held and isinstance(item, End) and item.of is held[-1]:
-                held.pop()  # nothing inside was shown
+                held.pop()
             else:
                 yield from held
                 held.clear()
@@ -297,26 +306,26 @@ def is_empty(field: Field) -> bool:
     return bool(inner) and not field.elided and all(is_empty(f) for f in inner)
 
 
-def inline_leaves(field: Field, most: int = 8) -> list[tuple[str, Field]]:
+def inline_leaves(field: Field, most: int = 8) -> list[tuple[str, Field]] | None:
     """Return the scalars of a struct that may fit on one line, by C designator (`.refs.counter`).
 
-    [] where there are more than `most`, or where something lies behind one of them.
+    None where there are more than `most`, or where something lies behind one of them.
     """
     leaves: list[tuple[str, Field]] = []
     pending = [("", f) for f in reversed(children(field))]
     while pending:
         prefix, inner = pending.pop()
         if inner.slot is not None or (inner.elided and not is_branch(inner)):
-            return []
+            return None
         name = inner.name if inner.name.startswith("[") else f".{inner.name}" if inner.name else ""
         if is_branch(inner):
             if isinstance(inner.layout.base, types.Union) or inner.elided:
-                return []
+                return None
             pending += [(prefix + name, f) for f in reversed(children(inner))]
             continue
         leaves.append((prefix + name, inner))
         if len(leaves) > most:
-            return []
+            return None
     return leaves
 
 

@@ -9,7 +9,7 @@ from btfdump.layout import Category, ScalarLayout
 from btfdump.render.escape import printable, quoted, quoted_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from btfdump.interp import Field
     from btfdump.render import Options
@@ -114,31 +114,39 @@ def is_string_pointer(layout: ScalarLayout) -> bool:
 
 
 def array(field: Field, element: ScalarLayout, options: Options) -> str:
-    """Return the elements of an array of scalars as a C initialiser in one line.
+    """Return a field that is an array of scalars as a C initialiser in one line."""
+    values = field.value if isinstance(field.value, list) else []
+    return array_text(values, max(field.elided, 0), element, options, as_hex=is_hex(field))
+
+
+def array_text(
+    values: Sequence[object],
+    elided: int,
+    element: ScalarLayout,
+    options: Options,
+    *,
+    as_hex: bool = False,
+) -> str:
+    """Return the elements of an array of scalars, of which `elided` more exist, as C would.
 
     In a long array with few elements set, the zero ones are left out and the others designated.
     """
-    values = field.value if isinstance(field.value, list) else []
-    as_hex = is_hex(field)
+    more = f" /* {elided} more */" if elided else ""
     if element.size == 1 and element.category is Category.INT and len(values) > 4:
         text = " ".join(f"{v & 0xFF:02x}" for v in values if isinstance(v, int))
-        return f"{{ {text} }}{_more(field)}"
+        return f"{{ {text} }}{more}"
     shown: Iterable[str]
     set_ = [i for i, v in enumerate(values) if v]
     if len(values) > 8 and len(set_) * 2 < len(values):
         shown = (f"[{i}] = {_one(element, values[i], options, as_hex)}" for i in set_)
     else:
         shown = (_one(element, v, options, as_hex) for v in values)
-    return f"{{ {', '.join(shown)} }}{_more(field)}"
+    return f"{{ {', '.join(shown)} }}{more}"
 
 
 def _one(element: ScalarLayout, value: object, options: Options, as_hex: bool) -> str:
     text, remark = scalar(element, value, options, as_hex=as_hex)
     return f"{text} <{remark}>" if remark and element.category is Category.POINTER else text
-
-
-def _more(field: Field) -> str:
-    return f" /* {field.elided} more */" if field.elided > 0 else ""
 
 
 def summary(pairs: Iterable[tuple[str, str | int]]) -> str:

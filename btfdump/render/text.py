@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump.events import Group as Kind
-from btfdump.layout import ArrayLayout, ScalarLayout
+from btfdump.layout import ArrayLayout, ScalarLayout, StructLayout
 from btfdump.render import Options, Root, renderer
 from btfdump.render.escape import printable
 from btfdump.render.outline import (
@@ -35,15 +35,13 @@ if TYPE_CHECKING:
     from btfdump.interp import Field
 
 _INDENT = "  "
-_WIDTH = 110
-"""Structs are written on one line up to this many columns."""
 
 
 @renderer("text")
 def render_text(roots: Iterable[Root], options: Options) -> Iterator[str]:
     """Yield each root as text, line by line."""
     for root in roots:
-        painter = _Painter(options)
+        painter = TextPainter(options)
         outline = Outline(keep_empty=options.zero)
         name = f"{printable(root.name)} = " if root.name else ""
         for item in outline.items(root.events):
@@ -52,13 +50,16 @@ def render_text(roots: Iterable[Root], options: Options) -> Iterator[str]:
                 name = ""
 
 
-class _Painter:
+class TextPainter:
+    """Turns outline items into lines."""
+
     def __init__(self, options: Options) -> None:
         self.options = options
         self.skip = 0
         self.held = ""
 
     def lines(self, item: Item) -> Iterator[str]:
+        """Yield the lines of one item."""
         if self.skip:  # inside a struct that was written on one line
             if isinstance(item, Branch):
                 self.skip += 1
@@ -69,7 +70,7 @@ class _Painter:
         if isinstance(item, Leaf):
             yield self.leaf(item.field, item.depth)
         elif isinstance(item, Branch):
-            yield indent + self.branch(item.field, len(indent))
+            yield indent + self.branch(item.field)
         elif isinstance(item, Group):
             yield from self.group(item, indent)
         elif isinstance(item, Object):
@@ -104,8 +105,8 @@ class _Painter:
         tail = f" /* {remark} */" if remark else ""
         return f"{_INDENT * depth}{self.name(field)}{self.type(field)}{shown}{comma}{tail}"
 
-    def branch(self, field: Field, indent: int) -> str:
-        line = self.inline(field, indent)
+    def branch(self, field: Field) -> str:
+        line = self.inline(field)
         if line:
             self.skip = 1
             return line
@@ -122,20 +123,19 @@ class _Painter:
             return array(field, layout.element, self.options), ""
         return "{}", ""
 
-    def inline(self, field: Field, indent: int) -> str:
-        """Return a small struct on one line, "" if it does not fit."""
+    def inline(self, field: Field) -> str:
+        """Return a struct on one line if its type is small and nothing lies behind its members."""
+        if not isinstance(field.layout, StructLayout) or not field.layout.is_small:
+            return ""
         leaves = inline_leaves(field)
-        if not leaves:
+        if leaves is None:
             return ""
         parts = []
         for name, leaf in leaves:
             shown, remark = self.value(leaf)
             parts.append(f"{printable(name)} = {shown}{f' /* {remark} */' if remark else ''}")
-        brackets = "[]" if isinstance(field.layout, ArrayLayout) else "{}"
-        line = (
-            f"{self.name(field)}{self.type(field)}{brackets[0]} {', '.join(parts)} {brackets[1]},"
-        )
-        return line if indent + len(line) <= _WIDTH or len(leaves) == 1 else ""
+        inside = f" {', '.join(parts)} " if parts else ""
+        return f"{self.name(field)}{self.type(field)}{{{inside}}},"
 
     def group(self, item: Group, indent: str) -> Iterator[str]:
         opened = item.open

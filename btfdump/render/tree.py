@@ -179,7 +179,7 @@ class _Painter:
 
     def inline(self, field: Field, indent: int) -> str:
         """Return a small struct on one line, "" if it does not fit."""
-        leaves = inline_leaves(field)
+        leaves = inline_leaves(field) or []
         plain = sum(len(name) + 8 for name, _ in leaves)
         if not leaves or (indent + plain > _WIDTH and len(leaves) > 1):
             return ""

@@ -1,0 +1,64 @@
+"""One object as text, with nothing followed: what drgn's format_() is there, and as fast.
+
+`reference_text` is the obvious way, through the same outline as the `text` format. `Formatter`
+takes it for the first objects of a type, and compiled code (render/compiled.py) once a type is hot.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.interp import Decoder
+from btfdump.layout import StructLayout
+from btfdump.render import Options
+from btfdump.render.compiled import compile_text
+from btfdump.render.escape import printable
+from btfdump.render.outline import Outline
+from btfdump.render.text import TextPainter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfdump.layout import Layout, Layouts
+
+HOT = 8
+"""Objects of a type from which on compiling its formatter pays (see docs/performance.md)."""
+ELEMENTS = 64
+"""Elements shown of each array."""
+
+
+def reference_text(layouts: Layouts, layout: Layout, data: bytes, *, zero: bool = False) -> str:
+    """Return the object in `data` as the `text` format writes it, without symbols."""
+    decoder = Decoder(layouts, zero=zero, elements=ELEMENTS)
+    fields = decoder.fields(layout, data)
+    painter = TextPainter(Options(zero=zero))
+    is_struct = isinstance(layout, StructLayout)
+    lines = [
+        line
+        for item in Outline(keep_empty=zero).body(fields, 1 if is_struct else 0)
+        for line in painter.lines(item)
+    ]
+    if is_struct:
+        lines = [f"({printable(str(layout.type))}){{", *lines, "}"]
+    return "\n".join(lines)
+
+
+class Formatter:
+    """Formats objects of one kernel; compiles for types that keep coming."""
+
+    def __init__(self, layouts: Layouts) -> None:
+        self._layouts = layouts
+        self._counts: dict[tuple[Layout, bool], int] = {}
+        self._compiled: dict[tuple[Layout, bool], Callable[[bytes], str]] = {}
+
+    def text(self, layout: Layout, data: bytes, *, zero: bool = False) -> str:
+        """Return the object in `data` as text; `zero` shows zero members too."""
+        key = (layout, zero)
+        compiled = self._compiled.get(key)
+        if compiled is not None:
+            return compiled(data)
+        count = self._counts[key] = self._counts.get(key, 0) + 1
+        if count >= HOT and isinstance(layout, StructLayout):
+            compiled = self._compiled[key] = compile_text(self._layouts, layout, zero=zero)
+            return compiled(data)
+        return reference_text(self._layouts, layout, data, zero=zero)
