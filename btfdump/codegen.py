@@ -13,7 +13,7 @@ from struct import Struct as Packer
 from typing import TYPE_CHECKING, Any
 
 from btfdump.errors import FaultError, MemberNotFoundError
-from btfdump.interp import to_python
+from btfdump.interp import bits_to_python, to_python
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 
 if TYPE_CHECKING:
@@ -113,8 +113,7 @@ class _Located:
     def read(self, data: bytes) -> Any:
         """Read a member that struct.unpack() does not understand."""
         if self.bit_size:
-            signed = isinstance(self.layout, ScalarLayout) and self.layout.is_signed
-            return self.layouts.bits(self.bit_offset, self.bit_size, signed)(data, 0)
+            return bits_to_python(self.layouts, self.layout, self.bit_offset, self.bit_size, data)
         return to_python(self.layouts, self.layout, data, self.offset)
 
 

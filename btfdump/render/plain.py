@@ -62,3 +62,7 @@ class Formatter:
             compiled = self._compiled[key] = compile_text(self._layouts, layout, zero=zero)
             return compiled(data)
         return reference_text(self._layouts, layout, data, zero=zero)
+
+    def is_compiled(self, layout: Layout, *, zero: bool = False) -> bool:
+        """Whether objects of this layout go through compiled code by now."""
+        return (layout, zero) in self._compiled
