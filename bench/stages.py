@@ -80,15 +80,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--once", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args(argv)
     if args.once:
-        print(json.dumps(once(args.core, args.format)))
+        steps = once(args.core, args.format)
+        print(json.dumps(steps | {"end": time.perf_counter()}))
         return
     command = [sys.executable, "-m", "bench.stages", args.core, "--format", args.format, "--once"]
     found = []
     for number in range(args.runs + 1):
         python = empty()
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout
+        ended = time.perf_counter()  # Linux: one clock for all processes
+        steps = json.loads(output)
+        teardown = (ended - steps.pop("end")) * 1000
         if number:  # the first one warms the page cache
-            found.append({"Python itself": python, **json.loads(output)})
+            found.append({"Python itself": python, **steps, "teardown": teardown})
     print(f"{args.core}: median of {args.runs} runs, page cache warm")
     medians = {step: median(run[step] for run in found) for step in found[0]}
     for step, milliseconds in medians.items():

@@ -51,9 +51,13 @@ if TYPE_CHECKING:
     from btfdump.errors import (
         TypeNotFoundError as TypeNotFoundError,
     )
+    from btfdump.errors import (
+        UnprintableTypeError as UnprintableTypeError,
+    )
     from btfdump.kernel import Kernel as Kernel
     from btfdump.kernel import open_core as open_core
     from btfdump.limits import Limits as Limits
+    from btfdump.snprintf import snprintf_btf as snprintf_btf
     from btfdump.value import Value as Value
 
 __version__ = "0.1.0"
@@ -66,6 +70,7 @@ _HOMES = {
     "Value": "value",
     "open_btf": "btffile",
     "open_core": "kernel",
+    "snprintf_btf": "snprintf",
 } | dict.fromkeys(
     (
         "AmbiguousTypeError",
@@ -81,6 +86,7 @@ _HOMES = {
         "SymbolNotFoundError",
         "TargetError",
         "TypeNotFoundError",
+        "UnprintableTypeError",
     ),
     "errors",
 )

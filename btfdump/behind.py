@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from btfdump.btf import types
-from btfdump.errors import BtfFormatError, CorruptDataError, FaultError
+from btfdump.errors import BtfdumpError, CorruptDataError
 from btfdump.events import Close, Enter, Exit, Group, Note, Open, Seen
 from btfdump.expression import evaluate_length
 from btfdump.interp import EMPTY_LIST, Field
@@ -250,7 +250,7 @@ class Behind:
             target = target_of(element, None) if isinstance(element, ScalarLayout) else None
             value = self.array_of(element, length, field.value)
             data = value.bytes_()
-        except (FaultError, CorruptDataError, BtfFormatError, LookupError) as error:
+        except (BtfdumpError, LookupError) as error:
             yield self.notes(field, here, [f"array of {facts.length} elements: {error}"])
             return
         if isinstance(target, types.Composite):
@@ -281,7 +281,7 @@ class Behind:
             length = evaluate_length(self.holder(owner, field), facts.length or "0")
             value = self.array_of(layout.element, length, owner.address_ + field.offset)
             data = value.bytes_()
-        except (FaultError, CorruptDataError, BtfFormatError, LookupError) as error:
+        except (BtfdumpError, LookupError) as error:
             return f"array of {facts.length} elements: {error}"
         array = self.traversal.decoder.fields(
             value.layout_, bytes(field.offset) + data, at=field.offset

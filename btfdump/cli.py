@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from btfdump.roots import Selected
 
 OK, FAILED, USAGE = 0, 1, 2
+_SNPRINTF_FLAGS = ("compact", "noname", "ptr_raw")
 
 _INSPECT_EXAMPLES = """\
 examples:
@@ -106,7 +107,7 @@ def _add_shape(parser: argparse.ArgumentParser) -> None:
     shape = parser.add_argument_group("what is shown, and how")
     shape.add_argument(
         "--format",
-        choices=("tree", "text", "json", "jsonl"),
+        choices=("tree", "text", "json", "jsonl", "snprintf"),
         help="default: tree on a terminal, text in a pipe",
     )
     shape.add_argument(
@@ -156,6 +157,14 @@ def _add_shape(parser: argparse.ArgumentParser) -> None:
         choices=("auto", "always", "never"),
         default="auto",
         help="colour in the tree format (auto: on a terminal, and NO_COLOR is not set)",
+    )
+    flags = parser.add_argument_group(
+        "flags of bpf_snprintf_btf()", "for --format snprintf; --zero is the fourth"
+    )
+    flags.add_argument("--compact", action="store_true", help="no indentation, no newlines")
+    flags.add_argument("--noname", action="store_true", help="no names of members and types")
+    flags.add_argument(
+        "--ptr-raw", action="store_true", help="raw pointers (as they are without it: no hashes)"
     )
 
 
@@ -226,7 +235,11 @@ class _Inspection:
         color = self.args.color == "always" or (
             self.args.color == "auto" and is_terminal and not os.environ.get("NO_COLOR")
         )
-        options = self.kernel.options(zero=self.args.zero, color=color, limits=self.limits)
+        flags = {flag: getattr(self.args, flag) for flag in _SNPRINTF_FLAGS}
+        if any(flags.values()) and name != "snprintf":
+            given = ", ".join(f"--{f.replace('_', '-')}" for f, is_set in flags.items() if is_set)
+            raise ExpressionError(f"{given}: for --format snprintf only")
+        options = self.kernel.options(zero=self.args.zero, color=color, limits=self.limits, **flags)
         guides = str.maketrans("│├└─", "||`-") if not _is_unicode() else {}
         for piece in get(name)(self.roots(), options):
             sys.stdout.write(piece.translate(guides) if guides else piece)

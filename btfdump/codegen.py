@@ -48,7 +48,7 @@ def is_unpackable(layout: Layout) -> bool:
     return (
         isinstance(layout, ScalarLayout)
         and layout.is_whole
-        and layout.category not in (Category.FLOAT, Category.OPAQUE, Category.BOOL)
+        and layout.category not in (Category.FLOAT, Category.OPAQUE)
     )
 
 
@@ -107,7 +107,8 @@ class _Located:
         self.bit_offset = bits
         self.bit_size = bit_size
         self.offset = bits // 8
-        self.is_plain = not bit_size and is_unpackable(current)
+        is_bool = isinstance(current, ScalarLayout) and current.category is Category.BOOL
+        self.is_plain = not bit_size and is_unpackable(current) and not is_bool
         self.code = CODES[current.size, current.is_signed] if self.is_plain else ""  # type: ignore[union-attr]
 
     def read(self, data: bytes) -> Any:

@@ -6,6 +6,7 @@
     ├── BtfFormatError        a BTF blob is malformed (offset, reason)
     ├── TypeNotFoundError     no type of that name and kind          (also a LookupError)
     ├── AmbiguousTypeError    several types of that name and kind    (also a LookupError)
+    ├── UnprintableTypeError  a type of which the kernel prints none  (also a ValueError)
     ├── MemberNotFoundError   no such member in a struct or union    (and an AttributeError)
     ├── SymbolNotFoundError   the symbol table has no such name      (also a LookupError)
     ├── FaultError            an address cannot be read (address, size, reason)
@@ -49,6 +50,10 @@ class AmbiguousTypeError(BtfdumpError, LookupError):
     def __init__(self, message: str, type_ids: tuple[int, ...] = ()) -> None:
         super().__init__(message)
         self.type_ids = type_ids
+
+
+class UnprintableTypeError(BtfdumpError, ValueError):
+    """bpf_snprintf_btf() refuses to print this type: void, a section, or one without a size."""
 
 
 class MemberNotFoundError(BtfdumpError, AttributeError, LookupError):

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 MAX_LENGTH = 1 << 28
 """Array lengths beyond this are taken for corrupt data."""
 
+_TOKEN = re.compile(
+    r"(?:0[xX][0-9a-fA-F]+|\d+)(?!\w)|[A-Za-z_]\w*|->|<<|>>|[-+*/%&|^().]|\s", re.ASCII
+)
 _STEP = re.compile(
     r"\s*(?:(?:->|\.)\s*(?P<member>[A-Za-z_]\w*)|\[\s*(?P<index>-?\d+|-?0x[0-9a-fA-F]+)\s*\])"
 )
@@ -63,11 +66,13 @@ def evaluate_length(holder: Value, text: str) -> int:
     """
     import ast
 
+    if _TOKEN.sub("", text).strip():
+        raise ExpressionError(f"length {text!r} uses more than members and arithmetic")
     try:
         tree = ast.parse(text.replace("->", ".").strip(), mode="eval").body
+        length = _evaluate(holder, tree, text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError(f"length {text!r} is not an expression") from error
-    length = _evaluate(holder, tree, text)
     if not 0 <= length <= MAX_LENGTH:
         raise CorruptDataError(f"length {text} is {length}: not a sensible number of elements")
     return length
@@ -79,7 +84,10 @@ def _evaluate(holder: Value, node: ast.expr, text: str) -> int:
     if isinstance(node, ast.Constant) and isinstance(node.value, int):
         return int(node.value)
     if isinstance(node, ast.Name | ast.Attribute):
-        return int(_member(holder, node, text))
+        value = _member(holder, node, text).value_()
+        if not isinstance(value, int):
+            raise ExpressionError(f"length {text!r} uses what is no integer")
+        return int(value)
     if isinstance(node, ast.BinOp):
         left = _evaluate(holder, node.left, text)
         right = _evaluate(holder, node.right, text)

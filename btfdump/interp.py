@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from btfdump.errors import BtfFormatError
 from btfdump.layout import (
     MAX_NESTING,
     ArrayLayout,
@@ -90,6 +91,25 @@ Selection: TypeAlias = "dict[str, Selection]"
 """Members to show, by name, each with what to show inside it ({} = all)."""
 
 
+class Budget:
+    """Bounds the members decoded of one object of `size` bytes.
+
+    A struct that contains itself, or unions of unions without end, are corrupt BTF: the kernel's
+    own types stay far below this.
+    """
+
+    __slots__ = ("left",)
+
+    def __init__(self, size: int) -> None:
+        self.left = 4096 + 64 * size
+
+    def spend(self, layout: StructLayout, nesting: int) -> None:
+        """Enter a struct; raises `BtfFormatError` where that makes no sense any more."""
+        self.left -= len(layout.members)
+        if nesting > MAX_NESTING or self.left < 0:
+            raise BtfFormatError(0, f"{layout.type} contains itself, or more than its bytes hold")
+
+
 class Decoder:
     """Decodes objects of one kernel into fields.
 
@@ -110,6 +130,7 @@ class Decoder:
         self.zero = zero
         self.elements = elements
         self.skipped = 0
+        self._budget = Budget(0)
 
     def fields(
         self, layout: Layout, data: bytes, selection: Selection | None = None, *, at: int = 0
@@ -121,6 +142,7 @@ class Decoder:
         Afterwards `skipped` is how many zero members were left out.
         """
         self.skipped = 0
+        self._budget = Budget(layout.size)
         if isinstance(layout, StructLayout):
             return self._members(layout, data, at, selection, (), "", 0)
         return [self._field("", layout, data, at, None, None, (), "", 0)]
@@ -135,8 +157,7 @@ class Decoder:
         path: str,
         nesting: int,
     ) -> list[Field]:
-        if nesting > MAX_NESTING:
-            return []
+        self._budget.spend(layout, nesting)
         facts = self.facts_of(layout) if self.facts_of is not None else None
         by_index = facts.members if facts is not None else {}
         if facts is not None and facts.paths:
@@ -258,24 +279,26 @@ def to_python(layouts: Layouts, layout: Layout, data: bytes, at: int = 0) -> Any
     """Decode the whole object: int, float, bool, str (char arrays), bytes, dict, list.
 
     Anonymous members give their members to the struct that holds them, as in C. Nothing is skipped.
+    Raises `BtfFormatError` where the type makes no sense.
     """
-    return _to_python(layouts, layout, data, at, 0)
+    return _to_python(layouts, layout, data, at, 0, Budget(layout.size))
 
 
-def _to_python(layouts: Layouts, layout: Layout, data: bytes, at: int, nesting: int) -> Any:
+def _to_python(
+    layouts: Layouts, layout: Layout, data: bytes, at: int, nesting: int, budget: Budget
+) -> Any:
     if isinstance(layout, ScalarLayout):
         value = layout.decode(data, at)
         return bool(value) if layout.category is Category.BOOL else value
-    if nesting > MAX_NESTING:
-        return None
     if isinstance(layout, ArrayLayout):
         if layout.is_text:
             return decode_text(data[at : at + layout.size])
         size = layout.element.size
         return [
-            _to_python(layouts, layout.element, data, at + i * size, nesting + 1)
+            _to_python(layouts, layout.element, data, at + i * size, nesting + 1, budget)
             for i in range(layout.length if size else 0)
         ]
+    budget.spend(layout, nesting)
     result: dict[str, Any] = {}
     for member in layout.members:
         inner = layouts.of_member(member, layout)
@@ -284,7 +307,7 @@ def _to_python(layouts: Layouts, layout: Layout, data: bytes, at: int, nesting: 
                 layouts, inner, member.bit_offset, member.bit_size, data, at
             )
             continue
-        value = _to_python(layouts, inner, data, at + member.offset, nesting + 1)
+        value = _to_python(layouts, inner, data, at + member.offset, nesting + 1, budget)
         if member.name:
             result[member.name] = value
         elif isinstance(value, dict):

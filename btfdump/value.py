@@ -470,10 +470,15 @@ def read_string(context: Context, address: int, limit: int) -> bytes:
         size = min(_STRING_PIECE - address % _STRING_PIECE, limit - len(text))
         try:
             piece = context.target.read(address, size)
-        except FaultError:
-            if not text:
+        except FaultError as error:
+            size = error.address - address  # a buffer may end before its line does
+            if 0 < size < _STRING_PIECE:
+                piece = context.target.read(address, size)
+                limit = len(text) + size
+            elif text:
+                break
+            else:
                 raise
-            break
         end = piece.find(b"\0")
         if end >= 0:
             return text + piece[:end]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btfdump.btf import BtfBuilder
+from btfdump.btf import BtfBuilder, types
 from btfdump.errors import BtfdumpError, BtfFormatError, MemberNotFoundError
 from btfdump.interp import Decoder, Field, decode_text, is_zero, to_python
 from btfdump.layout import ArrayLayout, Category, Layouts, ScalarLayout, StructLayout
@@ -26,7 +26,9 @@ def b(order) -> BtfBuilder:
     return BtfBuilder(order)
 
 
-def layout_of(b: BtfBuilder, type_id: int, pointer_size: int = 8, **how: Any) -> tuple[Layouts, Any]:
+def layout_of(
+    b: BtfBuilder, type_id: int, pointer_size: int = 8, **how: Any
+) -> tuple[Layouts, Any]:
     btf = b.parse(pointer_size=pointer_size, **how)
     layouts = Layouts(b.byteorder, pointer_size)
     return layouts, layouts.of(btf.type(type_id))
@@ -57,7 +59,9 @@ def plain(fields: list[Field]) -> dict[str, Any]:
 @pytest.mark.parametrize("signed", [False, True])
 def test_integers(b, order, size, signed):
     int_ = b.int_("x", size, signed=signed)
-    low, high = (-(1 << size * 8 - 1), (1 << size * 8 - 1) - 1) if signed else (0, (1 << size * 8) - 1)
+    low, high = (
+        (-(1 << size * 8 - 1), (1 << size * 8 - 1) - 1) if signed else (0, (1 << size * 8) - 1)
+    )
     for value in (low, high, 0, 1, 0x5A):
         assert python(b, int_, value.to_bytes(size, order, signed=signed)) == value
 
@@ -76,7 +80,7 @@ def test_bool_and_char(b):
     assert python(b, bool_, b"\1") is True
     assert python(b, bool_, b"\0") is False
     assert python(b, char, b"\xff") == -1
-    layouts, layout = layout_of(b, char)
+    _layouts, layout = layout_of(b, char)
     assert layout.category is Category.CHAR
 
 
@@ -216,7 +220,7 @@ def test_a_named_member_comes_before_an_anonymous_ones(b):
     inner = b.struct("", 4, [("x", u32, 0)])
     outer = b.struct("outer", 8, [("", inner, 0), ("x", u32, 32)])
     layouts, layout = layout_of(b, outer)
-    owner, index, bits = layouts.find_member(layout, "x")
+    owner, index, _bits = layouts.find_member(layout, "x")
     assert owner is layout
     assert owner.members[index].offset == 4
 
@@ -252,7 +256,7 @@ def test_text(b):
     assert python(b, text, b"abc\0def\0") == "abc"
     assert python(b, text, b"abcdefgh") == "abcdefgh"
     assert python(b, text, b"\xff\x1b[0m\0\0\0") == "\\xff\x1b[0m"
-    layouts, layout = layout_of(b, text)
+    _layouts, layout = layout_of(b, text)
     assert isinstance(layout, ArrayLayout)
     assert layout.is_text
     assert decode_text(b"\xe2\x82\0") == "\\xe2\\x82"
@@ -441,3 +445,20 @@ def test_random_types(b, data):
                 assert isinstance(layout, StructLayout | ArrayLayout | ScalarLayout)
             except BtfdumpError:
                 pass
+
+
+@pytest.mark.parametrize("name", ["tagged", "s390x"])
+def test_every_struct_of_a_kernel_makes_sense(opened, name):
+    """What is refused above never happens in real BTF."""
+    kernel = opened(name)
+    layouts = Layouts(kernel.target.platform.byteorder, 8)
+    structs = 0
+    for btf in (kernel.btf, *kernel.modules.btfs()):
+        for type_ in btf.iter_types():
+            if isinstance(type_, types.Composite):
+                layout = layouts.of(type_)
+                assert isinstance(layout, StructLayout)
+                for member in layout.members:
+                    layouts.of_member(member, layout)
+                structs += 1
+    assert structs > 5000

@@ -202,9 +202,11 @@ def test_elements_in_tasks_for_people(kernel, known, name, format_):
         text = "".join(kernel.dump(task, format_))
         storage = by_address[hex(task.address_)]["bpf_storage"]
         for element in storage["elems"] if storage else ():
-            assert text.count(f"{ELEMENT} {element['elem']}") + text.count(
-                f"({ELEMENT}){{ /* {element['elem']}"
-            ) == 1
+            assert (
+                text.count(f"{ELEMENT} {element['elem']}")
+                + text.count(f"({ELEMENT}){{ /* {element['elem']}")
+                == 1
+            )
             data = " ".join(f"{byte:02x}" for byte in bytes.fromhex(element["data"]))
             assert data in text
             assert element["map_name"] in text
@@ -258,7 +260,7 @@ def same_array(
         return 1
     assert len(actual) == layout.length, where
     while expected and isinstance(expected[0], list) and not isinstance(actual[0], list):
-        expected = sum(expected, [])  # pahole writes int[2][3] as int[6]
+        expected = [one for row in expected for one in row]  # pahole writes int[2][3] as int[6]
     assert len(expected) == min(layout.length, 64), where
     return sum(
         same(

@@ -189,6 +189,8 @@ _BARE = frozenset(("bpf_kfunc", "bpf_fastcall"))
 def parse(text: str) -> Annotation:
     """Parse one tag. Never raises: what is not understood comes back as `Unknown`."""
     parts = [part.strip() for part in text.split(":")]
+    if parts[0].startswith("struct "):
+        return _parse_contains(parts) or Unknown(text)
     head, rest = parts[0], parts[1:]
     if not _NAME.fullmatch(head):
         return Unknown(text)

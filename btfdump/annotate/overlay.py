@@ -25,10 +25,13 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from btfdump.annotate.grammar import Annotation, Unknown, parse
 from btfdump.errors import AnnotationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Alternatives: TypeAlias = "tuple[tuple[Annotation, ...], ...]"
 """Sets of facts about one member; the first set that fits the kernel's types holds."""
@@ -51,6 +54,7 @@ class Overlay:
     def __init__(self, text: str, source: str, path: str = "") -> None:
         self.source = source
         self._path = path
+        self._whole: dict[str, dict[str, Any]] | None = None
         self._tables: dict[str, list[str]] = {}
         headings = list(_HEADING.finditer(text))
         ends = [*(match.start() for match in headings[1:]), len(text)]
@@ -71,7 +75,8 @@ class Overlay:
 
     def structs(self) -> list[str]:
         """Names of the structs and unions that have entries."""
-        return [name[7:] for name in self._tables if name.startswith("struct.")]
+        tables: Iterable[str] = self._tables if self._whole is None else self._whole
+        return [name[7:] for name in tables if name.startswith("struct.")]
 
     def members(self, struct: str) -> dict[str, Alternatives]:
         """Facts about the members of `struct`, by member path."""
@@ -108,6 +113,8 @@ class Overlay:
 
     @cache  # noqa: B019 - an overlay lives as long as the kernel that uses it
     def _table(self, name: str) -> dict[str, Any]:
+        if self._whole is not None:
+            return self._whole.get(name, {})
         merged: dict[str, Any] = {}
         for body in self._tables.get(name, ()):
             merged.update(self._parse(body, f"table [{name}]"))
@@ -125,6 +132,15 @@ class Overlay:
         tables = self._parse(text, "file")
         for name in tables.keys() - {"struct", "summary", "global"}:
             raise self._error(f"[{name}]", "expected [struct.NAME], [summary] or [global]")
+        structs = tables.pop("struct", {})
+        if isinstance(structs, dict):
+            tables |= {f"struct.{name}": table for name, table in structs.items()}
+        else:
+            tables["struct"] = structs
+        for name, table in tables.items():
+            if not isinstance(table, dict):
+                raise self._error(f"[{name}]", f"expected a table, not {table!r}")
+        self._whole = tables
         for struct in self.structs():
             self.members(struct)
         for struct in self._table("summary"):

@@ -31,7 +31,8 @@ class Options:
 
     `symbolize(address)` names an address, `string_at(address)` reads the C string there; both may
     return None. `color` asks for terminal escapes of our own. `zero` keeps what is empty. `source`
-    and `release` say what is shown, for headings.
+    and `release` say what is shown, for headings. `compact`, `noname` and `ptr_raw` are flags of
+    bpf_snprintf_btf(), for the format that prints as it does.
     """
 
     symbolize: Callable[[int], str | None] = _no_symbol
@@ -42,6 +43,9 @@ class Options:
     source: str = ""
     release: str = ""
     cpus: int = 0
+    compact: bool = False
+    noname: bool = False
+    ptr_raw: bool = False
 
 
 @dataclass(frozen=True)

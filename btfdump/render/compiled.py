@@ -11,7 +11,7 @@ from functools import partial
 from struct import Struct as Packer
 from typing import TYPE_CHECKING, Any
 
-from btfdump.codegen import CODES, define
+from btfdump.codegen import CODES, define, is_unpackable
 from btfdump.errors import BtfFormatError
 from btfdump.layout import (
     MAX_NESTING,
@@ -23,17 +23,18 @@ from btfdump.layout import (
 )
 from btfdump.render import Options
 from btfdump.render.escape import printable, quoted_bytes
-from btfdump.render.scalar import MAX_ERRNO, array_text, scalar
+from btfdump.render.scalar import LARGE, MAX_ERRNO, array_text, scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from btfdump.layout import Layout, Layouts
 
 _BLOCK = 8
 """Scalars that are tested for zero and unpacked together."""
-_LARGE = 1 << 48
 _INDENT = "  "
+ELEMENTS = 64
+"""Elements shown of each array."""
 
 
 def compile_text(
@@ -136,13 +137,8 @@ class _Writer:
 
     @staticmethod
     def is_plain(member: MemberLayout, layout: Layout) -> bool:
-        """Whether a member is a whole integer, pointer or enum that struct.unpack() understands."""
-        return (
-            isinstance(layout, ScalarLayout)
-            and not member.bit_size
-            and layout.is_whole
-            and layout.category not in (Category.FLOAT, Category.OPAQUE)
-        )
+        """Whether a member is a scalar that can be unpacked together with its neighbours."""
+        return not member.bit_size and is_unpackable(layout)
 
     def fits(self, at: int) -> bool:
         _, layout, last = self.block[-1]
@@ -185,7 +181,7 @@ class _Writer:
         if layout.category is Category.INT and layout.size <= 4:
             return f"{append}(f'{prefix}{{{variable}}}{comma}')"
         if layout.category is Category.INT and layout.size <= 8:
-            quick, bound = f"{append}(f'{prefix}{{{variable}}}{comma}')", f"{variable} < {_LARGE}"
+            quick, bound = f"{append}(f'{prefix}{{{variable}}}{comma}')", f"{variable} < {LARGE}"
         elif layout.category is Category.POINTER:
             quick = f"{append}(f'{prefix}{{{variable}:#x}}{comma}')"
             bound = f"0 < {variable} < {(1 << layout.size * 8) - MAX_ERRNO}"
@@ -315,15 +311,11 @@ class _Writer:
 
     def read(self, layout: ScalarLayout, at: int, base: str) -> str:
         """Return an expression that reads one scalar."""
-        if self.is_unpackable(layout):
+        if is_unpackable(layout):
             code = self.mark + CODES[layout.size, layout.is_signed]
             unpack = self.constant_packer(code)
             return f"{unpack}(d, {self.at(base, at)})[0]"
         return f"{self.constant('R', layout.decode)}(d, {self.at(base, at)})"
-
-    @staticmethod
-    def is_unpackable(layout: ScalarLayout) -> bool:
-        return layout.is_whole and layout.category not in (Category.FLOAT, Category.OPAQUE)
 
     def constant_packer(self, code: str) -> str:
         name = f"U_{code[1:]}"
@@ -352,7 +344,7 @@ class _Writer:
             return f"{quote}(d, {self.at(base, at)})"
         element = layout.element
         assert isinstance(element, ScalarLayout)
-        show = partial(_scalars, layout=layout, options=self.options, mark=self.mark)
+        show = _array_formatter(layout, element, self.options, self.mark)
         return f"{self.constant('A', show)}(d, {self.at(base, at)})"
 
     def array(
@@ -459,16 +451,43 @@ def _text(data: bytes, at: int, *, size: int, limit: int) -> str:
     return quoted_bytes(data[at : at + size], limit)
 
 
-def _scalars(data: bytes, at: int, *, layout: ArrayLayout, options: Options, mark: str) -> str:
-    element = layout.element
-    assert isinstance(element, ScalarLayout)
-    shown = min(layout.length, 64)
-    code = CODES.get((element.size, element.is_signed))
-    if code and _Writer.is_unpackable(element):
-        values: Any = Packer(f"{mark}{shown}{code}").unpack_from(data, at)
-    else:
-        values = [element.decode(data, at + i * element.size) for i in range(shown)]
-    return array_text(values, layout.length - shown, element, options)
+def _array_formatter(
+    layout: ArrayLayout, element: ScalarLayout, options: Options, mark: str
+) -> Callable[[bytes, int], str]:
+    """Return what scalar.array_text() makes of an array of this layout at an offset into bytes."""
+    shown = min(layout.length, ELEMENTS)
+    elided = layout.length - shown
+    more = f" /* {elided} more */" if elided else ""
+    is_int = element.category is Category.INT
+    if is_int and element.size == 1 and shown > 4:
+        return lambda data, at: f"{{ {data[at : at + shown].hex(' ')} }}{more}"
+    if not is_unpackable(element):
+        size, decode = element.size, element.decode
+
+        def decoded(data: bytes, at: int) -> str:
+            values = [decode(data, at + i * size) for i in range(shown)]
+            return array_text(values, elided, element, options)
+
+        return decoded
+    unpack = Packer(f"{mark}{shown}{CODES[element.size, element.is_signed]}").unpack_from
+    if not is_int:
+        return lambda data, at: array_text(unpack(data, at), elided, element, options)
+    text: Callable[[int], str] = str if element.size <= 4 else _long
+
+    def integers(data: bytes, at: int) -> str:
+        values = unpack(data, at)
+        items: Iterable[str] = map(text, values)
+        if shown > 8:
+            set_ = [i for i, value in enumerate(values) if value]
+            if len(set_) * 2 < shown:
+                items = [f"[{i}] = {text(values[i])}" for i in set_]
+        return f"{{ {', '.join(items)} }}{more}"
+
+    return integers
+
+
+def _long(value: int) -> str:
+    return str(value) if value < LARGE else hex(value)
 
 
 def _elements(
@@ -489,7 +508,7 @@ def _elements(
         where = at + i * size
         if not zero and data[where : where + size] == zeros:
             continue
-        if shown >= min(count, 64):
+        if shown >= min(count, ELEMENTS):
             lines.append(f"{indent}/* {count - i} more (--elements) */")
             break
         write(data, where, i, lines)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from btfdump.interp import Decoder
 from btfdump.layout import StructLayout
 from btfdump.render import Options
-from btfdump.render.compiled import compile_text
+from btfdump.render.compiled import ELEMENTS, compile_text
 from btfdump.render.escape import printable
 from btfdump.render.outline import Outline
 from btfdump.render.text import TextPainter
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 HOT = 8
 """Objects of a type from which on compiling its formatter pays (see docs/performance.md)."""
-ELEMENTS = 64
-"""Elements shown of each array."""
 
 
 def reference_text(layouts: Layouts, layout: Layout, data: bytes, *, zero: bool = False) -> str:

@@ -18,7 +18,7 @@ MAX_ERRNO = 4095
 """Pointers in the last MAX_ERRNO bytes of the address space are errors (include/linux/err.h)."""
 
 
-_LARGE = 1 << 48
+LARGE = 1 << 48
 """Integers from here on are addresses, masks or random: hexadecimal tells more."""
 
 
@@ -68,7 +68,7 @@ def scalar(
         return "true" if value else "false", ""
     if category is Category.CHAR and 0x20 <= value < 0x7F:
         return "'\\''" if value == 0x27 else f"'{chr(value)}'", ""
-    if as_hex or layout.size > 8 or value >= _LARGE:
+    if as_hex or layout.size > 8 or value >= LARGE:
         return (f"-{-value:#x}" if value < 0 else f"{value:#x}"), ""
     return str(value), ""
 

@@ -53,6 +53,8 @@ _MACHINES = {
     "i386": "i386", "i486": "i386", "i586": "i386", "i686": "i386",
 }  # fmt: skip
 _UTSNAME_AT, _UTSNAME_FIELD = 12, 65
+_MIN_BLOCK, _MAX_BLOCK = 512, 1 << 20
+_WIDE_VERSION = 6
 _MAX_NOTES = 1 << 24
 _MAX_HEADERS = 1 << 28
 
@@ -72,7 +74,9 @@ class CoreFile:
     """What the headers of a core file tell.
 
     `machine` is "" where nothing tells. `truncated`: the file ends before the data that its ELF
-    headers promise; nothing tells so much of a kdump-compressed file.
+    headers promise; nothing tells so much of a kdump-compressed file. Of those, `vmcoreinfo` is the
+    text that the header leads to, and memory is `block_count` blocks of `block_size` bytes (0 where
+    the header makes no sense).
     """
 
     path: Path
@@ -83,6 +87,9 @@ class CoreFile:
     segments: tuple[Segment, ...] = field(default=(), repr=False)
     truncated: bool = False
     user_process: bool = False
+    vmcoreinfo: bytes = field(default=b"", repr=False)
+    block_size: int = 0
+    block_count: int = 0
 
     def reader(self, segment: Segment) -> Callable[[int, int, int, bool], bytes]:
         """Return a function (address, size, offset, physical) -> bytes of `segment` for drgn.
@@ -295,11 +302,21 @@ def _sniff_kdump(path: Path, kind: CoreFormat, file: BinaryIO | FlatFile) -> Cor
     machine = _MACHINES.get(name, "arm" if name.startswith("arm") else "")
     if machine == "ppc64" and byteorder == "little":
         machine = "ppc64le"
+    raw = _kdump_vmcoreinfo(file, head, byteorder)
     if not machine:
-        machine = vmcoreinfo.guess_machine(
-            vmcoreinfo.parse(_kdump_vmcoreinfo(file, head, byteorder)), byteorder
-        )
-    return CoreFile(path, kind, byteorder, 4 if machine in ("i386", "arm") else 8, machine)
+        machine = vmcoreinfo.guess_machine(vmcoreinfo.parse(raw), byteorder)
+    is_64 = machine not in ("i386", "arm")
+    block_size, block_count = _kdump_blocks(file, head, byteorder) if is_64 else (0, 0)
+    return CoreFile(
+        path=path,
+        format=kind,
+        byteorder=byteorder,
+        pointer_size=8 if is_64 else 4,
+        machine=machine,
+        vmcoreinfo=raw,
+        block_size=block_size,
+        block_count=block_count,
+    )
 
 
 def _kdump_vmcoreinfo(file: BinaryIO | FlatFile, head: bytes, byteorder: ByteOrder) -> bytes:
@@ -312,7 +329,7 @@ def _kdump_vmcoreinfo(file: BinaryIO | FlatFile, head: bytes, byteorder: ByteOrd
     # the word size.
     for block_size_at, info_at, size_code in ((428, 32, "Q"), (416, 24, "I"), (416, 20, "I")):
         (block_size,) = struct.unpack_from(f"{order}i", head, block_size_at)
-        if not 512 <= block_size <= 1 << 20:
+        if not _MIN_BLOCK <= block_size <= _MAX_BLOCK:
             continue
         sub = _read_at(file, block_size, 128)
         if len(sub) < 128:
@@ -322,6 +339,19 @@ def _kdump_vmcoreinfo(file: BinaryIO | FlatFile, head: bytes, byteorder: ByteOrd
         if raw.startswith(vmcoreinfo.FIRST_LINE):
             return raw
     return b""
+
+
+def _kdump_blocks(file: BinaryIO | FlatFile, head: bytes, byteorder: ByteOrder) -> tuple[int, int]:
+    """Return (block_size, number of blocks of memory) of a 64-bit dump; (0, 0) for nonsense."""
+    order = "<" if byteorder == "little" else ">"
+    (version,) = struct.unpack_from(f"{order}i", head, 8)
+    block_size, _, _, count = struct.unpack_from(f"{order}iiII", head, 428)
+    if not _MIN_BLOCK <= block_size <= _MAX_BLOCK or block_size & block_size - 1:
+        return 0, 0
+    sub = _read_at(file, block_size, 104)
+    if version >= _WIDE_VERSION and len(sub) == 104:  # max_mapnr has 32 bits, max_mapnr_64 64
+        (count,) = struct.unpack_from(f"{order}Q", sub, 96)
+    return (block_size, count) if 0 < count * block_size < 1 << 63 else (0, 0)
 
 
 def _read_at(file: BinaryIO | FlatFile, offset: int, size: int) -> bytes:

@@ -32,6 +32,8 @@ _MAX_SYMBOLS = 1 << 24
 _MAX_NAMES = 1 << 28
 _PAGE = 0x1000
 _SAMPLES = 61
+# Where text ends: what lies behind belongs to none of them.
+_ENDS = frozenset({"_etext", "_einittext"})
 
 
 class Kallsyms:
@@ -110,6 +112,8 @@ class Kallsyms:
             if len(typed) > 1
             else typed[0]
         )
+        if best[1:] in _ENDS and address > start:  # CONFIG_KALLSYMS_ALL=n: nothing names the data
+            return None
         return best[1:], address - start
 
     def names(self) -> list[str]:

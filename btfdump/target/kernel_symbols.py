@@ -1,10 +1,12 @@
 """The symbols of one dumped kernel.
 
-Its own kallsyms, a vmlinux file, or both, and what to say when one is missing.
+Its own kallsyms, a vmlinux file, or both; where those are missing, what VMCOREINFO and the kernel's
+image tell; and what to say when nothing helps.
 """
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from btfdump.errors import (
@@ -13,6 +15,8 @@ from btfdump.errors import (
     MissingDataError,
     SymbolNotFoundError,
 )
+from btfdump.target import vmcoreinfo
+from btfdump.target.image import Exports, KernelImage
 from btfdump.target.kallsyms import Kallsyms
 
 if TYPE_CHECKING:
@@ -25,13 +29,17 @@ if TYPE_CHECKING:
 
 _CACHE_LIMIT = 1 << 16
 _NO_BTF = "give the kernel's BTF with --btf FILE (or its vmlinux with --vmlinux FILE)"
+_FUNCTIONS_ONLY = "the dump's symbol table has functions only (CONFIG_KALLSYMS_ALL=n)"
 _BTF_MAGIC = 0xEB9F
+# What VMCOREINFO calls SYMBOL() though it is the value of a pointer (kernel/vmcore_info.c).
+_NO_SYMBOLS = frozenset({"mem_section"})
 
 
 class KernelSymbols:
     """Name to address and back, loaded on first use and remembered.
 
     The kernel's own table is preferred; `vmlinux` is asked where that is missing or lacks the name.
+    Without either (CONFIG_KALLSYMS_ALL=n), VMCOREINFO and what the kernel exports to modules.
     """
 
     def __init__(
@@ -49,6 +57,8 @@ class KernelSymbols:
         self._table: SymbolSource | None = None
         self._addresses: dict[str, int | None] = {}
         self._names: dict[int, str | None] = {}
+        self._in_image: tuple[bytes | None, Exports] | None = None
+        self._no_kallsyms = ""
 
     def symbol(self, name: str) -> int:
         """Return the address of `name`; raises `SymbolNotFoundError`."""
@@ -69,10 +79,26 @@ class KernelSymbols:
             pass
         table = self.table
         address = table.find(name)
-        if address is None and self._vmlinux_path is not None and table is not self._vmlinux:
-            address = self.vmlinux(self._vmlinux_path).find(name)  # CONFIG_KALLSYMS_ALL=n
+        if address is None and table is not self._vmlinux:
+            if self._vmlinux_path is not None:  # CONFIG_KALLSYMS_ALL=n
+                address = self.vmlinux(self._vmlinux_path).find(name)
+            elif not _lists_data(table):
+                address = self._find_without_table(name)
         self._addresses[name] = address
         return address
+
+    def _find_without_table(self, name: str) -> int | None:
+        if name not in _NO_SYMBOLS and (address := vmcoreinfo.symbol(self._info, name)):
+            return address
+        return self._image[1].find(name)
+
+    @property
+    def _image(self) -> tuple[bytes | None, Exports]:
+        """The BTF in the kernel's image, if it is there, and the exports."""
+        if self._in_image is None:
+            image = KernelImage(self._read, self._info, self._platform)
+            self._in_image = image.find_btf(), image.find_exports()
+        return self._in_image
 
     def extent(self, name: str) -> int:
         """Return how many bytes lie between `name` and the next higher symbol; 0 if not known."""
@@ -94,20 +120,24 @@ class KernelSymbols:
         if len(self._names) >= _CACHE_LIMIT:
             self._names.clear()
         found = self.table.nearest(address)
+        if found is None and not self.has_data:
+            found = self._image[1].nearest(address)
         name = None
         if found is not None:
             name = f"{found[0]}+{found[1]:#x}" if found[1] else found[0]
         self._names[address] = name
         return name
 
-    @property
+    @cached_property
     def has_data(self) -> bool:
-        """Whether variables are in the table: not with CONFIG_KALLSYMS_ALL=n."""
-        return self.find("init_task") is not None
+        """Whether variables are in a table: not with CONFIG_KALLSYMS_ALL=n and no vmlinux."""
+        return _lists_data(self.table) or (
+            self._vmlinux_path is not None and self.find("init_task") is not None
+        )
 
     @property
     def table(self) -> SymbolSource:
-        """The kernel's own table, or that of the vmlinux file if that cannot be read."""
+        """The kernel's own table, else the vmlinux file's, else what the kernel exports."""
         if self._table is None:
             self._table = self._load()
         return self._table
@@ -131,6 +161,9 @@ class KernelSymbols:
         except (FaultError, CorruptDataError, MissingDataError) as error:
             if self._vmlinux_path is not None:
                 return self.vmlinux(self._vmlinux_path)
+            if len(self._image[1]):
+                self._no_kallsyms = str(error).partition(";")[0]
+                return self._image[1]
             if isinstance(error, MissingDataError):
                 raise
             raise MissingDataError(
@@ -141,9 +174,10 @@ class KernelSymbols:
     def _no_symbol(self, name: str) -> str:
         if self.has_data:
             return f"the kernel has no symbol {name!r}"
+        not_exported = ", and the kernel does not export this one" if len(self._image[1]) else ""
         return (
-            f"no symbol {name!r}: the dump's symbol table has functions only "
-            "(CONFIG_KALLSYMS_ALL=n); give the symbols with --vmlinux FILE"
+            f"no symbol {name!r}: {self._no_kallsyms or _FUNCTIONS_ONLY}{not_exported}; "
+            "give the symbols with --vmlinux FILE"
         )
 
     # BTF
@@ -151,8 +185,8 @@ class KernelSymbols:
     def btf(self) -> bytes:
         """Return the raw BTF between __start_BTF and __stop_BTF, or else that of the vmlinux file.
 
-        Raises `MissingDataError` saying why there is none. Mirrors kernel/bpf/btf.c
-        (btf_parse_vmlinux).
+        Where the symbols are unknown, the BTF that lies in the kernel's image. Raises
+        `MissingDataError` saying why there is none. Mirrors kernel/bpf/btf.c (btf_parse_vmlinux).
         """
         try:
             return self._btf_in_memory()
@@ -167,6 +201,8 @@ class KernelSymbols:
     def _btf_in_memory(self) -> bytes:
         start, stop = self.find("__start_BTF"), self.find("__stop_BTF")
         if start is None or stop is None or stop <= start:
+            if not self.has_data and (found := self._image[0]) is not None:
+                return found
             raise MissingDataError(self._why_no_btf(), _NO_BTF)
         try:
             data = self._read(start, stop - start)
@@ -187,6 +223,11 @@ class KernelSymbols:
         if self.has_data:
             return f"kernel {release} has no BTF (no symbol __start_BTF: CONFIG_DEBUG_INFO_BTF=n)"
         return (
-            f"kernel {release} has function symbols only (CONFIG_KALLSYMS_ALL=n), "
-            "so its BTF cannot be found (no symbol __start_BTF)"
+            f"no BTF was found in the image of kernel {release} (CONFIG_DEBUG_INFO_BTF=n?); "
+            f"{self._no_kallsyms or _FUNCTIONS_ONLY}"
         )
+
+
+def _lists_data(table: SymbolSource) -> bool:
+    """Tell whether variables are in `table`, not functions only or exports only."""
+    return not isinstance(table, Exports) and table.find("init_task") is not None

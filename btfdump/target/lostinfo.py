@@ -1,4 +1,4 @@
-"""Find the VMCOREINFO of an ELF dump that has no VMCOREINFO note, in the dumped memory itself.
+"""Find the VMCOREINFO of a dump whose headers do not lead to one, in the dumped memory itself.
 
 QEMU writes such dumps unless it was started with `-device vmcoreinfo` and the guest uses it.
 """
@@ -23,6 +23,7 @@ _NOTE_HEADER = 24
 _NOTE_PREFIX = b"VMCOREINFO\0\0"
 _CHUNK = 1 << 26
 _DEFAULT_LIMIT = 1 << 36
+_BLOCKS_LIMIT = 1 << 34
 
 
 def find_vmcoreinfo(
@@ -47,6 +48,33 @@ def find_vmcoreinfo(
             if raw not in seen and plausible(raw):
                 seen.add(raw)
                 yield raw
+
+
+def find_vmcoreinfo_in_blocks(
+    read: Callable[[int], bytes], block_size: int, block_count: int, limit: int = _BLOCKS_LIMIT
+) -> Iterator[bytes]:
+    """Yield each distinct VMCOREINFO text in memory that can only be read block by block.
+
+    `read` gives the block at a physical address, b"" for one that the dump does not hold. The
+    search ends after `limit` bytes.
+    """
+    seen: set[bytes] = set()
+    done = 0
+    for address in range(0, block_size * block_count, block_size):
+        if done >= limit:
+            return
+        data = read(address)
+        done += len(data)
+        at = data.find(FIRST_LINE)
+        while at >= 0:
+            prefix = data[max(0, at - len(_NOTE_PREFIX)) : at]
+            if (address + at) & 0xFFF == 0 or prefix == _NOTE_PREFIX:
+                # One page at most: it may lie in two blocks, but only behind a note header.
+                raw = (data[at:] + read(address + block_size))[:MAX_SIZE].partition(b"\0")[0]
+                if raw not in seen and plausible(raw):
+                    seen.add(raw)
+                    yield raw
+            at = data.find(FIRST_LINE, at + 1)
 
 
 def _lowcore(segments: tuple[Segment, ...], memory: mmap.mmap) -> bytes:

@@ -11,6 +11,8 @@ import importlib
 import logging
 import os
 from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import drgn
@@ -20,7 +22,7 @@ from btfdump.target import FILTERED, UNMAPPED, Platform, dumpfile, percpu, vmcor
 from btfdump.target.kernel_symbols import KernelSymbols
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
     from typing_extensions import Self
@@ -60,6 +62,24 @@ _READ_ERRORS = (
     NotImplementedError,
     MemoryError,
 )
+_PPC64 = frozenset({"ppc64", "ppc64le"})
+_PPC64_DIRECT_MAP = 0xC << 60
+_PPC64_TABLE_REACH = 1 << 52
+_MMU_FTR_TYPE_RADIX = 0x40
+# An address that no ppc64 kernel uses.
+_PPC64_CPU_SPEC = 0xE << 60
+# What drgn and libkdumpfile want to know before they read physical memory; any values will do.
+_PHYSICAL_ONLY = b"""\
+OSRELEASE=6.1.0
+PAGESIZE=
+SYMBOL(swapper_pg_dir)=ffffffff82000000
+SYMBOL(_stext)=ffffffff81000000
+NUMBER(VA_BITS)=48
+NUMBER(kimage_voffset)=0
+NUMBER(PHYS_OFFSET)=0
+"""
+_BLOCK_CACHE = 256
+_DUMP_AGAIN = "dump again with it (QEMU: -device vmcoreinfo, and qemu_fw_cfg in the guest)"
 _KINDS = {
     "elf": "ELF",
     "kdump": "kdump-compressed",
@@ -79,7 +99,7 @@ def open_core(
     core = dumpfile.sniff(path)
     if core.user_process:
         raise TargetError(f"{core.path}: is the core dump of a user process; {dumpfile.EXPECTED}")
-    prog = _open_elf(core) if core.format == "elf" else _open_kdump(core)
+    prog, core = _open_elf(core) if core.format == "elf" else _open_kdump(core)
     info = _vmcoreinfo(prog)
     if core.machine == "s390x":
         _fault_beyond_s390x_tables(prog, info)
@@ -225,11 +245,14 @@ def _describe_platform(prog: drgn.Program, core: CoreFile) -> Platform:
 # Opening
 
 
-def _open_kdump(core: CoreFile) -> drgn.Program:
+def _open_kdump(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
     """Open a kdump-compressed dump, flattened or not."""
+    page_size = vmcoreinfo.page_size(vmcoreinfo.parse(core.vmcoreinfo))
+    if core.block_count and (not core.vmcoreinfo or core.block_size != page_size):
+        return _open_blocks(core)
     if not core.machine:
         try:
-            return _set_core_dump(drgn.Program(), core)
+            return _set_core_dump(drgn.Program(), core), core
         except MissingDataError:
             raise
         except TargetError as error:
@@ -244,15 +267,83 @@ def _open_kdump(core: CoreFile) -> drgn.Program:
         with _environment(_PGTABLE_READER, "1"), suppress(TargetError):
             other = _set_core_dump(drgn.Program(_platform(core)), core)
             if _translates(other):
-                return other
+                return other, core
         raise TargetError(
             f"{core.path}: libkdumpfile cannot translate the addresses of this s390x kernel; "
             f"set {_PGTABLE_READER}=1 in the environment, or convert the dump: makedumpfile -E"
         )
-    return prog
+    return prog, core
 
 
-def _open_elf(core: CoreFile) -> drgn.Program:
+def _open_blocks(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
+    """Open a kdump-compressed dump that libkdumpfile can read, but whose addresses it cannot walk.
+
+    QEMU writes such dumps: without VMCOREINFO if it was started without `-device vmcoreinfo`, and
+    with blocks larger than the guest's pages on AArch64, which libkdumpfile takes for the pages.
+    Here it reads physical memory, and drgn walks the page tables.
+    """
+    from btfdump.target.lostinfo import find_vmcoreinfo_in_blocks
+
+    size = core.block_size
+    read = _block_reader(core)
+
+    def block(address: int) -> bytes:
+        try:
+            return read(address, size)
+        except _READ_ERRORS:
+            return b""
+
+    seen = "none in its memory"
+    found = find_vmcoreinfo_in_blocks(block, size, core.block_count)
+    for raw in (core.vmcoreinfo,) if core.vmcoreinfo else found:
+        info = vmcoreinfo.parse(raw)
+        kernel = replace(core, machine=core.machine or vmcoreinfo.guess_machine(info, "big"))
+        for one in _byte_orders(kernel):
+            prog = _program(one, raw)
+            with _OpenErrors(core), _without_plugins():
+                prog.set_linux_kernel_custom(raw, False)
+
+            def physical(address: int, count: int, offset: int, is_physical: bool) -> bytes:
+                return read(address, count)
+
+            end = size * core.block_count
+            prog.add_memory_segment(0, end, physical, True)
+            if one.machine in _UPPER_HALF:
+                prog.add_memory_segment(0, _HALF, _unmapped, False)
+            if one.machine in _PPC64:
+                _map_ppc64(prog, one, [(0, end, lambda at, n, off, _: read(off, n))], info)
+            if _is_right_kernel(prog, info, one):
+                return prog, one
+        seen = "what its memory holds does not fit"
+    if core.vmcoreinfo:
+        raise TargetError(
+            f"{core.path}: its VMCOREINFO does not fit its memory, in blocks of {size} bytes; "
+            "expected a whole vmcore; dump again in ELF format (QEMU: without format=kdump-...)"
+        )
+    raise MissingDataError(f"{core.path}: no VMCOREINFO in the dump, and {seen}", _DUMP_AGAIN)
+
+
+def _block_reader(core: CoreFile) -> Callable[[int, int], bytes]:
+    """Return a function (physical address, size) -> bytes that reads through libkdumpfile.
+
+    That has to be told a VMCOREINFO, of which only PAGESIZE matters here: what the file counts in.
+    """
+    info = _PHYSICAL_ONLY.replace(b"PAGESIZE=", b"PAGESIZE=%d" % core.block_size)
+    fallback = "x86_64" if core.byteorder == "little" else "ppc64"
+    any_machine = replace(core, machine=core.machine or fallback)
+    prog = _set_core_dump(_program(any_machine, info), core)
+    size = core.block_size
+    block = lru_cache(_BLOCK_CACHE)(lambda address: prog.read(address, size, True))
+
+    def read(address: int, count: int) -> bytes:
+        start = address // size * size
+        data = b"".join(block(at) for at in range(start, address + count, size))
+        return data[address - start : address - start + count]
+
+    return read
+
+
+def _open_elf(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
     prog = drgn.Program(_platform(core))
     try:
         _set_core_dump(prog, core)
@@ -260,27 +351,41 @@ def _open_elf(core: CoreFile) -> drgn.Program:
         if "QEMU memory dump" not in str(error):  # what drgn says without a VMCOREINFO note
             raise
     if drgn.ProgramFlags.IS_LINUX_KERNEL not in prog.flags:
-        prog = _open_without_note(core)
+        prog, core = _open_without_note(core)
+    elif core.machine in _PPC64:
+        _map_ppc64(prog, core, (), _vmcoreinfo(prog))
     _fault_on_excluded(prog, core)
-    return prog
+    return prog, core
 
 
-def _open_without_note(core: CoreFile) -> drgn.Program:
+def _open_without_note(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
     """Open an ELF dump without VMCOREINFO note with the VMCOREINFO found in its memory."""
     from btfdump.target.lostinfo import find_vmcoreinfo
 
     seen = "no VMCOREINFO note, and none in its memory"
     for raw in find_vmcoreinfo(core):
-        prog = _set_core_dump(drgn.Program(_platform(core), vmcoreinfo=raw), core)
-        _add_physical_segments(prog, core)
-        if _is_right_kernel(prog, vmcoreinfo.parse(raw)):
-            return prog
+        info = vmcoreinfo.parse(raw)
+        for one in _byte_orders(core):
+            prog = _set_core_dump(_program(one, raw), one)
+            _add_physical_segments(prog, one)
+            if one.machine in _PPC64:
+                pieces = [(part.paddr, part.filesz, one.reader(part)) for part in one.segments]
+                _map_ppc64(prog, one, pieces, info)
+            if _is_right_kernel(prog, info, one):
+                return prog, one
         seen = "no VMCOREINFO note, and what its memory holds does not fit"
     cut = " (the file is truncated)" if core.truncated else ""
-    raise MissingDataError(
-        f"{core.path}: {seen}{cut}",
-        "dump again with it (QEMU: -device vmcoreinfo, and qemu_fw_cfg in the guest)",
-    )
+    raise MissingDataError(f"{core.path}: {seen}{cut}", _DUMP_AGAIN)
+
+
+def _byte_orders(core: CoreFile) -> Iterator[CoreFile]:
+    """Yield `core` as its header has it, then as it may be instead.
+
+    QEMU writes big-endian headers for little-endian ppc64 guests.
+    """
+    yield core
+    if core.machine == "ppc64":
+        yield replace(core, machine="ppc64le", byteorder="little")
 
 
 def _platform(core: CoreFile) -> drgn.Platform:
@@ -296,6 +401,12 @@ def _platform(core: CoreFile) -> drgn.Platform:
     if core.byteorder == "little":
         flags |= drgn.PlatformFlags.IS_LITTLE_ENDIAN
     return drgn.Platform(architecture, flags)
+
+
+def _program(core: CoreFile, raw: bytes) -> drgn.Program:
+    """Make a program that knows this VMCOREINFO; raises `TargetError` if drgn finds it wanting."""
+    with _OpenErrors(core):
+        return drgn.Program(_platform(core), vmcoreinfo=raw)
 
 
 def _set_core_dump(prog: drgn.Program, core: CoreFile) -> drgn.Program:
@@ -331,7 +442,7 @@ def _open_error(core: CoreFile, text: str) -> TargetError:
     if "vmcoreinfo" in text.lower() and "QEMU" not in text:
         return MissingDataError(
             f"{core.path}: no VMCOREINFO in the dump ({text})",
-            "dump again with it (QEMU: -device vmcoreinfo, and qemu_fw_cfg in the guest)",
+            _DUMP_AGAIN,
         )
     if core.format == "flattened":
         remedy = f"rebuild it first: makedumpfile -R NEWFILE < {core.path}"
@@ -404,20 +515,23 @@ def _translates(prog: drgn.Program) -> bool:
     return True
 
 
-def _is_right_kernel(prog: drgn.Program, info: Mapping[str, str]) -> bool:
+def _is_right_kernel(prog: drgn.Program, info: Mapping[str, str], core: CoreFile) -> bool:
     """Tell whether init_uts_ns, where this VMCOREINFO puts it, names the release that it names.
 
-    Mirrors include/uapi/linux/utsname.h (struct new_utsname: sysname, nodename, release, ...).
+    For ppc64, whether it names the byte order too. Mirrors include/uapi/linux/utsname.h (struct
+    new_utsname: sysname, nodename, release, version, machine).
     """
     names = vmcoreinfo.symbol(info, "init_uts_ns")
     offset = info.get("OFFSET(uts_namespace.name)", "")
     if not names or not offset.isdecimal():
         return True
     try:
-        raw: bytes = prog.read(names + int(offset) + 2 * 65, 65)
+        raw: bytes = prog.read(names + int(offset) + 2 * 65, 3 * 65)
     except _READ_ERRORS:
         return False
-    return raw.partition(b"\0")[0] == info["OSRELEASE"].encode()
+    if raw.partition(b"\0")[0] != info["OSRELEASE"].encode():
+        return False
+    return core.machine not in _PPC64 or raw[130:].partition(b"\0")[0] == core.machine.encode()
 
 
 # Where drgn would read something else than the kernel's memory
@@ -452,6 +566,47 @@ def _fault_beyond_s390x_tables(prog: drgn.Program, info: Mapping[str, str]) -> N
     limit = next((limit for limit in _S390X_LIMITS if max(known) < limit), None)
     if limit is not None:
         prog.add_memory_segment(limit, (1 << 64) - limit, _unmapped, False)
+
+
+def _map_ppc64(
+    prog: drgn.Program,
+    core: CoreFile,
+    memory: Iterable[tuple[int, int, Callable[[int, int, int, bool], bytes]]],
+    info: Mapping[str, str],
+) -> None:
+    """Let drgn translate the addresses of a ppc64 kernel (book3s64) without debuginfo.
+
+    The direct map, which holds the image, comes from `memory`: (physical address, size, reader).
+    drgn asks the variable cur_cpu_spec whether there are page tables for the rest: not with a hash
+    MMU. Mirrors arch/powerpc/include/asm/book3s/64/radix.h and cputable.h (struct cpu_spec).
+    """
+    for start, size, read in memory:
+        prog.add_memory_segment(_PPC64_DIRECT_MAP + start, size, read, False)
+    try:
+        # The first entry maps the direct map; entries are big-endian on little-endian kernels too.
+        first: bytes = prog.read(vmcoreinfo.symbol(info, "swapper_pg_dir"), 8)
+    except _READ_ERRORS:
+        first = bytes(8)
+    features = (_MMU_FTR_TYPE_RADIX if first[0] & 0x80 else 0).to_bytes(8, core.byteorder)
+    word = prog.int_type("unsigned long", 8, False)
+    cpu_spec = prog.struct_type("cpu_spec", 8, (drgn.TypeMember(word, "mmu_features"),))
+
+    def find(
+        prog: drgn.Program, name: str, flags: drgn.FindObjectFlags, filename: str | None
+    ) -> drgn.Object | None:
+        if name != "cur_cpu_spec":
+            return None
+        return drgn.Object(prog, prog.pointer_type(cpu_spec), value=_PPC64_CPU_SPEC)
+
+    def read_features(address: int, count: int, offset: int, physical: bool) -> bytes:
+        return features[offset : offset + count]
+
+    prog.register_object_finder("btfdump", find, enable_index=0)
+    # drgn ignores the address bits above the tables.
+    prog.add_memory_segment(_HALF, _PPC64_DIRECT_MAP - _HALF, _unmapped, False)
+    end = _PPC64_DIRECT_MAP + _PPC64_TABLE_REACH
+    prog.add_memory_segment(end, (1 << 64) - end, _unmapped, False)
+    prog.add_memory_segment(_PPC64_CPU_SPEC, 8, read_features, False)
 
 
 def _excluded(address: int, count: int, offset: int, physical: bool) -> bytes:

@@ -1,11 +1,12 @@
 """Every command, output and Python example in README.md and docs/ is run and compared.
 
-In a fenced block ```console, lines that begin with `$ ` are commands, run by a shell from the top
-of the repository with $CORE set to the sample; what follows is their output, stderr included. In
-```python, all blocks of one file share their names: a line `expression  # text` must have `text` as
-its repr, `# raises X: message` must raise that, and what is printed must be the block ```text that
-follows. A line of nothing but `…` and tree guides stands for any number of lines. `pytest
---update-goldens` rewrites what is shown by what is (a line beside a `…` by the line most like it).
+In a fenced block ```console, lines that begin with `$ ` (and go on with `> `) are commands, run by
+a shell from the top of the repository with $CORE set to the sample; what follows is their output,
+stderr included. In ```python, all blocks of one file share their names: a line `expression  # text`
+must have `text` as its repr, `# raises X: message` must raise that, and what is printed must be the
+block ```text that follows. A line of nothing but `…` and tree guides stands for any number of
+lines. `pytest --update-goldens` rewrites what is shown by what is (a line beside a `…` by the line
+most like it).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import ast
 import contextlib
 import difflib
 import io
+import json
 import os
 import re
 import subprocess
@@ -107,7 +109,7 @@ def commands(block: Block) -> Iterator[tuple[list[str], list[str]]]:
     at = 0
     while at < len(lines):
         command = [lines[at]]
-        while command[-1].endswith("\\"):
+        while at + len(command) < len(lines) and lines[at + len(command)].startswith("> "):
             command.append(lines[at + len(command)])
         at += len(command)
         shown = []
@@ -138,7 +140,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def shell(command: list[str], environment: dict[str, str]) -> list[str]:
     done = subprocess.run(
-        ["/bin/sh", "-c", "\n".join(command).removeprefix("$ ")],
+        ["/bin/sh", "-c", "\n".join(line[2:] for line in command)],
         cwd=TOP,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -186,25 +188,25 @@ def difference(shown: list[str], real: list[str]) -> str:
 # Python
 
 
-def test_python_blocks_do_what_they_show(request: pytest.FixtureRequest) -> None:
-    update = bool(request.config.getoption("--update-goldens", default=False))
-    wrong: list[str] = []
-    with contextlib.chdir(TOP) if sys.version_info >= (3, 11) else _chdir(TOP):
-        for page in PAGES:
-            changes = list(run_page(page, wrong))
-            if update:
-                replace(page, changes)
-    assert update or not wrong, "\n".join(wrong)
-
-
-@contextlib.contextmanager
-def _chdir(path: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(path)
-    try:
-        yield
-    finally:
-        os.chdir(before)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_python_blocks_do_what_they_show(
+    page: Path, environment: dict[str, str], request: pytest.FixtureRequest
+) -> None:
+    if not any(block.language == "python" for block in blocks(page)):
+        return
+    done = subprocess.run(  # a process of its own: examples register walkers and formats
+        [sys.executable, __file__, str(page)],
+        cwd=TOP,
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    wrong, changes = json.loads(done.stdout)
+    if request.config.getoption("--update-goldens", default=False):
+        by_start = {block.start: block for block in blocks(page)}
+        replace(page, [(by_start[start], text) for start, text in changes])
+    else:
+        assert not wrong, "\n".join(wrong)
 
 
 def run_page(page: Path, wrong: list[str]) -> Iterator[tuple[Block, str]]:
@@ -293,6 +295,22 @@ def test_every_format_is_described() -> None:
     assert sorted(described) == formats()
 
 
+def test_the_overlay_shown_is_the_one_used() -> None:
+    shown = [b.text for b in blocks(TOP / "docs" / "annotations.md") if b.language == "toml"]
+    assert (TOP / "docs" / "sample.toml").read_text("utf-8") in shown
+
+
+def test_every_overlay_shown_is_accepted(tmp_path: Path) -> None:
+    from btfdump.annotate.overlay import Overlay
+
+    for page in PAGES:
+        for block in blocks(page):
+            if block.language == "toml":
+                file = tmp_path / "overlay.toml"
+                file.write_text(block.text, "utf-8")
+                Overlay.load(file)
+
+
 def test_every_page_can_be_reached_from_the_readme() -> None:
     linked = {path for path, _ in _LINK.findall((TOP / "README.md").read_text("utf-8"))}
     assert {str(page.relative_to(TOP)) for page in PAGES[1:]} <= linked
@@ -304,3 +322,9 @@ def test_the_test_itself_notices_a_difference() -> None:
     assert not agree(["a", "…", "d"], ["a", "b", "c"])
     assert not agree(["a"], ["a", "b"])
     assert renewed(["a 1", "…", "dddd 1"], ["a 2", "bb", "dddd 2"]) == ["a 2", "…", "dddd 2"]
+
+
+if __name__ == "__main__":
+    found: list[str] = []
+    renewals = list(run_page(Path(sys.argv[1]), found))
+    print(json.dumps([found, [(block.start, text) for block, text in renewals]]))

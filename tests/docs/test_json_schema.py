@@ -27,26 +27,11 @@ KINDS = {
     "boolean": bool,
     "null": type(None),
 }
-KNOWN = frozenset(
-    [
-        "$schema",
-        "$defs",
-        "$ref",
-        "title",
-        "description",
-        "type",
-        "required",
-        "additionalProperties",
-        "properties",
-        "items",
-        "anyOf",
-        "const",
-        "enum",
-        "pattern",
-        "minimum",
-        "maxItems",
-    ]
-)
+KNOWN = {
+    *("$schema", "$defs", "$ref", "title", "description", "type", "required"),
+    *("additionalProperties", "properties", "items", "anyOf", "const", "enum"),
+    *("pattern", "minimum", "maxItems"),
+}
 
 
 def is_kind(value: Any, kind: str) -> bool:

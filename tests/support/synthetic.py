@@ -61,7 +61,9 @@ class World:
         self._variables: list[tuple[str, str]] = []
         self.target: BufferTarget
         self.struct("list_head", [("next", "struct list_head *"), ("prev", "struct list_head *")])
-        self.struct("hlist_node", [("next", "struct hlist_node *"), ("pprev", "struct hlist_node **")])
+        self.struct(
+            "hlist_node", [("next", "struct hlist_node *"), ("pprev", "struct hlist_node **")]
+        )
         self.struct("hlist_head", [("first", "struct hlist_node *")])
 
     # Types
@@ -70,7 +72,7 @@ class World:
         self,
         name: str,
         members: Sequence[tuple[Any, ...]],
-        tags: Mapping[str, str | Iterable[str]] = {},  # noqa: B006 - never changed
+        tags: Mapping[str, str | Iterable[str]] = {},
         *,
         size: int | None = None,
         union: bool = False,
@@ -219,7 +221,7 @@ class World:
         self._pieces.append(bytearray(size))
         return address
 
-    def new(self, name: str, extra: int = 0, **members: Any) -> int:
+    def new(self, name: str, extra: int = 0, /, **members: Any) -> int:
         """Return the address of a new struct with these members set, `extra` bytes behind it."""
         address = self.room(self._sizes[name] + extra)
         for member, value in members.items():
@@ -294,7 +296,9 @@ class World:
             self.b.set_members(
                 self._ids[f"{keyword} {name}"],
                 [
-                    (label, self.id(spelled), start, bits) if bits else (label, self.id(spelled), start)
+                    (label, self.id(spelled), start, bits)
+                    if bits
+                    else (label, self.id(spelled), start)
                     for label, spelled, start, bits in fields
                 ],
                 kind_flag=any(bits for *_, bits in fields),

@@ -30,12 +30,8 @@ class Lists:
         self.kind = kind
         self.world = world = World(byteorder, pointer_size)
         link = LINKS[kind]
-        world.struct(
-            "item", [("id", "int"), ("link", f"struct {link}"), ("tail", "char[40]")]
-        )
-        world.struct(
-            "holder", [("pad", "u64"), ("head", f"struct {kind}")], {"head": "item:link"}
-        )
+        world.struct("item", [("id", "int"), ("link", f"struct {link}"), ("tail", "char[40]")])
+        world.struct("holder", [("pad", "u64"), ("head", f"struct {kind}")], {"head": "item:link"})
         self.holder = world.new("holder")
         self.head = self.holder + world.offset("holder.head")
         self.items = [world.new("item", id=i) for i in range(count)]
@@ -358,9 +354,7 @@ def reachable(lists: Lists) -> list[int]:
 @given(
     kind=st.sampled_from(sorted(LINKS)),
     platform=st.sampled_from([("little", 8), ("big", 4)]),
-    changes=st.lists(
-        st.tuples(st.integers(-1, 9), st.booleans(), st.integers(-2, 9)), max_size=6
-    ),
+    changes=st.lists(st.tuples(st.integers(-1, 9), st.booleans(), st.integers(-2, 9)), max_size=6),
 )
 def test_rewired(kind, platform, changes: Sequence[tuple[int, bool, int]]):
     """Any pointer may lead to any entry, the head (-1) or NULL (-2)."""

@@ -1,0 +1,145 @@
+"""Every form of a tag, and everything that is none."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btfdump.annotate.grammar import (
+    Condition,
+    ContainerOf,
+    Contains,
+    FlagsOf,
+    Follow,
+    Length,
+    Link,
+    Lock,
+    Marker,
+    PointsTo,
+    Show,
+    Space,
+    Unknown,
+    parse,
+)
+
+FORMS = {
+    "item:link": Contains("item", "link"),
+    "contains:item:link": Contains("item", "link"),
+    "contains:struct:item:link": Contains("item", "link"),
+    "contains:struct item:link": Contains("item", "link"),
+    "struct item:link": Contains("item", "link"),
+    "struct:item:link": Contains("item", "link"),
+    " item : link ": Contains("item", "link"),
+    "item\t:\tlink": Contains("item", "link"),
+    "contains : item : link": Contains("item", "link"),
+    "struct  item : link": Contains("item", "link"),
+    "item:d_u.d_alias": Contains("item", "d_u.d_alias"),
+    "item: d_u . d_alias ": Contains("item", "d_u.d_alias"),
+    "task_struct:pid_links[]": Contains("task_struct", "pid_links[]"),
+    "item:a[].b": Contains("item", "a[].b"),
+    "item": Contains("item"),
+    "contains:item": Contains("item"),
+    "struct item": Contains("item"),
+    "_a1:_b2": Contains("_a1", "_b2"),
+    "counted_by:count": Length("count"),
+    "len:1 << bucket_log": Length("1 << bucket_log"),
+    "len:smap->map.value_size": Length("smap->map.value_size"),
+    "points_to:item": PointsTo("item"),
+    "points_to: struct item ": PointsTo("item"),
+    "container_of:cgroup:self": ContainerOf("cgroup", "self"),
+    "container_of: struct cgroup : self": ContainerOf("cgroup", "self"),
+    "flags:PF_": FlagsOf("PF_"),
+    "flags:sample_flag": FlagsOf("sample_flag"),
+    "cond:kind == 1": Condition("kind == 1"),
+    "follow:*": Follow(()),
+    "follow:a, b.c": Follow(("a", "b.c")),
+    "string": Show("string"),
+    "show:string": Show("string"),
+    "show:hex": Show("hex"),
+    "space:user": Space("user"),
+    "space:percpu": Space("percpu"),
+    "space:rcu": Space("rcu"),
+    "role:link": Link(),
+    "bpf_kfunc": Marker("bpf_kfunc"),
+    "bpf_fastcall": Marker("bpf_fastcall"),
+    "arg:nonnull": Marker("arg", "nonnull"),
+    "arg:ctx": Marker("arg", "ctx"),
+    "exception_callback:oops": Marker("exception_callback", "oops"),
+    "mutex_lock: cgroup_mutex": Lock("mutex_lock", "cgroup_mutex"),
+    "spin_lock:inode_hash_lock": Lock("spin_lock", "inode_hash_lock"),
+    "spin_lock:&param1->i_lock": Lock("spin_lock", "&param1->i_lock"),
+    "locked:lock": Lock("locked", "lock"),
+}
+
+
+@pytest.mark.parametrize("text", FORMS, ids=repr)
+def test_forms(text):
+    assert parse(text) == FORMS[text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        ":",
+        "::",
+        "just some words",
+        "item:",
+        ":link",
+        "item:link:more",
+        "contains:",
+        "contains:item:",
+        "contains:a:b:c",
+        "contains:struct:a:b:c",
+        "item:li nk more:",
+        "1item:link",
+        "item:1link",
+        "item:a..b",
+        "item:.a",
+        "item:a.",
+        "item:a[3]",
+        "item[]:a",
+        "item:a-b",
+        "counted_by:",
+        "len:",
+        "points_to:",
+        "points_to:a b",
+        "container_of:a",
+        "flags:",
+        "cond:",
+        "show:",
+        "show:purple",
+        "space:outer",
+        "role:king",
+        "follow:",
+        "follow:a,,b",
+        "item\x00:link",
+        "\u202eitem:link",
+    ],
+    ids=repr,
+)
+def test_not_understood(text):
+    assert parse(text) == Unknown(text)
+
+
+def test_every_annotation_says_what_it_means():
+    for text, annotation in FORMS.items():
+        assert str(annotation)
+        assert str(annotation) != text or isinstance(annotation, Marker)
+    assert str(Contains("item", "link")) == "contains struct item linked by link"
+    assert str(Unknown("x y")) == "not understood"
+
+
+@given(st.text(max_size=30))
+def test_any_text(text):
+    parse(text)
+
+
+@given(st.lists(st.sampled_from([*"a_1.[]:*, ", "struct", "contains", "len", "show", "hex"])))
+def test_any_mixture(parts):
+    annotation = parse("".join(parts))
+    if isinstance(annotation, Contains):
+        assert annotation.element.isidentifier()
+        for step in (annotation.node or "a").split("."):
+            assert step.removesuffix("[]").isidentifier()

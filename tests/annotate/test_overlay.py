@@ -1,0 +1,160 @@
+"""Overlay files: what they may say, and how a mistake is reported."""
+
+from __future__ import annotations
+
+import pytest
+
+from btfdump.annotate.grammar import Contains, Length, Show, Unknown
+from btfdump.annotate.overlay import Global, Overlay, library
+from btfdump.btf import types
+from btfdump.errors import AnnotationError
+
+
+def load(tmp_path, text: str) -> Overlay:
+    path = tmp_path / "mine.toml"
+    path.write_text(text, "utf-8")
+    return Overlay.load(path)
+
+
+def test_every_entry_form(tmp_path):
+    overlay = load(
+        tmp_path,
+        """
+# a comment
+[struct.a]
+one = "item:link"
+"dotted.path" = ["item:link", "item:other"]
+rich = { tag = "len:count", see = "somewhere.c: here()" }
+many = { tags = ["len:count", "show:hex"] }
+
+[summary]
+a = ["one", "dotted.path"]
+
+[global]
+plain = "unsigned long"
+array = "char[256]"
+list = { type = "struct list_head", tag = "item:link", see = "x.c" }
+
+[struct.b]
+x = "string"
+
+[struct.c]
+
+[struct.c.more]
+tag = "item:link"
+""",
+    )
+    assert overlay.source == "overlay mine.toml"
+    assert overlay.structs() == ["a", "b", "c"]
+    assert overlay.members("c") == {"more": ((Contains("item", "link"),),)}
+    assert overlay.members("a") == {
+        "one": ((Contains("item", "link"),),),
+        "dotted.path": ((Contains("item", "link"),), (Contains("item", "other"),)),
+        "rich": ((Length("count"),),),
+        "many": ((Length("count"), Show("hex")),),
+    }
+    assert overlay.members("nothing") == {}
+    assert overlay.summary("a") == ["one", "dotted.path"]
+    assert overlay.summary("b") is None
+    assert overlay.globals() == ["plain", "array", "list"]
+    assert overlay.global_("plain") == Global("unsigned long")
+    assert overlay.global_("list") == Global("struct list_head", ((Contains("item", "link"),),))
+    assert overlay.global_("nothing") is None
+
+
+def test_an_empty_file(tmp_path):
+    overlay = load(tmp_path, "")
+    assert overlay.structs() == overlay.globals() == []
+
+
+BAD = {
+    '[struct.a]\none = "just some words"': ("a.one", "just some words"),
+    "[struct.a]\none = 3": ("a.one", "not 3"),
+    "[struct.a]\none = [3]": ("a.one", "3"),
+    "[struct.a]\none = { tag = 1 }": ("a.one", "expected a tag"),
+    '[struct.a]\none = { tags = ["len:"] }': ("a.one", "len:"),
+    '[struct.a]\none = { tag = "a:b", sea = "x" }': ("a.one", "sea"),
+    '[struct.a]\none = ["a:b", "c d e"]': ("a.one", "c d e"),
+    "[summary]\na = 1": ("summary.a", "list of member paths"),
+    "[summary]\na = [1]": ("summary.a", "list of member paths"),
+    "[global]\ng = 1": ("global.g", "expected a C type"),
+    '[global]\ng = "???"': ("global.g", "???"),
+    "[global]\ng = { tag = 'a:b' }": ("global.g", "expected a C type"),
+    '[global]\ng = { type = "int", tag = "x y z" }': ("global.g", "x y z"),
+    '[typo.a]\none = "a:b"': ("[typo]", "expected [struct.NAME]"),
+    'one = "a:b"': ("[one]", "expected [struct.NAME]"),
+    "[struct.a\none = 1": ("file", ""),
+    "[struct.a]\none = ": ("file", ""),
+    '[struct.a]\none = "a:b"\none = "c:d"': ("file", ""),
+    "[struct]\na = 1": ("struct", ""),
+    "[[struct.a]]\none = 'a:b'": ("struct", ""),
+    "summary = 3": ("[summary]", "expected a table, not 3"),
+    "struct = 3": ("[struct]", "expected a table, not 3"),
+    "[global]\n[global.g]\nx = 1": ("global", ""),
+}
+
+
+@pytest.mark.parametrize("text", BAD, ids=repr)
+def test_mistakes_name_the_file_and_the_entry(tmp_path, text):
+    where, what = BAD[text]
+    with pytest.raises(AnnotationError) as error:
+        load(tmp_path, text)
+    message = str(error.value)
+    assert message.startswith(str(tmp_path / "mine.toml") + ": ")
+    assert where in message
+    assert what in message
+
+
+def test_missing_and_binary_files(tmp_path):
+    with pytest.raises(AnnotationError, match=r"cannot read overlay .*none\.toml"):
+        Overlay.load(tmp_path / "none.toml")
+    path = tmp_path / "binary.toml"
+    path.write_bytes(b"\xff\xfe\0")
+    with pytest.raises(AnnotationError, match=r"cannot read overlay .*binary\.toml"):
+        Overlay.load(path)
+    with pytest.raises(AnnotationError, match="cannot read overlay"):
+        Overlay.load(tmp_path)
+
+
+def test_a_heading_inside_a_string_is_no_heading(tmp_path):
+    overlay = load(
+        tmp_path,
+        '[struct.a]\none = { tag = "item:link", see = """\n[struct.b]\n""" }\ntwo = "x:y"\n',
+    )
+    assert overlay.members("a")["two"] == ((Contains("x", "y"),),)
+
+
+def test_spelling_of_headings(tmp_path):
+    overlay = load(tmp_path, "[ struct . a ]\none = 'a:b'\n[struct.\"b\"]\ntwo = 'c:d'\n")
+    assert overlay.members("a") == {"one": ((Contains("a", "b"),),)}
+    assert overlay.members("b") == {"two": ((Contains("c", "d"),),)}
+
+
+def test_the_library_is_sound():
+    overlay = library()
+    assert overlay.source == "library"
+    for struct in overlay.structs():
+        for alternatives in overlay.members(struct).values():
+            for annotations in alternatives:
+                assert not any(isinstance(a, Unknown) for a in annotations)
+    for name in overlay.globals():
+        assert overlay.global_(name).type
+
+
+@pytest.mark.parametrize("name", ["tagged", "stock", "s390x"])
+def test_the_library_fits_real_kernels(opened, name):
+    """Every statement about a struct that this kernel has either fits it or names no member."""
+    kernel = opened(name)
+    checked = 0
+    for struct in library().structs():
+        for type_ in kernel.btf.find_all("struct", struct):
+            assert isinstance(type_, types.Struct)
+            facts = kernel.annotations.of_struct(type_)
+            members = {type_.members[i].name: known for i, known in facts.members.items()}
+            for path in library().members(struct):
+                known = members.get(path) or facts.paths.get(path)
+                if known is not None:
+                    assert known.problems == [], (struct, path)
+                    assert known.candidates == ()
+                    checked += 1
+    assert checked > 20

@@ -1,0 +1,353 @@
+"""Values: reached as in drgn, read once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from synthetic import CountingTarget, World
+
+from btfdump.errors import (
+    CorruptDataError,
+    ExpressionError,
+    FaultError,
+    MemberNotFoundError,
+    SymbolNotFoundError,
+    TypeNotFoundError,
+)
+from btfdump.kernel import Kernel
+
+if TYPE_CHECKING:
+    from btfdump.value import Value
+
+
+@pytest.fixture(params=[("little", 8), ("big", 8), ("little", 4), ("big", 4)], ids=str)
+def world(request: pytest.FixtureRequest) -> World:
+    world = World(*request.param)
+    world.enum("color", {"RED": 0, "GREEN": 2})
+    world.union("<u>", [("raw", "u32"), ("half", "u16")])
+    world.struct("inner", [("x", "int"), ("y", "int")])
+    world.struct(
+        "item",
+        [
+            ("id", "int"),
+            ("name", "char[8]"),
+            ("text", "char *"),
+            ("next", "struct item *"),
+            ("inner", "struct inner"),
+            ("numbers", "s16[4]"),
+            ("grid", "struct inner[2]"),
+            ("color", "enum color"),
+            ("on", "bool"),
+            ("low", "u32", 3),
+            ("high", "u32", 9),
+            ("", "union <u>"),
+            ("ratio", "double"),
+            ("list", "struct list_head"),
+            ("link", "struct list_head"),
+            ("type_", "int"),
+            ("class", "int"),
+            ("items", "struct item *[3]"),
+            ("call", "fn *"),
+        ],
+        {"list": "item:link"},
+    )
+    return world
+
+
+@pytest.fixture
+def item(world: World) -> Value:
+    """An item with everything set, which points to a second one."""
+    text = world.room(200)
+    world.write(text, b"x" * 150 + b"\0")
+    second = world.new("item", id=2)
+    first = world.new(
+        "item",
+        **{
+            "id": -1,
+            "name": b"abc\0\0\0\0\0",
+            "text": text,
+            "next": second,
+            "color": 2,
+            "on": 1,
+            "raw": 0x11223344,
+            "type_": 5,
+            "class": 6,
+            "call": 0x1234,
+        },
+    )
+    world.set(first, "item.inner.y", 7)
+    numbers = b"".join(world.pack(n, 2) for n in (-1, 2, -3, 4))
+    world.write(first + world.offset("item.numbers"), numbers)
+    world.write(first + world.offset("item.grid") + 8, world.pack(8, 4) + world.pack(9, 4))
+    bits = 5 | 300 << 3 if world.byteorder == "little" else 5 << 13 | 300 << 4
+    world.set(first, "item.low", world.pack(bits, 2))
+    world.link_list(first + world.offset("item.list"), [second + world.offset("item.link")])
+    world.point(first + world.offset("item.items") + world.pointer_size, second)
+    world.symbols["first"] = first
+    world.symbols["counter"] = first
+    world.variable("counter", "int")
+    return world.kernel().value("struct item", first)
+
+
+def test_members_by_attribute_and_by_name(item):
+    assert int(item.id) == int(item["id"]) == -1
+    assert item.id.address_ == item.address_
+    assert int(item.inner.y) == 7
+    assert int(item["inner"]["y"]) == 7
+    assert int(item.raw) == 0x11223344  # of an anonymous union
+    assert item.half.address_ == item.raw.address_
+    assert int(item["class"]) == 6
+    # Names of our own end in "_"; a member that does, too, is reached by name.
+    assert int(item["type_"]) == 5
+    assert str(item.type_) == "struct item"
+
+
+def test_bit_fields(item):
+    assert (int(item.low), int(item.high)) == (5, 300)
+    assert item.low.bit_size_ == 3
+    assert item.value_()["high"] == 300
+
+
+def test_pointers(item):
+    assert int(item.next.id) == 2
+    assert int(item.next[0].id) == 2
+    assert int(item.next.deref_().id) == 2
+    assert item.next.deref_().address_ == int(item.next)
+    assert item.next[1].address_ == int(item.next) + item.size_
+    assert item.next[-1].address_ == int(item.next) - item.size_
+    assert item.next.is_pointer_
+    assert not item.is_pointer_
+
+
+def test_null_pointers(item):
+    null = item.next.next
+    assert not null
+    for use in (lambda: null.id, lambda: null.deref_(), lambda: null[0], lambda: null["id"]):
+        with pytest.raises(FaultError, match=r"NULL pointer \(struct item \*\)"):
+            use()
+
+
+def test_wild_pointers(item, world):
+    world.point(item.next.address_, 0x1234)
+    wild = item._context.value("struct item", item.address_).next
+    assert wild.id.address_ == 0x1234  # nothing has been read yet
+    with pytest.raises(FaultError, match="0x1234"):
+        int(wild.id)
+
+
+def test_arrays(item):
+    numbers = item.numbers
+    assert len(numbers) == 4
+    assert [int(n) for n in numbers] == [-1, 2, -3, 4]
+    assert int(numbers[-1]) == 4
+    assert int(numbers[-4]) == -1
+    for wrong in (4, -5, 1 << 40):
+        with pytest.raises(IndexError, match=f"index {wrong} is outside of"):
+            numbers[wrong]
+    assert int(item.grid[1].y) == 9
+    assert int(item["items"][1].id) == 2
+
+
+def test_containers(item):
+    assert [int(entry.id) for entry in item.list.walk_()] == [2]
+    assert int(item.list[0].id) == 2
+    with pytest.raises(IndexError, match="no entry 1"):
+        item.list[1]
+    with pytest.raises(IndexError, match="no entry -1"):
+        item.list[-1]
+    with pytest.raises(TypeError, match="walked by walk_"):
+        list(item.list)
+    with pytest.raises(CorruptDataError, match="cannot be walked"):
+        list(item.link.walk_())
+
+
+def test_values(item, world):
+    assert item.id.value_() == -1
+    assert item["name"].value_() == "abc"
+    assert item.text.value_() == int(item.text)
+    assert item.numbers.value_() == [-1, 2, -3, 4]
+    assert item.inner.value_() == {"x": 0, "y": 7}
+    assert item.on.value_() is True
+    assert item.color.value_() == 2
+    assert item.ratio.value_() == 0.0
+    assert isinstance(item.ratio.value_(), float)
+    whole = item.value_()
+    assert whole["grid"] == [{"x": 0, "y": 0}, {"x": 8, "y": 9}]
+    assert whole["raw"] == 0x11223344
+    assert whole["next"] == int(item.next)
+    assert "" not in whole
+
+
+def test_conversions(item):
+    assert item.color.enumerator_() == "GREEN"
+    with pytest.raises(TypeError, match="is not an enum"):
+        item.id.enumerator_()
+    assert range(10)[item.color] == 2  # __index__
+    assert bool(item.on)
+    assert bool(item.inner)
+    for wrong in (item.inner, item.numbers, item.ratio):
+        with pytest.raises(TypeError, match="is not an integer"):
+            int(wrong)
+    with pytest.raises(TypeError, match="is not an array"):
+        len(item.inner)
+    with pytest.raises(TypeError, match="is not a pointer"):
+        item.inner.deref_()
+
+
+def test_strings(item, world):
+    assert item["name"].string_() == "abc"
+    assert item.text.string_() == "x" * 150
+    assert item.text.string_(10) == "x" * 10
+    world.target.unmap(int(item.text) + 128, 100)
+    assert item.text.string_() == "x" * 128
+    world.target.unmap(int(item.text), 200)
+    with pytest.raises(FaultError):
+        item.text.string_()
+
+
+@pytest.mark.parametrize("size", [1, 10, 63, 64, 65, 130])
+@pytest.mark.parametrize("start", [0, 1, 50])
+def test_strings_that_end_with_their_memory(size, start):
+    world = World()
+    world.struct("item", [("text", "char *")])
+    text = world.room(size, 64)
+    world.write(text, b"y" * size)
+    address = world.new("item", text=text + min(start, size - 1))
+    value = world.kernel().value("struct item", address)
+    assert value.text.string_() == "y" * (size - min(start, size - 1))
+
+
+def test_members_that_are_not_there(item):
+    with pytest.raises(MemberNotFoundError, match="struct item has no member 'nope'"):
+        _ = item.nope
+    with pytest.raises(AttributeError):
+        _ = item.nope
+    with pytest.raises(LookupError):
+        item["nope"]
+    assert not hasattr(item, "nope")
+    assert not hasattr(item, "__array__")
+    with pytest.raises(MemberNotFoundError, match="is not a struct or union"):
+        _ = item.id.x
+    with pytest.raises(MemberNotFoundError, match=r"void \(int\) is not a struct"):
+        _ = item.call.x
+
+
+def test_dir(item):
+    names = dir(item)
+    assert {"id", "name", "next", "inner"} <= set(names)
+    assert {"address_", "value_", "walk_", "bytes_"} <= set(names)
+    assert "" not in names
+    assert "value_" in dir(item.id)
+
+
+def test_repr(item, world):
+    assert repr(item) == f"<Value struct item at {item.address_:#x}>"
+    assert f"at {item.id.address_:#x}" in repr(item.id)
+    world.target.unmap(item.address_, item.size_)
+    fresh = item.context_.value("struct item", item.address_)
+    assert "struct item" in repr(fresh)
+    assert "int" in repr(fresh.id)  # unreadable: no reason to fail
+
+
+def test_equality(item):
+    assert item == item.context_.value("struct item", item.address_)
+    assert item != item.next.deref_()
+    assert item == item.next.context_.value("struct item", item.address_)
+    assert len({item, item.context_.value("struct item", item.address_)}) == 1
+    assert item.inner != item.grid
+    assert item != "item"
+
+
+# How often memory is read
+
+
+@pytest.fixture
+def counted(item) -> tuple[Value, CountingTarget]:
+    kernel = item.context_
+    kernel.target = target = CountingTarget(kernel.target)
+    return kernel.value("struct item", item.address_), target
+
+
+def test_bytes_are_read_once(counted):
+    value, target = counted
+    first = value.bytes_()
+    assert len(first) == value.size_
+    assert value.bytes_() == first
+    value.value_()
+    value.string_()
+    assert target.reads == [(value.address_, value.size_)]
+
+
+def test_members_share_the_bytes_of_a_value_that_was_read(counted):
+    value, target = counted
+    assert value.read_() is value
+    assert int(value.id) == -1
+    assert value["name"].string_() == "abc"
+    assert int(value.inner.y) == 7
+    assert int(value.numbers[2]) == -3
+    assert (int(value.low), int(value.high)) == (5, 300)
+    assert int(value.raw) == 0x11223344
+    assert len(target.reads) == 1
+
+
+def test_one_member_costs_one_small_read(counted):
+    value, target = counted
+    assert int(value.inner.y) == 7
+    assert target.reads == [(value.inner.y.address_, 4)]
+
+
+def test_nothing_is_read_before_it_is_needed(counted):
+    value, target = counted
+    member = value.grid[1].y
+    assert member.address_
+    assert value.size_
+    assert dir(value)
+    assert target.reads == []
+
+
+def test_walk_raises_at_the_end(item, world):
+    second = item.next
+    world.point(second.link.address_, 0x10)
+    found = []
+    with pytest.raises(CorruptDataError) as error:
+        for entry in item.list.walk_():
+            found.append(int(entry.id))  # noqa: PERF401 - what came before the error counts
+    assert found == [2]
+    assert error.value.address == 0x10
+    assert "unreadable" in str(error.value)
+
+
+# Kernels
+
+
+def test_kernel(item, world):
+    kernel = item.context_
+    assert isinstance(kernel, Kernel)
+    assert kernel.release == "6.0-test"
+    assert repr(kernel) == "<Kernel 6.0-test: buffer>"
+    assert int(kernel["counter"]) == -1
+    assert int(kernel.value("struct item *", item.next.address_).id) == 2
+    assert [int(v) for v in kernel.value("s16[4]", item.numbers.address_)] == [-1, 2, -3, 4]
+    with pytest.raises(SymbolNotFoundError):
+        kernel["none"]
+    with pytest.raises(ExpressionError, match="the type of first"):
+        kernel["first"]
+    with pytest.raises(TypeNotFoundError, match="no struct none"):
+        kernel.value("struct none", 0)
+    with pytest.raises(TypeNotFoundError, match="there is a struct item"):
+        kernel.value("item", 0)
+    for wrong in ("", "struct", "3", "struct item []]", "int; drop"):
+        with pytest.raises((ExpressionError, TypeNotFoundError)):
+            kernel.value(wrong, 0)
+    with kernel as same:
+        assert same is kernel
+
+
+def test_addresses_wrap():
+    world = World("little", 4)
+    world.struct("item", [("id", "int"), ("next", "struct item *")])
+    address = world.new("item", next=0xFFFF_FFFC)
+    value: Any = world.kernel().value("struct item", address)
+    assert value.next.next.address_ == 0
+    assert value.next[1].address_ == 4
