@@ -52,7 +52,9 @@ def measure(job: Callable[[], object]) -> tuple[float, float]:
     return after - wall, cpu_after - cpu
 
 
-def alternate(sides: Mapping[str, Callable[[], object]], runs: int, warm: int = 1) -> dict[str, Times]:
+def alternate(
+    sides: Mapping[str, Callable[[], object]], runs: int, warm: int = 1
+) -> dict[str, Times]:
     """Run the sides in turn, `warm` rounds uncounted and `runs` counted; return times by side."""
     for _ in range(warm):
         for job in sides.values():

@@ -54,8 +54,8 @@ def c_side(program: Path, *arguments: object) -> dict[str, float]:
     done = subprocess.run(
         [str(program), *map(str, arguments)], capture_output=True, text=True, check=True
     )
-    figures = json.loads(done.stdout)
-    return {"wall": figures["wall"] / 1e9, "cpu": figures["cpu"] / 1e9} | {"length": figures["length"]}
+    found = json.loads(done.stdout)
+    return {"wall": found["wall"] / 1e9, "cpu": found["cpu"] / 1e9, "length": found["length"]}
 
 
 def loop(job: Callable[[], object], loops: int) -> tuple[float, float]:

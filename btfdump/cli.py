@@ -9,8 +9,9 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import stat
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from btfdump.errors import BtfdumpError, ExpressionError
 
@@ -27,6 +28,13 @@ OK, FAILED, USAGE = 0, 1, 2
 _SNPRINTF_FLAGS = ("compact", "noname", "ptr_raw")
 
 _INSPECT_EXAMPLES = """\
+ROOT is one of
+  task                     every task, one line each (--all: in full)
+  task PID|NAME...         tasks by process or thread id, or name (* and ? as in the shell)
+  'TYPE' ADDRESS...        objects of a C type; ADDRESS may be a symbol, or SYMBOL+0xOFFSET
+  SYMBOL...                global variables; a per-CPU one of every CPU, or SYMBOL[CPU]
+and ADDRESS, SYMBOL and task(PID|NAME) may be followed by a path of .member, ->member and [index].
+
 examples:
   btfdump inspect vmcore task                       one line for each task
   btfdump inspect vmcore task 1                     a task, with what hangs off it
@@ -64,9 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     inspect = commands.add_parser(
         "inspect",
         help="print objects out of a vmcore",
-        description="Print objects out of a vmcore; no debuginfo is needed. ROOT is 'task' with "
-        "PIDs or names, a C type with addresses, or a symbol; symbols, addresses and task(PID) "
-        "take a path: .member, ->member, [index].",
+        description="Print objects out of a vmcore; no debuginfo is needed.",
         epilog=_INSPECT_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -80,7 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
     tags = commands.add_parser(
         "tags",
         help="list the decl tags and type tags in a BTF or vmcore",
-        description="List every decl tag (on structs, members, variables, functions, parameters) "
+        description="List every decl tag (on structs, members, variables, functions, parameters)\n"
         "with what it was understood as, and every type tag with where it stands.",
         epilog="examples:\n  btfdump tags vmcore\n  btfdump tags /sys/kernel/btf/vmlinux --decl\n"
         "  btfdump tags prog.bpf.o --format json\n",
@@ -93,6 +99,21 @@ def build_parser() -> argparse.ArgumentParser:
     tags.add_argument("--format", choices=("text", "json"), default="text")
     _add_sources(tags)
     tags.set_defaults(run=_run_tags)
+
+    source = commands.add_parser(
+        "source",
+        help="print the code generated for a type",
+        description="Print the Python source that is compiled for a struct when it is hot: its\n"
+        "formatter, or with --members the reader of those members.",
+        epilog="example:\n  btfdump source 'struct list_head' --btf /sys/kernel/btf/vmlinux\n",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    source.add_argument("type", metavar="TYPE", help="a struct or union: 'struct foo'")
+    source.add_argument("--btf", metavar="FILE", required=True, help="raw BTF, or ELF with .BTF")
+    source.add_argument("--base", metavar="FILE", help="the BTF that a module's is split on")
+    source.add_argument("--zero", action="store_true", help="the formatter that shows zeros")
+    source.add_argument("--members", type=_paths, action="extend", default=[], metavar="PATH,...")
+    source.set_defaults(run=_run_source)
 
     completion = commands.add_parser(
         "completion",
@@ -180,13 +201,20 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    value = int(text, 0)
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = -1
     if value < 0:
-        raise argparse.ArgumentTypeError(f"{text} is negative")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 on")
     return value
 
 
 def _paths(text: str) -> list[str]:
+    if "[" in text:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: no indexes here; a path leads through every entry of a container"
+        )
     return [path.strip() for path in text.split(",") if path.strip()]
 
 
@@ -239,12 +267,16 @@ class _Inspection:
         if any(flags.values()) and name != "snprintf":
             given = ", ".join(f"--{f.replace('_', '-')}" for f, is_set in flags.items() if is_set)
             raise ExpressionError(f"{given}: for --format snprintf only")
+        if name == "snprintf" and (self.args.members or self.args.follow or self.args.depth):
+            raise ExpressionError(
+                "--format snprintf prints whole objects alone: no --members, --follow or --depth"
+            )
         options = self.kernel.options(zero=self.args.zero, color=color, limits=self.limits, **flags)
         guides = str.maketrans("│├└─", "||`-") if not _is_unicode() else {}
         for piece in get(name)(self.roots(), options):
             sys.stdout.write(piece.translate(guides) if guides else piece)
         sys.stdout.flush()
-        for problem in self.kernel.loaded_modules.problems:
+        for problem in (*self.kernel.problems, *self.kernel.loaded_modules.problems):
             _complain(f"note: {problem}")
             self.notes += 1
 
@@ -318,9 +350,16 @@ class _Inspection:
                 yield roots.select(self.kernel, word)
 
 
+def _is_file(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:
+        return False
+
+
 def _with_progress(roots: Iterator[Selected]) -> Iterator[Selected]:
-    """Show how many roots are done on a terminal that the output itself does not go to."""
-    if not sys.stderr.isatty() or sys.stdout.isatty():
+    """Show on a terminal how many roots are done, where the output itself goes to a file."""
+    if not sys.stderr.isatty() or not _is_file(sys.stdout):
         yield from roots
         return
     from rich.console import Console
@@ -346,6 +385,30 @@ def _run_tags(args: argparse.Namespace) -> int:
         rows = (row for row in rows if row.is_type_tag == bool(args.type))
     for piece in render_tags(rows, args.format):
         sys.stdout.write(piece)
+    return OK
+
+
+# source
+
+
+def _run_source(args: argparse.Namespace) -> int:
+    from btfdump.btffile import open_btf
+    from btfdump.codegen import compile_reader
+    from btfdump.layout import Layouts, StructLayout
+    from btfdump.render.compiled import compile_text
+
+    btf = open_btf(args.btf, base=args.base)
+    keyword, _, name = args.type.strip().partition(" ")
+    if keyword not in ("struct", "union") or not name:
+        raise ExpressionError(f"{args.type!r} is not 'struct NAME' or 'union NAME'")
+    layouts = Layouts(btf.byteorder, btf.pointer_size or 8)
+    layout = layouts.of(btf.find(keyword, name.strip()))
+    assert isinstance(layout, StructLayout)
+    if args.members:
+        function = compile_reader(layouts, layout, args.members)
+    else:
+        function = compile_text(layouts, layout, zero=args.zero)  # type: ignore[assignment]
+    sys.stdout.write(function.source.lstrip("\n"))  # type: ignore[attr-defined]
     return OK
 
 

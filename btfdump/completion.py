@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from btfdump.roots import kinds
+
 
 def bash(parser: argparse.ArgumentParser) -> str:
     """Return a completion script for bash: commands, options, choices; file names elsewhere."""
@@ -23,6 +25,7 @@ def bash(parser: argparse.ArgumentParser) -> str:
         for flag in action.option_strings
     }
     values = [f'    {flag}) words="{words}"; only=1 ;;' for flag, words in choices.items()]
+    roots = " ".join(kinds())
     return "\n".join(
         [
             "_btfdump() {",
@@ -35,6 +38,9 @@ def bash(parser: argparse.ArgumentParser) -> str:
             '  case "$prev" in',
             *values,
             "  esac",
+            '  if [ "${COMP_WORDS[1]}" = inspect ] && [ "$COMP_CWORD" = 3 ]; then',
+            f'    words="{roots} $words"',
+            "  fi",
             '  COMPREPLY=($(compgen -W "$words" -- "$cur"))',
             '  if [ -z "$only" ] && [ "$COMP_CWORD" -gt 1 ]; then',
             '    COMPREPLY+=($(compgen -f -- "$cur"))',

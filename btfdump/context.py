@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 _TYPE_NAME = re.compile(
-    r"\s*(?:(?P<keyword>struct|union|enum)\s+)?(?P<name>[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*)"
+    r"\s*(?:(?:const|volatile)\s+)*(?:(?P<keyword>struct|union|enum)\s+)?(?P<name>[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*)"
     r"\s*(?P<stars>[*\s]*)(?P<array>\[\s*(?:\d+|0x[0-9a-fA-F]+)?\s*\])?\s*"
 )
 # What GCC calls the integer types of C in DWARF, and so in BTF.

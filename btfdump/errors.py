@@ -65,10 +65,11 @@ class SymbolNotFoundError(BtfdumpError, LookupError):
 
 
 class FaultError(BtfdumpError):
-    """Memory at `address` (`size` bytes) cannot be read."""
+    """Memory at `address` cannot be read: `size` bytes, 0 where it was not even tried."""
 
     def __init__(self, address: int, size: int, reason: str) -> None:
-        super().__init__(f"cannot read {size} bytes at {address:#x}: {reason}")
+        where = f"cannot read {size} bytes at {address:#x}: " if size else ""
+        super().__init__(f"{where}{reason}")
         self.address = address
         self.size = size
         self.reason = reason

@@ -31,6 +31,7 @@ class Path:
 
     text: str
     steps: tuple[str | int, ...]
+    where: str = ""
 
     @classmethod
     def parse(cls, text: str, *, where: str = "") -> Path:
@@ -46,7 +47,7 @@ class Path:
                 )
             steps.append(match["member"] or int(match["index"], 0))
             at = match.end()
-        return cls(text, tuple(steps))
+        return cls(text, tuple(steps), where)
 
     def follow(self, value: Value) -> Value:
         """Walk from `value`; raises `MemberNotFoundError`, `FaultError`, `ObjectNotFoundError`."""
@@ -54,7 +55,7 @@ class Path:
             try:
                 value = value[step]
             except IndexError as error:
-                raise ObjectNotFoundError(f"{self.text}: {error}") from error
+                raise ObjectNotFoundError(f"{self.where}{self.text}: {error}") from error
         return value
 
 

@@ -14,11 +14,12 @@ from btfdump.btf import types
 from btfdump.errors import BtfFormatError, FaultError
 from btfdump.events import Close, Enter, Event, Exit, Note, Open, Seen
 from btfdump.interp import Decoder, Field
-from btfdump.layout import ScalarLayout, StructLayout
+from btfdump.layout import ArrayLayout, ScalarLayout, StructLayout
 from btfdump.limits import Limits as Limits
 from btfdump.limits import Place, paths_of
 from btfdump.paths import check_path
 from btfdump.readable import read_around_holes, without_holes
+from btfdump.value import read_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,8 +93,10 @@ class Traversal:
     def object(self, value: Value, place: Place) -> Iterator[Step]:
         """Show an object in full, and what lies behind its fields."""
         key = self.key(value)
-        if (place.selection is None and key in self.seen) or key in self.partial:
-            yield Seen(value, place.label, self.summary(value), key in self.partial)
+        is_around = key in self.partial
+        # What the user selects by path is shown, even where the path leads back into what is open.
+        if (place.selection is None and key in self.seen) or (is_around and place.is_open):
+            yield Seen(value, place.label, self.summary(value), is_around)
             return
         if self.objects >= self.limits.objects:
             yield self.brief(value, place.label)
@@ -110,10 +113,15 @@ class Traversal:
             self.seen[key] = True
         self.partial.add(key)
         yield enter
+        layout = value.layout_ if not enter.is_missing else None
+        if isinstance(layout, StructLayout):
+            for problem in self.context.facts(layout).problems:
+                yield Note(problem)
         if trouble:
             yield Note(trouble, value.address_)
         yield from slots
-        self.partial.discard(key)
+        if not is_around:
+            self.partial.discard(key)
         if place.selection is None:
             self.seen[key] = False
         yield Exit()
@@ -173,15 +181,25 @@ class Traversal:
                 member = value
                 for name in path.split("."):
                     member = member.member_(name)
-                shown = member.value_()
-                if member.is_pointer_:
-                    shown = member.string_(self.limits.string)
+                shown = summary_value(member, self.limits.string)
             except (FaultError, LookupError):
                 continue
             if isinstance(shown, str | int):
                 names = [n for n in path.split(".") if n not in ("val", "counter", "refs")]
                 found.append((names[-1], shown))
         return tuple(found)
+
+
+def summary_value(member: Value, limit: int) -> object:
+    """Return a member for a summary; bytes of a string that are not UTF-8 become surrogates."""
+    layout = member.layout_
+    if member.is_pointer_:
+        data = read_string(member.context_, int(member), limit)
+    elif isinstance(layout, ArrayLayout) and layout.is_text:
+        data = member.bytes_().split(b"\0", 1)[0][:limit]
+    else:
+        return member.value_()
+    return data.decode("utf-8", "surrogateescape")
 
 
 def pointed_to(value: Value) -> Value:

@@ -36,6 +36,7 @@ class Kernel(Context):
         self.loaded_modules = LoadedModules(self, self.__getitem__)
         self.modules = self.loaded_modules
         self._formatter: Formatter | None = None
+        self.problems: list[str] = []
 
     def __enter__(self) -> Kernel:
         return self
@@ -51,6 +52,14 @@ class Kernel(Context):
     def close(self) -> None:
         """Release the dump; values that were not read yet cannot be read any more."""
         self.target.close()
+
+    def unknown_structs(self, overlay: Overlay) -> list[str]:
+        """Say which structs an overlay has entries for that this kernel's BTF does not know."""
+        return [
+            f"{overlay.source}: no struct {name} in the BTF of this kernel or its modules"
+            for name in overlay.structs()
+            if not self._find_structs(name, self.btf, True)
+        ]
 
     def __repr__(self) -> str:
         return f"<Kernel {self.target.release or '?'}: {self.target.description}>"
@@ -193,7 +202,10 @@ def open_core(
             data = target.btf_bytes()
         # Kernel BTF is checked record by record, when looked at: a full check costs a cold start.
         parsed = Btf.from_bytes(data, name="vmlinux", check=False)
-        return Kernel(target, parsed, loaded)
+        kernel = Kernel(target, parsed, loaded)
+        for overlay in loaded:
+            kernel.problems += kernel.unknown_structs(overlay)
+        return kernel
     except BaseException:
         target.close()
         raise

@@ -315,13 +315,16 @@ class Value:
         base = self.type_.btf.skip_modifiers(self.type_)
         assert isinstance(base, types.Ptr)
         target = base.btf.type(base.type_id)
+        while isinstance(target, types.TypeTag):  # says something of the pointer, not the object
+            target = target.target
         if self._facts is not None and self._facts.points_to is not None:
             target = self._facts.points_to
         if not address:
-            raise FaultError(0, 0, f"NULL pointer ({self.type_})")
+            name = self._outer[1] if self._outer is not None else "the pointer"
+            raise FaultError(0, 0, f"{name} is NULL ({self.type_})")
         space = pointer_space(base, self._facts)
         if space in ("user", "percpu"):
-            raise FaultError(address, 0, f"__{space} pointer, not a kernel address ({self.type_})")
+            raise FaultError(address, 0, f"{address:#x} is a __{space} pointer ({self.type_})")
         size = self._context.layouts.of(target).size if index else 0
         return Value(self._context, target, self._context.wrap(address + index * size))
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic import World
 
+from btfdump.errors import FaultError
 from btfdump.events import Close, Enter, Exit, Note, Open, Seen
 from btfdump.graph import traverse
 from btfdump.limits import Limits
@@ -221,3 +222,29 @@ def test_lists_of_lists_without_end(platform):
     check_everything(kernel, kernel.value("struct root", root), LIMITS)
     text = "".join(kernel.dump(kernel.value("struct root", root), "text", LIMITS))
     assert "cycle" in text
+
+
+@pytest.mark.parametrize("element", ["u8", "struct list_head", "struct item *", "char"])
+def test_arrays_too_large_to_be_real(platform, element):
+    world, root, _ = build(*platform)
+    kernel = world.kernel()
+    value = kernel.value(f"{element}[{(1 << 31) - 1}]", root)
+    for format_ in formats():
+        text = "".join(kernel.dump(value, format_, LIMITS))
+        assert format_ == "snprintf" or "too large to be real" in text
+    with pytest.raises(FaultError):
+        value.value_()
+    assert len(value) == (1 << 31) - 1
+    assert value[1].address_ == root + value[0].size_
+
+
+@pytest.mark.parametrize("format_", ["text", "tree", "json", "jsonl"])
+def test_nesting_as_deep_as_a_caller_asks_for(platform, format_):
+    world = World(*platform)
+    world.struct("node", [("id", "u32"), ("next", "struct node *")], {"next": "follow:*"})
+    nodes = [world.new("node", id=i + 1) for i in range(1500)]
+    for here, there in zip(nodes, nodes[1:], strict=False):
+        world.set(here, "node.next", there)
+    kernel = world.kernel()
+    text = "".join(kernel.dump(kernel.value("struct node", nodes[0]), format_, Limits(nesting=9999)))
+    assert "1500" in text

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump.annotate.grammar import (
     Annotation,
+    Condition,
+    ContainerOf,
     Contains,
     FlagsOf,
     Follow,
@@ -108,6 +110,7 @@ class StructFacts:
     members: dict[int, MemberFacts] = field(default_factory=dict)
     paths: dict[str, MemberFacts] = field(default_factory=dict)
     summary: tuple[str, ...] = ()
+    problems: list[str] = field(default_factory=list)
 
 
 class Annotations:
@@ -123,7 +126,7 @@ class Annotations:
         library: Overlay | None,
         find_structs: FindStructs,
     ) -> None:
-        self._overlays = tuple(overlays)
+        self._overlays = tuple(reversed(overlays))  # the last one given comes first
         self._library = library
         self._find_structs = find_structs
 
@@ -137,6 +140,7 @@ class Annotations:
         by_path: dict[str, list[tuple[str, Alternatives]]] = {}
         for overlay in self._overlays:
             self._gather(overlay, struct, by_path)
+            facts.problems += _bad_summary(overlay, struct)
         tags = self._tags(struct)
         if self._library is not None:
             self._gather(self._library, struct, by_path)
@@ -148,10 +152,11 @@ class Annotations:
             if index_ is None:
                 member_type = _resolve_path(struct, path)
                 if member_type is None:
-                    if statements[0][0] != "library":
-                        facts.paths[path] = MemberFacts(
-                            problems=[f"{statements[0][0]}: {struct} has no member {path}"]
-                        )
+                    facts.problems += [
+                        f"{source}: {struct} has no member {path}"
+                        for source, _ in statements
+                        if source != "library"
+                    ]
                     continue
                 facts.paths[path] = self._merge(member_type[0], statements, ())
             else:
@@ -228,6 +233,10 @@ class Annotations:
         complaints: list[str] = []
         for alternative in alternatives:
             trial: list[str] = []
+            unsupported = [a for a in alternative if isinstance(a, Condition | ContainerOf)]
+            if unsupported:  # what holds under a condition must not be taken to hold always
+                complaints.append(f"{source}: this version cannot apply '{unsupported[0]}' yet")
+                continue
             for annotation in alternative:
                 self._state(facts, type_, head, source, annotation, trial)
             if not trial:
@@ -364,6 +373,16 @@ def _mark_ring(
     if expansion is not None and expansion.element is struct and expansion.node == member:
         return replace(expansion, is_ring=True)
     return expansion
+
+
+def _bad_summary(overlay: Overlay, struct: types.Composite) -> list[str]:
+    """Say which paths of a user's [summary] start at no member of the struct."""
+    paths = overlay.summary(struct.name) if struct.name else None
+    return [
+        f"{overlay.source}: summary of {struct}: no member {path}"
+        for path in paths or ()
+        if _find_member(struct, path.split(".")[0]) is None
+    ]
 
 
 def head_type(type_: types.Type) -> str | None:

@@ -68,7 +68,8 @@ class Overlay:
         try:
             text = Path(path).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise AnnotationError(f"cannot read overlay {path}: {error}") from error
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise AnnotationError(f"cannot read overlay {path}: {reason}") from error
         overlay = cls(text, f"overlay {Path(path).name}", str(path))
         overlay._check(text)
         return overlay

@@ -32,6 +32,8 @@ def quoted_bytes(data: bytes, limit: int) -> str:
 
 def _visible(character: str) -> str:
     code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, kept by surrogateescape
+        return f"\\x{code - 0xDC00:02x}"
     simple = {9: "\\t", 10: "\\n", 13: "\\r"}.get(code)
     if simple:
         return simple

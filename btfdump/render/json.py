@@ -75,7 +75,7 @@ class _Builder:
         elif isinstance(event, Seen):
             self.place(
                 identity(event.value, event.label)
-                | ({"summary": dict(event.summary)} if event.summary else {})
+                | ({"summary": summary_of(event.summary)} if event.summary else {})
                 | {"seen": True, "cycle": event.is_cycle}
             )
         elif isinstance(event, Note):
@@ -99,7 +99,7 @@ class _Builder:
     def enter(self, event: Enter) -> None:
         thing = identity(event.value, event.label)
         if event.summary:
-            thing["summary"] = dict(event.summary)
+            thing["summary"] = summary_of(event.summary)
         if event.brief:
             thing["brief"] = True
         elif event.is_bare:
@@ -244,6 +244,16 @@ def empty_list(field: Field) -> dict[str, Any]:
     if facts is None or facts.expansion is None:
         return {"empty": True}
     return {"empty": True, "element": str(facts.expansion.element), "elements": []}
+
+
+def summary_of(pairs: Iterable[tuple[str, str | int]]) -> dict[str, Any]:
+    """Return a summary; a string that is no UTF-8 comes with its bytes, as a char array does."""
+    return {
+        name: text_of(value.encode("utf-8", "surrogateescape"), len(value) * 4)
+        if isinstance(value, str)
+        else value
+        for name, value in pairs
+    }
 
 
 def identity(value: Value, label: str) -> dict[str, Any]:

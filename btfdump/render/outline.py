@@ -296,6 +296,11 @@ class Outline:
             yield Leaf(field, depth, last)
 
 
+def has_slot(field: Field) -> bool:
+    """Whether something lies behind a field, or behind one inside it."""
+    return field.slot is not None or any(has_slot(inner) for inner in children(field))
+
+
 def is_empty(field: Field) -> bool:
     """Whether a field is, or holds nothing but, empty lists."""
     if field.slot is not None:

@@ -87,6 +87,7 @@ class TextPainter:
             yield from self.end(item, indent)
 
     def name(self, field: Field) -> str:
+        """Return what a line begins with: `.member = `, `[3] = `, or nothing."""
         if not field.name:
             return ""
         if field.name.startswith("["):
@@ -94,18 +95,22 @@ class TextPainter:
         return f".{printable(field.name)} = "
 
     def type(self, field: Field) -> str:
+        """Return the C type, in parentheses as in a cast."""
         return f"({printable(str(field.layout.type))})"
 
     def opening(self, field: Field) -> str:
+        """Return the type and the bracket that opens an aggregate."""
         return f"{self.type(field)}{'[' if isinstance(field.layout, ArrayLayout) else '{'}"
 
     def leaf(self, field: Field, depth: int) -> str:
+        """Return the line of a field that takes one."""
         shown, remark = self.value(field)
         comma = "," if depth else ""
         tail = f" /* {remark} */" if remark else ""
         return f"{_INDENT * depth}{self.name(field)}{self.type(field)}{shown}{comma}{tail}"
 
     def branch(self, field: Field) -> str:
+        """Return the first line of an aggregate, or all of a small one."""
         line = self.inline(field)
         if line:
             self.skip = 1
@@ -138,6 +143,7 @@ class TextPainter:
         return f"{self.name(field)}{self.type(field)}{{{inside}}},"
 
     def group(self, item: Group, indent: str) -> Iterator[str]:
+        """Yield the first line of what lies behind a field; a pointer's waits for its target."""
         opened = item.open
         field = opened.field
         name = self.name(field) if field is not None else ""
@@ -155,6 +161,7 @@ class TextPainter:
         return f"{line}{rest or ','}"
 
     def object(self, item: Object, indent: str) -> Iterator[str]:
+        """Yield the first line of an object."""
         enter = item.enter
         words = summary(enter.summary)
         if self.held:  # the target of a pointer
@@ -178,6 +185,7 @@ class TextPainter:
         yield f"{indent}{label}({type_}){{ /* {enter.value.address_:#x}{words} */"
 
     def reference(self, item: Reference, indent: str) -> str:
+        """Return the line of an object that was shown before."""
         seen = item.seen
         words = summary(seen.summary)
         where = "cycle: this is inside it" if seen.is_cycle else "seen above"
@@ -189,6 +197,7 @@ class TextPainter:
         return f"{indent}{label}({type_} *){seen.value.address_:#x},{remark}"
 
     def end(self, item: End, indent: str) -> Iterator[str]:
+        """Yield what closes an aggregate, group or object."""
         of = item.of
         comma = "," if item.depth else ""
         if isinstance(of, Branch):
@@ -208,6 +217,7 @@ class TextPainter:
                 yield f"{indent}}}{comma}"
 
     def totals(self, totals: Totals) -> Iterator[str]:
+        """Yield what a root left out."""
         words = totals_text(totals)
         if words:
             yield f"/* {words} */"

@@ -27,7 +27,9 @@ from btfdump.render.outline import (
     Remark,
     Totals,
     children,
+    has_slot,
     inline_leaves,
+    is_empty,
     totals_text,
 )
 from btfdump.render.scalar import array, field_scalar, summary, text
@@ -103,7 +105,8 @@ class _Painter:
 
     def align(self, fields: list[Field], depth: int) -> None:
         """Put the values of these fields, which are `depth` deep, into one column."""
-        widest = max((len(f.name) for f in fields), default=0)
+        shown = [f for f in fields if self.options.zero or not is_empty(f)]
+        widest = max((len(f.name) for f in shown), default=0)
         self.widths[depth] = min(widest, _COLUMN)
 
     def value_of(self, field: Field) -> tuple[str, str]:
@@ -125,13 +128,15 @@ class _Painter:
         return " " + self.style("string" if remark.startswith('"') else "symbol", remark)
 
     def type(self, field: Field) -> str:
-        return "  " + self.style("dim", printable(str(field.layout.type)))
+        is_link = field.facts is not None and field.facts.is_link
+        role = " (link)" if is_link else ""
+        return "  " + self.style("dim", f"{printable(str(field.layout.type))}{role}")
 
     # Lines
 
     def lines(self, item: Item) -> Iterator[str]:
         if isinstance(item, Totals):
-            words = totals_text(item)
+            words = totals_text(item) or ("all shown" if self.has_totals else "")
             if words:
                 yield self.guide(1, True) + self.style("dim", words)
             return
@@ -199,7 +204,8 @@ class _Painter:
             return
         name = field.name if field is not None else self.root_name
         head = printable(str(field.layout.type if field is not None else opened.value.type_))
-        line = f"{self.start(item)}{self.label(name, item.depth)} {self.style('dim', head)} -> "
+        label = f"{self.label(name, item.depth)} " if name else ""
+        line = f"{self.start(item)}{label}{self.style('dim', head)} -> "
         yield line + self.describe(opened)
 
     def describe(self, opened: Open) -> str:
@@ -244,7 +250,10 @@ class _Painter:
             )
             return
         if item.depth == 0:
-            self.has_totals = bool(enter.skipped or enter.empty_lists or enter.unfollowed)
+            # What lies deeper, and notes, may add to the totals later.
+            self.has_totals = bool(enter.skipped or enter.empty_lists or enter.unfollowed) or any(
+                has_slot(field) for field in enter.fields
+            )
             if enter.is_bare:
                 enter.fields[0].name = self.root_name
                 return

@@ -47,6 +47,7 @@ class RootKind:
 
 
 _registry: dict[str, RootKind] = {}
+_loaded: list[bool] = []
 
 
 def root(name: str, *, argument: str) -> Callable[[Find], Find]:
@@ -62,7 +63,8 @@ def root(name: str, *, argument: str) -> Callable[[Find], Find]:
 
 def kinds() -> dict[str, RootKind]:
     """Return every registered root by name; loads the files of this folder once."""
-    if not _registry:
+    if not _loaded:
+        _loaded.append(True)
         for module in pkgutil.iter_modules(__path__):
             importlib.import_module(f"{__name__}.{module.name}")
     return _registry
@@ -70,6 +72,8 @@ def kinds() -> dict[str, RootKind]:
 
 _CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)")
 _SYMBOL = re.compile(r"\s*([A-Za-z_][\w.$]*?)(?=\s*(?:->|\.|\[|$))")
+_WORDS = re.compile(r"[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)+")
+_PLACE = re.compile(r"\s*([A-Za-z_][\w.$]*?)(?:\+(0x[0-9a-fA-F]+))?(?=\s*(?:->|\.|\[|$))")
 _ADDRESS = re.compile(r"\s*(0[xX][0-9a-fA-F]+|\d+)")
 _TYPE = re.compile(r"(?:struct|union|enum)\s+\w+\s*(?:\[\d*\])?|.*\*\s*")
 
@@ -130,10 +134,12 @@ def at_address(kernel: Context, type_name: str, text: str) -> Selected:
     if match is not None:
         address = int(match[1], 0)
     else:
-        match = _SYMBOL.match(text)
+        match = _PLACE.match(text)
         if match is None:
             raise ExpressionError(f"{text!r} is neither an address nor a symbol")
-        address = kernel.symbol(match[1])
+        address = kernel.symbol(match[1]) + int(match[2] or "0", 16)
+        if kernel.is_per_cpu(match[1]):
+            raise ExpressionError(f"{match[1]} is per-CPU: say {match[1]}[0] for that of CPU 0")
     if address >= 1 << kernel.layouts.pointer_size * 8:
         raise ExpressionError(f"address {match[1]} does not fit into a pointer")
     path = Path.parse(text[match.end() :], where=match[0])
@@ -155,8 +161,8 @@ def global_value(kernel: Context, name: str) -> Value:
     if known is None:
         raise ExpressionError(
             f"the type of {name} (at {address:#x}) is not known: BTF describes only per-CPU "
-            f"variables; say 'TYPE' {name}, or state it in an overlay: "
-            f'[global] {name} = "struct ..."'
+            f"variables; say 'TYPE' {name}, or state it in an overlay: [global] {name} = "
+            '{ type = "struct list_head", tag = "ELEMENT:LINK" }'
         )
     type_, facts = known
     return Value(kernel, type_, address, facts=facts)
@@ -166,4 +172,9 @@ def is_type(word: str, following: str = "") -> bool:
     """Whether a word of the command line is a C type: by its form, or by the address after it."""
     if _CALL.match(word):
         return False
-    return bool(_TYPE.fullmatch(word.strip()) or _ADDRESS.match(following))
+    word = word.strip()
+    return bool(
+        _TYPE.fullmatch(word)
+        or _ADDRESS.match(following)
+        or (" " in word and _WORDS.fullmatch(word) and following)
+    )

@@ -55,6 +55,8 @@ _MACHINES = {
 _UTSNAME_AT, _UTSNAME_FIELD = 12, 65
 _MIN_BLOCK, _MAX_BLOCK = 512, 1 << 20
 _WIDE_VERSION = 6
+_PAGE_DESC_SIZE = 24  # page_desc: offset, size, flags, page_flags
+_LAST_PAGES = 4096
 _MAX_NOTES = 1 << 24
 _MAX_HEADERS = 1 << 28
 
@@ -74,9 +76,9 @@ class CoreFile:
     """What the headers of a core file tell.
 
     `machine` is "" where nothing tells. `truncated`: the file ends before the data that its ELF
-    headers promise; nothing tells so much of a kdump-compressed file. Of those, `vmcoreinfo` is the
-    text that the header leads to, and memory is `block_count` blocks of `block_size` bytes (0 where
-    the header makes no sense).
+    headers or the last page descriptors promise, which is `whole_size` for a kdump-compressed file;
+    nothing tells so much of a flattened one. Of both, `vmcoreinfo` is the text that the header leads
+    to, and memory is `block_count` blocks of `block_size` bytes (0 where that makes no sense).
     """
 
     path: Path
@@ -90,6 +92,7 @@ class CoreFile:
     vmcoreinfo: bytes = field(default=b"", repr=False)
     block_size: int = 0
     block_count: int = 0
+    whole_size: int = 0
 
     def reader(self, segment: Segment) -> Callable[[int, int, int, bool], bytes]:
         """Return a function (address, size, offset, physical) -> bytes of `segment` for drgn.
@@ -307,15 +310,21 @@ def _sniff_kdump(path: Path, kind: CoreFormat, file: BinaryIO | FlatFile) -> Cor
         machine = vmcoreinfo.guess_machine(vmcoreinfo.parse(raw), byteorder)
     is_64 = machine not in ("i386", "arm")
     block_size, block_count = _kdump_blocks(file, head, byteorder) if is_64 else (0, 0)
+    whole_size = size = 0
+    if block_count and not isinstance(file, FlatFile):
+        size = os.fstat(file.fileno()).st_size
+        whole_size = _kdump_end(file, head, byteorder)
     return CoreFile(
         path=path,
         format=kind,
         byteorder=byteorder,
         pointer_size=8 if is_64 else 4,
         machine=machine,
+        truncated=0 < size < whole_size,
         vmcoreinfo=raw,
         block_size=block_size,
         block_count=block_count,
+        whole_size=whole_size,
     )
 
 
@@ -352,6 +361,31 @@ def _kdump_blocks(file: BinaryIO | FlatFile, head: bytes, byteorder: ByteOrder) 
     if version >= _WIDE_VERSION and len(sub) == 104:  # max_mapnr has 32 bits, max_mapnr_64 64
         (count,) = struct.unpack_from(f"{order}Q", sub, 96)
     return (block_size, count) if 0 < count * block_size < 1 << 63 else (0, 0)
+
+
+def _kdump_end(file: BinaryIO, head: bytes, byteorder: ByteOrder) -> int:
+    """Return where the data of the last page ends in a 64-bit dump, 0 if that cannot be told.
+
+    makedumpfile and QEMU write the pages in order, so the last descriptors tell.
+    """
+    order = "<" if byteorder == "little" else ">"
+    block_size, sub_blocks, bitmap_blocks = struct.unpack_from(f"{order}iiI", head, 428)
+    (split,) = struct.unpack_from(f"{order}i", _read_at(file, block_size + 12, 4) or bytes(4))
+    half = bitmap_blocks * block_size // 2  # the first bitmap is of memory, the second of the dump
+    bitmaps = block_size * (1 + sub_blocks)
+    if split or sub_blocks < 1 or not 0 < half <= _MAX_HEADERS:
+        return 0
+    bitmap = _read_at(file, bitmaps + half, half)
+    if len(bitmap) < half:
+        return bitmaps + 2 * half
+    count = int.from_bytes(bitmap, "little").bit_count()
+    end = bitmaps + 2 * half + count * _PAGE_DESC_SIZE
+    last = min(count, _LAST_PAGES) * _PAGE_DESC_SIZE
+    table = _read_at(file, end - last, last)
+    if len(table) == last:
+        for offset, size, _, _ in struct.iter_unpack(f"{order}QIIQ", table):
+            end = max(end, offset + size)
+    return end
 
 
 def _read_at(file: BinaryIO | FlatFile, offset: int, size: int) -> bytes:

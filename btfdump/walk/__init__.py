@@ -101,6 +101,7 @@ class Walker:
 
 
 _registry: dict[str, Walker] = {}
+_loaded: list[bool] = []
 
 
 def walker(head: str, *, link: str) -> Callable[[Walk], Walk]:
@@ -115,7 +116,8 @@ def walker(head: str, *, link: str) -> Callable[[Walk], Walk]:
 
 def walkers() -> dict[str, Walker]:
     """Return every walker, by the name of its head's struct; loads this folder's files once."""
-    if not _registry:
+    if not _loaded:
+        _loaded.append(True)
         for module in pkgutil.iter_modules(__path__):
             importlib.import_module(f"{__name__}.{module.name}")
     return _registry

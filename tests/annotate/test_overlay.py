@@ -135,8 +135,8 @@ def test_the_library_is_sound():
     assert overlay.source == "library"
     for struct in overlay.structs():
         for alternatives in overlay.members(struct).values():
-            for annotations in alternatives:
-                assert not any(isinstance(a, Unknown) for a in annotations)
+            for choice in alternatives:
+                assert not any(isinstance(annotation, Unknown) for annotation in choice)
     for name in overlay.globals():
         assert overlay.global_(name).type
 

@@ -19,7 +19,7 @@ SUFFIX = {"json": "json", "jsonl": "jsonl"}
 
 
 def build(byteorder: str = "little") -> tuple[Kernel, Value]:
-    """A shelf of books: a list, a hash table, pointers, odd scalars, and two tags that do not fit."""
+    """A shelf of books: lists, a hash table, odd scalars, and two tags that do not fit."""
     world = World(byteorder)
     world.enum("genre", {"NONE": 0, "NOVEL": 1, "POEM": 2, "OLD": -3}, signed=True)
     world.enum("mask", {"M_LENT": 1, "M_LOST": 2, "M_RARE": 4}, signed=False)

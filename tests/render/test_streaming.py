@@ -172,7 +172,7 @@ def test_zero(value):
 
 def test_formats():
     assert {"text", "tree", "json", "jsonl"} <= set(formats())
-    with pytest.raises(ExpressionError, match="no format 'nope'; there are .*json"):
+    with pytest.raises(ExpressionError, match=r"no format 'nope'; there are .*json"):
         get("nope")
 
 

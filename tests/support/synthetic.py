@@ -7,6 +7,7 @@ from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
 from btfdump.btf import Btf, BtfBuilder
+from btfdump.errors import CorruptDataError
 from btfdump.kernel import Kernel
 from btfdump.target.buffer import BufferTarget
 
@@ -339,3 +340,14 @@ class CountingTarget:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._target, name)
+
+
+def until_error(values: Iterable[Any]) -> tuple[list[Any], CorruptDataError]:
+    """Return what an iterator yields before it raises, and what it raises."""
+    found = []
+    try:
+        for value in values:
+            found.append(value)  # noqa: PERF402 - what came before the error counts
+    except CorruptDataError as error:
+        return found, error
+    raise AssertionError(f"nothing was raised after {len(found)} values")

@@ -6,12 +6,15 @@ import hashlib
 import struct
 import zlib
 from collections import Counter
-from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from btfdump.target import dumpfile
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # Builders
 
@@ -102,37 +105,47 @@ def elf_object(sections, symbols=(), *, order="<", bits=64, machine=62, compress
     return ehdr + body + headers
 
 
-def kdump_from_elf(path: Path, *, machine="", info=b"", order="<"):
+def kdump_from_elf(path: Path, **options):
     """Rewrite an ELF vmcore as a kdump-compressed file (of uncompressed pages)."""
     core = dumpfile.sniff(path)
     data = path.read_bytes()
-    pages = {}
-    for part in core.segments:
-        for at in range(0, part.filesz, 4096):
-            pages[(part.paddr + at) >> 12] = part.offset + at
+    memory = [(part.paddr, data[part.offset : part.offset + part.filesz]) for part in core.segments]
+    return kdump(memory, **options)
+
+
+def kdump(memory, *, machine="", info=b"", order="<", block=4096):
+    """Build a kdump-compressed file of uncompressed blocks from (physical address, bytes) pairs."""
+    pages: dict[int, bytearray] = {}
+    for start, data in memory:
+        at = 0
+        while at < len(data):
+            number, offset = divmod(start + at, block)
+            piece = data[at : at + block - offset]
+            pages.setdefault(number, bytearray(block))[offset : offset + len(piece)] = piece
+            at += len(piece)
     count = max(pages) + 1
     bitmap = bytearray(-(-count // 8))
     for page in pages:
         bitmap[page >> 3] |= 1 << (page & 7)
-    blocks = -(-len(bitmap) // 4096)
-    bitmap = bytes(bitmap).ljust(blocks * 4096, b"\0")
-    head = bytearray(b"KDUMP   ".ljust(4096, b"\0"))
+    blocks = -(-len(bitmap) // block)
+    bitmap = bytes(bitmap).ljust(blocks * block, b"\0")
+    head = bytearray(b"KDUMP   ".ljust(block, b"\0"))
     struct.pack_into(f"{order}i", head, 8, 6)
     for at, text in enumerate(("Linux", "guest", "6.12.95", "#1", machine)):
         head[12 + 65 * at : 12 + 65 * at + len(text)] = text.encode()
-    fields = (0, 4096, 1, 2 * blocks, count, count, 0, len(pages), 0, 2)
+    fields = (0, block, 1, 2 * blocks, count, count, 0, len(pages), 0, 2)
     struct.pack_into(f"{order}IiiIIIIIIi", head, 424, *fields)
     note = elf_note("VMCOREINFO", 0, info, order) if info else b""
-    sub = bytearray(4096)
-    where = (4096 + 256 + 24, len(info), 4096 + 256, len(note)) if info else (0, 0, 0, 0)
+    sub = bytearray(max(block, 4096))
+    where = (block + 256 + 24, len(info), block + 256, len(note)) if info else (0, 0, 0, 0)
     fields = (0, 31, 0, 0, 0, *where, 0, 0, 0, count, count)
     struct.pack_into(f"{order}QiiQQQQQQQQQQQ", sub, 0, *fields)
     sub[256 : 256 + len(note)] = note
-    start = 4096 * 2 + 2 * len(bitmap) + 24 * len(pages)
+    start = block * 2 + 2 * len(bitmap) + 24 * len(pages)
     descs = b"".join(
-        struct.pack(f"{order}QIIQ", start + 4096 * at, 4096, 0, 0) for at in range(len(pages))
+        struct.pack(f"{order}QIIQ", start + block * at, block, 0, 0) for at in range(len(pages))
     )
-    body = b"".join(data[pages[page] : pages[page] + 4096] for page in sorted(pages))
+    body = b"".join(pages[page] for page in sorted(pages))
     return bytes(head) + bytes(sub) + bitmap + bitmap + descs + body
 
 
@@ -205,6 +218,7 @@ def build():
         elf_core=elf_core,
         elf_object=elf_object,
         elf_note=elf_note,
+        kdump=kdump,
         kdump_from_elf=kdump_from_elf,
         kallsyms_tables=kallsyms_tables,
         sha256=lambda data: hashlib.sha256(data).hexdigest(),

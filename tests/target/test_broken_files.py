@@ -227,7 +227,83 @@ def test_kdump_with_blank_utsname(tmp_path, sample, truth, build):
         assert target.platform.machine == "x86_64"
         assert len(target.btf_bytes()) == truth("filtered")["vmlinux_btf"]["size"]
     path.write_bytes(build.kdump_from_elf(sample("filtered")))
-    rejected(path, "no VMCOREINFO", MissingDataError)
+    with open_core(path) as target:  # found in its memory
+        assert target.platform.machine == "x86_64"
+        assert target.vmcoreinfo == vmcoreinfo.parse(info)
+        assert build.sha256(target.btf_bytes()) == truth("filtered")["vmlinux_btf"]["sha256"]
+    path.write_bytes(build.kdump([(at << 12, b"x" * 4096) for at in range(3)]))
+    rejected(path, "no VMCOREINFO in the dump, and none in its memory", MissingDataError)
+
+
+def test_kdump_cut_short_is_refused(tmp_path, sample):
+    """libkdumpfile would die of SIGBUS at the first page behind the end of the file."""
+    data = sample("tagged").read_bytes()
+    path = tmp_path / "cut"
+    for keep in (9000, 30000, 1 << 20, len(data) - 1):
+        path.write_bytes(data[:keep])
+        assert dumpfile.sniff(path).truncated
+        rejected(path, "is truncated: its pages end at byte.*truncate -s")
+    path.write_bytes(data)
+    core = dumpfile.sniff(path)
+    assert (core.truncated, core.whole_size) == (False, len(data))
+    path.write_bytes(data[: len(data) // 2].ljust(len(data), b"\0"))
+    with open_core(path) as target, pytest.raises((MissingDataError, FaultError)):
+        target.btf_bytes()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_kdump_blocks(tmp_path, build, order):
+    path = tmp_path / "kdump"
+    pages = [(at << 16, b"x" * 65536) for at in (1, 5)]
+    path.write_bytes(build.kdump(pages, block=65536, order=order))
+    core = dumpfile.sniff(path)
+    assert (core.block_size, core.block_count, core.truncated) == (65536, 6, False)
+    assert core.byteorder == ("little" if order == "<" else "big")
+
+
+@pytest.mark.parametrize("block", [4096, 65536])
+def test_kdump_in_large_blocks(tmp_path, sample, truth, build, block):
+    """QEMU writes blocks of 64 KiB for every AArch64 guest; libkdumpfile takes them for pages."""
+    info = truth("filtered")["kernel"]["vmcoreinfo"].encode()
+    path = tmp_path / "kdump"
+    path.write_bytes(build.kdump_from_elf(sample("filtered"), info=info, block=block))
+    with open_core(path) as target:
+        assert target.page_size == 4096
+        assert build.sha256(target.btf_bytes()) == truth("filtered")["vmlinux_btf"]["sha256"]
+        assert target.read(target.symbol("init_task"), 8)
+        for address in (0, 0x1000, 1 << 47, target.symbol("_end") + (1 << 28)):
+            with pytest.raises(FaultError, match=UNMAPPED):
+                target.read(address, 8)
+
+
+def test_vmcoreinfo_that_does_not_fit_its_blocks(tmp_path, build):
+    info = b"OSRELEASE=6.1.0\nPAGESIZE=4096\nSYMBOL(_stext)=ffffffff81000000\n"
+    info += b"SYMBOL(init_uts_ns)=ffffffff82000000\nOFFSET(uts_namespace.name)=0\n"
+    info += b"SYMBOL(swapper_pg_dir)=ffffffff82100000\nNUMBER(phys_base)=0\n"
+    path = tmp_path / "kdump"
+    path.write_bytes(build.kdump([(0, bytes(65536))], block=65536, info=info, machine="x86_64"))
+    rejected(path, "VMCOREINFO does not fit its memory.*ELF format")
+
+
+def test_scan_of_blocks(build):
+    text = b"OSRELEASE=6.1\nPAGESIZE=4096\nSYMBOL(_stext)=1\n"
+    other = text.replace(b"6.1", b"6.2")
+    note = (b"VMCOREINFO\0\0" + other + b"\0").rjust(4090, b"y").ljust(4096, b"z")
+    memory = [b"", bytes(1) + text.ljust(4095), text.ljust(4096, b"\0"), note, b"", text.ljust(4096)]
+    asked = []
+
+    def read(address):
+        asked.append(address)
+        at = address >> 12
+        return memory[at] if at < len(memory) else b""
+
+    find = lostinfo.find_vmcoreinfo_in_blocks
+    assert list(find(read, 4096, 6)) == [text, other]
+    assert max(asked) <= 6 << 12
+    assert list(find(read, 4096, 6, limit=0)) == []
+    split = text.rjust(4096, b"\0"), b"SYMBOL(x)=1\n" + bytes(100)
+    split = (b"VMCOREINFO\0\0" + text).rjust(4096, b"\0"), split[1]
+    assert list(find(lambda at: split[at >> 12], 4096, 1)) == [text + b"SYMBOL(x)=1\n"]
 
 
 @pytest.mark.parametrize("keep", [0.02, 0.3, 0.9])
@@ -262,7 +338,8 @@ def use_truncated(target, name):
 @given(st.lists(st.tuples(st.integers(0, 0x2400), st.binary(min_size=1, max_size=8)), max_size=8))
 @pytest.mark.parametrize("name", ["tagged", "filtered"])
 def test_mutated_headers_raise_only_our_errors(tmp_path_factory, sample, name, edits):
-    data = bytearray(sample(name).read_bytes()[: 1 << 20])
+    whole = sample(name).read_bytes()
+    data = bytearray(whole[: 1 << 20].ljust(len(whole) if name == "tagged" else 1 << 20, b"\0"))
     for at, patch in edits:
         data[at : at + len(patch)] = patch
     path = tmp_path_factory.mktemp("mutated") / "core"
