@@ -20,6 +20,10 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.cold_start $(SAMPLE)
+	$(BIN)/python -m bench.task_text $(SAMPLE)
+	$(BIN)/python -m bench.libbpf_text $(SAMPLE)
+	$(BIN)/python -m bench.jsonl $(SAMPLE)
+	$(BIN)/python -m bench.long_list
 
 # One test feeds what BtfBuilder writes to bpftool, the only tool of Debian's the tests need.
 tools:

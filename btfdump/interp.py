@@ -185,11 +185,11 @@ class Decoder:
             if member.bit_size:
                 fields.append(self._bit_field(member, inner, data, start, known))
             else:
-                fields.append(
-                    self._field(
-                        name, inner, data, at, known, inner_selection, outer, inner_path, nesting
-                    )
+                field = self._field(
+                    name, inner, data, at, known, inner_selection, outer, inner_path, nesting
                 )
+                if name or not selection or field.value:  # else nothing of it was selected
+                    fields.append(field)
         return fields
 
     def _is_zero(

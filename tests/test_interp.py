@@ -276,6 +276,17 @@ def test_selection(b, order):
     assert plain(decoder.fields(layout, data, {"in": {"b": {}}})) == {"in": {"b": 4}}
 
 
+def test_selection_and_anonymous_members(b, order):
+    """An anonymous member of which nothing was selected is not there at all."""
+    u32 = b.int_("u32", 4)
+    inner = b.struct("", 8, [("a", u32, 0), ("b", u32, 32)])
+    outer = b.struct("outer", 12, [("x", u32, 0), ("", inner, 32)])
+    data = b"".join(i.to_bytes(4, order) for i in (1, 2, 3))
+    layouts, layout = layout_of(b, outer)
+    assert [f.name for f in Decoder(layouts).fields(layout, data, {"x": {}})] == ["x"]
+    assert plain(Decoder(layouts).fields(layout, data, {"b": {}})) == {"b": 3}
+
+
 def test_offsets_within_a_larger_buffer(b, order):
     u32 = b.int_("u32", 4)
     outer = b.struct("outer", 8, [("x", u32, 0), ("y", u32, 32)])

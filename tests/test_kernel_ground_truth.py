@@ -184,7 +184,7 @@ def test_elements_in_rendered_tasks(kernel, known, name, format_):
         assert container["count"] == container["shown"] == len(storage["elems"])
         assert [e["index"] for e in container["elements"]] == list(range(len(storage["elems"])))
         for element, truth_of_element in zip(elements, storage["elems"], strict=True):
-            sdata = element["members"]["sdata"]
+            sdata = element["members"]["sdata"]["members"]
             assert bytes(sdata["data"]).hex() == truth_of_element["data"]
             assert sdata["smap"]["pointer"] == truth_of_element["smap"]
             assert sdata["smap"]["target"]["summary"] == {
@@ -463,7 +463,8 @@ def test_bad_tags_in_json(opened, root, sample_truth):
         notes = members[member]["notes"]
         assert len(notes) == 1
         assert reason in notes[0]["text"]
-        assert members[member]["value"]["next"]["pointer"] == sample_truth["value"][member]["next"]
+        head = members[member]["value"]["members"]
+        assert head["next"]["pointer"] == sample_truth["value"][member]["next"]
     for member in ("items", "subs", "one", "two"):
         elements = members[member]["elements"]
         assert [e["address"] for e in elements] == [e["addr"] for e in sample_truth[member]]

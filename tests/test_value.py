@@ -124,7 +124,7 @@ def test_null_pointers(item):
     null = item.next.next
     assert not null
     for use in (lambda: null.id, lambda: null.deref_(), lambda: null[0], lambda: null["id"]):
-        with pytest.raises(FaultError, match=r"NULL pointer \(struct item \*\)"):
+        with pytest.raises(FaultError, match=r"next is NULL \(struct item \*\)"):
             use()
 
 

@@ -174,7 +174,11 @@ class _Builder:
         if isinstance(layout, ScalarLayout):
             return self.scalar(field)
         if not isinstance(layout, ArrayLayout):
-            return self.members([f for f in field.value if isinstance(f, Field)])  # type: ignore[union-attr]
+            parts = [f for f in field.value if isinstance(f, Field)]  # type: ignore[union-attr]
+            struct: dict[str, Any] = {"members": self.members(parts)}
+            if not field.name.startswith("["):  # an element's type is that of the array around it
+                struct = {"type": str(layout.type)} | struct
+            return struct
         if isinstance(field.value, bytes):
             return text_of(field.value, self.options.string)
         if isinstance(layout.element, ScalarLayout):
@@ -241,9 +245,17 @@ class _Builder:
 def empty_list(field: Field) -> dict[str, Any]:
     """Return a list that leads to itself; an empty container, if its element type is known."""
     facts = field.facts
-    if facts is None or facts.expansion is None:
-        return {"empty": True}
-    return {"empty": True, "element": str(facts.expansion.element), "elements": []}
+    found: dict[str, Any] = {"type": str(field.layout.type), "empty": True}
+    if facts is not None and facts.expansion is not None:
+        expansion = facts.expansion
+        found |= {
+            "container": expansion.head,
+            "element": str(expansion.element),
+            "node": expansion.node,
+            "provenance": expansion.provenance,
+            "elements": [],
+        }
+    return found
 
 
 def summary_of(pairs: Iterable[tuple[str, str | int]]) -> dict[str, Any]:

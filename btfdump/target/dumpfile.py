@@ -77,8 +77,8 @@ class CoreFile:
 
     `machine` is "" where nothing tells. `truncated`: the file ends before the data that its ELF
     headers or the last page descriptors promise, which is `whole_size` for a kdump-compressed file;
-    nothing tells so much of a flattened one. Of both, `vmcoreinfo` is the text that the header leads
-    to, and memory is `block_count` blocks of `block_size` bytes (0 where that makes no sense).
+    nothing tells so much of a flattened one. Of both, `vmcoreinfo` is the text that the header
+    leads to, and memory is `block_count` blocks of `block_size` bytes (0 where that is nonsense).
     """
 
     path: Path
@@ -369,10 +369,13 @@ def _kdump_end(file: BinaryIO, head: bytes, byteorder: ByteOrder) -> int:
     makedumpfile and QEMU write the pages in order, so the last descriptors tell.
     """
     order = "<" if byteorder == "little" else ">"
+    block_size: int
     block_size, sub_blocks, bitmap_blocks = struct.unpack_from(f"{order}iiI", head, 428)
     (split,) = struct.unpack_from(f"{order}i", _read_at(file, block_size + 12, 4) or bytes(4))
-    half = bitmap_blocks * block_size // 2  # the first bitmap is of memory, the second of the dump
-    bitmaps = block_size * (1 + sub_blocks)
+    half: int = (
+        bitmap_blocks * block_size // 2
+    )  # the first bitmap is of memory, the second of the dump
+    bitmaps: int = block_size * (1 + sub_blocks)
     if split or sub_blocks < 1 or not 0 < half <= _MAX_HEADERS:
         return 0
     bitmap = _read_at(file, bitmaps + half, half)

@@ -249,8 +249,8 @@ def _open_kdump(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
     """Open a kdump-compressed dump, flattened or not."""
     if core.truncated:  # libkdumpfile maps the file: a page beyond its end kills the process
         raise TargetError(
-            f"{core.path}: is truncated: its pages end at byte {core.whole_size}; copy it again, or "
-            f"read what is there in a copy filled up with zeros: truncate -s {core.whole_size} COPY"
+            f"{core.path}: is truncated: its pages end at byte {core.whole_size}; copy it again, "
+            f"or fill a copy up with zeros to read the rest: truncate -s {core.whole_size} COPY"
         )
     page_size = vmcoreinfo.page_size(vmcoreinfo.parse(core.vmcoreinfo))
     if core.block_count and (not core.vmcoreinfo or core.block_size != page_size):

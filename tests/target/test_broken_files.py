@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from btfdump.errors import FaultError, MissingDataError, TargetError
-from btfdump.target import dumpfile, lostinfo, open_core, vmcoreinfo
+from btfdump.target import UNMAPPED, dumpfile, lostinfo, open_core, vmcoreinfo
 
 
 def rejected(path, match, kind=TargetError):
@@ -289,7 +289,14 @@ def test_scan_of_blocks(build):
     text = b"OSRELEASE=6.1\nPAGESIZE=4096\nSYMBOL(_stext)=1\n"
     other = text.replace(b"6.1", b"6.2")
     note = (b"VMCOREINFO\0\0" + other + b"\0").rjust(4090, b"y").ljust(4096, b"z")
-    memory = [b"", bytes(1) + text.ljust(4095), text.ljust(4096, b"\0"), note, b"", text.ljust(4096)]
+    memory = [
+        b"",
+        bytes(1) + text.ljust(4095),
+        text.ljust(4096, b"\0"),
+        note,
+        b"",
+        text.ljust(4096, b"\0"),
+    ]
     asked = []
 
     def read(address):
@@ -301,8 +308,8 @@ def test_scan_of_blocks(build):
     assert list(find(read, 4096, 6)) == [text, other]
     assert max(asked) <= 6 << 12
     assert list(find(read, 4096, 6, limit=0)) == []
-    split = text.rjust(4096, b"\0"), b"SYMBOL(x)=1\n" + bytes(100)
-    split = (b"VMCOREINFO\0\0" + text).rjust(4096, b"\0"), split[1]
+    note = b"VMCOREINFO\0\0" + text
+    split = note.rjust(4096, b"\0"), b"SYMBOL(x)=1\n" + bytes(100)
     assert list(find(lambda at: split[at >> 12], 4096, 1)) == [text + b"SYMBOL(x)=1\n"]
 
 
