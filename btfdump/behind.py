@@ -11,17 +11,18 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from btfdump.btf import types
-from btfdump.errors import BtfdumpError, CorruptDataError
+from btfdump.errors import BtfdumpError, CorruptDataError, FaultError
 from btfdump.events import Close, Enter, Exit, Group, Note, Open, Seen
 from btfdump.expression import evaluate_length
 from btfdump.interp import EMPTY_LIST, Field
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
-from btfdump.limits import Place, selection_of
+from btfdump.limits import MAX_OBJECT, Place, selection_of
+from btfdump.readable import describe, read_around_holes
 from btfdump.value import Value, pointer_space
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from btfdump.annotate.facts import MemberFacts
     from btfdump.context import Context
@@ -54,7 +55,12 @@ class Behind:
                 path = (*path, field.name)
             facts: MemberFacts | None = field.facts or inherited
             layout = field.layout
-            if is_empty_list(field, owner.address_, self.context) and not self.traversal.zero:
+            has_problems = facts is not None and bool(facts.problems)
+            if (
+                not self.traversal.zero
+                and not has_problems
+                and is_empty_list(field, owner.address_, self.context)
+            ):
                 field.elided = EMPTY_LIST
                 enter.empty_lists += 1
                 continue
@@ -248,30 +254,44 @@ class Behind:
             length = evaluate_length(self.holder(owner, field), facts.length or "0")
             element = self.context.layouts.of(layout.base.btf.type(layout.base.type_id))
             target = target_of(element, None) if isinstance(element, ScalarLayout) else None
-            value = self.array_of(element, length, field.value)
-            data = value.bytes_()
+            value, notes = self.read_array(element, length, field.value)
         except (BtfdumpError, LookupError) as error:
             yield self.notes(field, here, [f"array of {facts.length} elements: {error}"])
             return
         if isinstance(target, types.Composite):
             addresses = [(i, int(v)) for i, v in enumerate(value.value_()) if v]
-            yield self.entries(field, here, target, addresses, place)
+            if length > len(value):
+                notes.append(f"{length - len(value)} of {length} pointers were not looked at")
+            yield self.entries(field, here, target, addresses, place, notes)
             return
-        array = self.traversal.decoder.fields(value.layout_, data)
+        array = self.traversal.decoder.fields(value.layout_, value.bytes_())
         array[0].elided = max(array[0].elided, 0) + length - len(value)
         yield Open(Group.POINTER, field, value)
         yield Enter(value, array)
+        for text in notes:
+            yield Note(text, value.address_)
         yield Exit()
         yield Close(1, 1)
 
-    def array_of(self, element: Layout, length: int, address: int) -> Value:
-        """Return an array of `length` elements at `address`, cut to what is worth reading."""
+    def read_array(self, element: Layout, length: int, address: int) -> tuple[Value, list[str]]:
+        """Read an array of `length` elements at `address`, cut to what is worth reading.
+
+        What cannot be read of it is zero in the value, and told in the list. Raises `FaultError`
+        where nothing can.
+        """
         most = 4096 if element.size == 1 else self.limits.elements
         if isinstance(element, ScalarLayout) and element.category is Category.POINTER:
             most = 65536  # NULL ones are not shown
+        most = min(most, MAX_OBJECT // max(element.size, 1))
         type_ = element.type
         array = types.Array(type_.btf, 0, "", type_.id, 0, min(length, most))
-        return Value(self.context, array, self.context.wrap(address))
+        value = Value(self.context, array, self.context.wrap(address))
+        try:
+            value.bytes_()
+        except FaultError as error:
+            data, holes = read_around_holes(self.context.target, value.address_, value.size_, error)
+            return Value(self.context, array, value.address_, data), [describe(error, holes)]
+        return value, []
 
     def flexible(self, owner: Value, field: Field, facts: MemberFacts) -> str:
         """Give a flexible array the elements that its annotation counts; return what went wrong."""
@@ -279,16 +299,15 @@ class Behind:
         assert isinstance(layout, ArrayLayout)
         try:
             length = evaluate_length(self.holder(owner, field), facts.length or "0")
-            value = self.array_of(layout.element, length, owner.address_ + field.offset)
-            data = value.bytes_()
+            value, notes = self.read_array(layout.element, length, owner.address_ + field.offset)
         except (BtfdumpError, LookupError) as error:
             return f"array of {facts.length} elements: {error}"
         array = self.traversal.decoder.fields(
-            value.layout_, bytes(field.offset) + data, at=field.offset
+            value.layout_, bytes(field.offset) + value.bytes_(), at=field.offset
         )[0]
         field.layout, field.value = array.layout, array.value
         field.elided = array.elided + length - len(value)
-        return ""
+        return "; ".join(notes)
 
     def holder(self, owner: Value, field: Field) -> Value:
         """Return the innermost struct that declares `field`: expressions name its members."""
@@ -313,9 +332,12 @@ class Behind:
         target: types.Composite,
         addresses: list[tuple[int, int]],
         place: Place,
+        notes: Iterable[str] = (),
     ) -> Iterator[Step]:
         """Show what the pointers of an array point to; NULL ones have been dropped."""
         yield Open(Group.ARRAY, field, value, count=len(addresses))
+        for text in notes:
+            yield Note(text, value.address_)
         shown = addresses[: self.limits.elements]
         for index, address in shown:
             yield self.entry(Value(self.context, target, address), f"[{index}]", place)

@@ -15,10 +15,10 @@ from btfdump.errors import BtfFormatError, FaultError
 from btfdump.events import Close, Enter, Event, Exit, Note, Open, Seen
 from btfdump.interp import Decoder, Field
 from btfdump.layout import ArrayLayout, ScalarLayout, StructLayout
+from btfdump.limits import MAX_OBJECT, Place, paths_of
 from btfdump.limits import Limits as Limits
-from btfdump.limits import Place, paths_of
 from btfdump.paths import check_path
-from btfdump.readable import read_around_holes, without_holes
+from btfdump.readable import describe, read_around_holes, without_holes
 from btfdump.value import read_string
 
 if TYPE_CHECKING:
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from btfdump.interp import Selection
     from btfdump.limits import Step
     from btfdump.value import Value
-
-MAX_OBJECT = 1 << 24
-"""Larger objects than this are not read as a whole: no kernel type is, corrupt BTF may be."""
 
 
 class Traversal:
@@ -54,6 +51,7 @@ class Traversal:
         self.seen: dict[tuple[int, types.Type], bool] = {}
         self.partial: set[tuple[int, types.Type]] = set()
         self.objects = 0
+        self.is_limit_told = False
         self.behind = Behind(self)
 
     def run(self, value: Value, *, brief: bool) -> Iterator[Event]:
@@ -76,13 +74,11 @@ class Traversal:
             yield self.brief(value, "")
             return
         facts = value.facts_
-        if facts is not None and isinstance(value.layout_, StructLayout):
-            if facts.expansion is not None or facts.candidates:
-                yield self.behind.container(None, value, place)
-                return
-            for problem in facts.problems:
-                yield Note(problem, value.address_)
-        yield self.object(value, place)
+        is_typed = facts is not None and bool(facts.expansion or facts.candidates)
+        if is_typed and isinstance(value.layout_, StructLayout):
+            yield self.behind.container(None, value, place)
+        else:
+            yield self.object(value, place)
 
     # Objects
 
@@ -98,13 +94,10 @@ class Traversal:
         if (place.selection is None and key in self.seen) or (is_around and place.is_open):
             yield Seen(value, place.label, self.summary(value), is_around)
             return
-        if self.objects >= self.limits.objects:
+        refusal = self.refusal(place)
+        if refusal is not None:
             yield self.brief(value, place.label)
-            yield Note(f"limit of {self.limits.objects} objects reached (--objects)")
-            return
-        if place.nesting > self.limits.nesting:
-            yield self.brief(value, place.label)
-            yield Note(f"nested {self.limits.nesting} levels deep: not entered")
+            yield from map(Note, refusal)
             return
         self.objects += 1
         enter, trouble = self.decode(value, place)
@@ -113,18 +106,37 @@ class Traversal:
             self.seen[key] = True
         self.partial.add(key)
         yield enter
-        layout = value.layout_ if not enter.is_missing else None
-        if isinstance(layout, StructLayout):
-            for problem in self.context.facts(layout).problems:
-                yield Note(problem)
         if trouble:
             yield Note(trouble, value.address_)
+        else:
+            yield from self.problems(value, place)
         yield from slots
         if not is_around:
             self.partial.discard(key)
         if place.selection is None:
             self.seen[key] = False
         yield Exit()
+
+    def refusal(self, place: Place) -> list[str] | None:
+        """Say why no more objects are shown here, once; None if they are."""
+        if self.objects >= self.limits.objects:
+            if self.is_limit_told:
+                return []
+            self.is_limit_told = True
+            return [f"limit of {self.limits.objects} objects reached (--objects)"]
+        if place.nesting > self.limits.nesting:
+            return [f"nested {self.limits.nesting} levels deep: not entered"]
+        return None
+
+    def problems(self, value: Value, place: Place) -> Iterator[Note]:
+        """Say what annotations of the object's type, or of the root itself, do not fit."""
+        layout = value.layout_
+        if isinstance(layout, StructLayout):
+            for problem in self.context.facts(layout).problems:
+                yield Note(problem)
+        if place.nesting == 0 and value.facts_ is not None:
+            for problem in value.facts_.problems:
+                yield Note(problem, value.address_)
 
     def decode(self, value: Value, place: Place) -> tuple[Enter, str]:
         """Read and decode; where bytes are missing, decode the rest and say what is missing."""
@@ -145,8 +157,7 @@ class Traversal:
                 )
                 fields = self.decoder.fields(layout, data, place.selection)
                 enter.fields = without_holes(fields, holes)
-                missing = ", ".join(f"{start:#x}-{end:#x}" for start, end in holes)
-                trouble = f"unreadable: {error.reason}; bytes {missing} of {layout.size:#x} missing"
+                trouble = describe(error, holes)
         except BtfFormatError as error:
             return enter, f"{value.type_} cannot be decoded: {error}"
         except FaultError as error:

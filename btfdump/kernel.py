@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from btfdump.btf.reader import Btf
 from btfdump.context import Context
-from btfdump.errors import BtfdumpError, FaultError
+from btfdump.errors import BtfdumpError, FaultError, TargetError
 from btfdump.graph import traverse
 from btfdump.limits import Limits
 from btfdump.modules import LoadedModules
@@ -52,6 +52,22 @@ class Kernel(Context):
     def close(self) -> None:
         """Release the dump; values that were not read yet cannot be read any more."""
         self.target.close()
+
+    def check_btf(self, source: str) -> None:
+        """Raise `TargetError` if types from elsewhere plainly are not those of this kernel.
+
+        The first task is called `swapper` (init/init_task.c); read through a foreign
+        `task_struct` it hardly is. Where that task cannot be read, nothing is said.
+        """
+        try:
+            comm = self["init_task"].comm.string_()
+        except BtfdumpError:
+            return
+        if not comm.startswith("swapper"):
+            raise TargetError(
+                f"{source}: is not the BTF of this kernel, {self.target.release}: by it init_task "
+                f'is called "{comm}", expected "swapper"; give that of the very same build'
+            )
 
     def unknown_structs(self, overlay: Overlay) -> list[str]:
         """Say which structs an overlay has entries for that this kernel's BTF does not know."""
@@ -203,6 +219,8 @@ def open_core(
         # Kernel BTF is checked record by record, when looked at: a full check costs a cold start.
         parsed = Btf.from_bytes(data, name="vmlinux", check=False)
         kernel = Kernel(target, parsed, loaded)
+        if btf is not None or vmlinux is not None:
+            kernel.check_btf(str(btf if btf is not None else vmlinux))
         for overlay in loaded:
             kernel.problems += kernel.unknown_structs(overlay)
         return kernel

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from btfdump.events import Event
     from btfdump.interp import Selection
 
+MAX_OBJECT = 1 << 24
+"""Larger objects than this are not read as a whole: no kernel type is, corrupt BTF may be."""
+
 Step: TypeAlias = Union["Event", "Iterator[Step]"]
 """What the generators of a traversal yield: an event, or another generator to be run first."""
 

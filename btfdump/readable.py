@@ -52,6 +52,12 @@ def read_around_holes(
     return bytes(data), holes
 
 
+def describe(error: FaultError, holes: list[tuple[int, int]]) -> str:
+    """Say what is missing of an object, by offset, and why."""
+    missing = ", ".join(f"{start:#x}-{end:#x}" for start, end in holes)
+    return f"unreadable: {error.reason}; bytes {missing} are missing"
+
+
 def without_holes(fields: list[Field], holes: list[tuple[int, int]]) -> list[Field]:
     """Drop the fields, at any level, whose bytes are not all there."""
     kept = []

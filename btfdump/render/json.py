@@ -12,11 +12,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from btfdump.btf import types
+from btfdump.errors import ExpressionError
 from btfdump.events import Close, Enter, Exit, Group, Note, Open, Seen
 from btfdump.interp import EMPTY_LIST, Field, decode_text
 from btfdump.layout import ArrayLayout, Category, ScalarLayout
 from btfdump.render import Options, Root, renderer
-from btfdump.render.scalar import bits_of, flags, is_string_pointer
+from btfdump.render.scalar import flags, is_string_pointer, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,7 +33,7 @@ def render_json(roots: Iterable[Root], options: Options) -> Iterator[str]:
     yield head.removesuffix("\n}") + ',\n  "roots": ['
     separator = "\n"
     for root in roots:
-        text = json.dumps(_document(root, options), indent=2, allow_nan=False)
+        text = _dumps(_document(root, options), indent=2)
         yield separator + "    " + text.replace("\n", "\n    ")
         separator = ",\n"
     yield ("]" if separator == "\n" else "\n  ]") + "\n}\n"
@@ -42,7 +43,16 @@ def render_json(roots: Iterable[Root], options: Options) -> Iterator[str]:
 def render_jsonl(roots: Iterable[Root], options: Options) -> Iterator[str]:
     """Yield one line for each root."""
     for root in roots:
-        yield json.dumps(_document(root, options), allow_nan=False) + "\n"
+        yield _dumps(_document(root, options)) + "\n"
+
+
+def _dumps(document: dict[str, Any], indent: int | None = None) -> str:
+    try:
+        return json.dumps(document, indent=indent, allow_nan=False)
+    except RecursionError:  # only with Limits.nesting far beyond its default
+        raise ExpressionError(
+            "objects are nested too deep for JSON: lower Limits.nesting"
+        ) from None
 
 
 def _document(root: Root, options: Options) -> dict[str, Any]:
@@ -219,7 +229,7 @@ class _Builder:
             return bool(value)
         if layout.category is Category.ENUM and isinstance(layout.base, types.Enum | types.Enum64):
             name = layout.base.names.get(value)
-            bits = flags(value, bits_of(layout.base)) if name is None else ""
+            bits = scalar(layout, value, self.options)[1] if name is None else ""
             return {"enum": name, "value": value} | ({"flags": bits} if bits else {})
         if layout.category is Category.POINTER:
             return self.pointer(layout, value)

@@ -63,7 +63,10 @@ def scalar(
         name = layout.base.names.get(value)
         if name is not None:
             return printable(name), str(value)
-        return str(value), flags(value, bits_of(layout.base))
+        # Only what the enumerators explain in full is a set of flags, and not just a new value.
+        bits = bits_of(layout.base)
+        is_flags = value > 0 and not value & ~sum(bits)
+        return str(value), flags(value, bits) if is_flags else ""
     if category is Category.BOOL and value in (0, 1):
         return "true" if value else "false", ""
     if category is Category.CHAR and 0x20 <= value < 0x7F:

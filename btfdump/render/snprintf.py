@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from btfdump.errors import BtfFormatError, FaultError, UnprintableTypeError
 from btfdump.events import Enter, Open, Seen
-from btfdump.graph import MAX_OBJECT
+from btfdump.limits import MAX_OBJECT
 from btfdump.render import Options, Root, renderer
 from btfdump.render.escape import printable
 from btfdump.snprintf import snprintf_btf

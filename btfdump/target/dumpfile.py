@@ -354,8 +354,10 @@ def _kdump_blocks(file: BinaryIO | FlatFile, head: bytes, byteorder: ByteOrder) 
     """Return (block_size, number of blocks of memory) of a 64-bit dump; (0, 0) for nonsense."""
     order = "<" if byteorder == "little" else ">"
     (version,) = struct.unpack_from(f"{order}i", head, 8)
-    block_size, _, _, count = struct.unpack_from(f"{order}iiII", head, 428)
+    block_size, sub_blocks, bitmap_blocks, count = struct.unpack_from(f"{order}iiII", head, 428)
     if not _MIN_BLOCK <= block_size <= _MAX_BLOCK or block_size & block_size - 1:
+        return 0, 0
+    if sub_blocks < 1 or not bitmap_blocks or bitmap_blocks % 2:  # there are two bitmaps
         return 0, 0
     sub = _read_at(file, block_size, 104)
     if version >= _WIDE_VERSION and len(sub) == 104:  # max_mapnr has 32 bits, max_mapnr_64 64

@@ -261,6 +261,17 @@ def test_kdump_blocks(tmp_path, build, order):
     assert core.byteorder == ("little" if order == "<" else "big")
 
 
+@pytest.mark.parametrize(("at", "value"), [(428, 4097), (432, 0), (436, 0), (436, 1)])
+def test_kdump_with_senseless_header(tmp_path, build, at, value):
+    """Its blocks are not searched: libkdumpfile would look for them anywhere."""
+    data = bytearray(build.kdump([(0, bytes(8192))], machine="x86_64"))
+    struct.pack_into("<I", data, at, value)
+    path = tmp_path / "kdump"
+    path.write_bytes(data)
+    assert dumpfile.sniff(path).block_count == 0
+    rejected(path, "no VMCOREINFO in the dump|drgn cannot open it")
+
+
 @pytest.mark.parametrize("block", [4096, 65536])
 def test_kdump_in_large_blocks(tmp_path, sample, truth, build, block):
     """QEMU writes blocks of 64 KiB for every AArch64 guest; libkdumpfile takes them for pages."""
