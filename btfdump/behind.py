@@ -51,6 +51,8 @@ class Behind:
         ]
         while pending:
             field, path, inherited = pending.pop()
+            if inherited is None and field.facts is None and is_bare_scalar(field):
+                continue
             if field.name and not field.name.startswith("["):
                 path = (*path, field.name)
             facts: MemberFacts | None = field.facts or inherited
@@ -203,7 +205,7 @@ class Behind:
 
     def target(self, field: Field, value: Value, inner: Iterator[Step]) -> Iterator[Step]:
         """Show the target of a pointer below it."""
-        yield Open(Group.POINTER, field, value)
+        yield Open(Group.POINTER, field, value, provenance=told_by(field))
         yield inner
         yield Close(1, 1)
 
@@ -266,7 +268,7 @@ class Behind:
             return
         array = self.traversal.decoder.fields(value.layout_, value.bytes_())
         array[0].elided = max(array[0].elided, 0) + length - len(value)
-        yield Open(Group.POINTER, field, value)
+        yield Open(Group.POINTER, field, value, provenance=told_by(field))
         yield Enter(value, array)
         for text in notes:
             yield Note(text, value.address_)
@@ -335,7 +337,7 @@ class Behind:
         notes: Iterable[str] = (),
     ) -> Iterator[Step]:
         """Show what the pointers of an array point to; NULL ones have been dropped."""
-        yield Open(Group.ARRAY, field, value, count=len(addresses))
+        yield Open(Group.ARRAY, field, value, None, len(addresses), told_by(field))
         for text in notes:
             yield Note(text, value.address_)
         shown = addresses[: self.limits.elements]
@@ -360,7 +362,7 @@ class Behind:
         count = sum(isinstance(item, Value) for item in batch) if ended else None
         if not ended and limit <= _BATCH:
             count, batch = self.count_on(items, batch)
-        yield Open(Group.CONTAINER, field, value, expansion, count)
+        yield Open(Group.CONTAINER, field, value, expansion, count, expansion.provenance)
         for problem in value.facts_.problems if value.facts_ is not None else ():
             yield Note(problem, value.address_)
         shown = 0
@@ -427,6 +429,22 @@ def target_of(layout: ScalarLayout, facts: MemberFacts | None) -> types.Type | N
     if not isinstance(layout.base, types.Ptr):
         return None
     return layout.base.btf.skip_modifiers(layout.base.type_id)
+
+
+def told_by(field: Field) -> str:
+    """Return who told a length or a target that the C type does not, "" if nobody had to."""
+    facts: MemberFacts | None = field.facts
+    if facts is None or (facts.length is None and facts.points_to is None):
+        return ""
+    return facts.provenance
+
+
+def is_bare_scalar(field: Field) -> bool:
+    """Whether a field, of which nothing more is known, has nothing behind it: most have not."""
+    layout = field.layout
+    return isinstance(layout, ScalarLayout) and (
+        layout.category is not Category.POINTER or not field.value
+    )
 
 
 def is_struct_pointer(field: Field, facts: MemberFacts | None) -> bool:

@@ -63,6 +63,7 @@ class Open:
     """A group begins: what lies behind `field` (None: behind the root itself).
 
     A container's `count` is known when all of it fitted into the first batch, else None.
+    `provenance` says who told what lies there, where BTF itself does not: "tag", "library", ...
     """
 
     behind: Group
@@ -70,6 +71,7 @@ class Open:
     value: Value
     expansion: Expansion | None = None
     count: int | None = None
+    provenance: str = ""
 
 
 @dataclass(slots=True)

@@ -52,6 +52,7 @@ class Traversal:
         self.partial: set[tuple[int, types.Type]] = set()
         self.objects = 0
         self.is_limit_told = False
+        self.summaries: dict[tuple[int, types.Type], tuple[tuple[str, str | int], ...]] = {}
         self.behind = Behind(self)
 
     def run(self, value: Value, *, brief: bool) -> Iterator[Event]:
@@ -184,8 +185,16 @@ class Traversal:
             layout = value.layout_
         except BtfFormatError:
             return ()
-        if not isinstance(layout, StructLayout):
+        if not isinstance(layout, StructLayout) or not self.context.facts(layout).summary:
             return ()
+        key = value.address_, layout.base
+        known = self.summaries.get(key)
+        if known is None:
+            known = self.summaries[key] = self.summarize(value, layout)
+        return known
+
+    def summarize(self, value: Value, layout: StructLayout) -> tuple[tuple[str, str | int], ...]:
+        """Read the members that stand for an object; what cannot be read is left out."""
         found: list[tuple[str, str | int]] = []
         for path in self.context.facts(layout).summary:
             try:

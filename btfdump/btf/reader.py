@@ -72,6 +72,8 @@ class Btf:
         self._names = NameIndex(self._records, self.strings)
         self._types: dict[int, Type] = {} if base else {0: Void(self, 0, "")}
         self._finals: dict[int, int] = {}
+        self._type_tags: dict[int, tuple[str, ...]] = {}
+        self._spelled: dict[int, str] = {}
         self._checked = False
         self._pointer_size = pointer_size
 
@@ -237,14 +239,19 @@ class Btf:
 
         For those of a pointee, start at `ptr.type_id`. Raises `BtfFormatError` on a loop.
         """
-        current = self.type(type_) if isinstance(type_, int) else type_
-        self.final_id(current.id)  # refuses loops
+        type_id = type_ if isinstance(type_, int) else type_.id
+        known = self._type_tags.get(type_id)
+        if known is not None:
+            return known
+        current = self.type(type_id)
+        self.final_id(type_id)  # refuses loops
         tags = []
         while current.kind in MODIFIERS and isinstance(current, Reference):
             if isinstance(current, TypeTag):
                 tags.append(current.name)
             current = current.target
-        return tuple(tags)
+        known = self._type_tags[type_id] = tuple(tags)
+        return known
 
     def sizeof(self, type_: Type | int) -> int:
         """Return the size in bytes, as `btf__resolve_size()` in libbpf does.
@@ -272,7 +279,14 @@ class Btf:
 
     def spell(self, type_: Type | int) -> str:
         """Return the C spelling: "struct foo *", "char[16]"; see `names.spell`."""
-        return spell(self.type(type_) if isinstance(type_, int) else type_)
+        if isinstance(type_, int):
+            type_ = self.type(type_)
+        if not type_.id:  # void, or made by a caller: not one of the types of this BTF
+            return spell(type_)
+        known = self._spelled.get(type_.id)
+        if known is None:
+            known = self._spelled[type_.id] = spell(type_)
+        return known
 
     def decl_tags(self, type_: Type | int) -> tuple[DeclTag, ...]:
         """Return the declaration tags on a type, its members or parameters, in order of ids."""

@@ -127,12 +127,14 @@ class _Builder:
         holder, key = self.fields.pop(id(event.field), ({}, ""))
         if event.behind is Group.POINTER:
             place = self.scalar(event.field)
+            if event.provenance:
+                place["provenance"] = event.provenance
         elif event.behind is Group.NOTE:
             slot, event.field.slot = event.field.slot, None
             place = {"value": self.value(event.field)}
             event.field.slot = slot
         elif isinstance(event.field.layout, ScalarLayout):  # an array behind a pointer
-            place = self.scalar(event.field) | {"elements": []}
+            place = self.scalar(event.field) | {"provenance": event.provenance, "elements": []}
         else:
             place = self.group(event)
         if not isinstance(place, dict):

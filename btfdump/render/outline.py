@@ -15,6 +15,7 @@ from btfdump.events import Close, Enter, Event, Exit, Note, Open, Seen
 from btfdump.events import Group as Kind
 from btfdump.interp import EMPTY_LIST, Field
 from btfdump.layout import ArrayLayout, ScalarLayout
+from btfdump.render.escape import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -294,6 +295,11 @@ class Outline:
             yield End(depth, branch)
         else:
             yield Leaf(field, depth, last)
+
+
+def by_whom(provenance: str) -> str:
+    """Return who told something, for the end of a line: ` [library]`; "" where nobody had to."""
+    return f" [{printable(provenance)}]" if provenance else ""
 
 
 def has_slot(field: Field) -> bool:

@@ -23,6 +23,7 @@ from btfdump.render.outline import (
     Reference,
     Remark,
     Totals,
+    by_whom,
     inline_leaves,
     totals_text,
 )
@@ -125,7 +126,8 @@ class TextPainter:
         if isinstance(field.value, bytes):
             return text(field.value, self.options), ""
         if isinstance(layout, ArrayLayout) and isinstance(layout.element, ScalarLayout):
-            return array(field, layout.element, self.options), ""
+            whom = field.facts.provenance if field.facts is not None and field.facts.length else ""
+            return array(field, layout.element, self.options), by_whom(whom).strip()
         return "{}", ""
 
     def inline(self, field: Field) -> str:
@@ -150,7 +152,8 @@ class TextPainter:
         if opened.behind is Kind.POINTER and field is not None:
             assert isinstance(field.layout, ScalarLayout)
             shown, _ = scalar(field.layout, field.value, self.options)
-            self.held = f"{indent}{name}{self.type(field)}{shown}"
+            whom = by_whom(opened.provenance)
+            self.held = f"{indent}{name}{self.type(field)}{shown}{f' /*{whom} */' if whom else ''}"
             return
         type_ = printable(str(field.layout.type if field is not None else opened.value.type_))
         yield f"{indent}{name}({type_}){{ /* {describe(opened)} */"
@@ -227,9 +230,9 @@ def describe(opened: Open) -> str:
     """Say what a group holds: `4 x struct task_struct by sibling [tag]`."""
     expansion = opened.expansion
     if expansion is None:
-        return f"{opened.count} set" if opened.count is not None else "array"
+        return f"{opened.count} set{by_whom(opened.provenance)}"
     number = f"{opened.count} x " if opened.count is not None else "many x "
     return (
-        f"{number}struct {printable(expansion.element.name)} by {printable(expansion.node)} "
-        f"[{printable(expansion.provenance)}]"
+        f"{number}struct {printable(expansion.element.name)} by {printable(expansion.node)}"
+        f"{by_whom(opened.provenance)}"
     )

@@ -26,6 +26,7 @@ from btfdump.render.outline import (
     Reference,
     Remark,
     Totals,
+    by_whom,
     children,
     has_slot,
     inline_leaves,
@@ -119,7 +120,8 @@ class _Painter:
         if isinstance(layout, ArrayLayout) and isinstance(field.value, bytes):
             return self.style("string", text(field.value, self.options)), ""
         if isinstance(layout, ArrayLayout) and isinstance(layout.element, ScalarLayout):
-            return array(field, layout.element, self.options), ""
+            whom = field.facts.provenance if field.facts is not None and field.facts.length else ""
+            return array(field, layout.element, self.options), self.style("dim", by_whom(whom))
         return "{}", ""
 
     def remark(self, remark: str) -> str:
@@ -210,13 +212,13 @@ class _Painter:
 
     def describe(self, opened: Open) -> str:
         expansion = opened.expansion
+        whom = self.style("dim", by_whom(opened.provenance))
         if expansion is None:
-            return f"{opened.count} entries"
+            return f"{opened.count} entries{whom}"
         number = f"{opened.count} x " if opened.count is not None else "many x "
         return (
             f"{number}{self.style('object', printable(expansion.element.name))} "
-            f"({printable(expansion.node)}) "
-            + self.style("dim", f"[{printable(expansion.provenance)}]")
+            f"({printable(expansion.node)}){whom}"
         )
 
     def release(self, rest: str) -> str:
@@ -245,9 +247,10 @@ class _Painter:
         enter = item.enter
         self.align(enter.fields, item.depth + 1)
         if self.held is not None:
-            yield self.release(
-                self.pointer(item.group.field if item.group else None) + self.heading(enter)
-            )
+            group = item.group
+            whom = self.style("dim", by_whom(group.provenance)) if group is not None else ""
+            pointer = self.pointer(group.field if group is not None else None)
+            yield self.release(f"{pointer}{self.heading(enter)}{whom}")
             return
         if item.depth == 0:
             # What lies deeper, and notes, may add to the totals later.
