@@ -13,7 +13,7 @@ from btfdump.btf import Btf, BtfBuilder, types
 from btfdump.codegen import compile_reader
 from btfdump.errors import BtfFormatError, MemberNotFoundError
 from btfdump.interp import to_python
-from btfdump.layout import Layouts, StructLayout
+from btfdump.layout import MAX_NESTING, Layouts, StructLayout
 from btfdump.render.compiled import compile_text
 from btfdump.render.plain import HOT, Formatter, reference_text
 
@@ -51,15 +51,18 @@ def check(layouts: Layouts, type_: types.Composite, seed: int) -> None:
     assert isinstance(layout, StructLayout)
     if layout.size > MOST:
         return
+    nothing = bytes(layout.size)
     try:
-        reference_text(layouts, layout, bytes(layout.size), zero=True)
+        expected = reference_text(layouts, layout, nothing, zero=True)
     except BtfFormatError:  # the second sample holds a few structs that are corrupt on purpose
         with pytest.raises(BtfFormatError):
             compile_text(layouts, layout)
         return
-    for zero in (False, True) if seed % 8 == 0 else (False,):
+    for zero in (False, True):
         compiled = compile_text(layouts, layout, zero=zero)
-        for density in (0.0, 0.05, 1.0) if seed % 8 == 0 else (0.3,):
+        if zero:  # from here on compiled code writes what it keeps of this for all that is zero
+            assert compiled(nothing) == expected, type_
+        for density in (0.0, 0.05, 1.0) if seed % 16 == 0 else (0.1 if zero else 0.3,):
             data = some_bytes(layout.size, seed, density)
             assert compiled(data) == reference_text(layouts, layout, data, zero=zero), type_
 
@@ -95,29 +98,142 @@ def test_readers_of_every_struct(sample_btf: Btf, byteorder: str) -> None:
     assert tried > 100
 
 
-def hostile() -> tuple[Layouts, StructLayout]:
-    builder = BtfBuilder()
-    long_ = builder.int_("long unsigned int", 8)
-    name = "a'}{\\\n\"%s'); raise SystemExit(1) #"
-    inner = builder.struct(name, 8, [(name, long_, 0)])
-    rows = builder.array(builder.array(inner, 2), 2)
-    outer = builder.struct(
-        name, 64, [(name, long_, 0), ("{x}", inner, 64), ("rows", rows, 128), ("n", long_, 448)]
-    )
-    btf = builder.parse()
-    layouts = Layouts("little", 8)
-    layout = layouts.of(btf.type(outer))
+HOSTILE = "a'}{\\\n\"%s'); raise SystemExit(1) #"
+
+
+def struct_of(builder: BtfBuilder, members: list[tuple[str, int, int]]) -> StructLayout:
+    """Return a little-endian struct of members (name, type, size), then two bit fields."""
+    bits = builder.int_(HOSTILE, 4)
+    placed: list[tuple[str, int, int] | tuple[str, int, int, int]] = []
+    end = 0
+    for name, type_, size in members:
+        placed.append((name, type_, end * 8))
+        end += -(-size // 8) * 8
+    placed += [(HOSTILE, bits, end * 8, 5), ("{b}", bits, end * 8 + 5, 3)]
+    outer = builder.struct(HOSTILE, end + 8, placed)
+    layout = Layouts("little", 8).of(builder.parse().type(outer))
     assert isinstance(layout, StructLayout)
-    return layouts, layout
+    return layout
+
+
+def hostile() -> tuple[Layouts, StructLayout]:
+    """Return a struct whose names, of types too, all try to end the string that they are in."""
+    builder = BtfBuilder()
+    name = HOSTILE
+    long_ = builder.int_("long unsigned int", 8)
+    int_ = builder.typedef(name, builder.int_(name, 4))
+    float_ = builder.float_(name, 4)
+    enum = builder.enum(name, [(name, 0), ("{e}", 1)])
+    text = builder.array(builder.int_("char", 1, char=True), 8)
+    inner = builder.struct(name, 8, [(name, long_, 0)])
+    union = builder.union(name, 8, [(name, int_, 0), ("{x}", float_, 0), (name, text, 0)])
+    bits = builder.struct(name, 4, [(name, int_, 0, 3), ("{b}", int_, 3, 7)])
+    large = builder.struct(
+        name,
+        40,
+        [(f"{name}{i}", type_, 64 * i) for i, type_ in enumerate((int_, enum, text, inner, union))],
+    )
+    layout = struct_of(
+        builder,
+        [
+            (name, long_, 8),
+            ("{x}", inner, 8),
+            (name, builder.ptr(inner), 8),
+            (name, bits, 4),
+            (name, union, 8),
+            ("rows", builder.array(builder.array(inner, 2), 2), 32),
+            (name, builder.array(inner, 3), 24),
+            (name, builder.array(inner, 20), 160),
+            (name, builder.array(large, 3), 120),
+            (name, builder.array(int_, 4), 16),
+            (name, builder.array(int_, 40), 160),
+            (name, text, 8),
+            (name, float_, 4),
+            (name, enum, 4),
+            ("", large, 40),
+        ],
+    )
+    return Layouts("little", 8), layout
 
 
 @pytest.mark.parametrize("zero", [False, True])
 def test_names_cannot_break_out_of_the_source(zero: bool) -> None:
     layouts, layout = hostile()
     compiled = compile_text(layouts, layout, zero=zero)
-    for density in (0.0, 0.5, 1.0):
+    for density in (0.0, 0.1, 0.5, 1.0, 0.1, 0.0):
         data = some_bytes(layout.size, 1, density)
         assert compiled(data) == reference_text(layouts, layout, data, zero=zero)
+
+
+@pytest.mark.parametrize("zero", [False, True])
+def test_members_without_a_name(zero: bool) -> None:
+    builder = BtfBuilder()
+    int_ = builder.int_("int", 4, signed=True)
+    pair = builder.struct("pair", 8, [("", int_, 0), ("", int_, 32)])
+    empty = builder.struct("empty", 0)
+    layout = struct_of(
+        builder,
+        [
+            ("", int_, 4),
+            ("x", pair, 8),
+            ("", pair, 8),
+            ("y", builder.array(pair, 2), 16),
+            ("", empty, 0),
+            ("z", builder.array(empty, 3), 0),
+            ("f", builder.array(int_, 0), 0),
+        ],
+    )
+    layouts = Layouts("little", 8)
+    compiled = compile_text(layouts, layout, zero=zero)
+    for density in (0.0, 0.3, 1.0):
+        data = some_bytes(layout.size, 5, density)
+        assert compiled(data) == reference_text(layouts, layout, data, zero=zero)
+
+
+@pytest.mark.parametrize("zero", [False, True])
+@pytest.mark.parametrize("depth", [MAX_NESTING - 2, MAX_NESTING + 1])
+def test_nesting_is_limited_as_in_the_reference(depth: int, zero: bool) -> None:
+    builder = BtfBuilder()
+    int_ = builder.int_("int", 4, signed=True)
+    type_ = builder.struct("s", 24, [(name, int_, 32 * i) for i, name in enumerate("abcdef")])
+    for _ in range(depth):
+        type_ = builder.struct("s", 24, [("m", type_, 0)])
+    layouts, layout = Layouts("little", 8), struct_of(builder, [("m", type_, 24)])
+    data = some_bytes(layout.size, 9, 0.5)
+    if depth > MAX_NESTING:
+        with pytest.raises(BtfFormatError):
+            reference_text(layouts, layout, data, zero=zero)
+        with pytest.raises(BtfFormatError):
+            compile_text(layouts, layout, zero=zero)
+    else:
+        expected = reference_text(layouts, layout, data, zero=zero)
+        assert compile_text(layouts, layout, zero=zero)(data) == expected
+
+
+def test_a_negative_zero_is_not_left_out() -> None:
+    builder = BtfBuilder()
+    float_ = builder.float_("float", 4)
+    pair = builder.struct("pair", 8, [("a", float_, 0), ("b", float_, 32)])
+    layouts, layout = Layouts("little", 8), struct_of(builder, [("x", pair, 8), ("y", float_, 4)])
+    data = bytes.fromhex("00000080 00000000 00000080").ljust(layout.size, b"\0")
+    text = compile_text(layouts, layout)(data)
+    assert text == reference_text(layouts, layout, data)
+    assert text.count("-0.0") == 2
+
+
+def test_what_is_kept_of_zeros_comes_and_goes() -> None:
+    layouts, layout = hostile()
+    compiled = compile_text(layouts, layout, zero=True)
+    datas = [bytes(layout.size), some_bytes(layout.size, 2, 0.05), some_bytes(layout.size, 3, 1.0)]
+    expected = [reference_text(layouts, layout, data, zero=True) for data in datas]
+    for order in ((2, 1, 0, 1, 2), (0, 2, 0, 1, 1)):
+        assert [compiled(datas[i]) for i in order] == [expected[i] for i in order]
+
+
+@pytest.mark.parametrize("zero", [False, True])
+def test_a_type_has_one_source(zero: bool) -> None:
+    first, second = (compile_text(*hostile(), zero=zero) for _ in range(2))
+    assert first.source == second.source  # type: ignore[attr-defined]
 
 
 def test_source_is_kept() -> None:

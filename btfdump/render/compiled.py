@@ -3,38 +3,39 @@
 The generated function does what `plain.reference_text` does, with everything that is known of the
 type worked out beforehand: a struct is cut into blocks of neighbouring scalars, each tested for
 zeros and unpacked at once. Its source is in `linecache`: tracebacks and debuggers show it.
+
+Which members are read together is decided in compiled_blocks.py; what a function refers to by name
+is in compiled_source.py, and what it calls for arrays in compiled_arrays.py.
 """
 
 from __future__ import annotations
 
-from functools import partial
-from struct import Struct as Packer
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump.codegen import CODES, define, is_unpackable
-from btfdump.errors import BtfFormatError
-from btfdump.layout import (
-    MAX_NESTING,
-    ArrayLayout,
-    Category,
-    MemberLayout,
-    ScalarLayout,
-    StructLayout,
+from btfdump.layout import ArrayLayout, ScalarLayout, StructLayout
+from btfdump.render.compiled_arrays import is_inline
+from btfdump.render.compiled_blocks import (
+    MAX_UNROLLED,
+    BitField,
+    Item,
+    Leaf,
+    bit_field,
+    fits_block,
+    fits_word,
+    leaves,
+    parts,
+    unpack_codes,
 )
-from btfdump.render import Options
-from btfdump.render.escape import printable, quoted_bytes
-from btfdump.render.scalar import LARGE, MAX_ERRNO, array_text, scalar
+from btfdump.render.compiled_source import Source, cast_to, title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator
 
     from btfdump.layout import Layout, Layouts
 
-_BLOCK = 8
-"""Scalars that are tested for zero and unpacked together."""
 _INDENT = "  "
-ELEMENTS = 64
-"""Elements shown of each array."""
 
 
 def compile_text(
@@ -44,472 +45,339 @@ def compile_text(
 
     `function.source` is the generated source. Raises `BtfFormatError` where the type is corrupt.
     """
-    writer = _Writer(layouts, zero)
-    writer.struct(layout, 0, 1, 1, "")
-    title = _literal(f"({printable(str(layout.type))}){{")
-    body = "\n".join(writer.lines) or "    pass"
-    source = (
-        "\n".join(writer.functions)
-        + f"\ndef text(d):\n    o = ['{title}']\n    a = o.append\n{body}\n"
-        "    a('}')\n    return '\\n'.join(o)\n"
-    )
+    source = Source(layouts, zero)
+    writer = _Writer(source, base="", depth=1)
+    writer.emit(f"o = [f'{cast_to(layout)}{{{{']")
+    writer.emit("a = o.append")
+    writer.struct(layout, 0, 0)
+    writer.emit("a('}')")
+    writer.emit("return '\\n'.join(o)")
+    text = "\n".join([*source.functions, writer.function("text(d)")])
     function: Callable[[bytes], str] = define(
-        "text", source, writer.constants, f"text of {layout.type}"
+        "text", text, source.constants, f"text of {layout.type}"
     )
     return function
 
 
-def _literal(text: str) -> str:
-    """Escape text for the inside of a single-quoted string."""
-    return text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+class _Value(NamedTuple):
+    """A value within a line: `text` is the inside of an f-string; `condition` is false for zero."""
+
+    condition: str
+    text: str
 
 
-def _braces(text: str) -> str:
-    """Escape text for the inside of a single-quoted f-string."""
-    return _literal(text).replace("{", "{{").replace("}", "}}")
+class _Line(NamedTuple):
+    """A line of text: `prefix` is the inside of an f-string; `values` are in braces in a struct."""
+
+    prefix: str
+    values: list[_Value]
+    is_struct: bool
+
+    def of(self, values: str) -> str:
+        """Return the inside of an f-string that writes the line with these values."""
+        if not self.is_struct:
+            return self.prefix + values
+        return f"{self.prefix}{{{{ {values} }}}}," if values else f"{self.prefix}{{{{}}}},"
+
+    @property
+    def whole(self) -> str:
+        """The line with all values, zero or not."""
+        return self.of(", ".join(value.text for value in self.values))
 
 
 class _Writer:
-    """Writes the body of one function; `constants` is what the source refers to by name."""
+    """Writes the body of one function.
 
-    def __init__(self, layouts: Layouts, zero: bool) -> None:
-        self.layouts = layouts
-        self.zero = zero
-        self.mark = "<" if layouts.byteorder == "little" else ">"
+    In it `d` are the bytes, `o` the lines of text so far and `a` appends to them. A function that
+    writes an element of an array has its offset in `b` and its index in `i`: `base` is "b" then.
+    Offsets are from there. Other variables: `v0`, `v1`, ... values, `w` a word of bit fields, `p`
+    parts of a line, and at level N of indentation `zN`, whether a piece is zero, and
+    `nN`, how many lines there were before it.
+    """
+
+    def __init__(self, source: Source, *, base: str, depth: int) -> None:
+        self.source = source
+        self.layouts = source.layouts
+        self.zero = source.zero
+        self.base = base
+        self.depth = depth
+        self.level = 1
         self.lines: list[str] = []
-        self.functions: list[str] = []
-        self.constants: dict[str, Any] = {"F": int.from_bytes}
-        self.block: list[tuple[MemberLayout, ScalarLayout, int]] = []
-        self.options = Options(zero=zero)
-        self.members_left = 200_000
+        self.block: list[Item] = []
+        self.word: list[BitField] = []
 
-    # Small things
+    # Python
 
-    def constant(self, prefix: str, value: Any) -> str:
-        """Name a value in the generated source."""
-        for name, known in self.constants.items():
-            if known is value or (isinstance(value, bytes) and known == value):
-                return name
-        name = f"{prefix}{len(self.constants)}"
-        self.constants[name] = value
-        return name
+    def function(self, signature: str) -> str:
+        """Return the source of the function."""
+        return "\n".join([f"def {signature}:", *self.lines, ""])
 
-    def emit(self, level: int, line: str) -> None:
-        self.lines.append("    " * level + line)
+    def emit(self, line: str) -> None:
+        """Write a line of Python."""
+        self.lines.append("    " * self.level + line)
 
-    def at(self, base: str, offset: int) -> str:
-        return f"{base}+{offset}" if base else str(offset)
+    @contextmanager
+    def indented(self, header: str) -> Iterator[None]:
+        """Write a block of Python; it may stay empty.
 
-    def nonzero(self, base: str, offset: int, size: int) -> str:
-        """Return a condition: some of these bytes are set."""
-        zeros = self.constant("Z", bytes(size))
-        if base:
-            return f"d[{base}+{offset}:{base}+{offset + size}] != {zeros}"
-        return f"d[{offset}:{offset + size}] != {zeros}"
+        Source.admit() keeps the nesting well below the 100 levels that Python's parser allows.
+        """
+        self.emit(header)
+        self.level += 1
+        count = len(self.lines)
+        yield
+        if len(self.lines) == count:
+            self.emit("pass")
+        self.level -= 1
+
+    def at(self, offset: int) -> str:
+        """Return an expression for an offset into the bytes."""
+        return f"{self.base}+{offset}" if self.base else str(offset)
+
+    def bytes_(self, start: int, end: int) -> str:
+        """Return an expression for a slice of the bytes."""
+        return f"d[{self.at(start)}:{self.at(end)}]"
+
+    def is_set(self, at: int, size: int) -> str:
+        """Return a condition: some of these bytes are not zero."""
+        return f"{self.bytes_(at, at + size)} != {self.source.zeros(size)}"
+
+    @contextmanager
+    def piece(self, at: int, size: int) -> Iterator[None]:
+        """Write what is left out if these bytes are zero.
+
+        With zeros shown it is not left out; the text for zeros is kept from the first time on.
+        """
+        if not self.zero:
+            with self.indented(f"if {self.is_set(at, size)}:"):
+                yield
+            return
+        is_zero, first = f"z{self.level}", f"n{self.level}"
+        kept = self.source.kept_text()
+        self.emit(f"{is_zero} = {self.bytes_(at, at + size)} == {self.source.zeros(size)}")
+        self.emit(f"if {is_zero} and {kept}: a({kept})")
+        with self.indented("else:"):
+            self.emit(f"{first} = len(o)")
+            yield
+            self.emit(f"if {is_zero}: {kept} = '\\n'.join(o[{first}:])")
+
+    # Text
+
+    def prefix(self, title: str, layout: Layout) -> str:
+        """Return the beginning of a line; `title` is escaped."""
+        return f"{_INDENT * self.depth}{title}{cast_to(layout)}"
+
+    @contextmanager
+    def brackets(self, prefix: str, opening: str, closing: str) -> Iterator[None]:
+        """Write lines in brackets: none at all if there are none and zeros are skipped."""
+        first = f"n{self.level}"
+        if not self.zero:
+            self.emit(f"{first} = len(o)")
+        self.emit(f"a(f'{prefix}{opening}')")
+        self.depth += 1
+        yield
+        self.depth -= 1
+        close = f"a('{_INDENT * self.depth}{closing},')"
+        if self.zero:
+            self.emit(close)
+        else:
+            self.emit(f"if len(o) == {first} + 1: o.pop()")
+            self.emit(f"else: {close}")
+
+    def write(self, lines: list[_Line]) -> None:
+        """Write lines whose values have been read; with zeros shown they are one string."""
+        if self.zero:
+            whole = "\\n".join(line.whole for line in lines)
+            self.emit(f"a(f'{whole}')")
+            return
+        for line in lines:
+            conditions = [value.condition for value in line.values]
+            if conditions:
+                self.emit(f"if {' and '.join(conditions)}: a(f'{line.whole}')")
+            if len(conditions) > 1:
+                with self.indented(f"elif {' or '.join(conditions)}:"):
+                    self.write_set(line)
+
+    def write_set(self, line: _Line) -> None:
+        """Write a line without those of its values that are zero."""
+        self.emit("p = []")
+        for condition, text in line.values:
+            self.emit(f"if {condition}: p.append(f'{text}')")
+        joined = '{", ".join(p)}'
+        self.emit(f"a(f'{line.of(joined)}')")
 
     # Structs
 
-    def struct(
-        self, layout: StructLayout, offset: int, depth: int, level: int, base: str, nesting: int = 0
-    ) -> None:
-        """Write the members of a struct that starts `offset` bytes behind `base`."""
-        self.members_left -= len(layout.members)
-        if nesting > MAX_NESTING or self.members_left < 0:
-            raise BtfFormatError(0, f"{layout.type} contains itself, or more than its bytes hold")
+    def struct(self, layout: StructLayout, at: int, nesting: int) -> None:
+        """Write the members of a struct, each on lines of its own."""
+        self.source.admit(layout, nesting, len(layout.members))
         for member in layout.members:
             inner = self.layouts.of_member(member, layout)
-            at = offset + member.offset
-            if self.is_plain(member, inner):
-                if self.block and not self.fits(at):
-                    self.flush(depth, level, base)
-                self.block.append((member, inner, at))  # type: ignore[arg-type]
-                continue
-            self.flush(depth, level, base)
-            if member.bit_size:
-                self.bit_field(member, inner, offset, depth, level, base)
-            elif isinstance(inner, StructLayout):
-                self.nested(member, inner, at, depth, level, base, nesting)
-            elif isinstance(inner, ArrayLayout):
-                self.array(member.name, inner, at, depth, level, base, nesting)
-            else:
-                self.odd(member.name, inner, at, depth, level, base)
-        self.flush(depth, level, base)
-
-    @staticmethod
-    def is_plain(member: MemberLayout, layout: Layout) -> bool:
-        """Whether a member is a scalar that can be unpacked together with its neighbours."""
-        return not member.bit_size and is_unpackable(layout)
-
-    def fits(self, at: int) -> bool:
-        _, layout, last = self.block[-1]
-        gap = at - last - layout.size
-        return len(self.block) < _BLOCK and 0 <= gap <= 8
-
-    def flush(self, depth: int, level: int, base: str) -> None:
-        """Write the block of plain scalars gathered so far."""
-        block, self.block = self.block, []
-        if not block:
-            return
-        start = block[0][2]
-        code, end = self.mark, start
-        for _, layout, at in block:
-            code += f"{at - end}x" if at > end else ""
-            code += CODES[layout.size, layout.is_signed]
-            end = at + layout.size
-        unpack = self.constant("U", Packer(code).unpack_from)
-        if not self.zero:
-            self.emit(level, f"if {self.nonzero(base, start, end - start)}:")
-            level += 1
-        names = ",".join(f"v{i}" for i in range(len(block)))
-        self.emit(level, f"{names}, = {unpack}(d, {self.at(base, start)})")
-        for i, (member, layout, _) in enumerate(block):
-            line = self.line(member.name, layout, f"v{i}", depth)
-            self.emit(level, line if self.zero else f"if v{i}: {line}")
-
-    def line(self, name: str, layout: ScalarLayout, variable: str, depth: int) -> str:
-        """Return the statement that appends a scalar's line."""
-        prefix = _INDENT * depth + (f".{printable(name)} = " if name else "")
-        prefix += f"({printable(str(layout.type))})"
-        return self.statement("a", prefix, layout, variable, ",")
-
-    def statement(
-        self, append: str, prefix: str, layout: ScalarLayout, variable: str, comma: str
-    ) -> str:
-        """Return a statement that appends `prefix`, a scalar, the comma and any remark."""
-        prefix = _braces(prefix)
-        general = f"{append}(f'{prefix}{{{self.slow(layout, comma)}({variable})}}')"
-        if layout.category is Category.INT and layout.size <= 4:
-            return f"{append}(f'{prefix}{{{variable}}}{comma}')"
-        if layout.category is Category.INT and layout.size <= 8:
-            quick, bound = f"{append}(f'{prefix}{{{variable}}}{comma}')", f"{variable} < {LARGE}"
-        elif layout.category is Category.POINTER:
-            quick = f"{append}(f'{prefix}{{{variable}:#x}}{comma}')"
-            bound = f"0 < {variable} < {(1 << layout.size * 8) - MAX_ERRNO}"
-        else:
-            return general
-        return f"{quick} if {bound} else {general}"
-
-    def slow(self, layout: ScalarLayout, comma: str) -> str:
-        """Name a function from a value to its text, comma and remark."""
-        options = self.options
-        known: dict[object, str] = {}
-
-        def text(value: object) -> str:
-            found = known.get(value)
-            if found is None:
-                shown, remark = scalar(layout, value, options)
-                found = f"{shown}{comma}{f' /* {remark} */' if remark else ''}"
-                if len(known) < 1024:
-                    known[value] = found
-            return found
-
-        key = f"S{layout.type.id}_{id(layout.type.btf) & 0xFFFF:x}{'c' if comma else ''}"
-        self.constants.setdefault(key, text)
-        return key
-
-    # What is not a plain scalar
-
-    def bit_field(
-        self,
-        member: MemberLayout,
-        layout: Layout,
-        start: int,
-        depth: int,
-        level: int,
-        base: str,
-    ) -> None:
-        if not isinstance(layout, ScalarLayout):
-            raise BtfFormatError(0, f"bit field {member.name} is a {layout.type}")
-        expression = self.bits(member.bit_offset, member.bit_size, layout.is_signed, start, base)
-        self.emit(level, f"v0 = {expression}")
-        line = self.line(member.name, layout, "v0", depth)
-        self.emit(level, line if self.zero else f"if v0: {line}")
-
-    def bits(self, bit_offset: int, bit_size: int, signed: bool, start: int, base: str) -> str:
-        """Return an expression for `bit_size` bits; see Layouts.bits()."""
-        first, last = bit_offset // 8, (bit_offset + bit_size + 7) // 8
-        low = bit_offset - first * 8
-        if self.layouts.byteorder == "big":
-            low = last * 8 - (bit_offset + bit_size)
-        piece = f"d[{self.at(base, start + first)}:{self.at(base, start + last)}]"
-        word = f"F({piece}, '{self.layouts.byteorder}')"
-        value = (
-            f"({word} >> {low} & {(1 << bit_size) - 1})"
-            if low
-            else (f"({word} & {(1 << bit_size) - 1})")
-        )
-        if not signed or not bit_size:
-            return value
-        sign = 1 << (bit_size - 1)
-        return f"({value} ^ {sign}) - {sign}"
-
-    def nested(
-        self,
-        member: MemberLayout,
-        layout: StructLayout,
-        at: int,
-        depth: int,
-        level: int,
-        base: str,
-        nesting: int,
-    ) -> None:
-        """Write a struct inside the struct: on one line if it is small, else over several."""
-        name = f".{printable(member.name)} = " if member.name else ""
-        opening = f"{_INDENT * depth}{name}({printable(str(layout.type))}){{"
-        if not self.zero and layout.size:
-            self.emit(level, f"if {self.nonzero(base, at, layout.size)}:")
-            level += 1
-        elif not self.zero:
-            return
-        if layout.is_small:
-            self.small(layout, at, level, base, opening)
-            return
-        if level > 60:
-            raise BtfFormatError(0, f"{layout.type} is nested too deep")
-        self.emit(level, f"n{level} = len(o)")
-        self.emit(level, f"a('{_literal(opening)}')")
-        self.struct(layout, at, depth + 1, level, base, nesting + 1)
-        close = f"a('{_literal(_INDENT * depth)}}},')"
-        if self.zero:
-            self.emit(level, close)
-        else:
-            self.emit(level, f"if len(o) == n{level} + 1: o.pop()")
-            self.emit(level, f"else: {close}")
-
-    def small(self, layout: StructLayout, at: int, level: int, base: str, opening: str) -> None:
-        """Write a small struct: its parts are gathered, then joined on one line."""
-        self.emit(level, "p = []")
-        self.parts(layout, at, level, base, "")
-        self.emit(level, f"if p: a('{_literal(opening)} ' + ', '.join(p) + ' }},')")
-        if self.zero:
-            self.emit(level, f"else: a('{_literal(opening)}}},')")
-
-    def parts(self, layout: StructLayout, at: int, level: int, base: str, prefix: str) -> None:
-        for member in layout.members:
-            inner = self.layouts.of_member(member, layout)
-            name = f"{prefix}.{member.name}" if member.name else prefix
+            title = title_of(f".{member.name}") if member.name else ""
             where = at + member.offset
-            if isinstance(inner, StructLayout) and not member.bit_size:
-                self.parts(inner, where, level, base, name)
-                continue
-            start = f"{printable(name)} = "
-            if isinstance(inner, ArrayLayout):
-                value = self.array_value(inner, where, base)
-                condition = self.nonzero(base, where, inner.size) if inner.size else "0"
-                line = f"p.append(f'{_braces(start)}{{{value}}}')"
+            if member.bit_size:
+                self.gather_bits(bit_field(title, member, inner, at))
+            elif found := leaves(self.layouts, inner, where):
+                self.gather(Item(title, inner, found))
             else:
-                assert isinstance(inner, ScalarLayout)
-                if member.bit_size:
-                    signed = inner.is_signed
-                    read = self.bits(member.bit_offset, member.bit_size, signed, at, base)
-                else:
-                    read = self.read(inner, where, base)
-                self.emit(level, f"v0 = {read}")
-                condition = "v0"
-                line = self.statement("p.append", start, inner, "v0", "")
-            self.emit(level, line if self.zero else f"if {condition}: {line}")
+                self.flush()
+                self.member(title, inner, where, nesting)
+        self.flush()
 
-    def read(self, layout: ScalarLayout, at: int, base: str) -> str:
-        """Return an expression that reads one scalar."""
-        if is_unpackable(layout):
-            code = self.mark + CODES[layout.size, layout.is_signed]
-            unpack = self.constant_packer(code)
-            return f"{unpack}(d, {self.at(base, at)})[0]"
-        return f"{self.constant('R', layout.decode)}(d, {self.at(base, at)})"
-
-    def constant_packer(self, code: str) -> str:
-        name = f"U_{code[1:]}"
-        self.constants.setdefault(name, Packer(code).unpack_from)
-        return name
-
-    def odd(
-        self, name: str, layout: ScalarLayout, at: int, depth: int, level: int, base: str
-    ) -> None:
-        """Write a float, a 128-bit integer, or bytes that BTF does not describe."""
+    def member(self, title: str, layout: Layout, at: int, nesting: int) -> None:
+        """Write a member that is not in a block."""
         if not layout.size and not self.zero:
             return
-        self.emit(level, f"v0 = {self.read(layout, at, base)}")
-        line = self.line(name, layout, "v0", depth)
-        if self.zero:
-            self.emit(level, line)
+        if isinstance(layout, ScalarLayout):
+            condition = self.read("v0", layout, at, None)
+            text = self.source.text(layout, "v0", ",")
+            self.write([_Line(self.prefix(title, layout), [_Value(condition, text)], False)])
         else:
-            self.emit(level, f"if {self.nonzero(base, at, layout.size)}: {line}")
+            with self.piece(at, layout.size) if layout.size else nullcontext():
+                self.value(title, layout, at, nesting)
 
-    # Arrays
-
-    def array_value(self, layout: ArrayLayout, at: int, base: str) -> str:
-        """Return an expression for the text of an array of scalars or characters."""
-        if layout.is_text:
-            quote = self.constant("T", partial(_text, size=layout.size, limit=self.options.string))
-            return f"{quote}(d, {self.at(base, at)})"
-        element = layout.element
-        assert isinstance(element, ScalarLayout)
-        show = _array_formatter(layout, element, self.options, self.mark)
-        return f"{self.constant('A', show)}(d, {self.at(base, at)})"
-
-    def array(
-        self,
-        name: str,
-        layout: ArrayLayout,
-        at: int,
-        depth: int,
-        level: int,
-        base: str,
-        nesting: int,
-    ) -> None:
-        if not self.zero:
-            if not layout.size:
+    def value(self, title: str, layout: StructLayout | ArrayLayout, at: int, nesting: int) -> None:
+        """Write a struct or an array: on one line if it is small, else over several."""
+        prefix = self.prefix(title, layout)
+        if isinstance(layout, StructLayout):
+            if layout.is_small:
+                self.small(prefix, layout, at)
                 return
-            self.emit(level, f"if {self.nonzero(base, at, layout.size)}:")
-            level += 1
-        prefix = _INDENT * depth + (f".{printable(name)} = " if name else "")
-        prefix += f"({printable(str(layout.type))})"
-        if layout.is_text or isinstance(layout.element, ScalarLayout):
-            self.emit(level, f"a(f'{_braces(prefix)}{{{self.array_value(layout, at, base)}}},')")
-            return
-        function = self.element_function(layout.element, depth + 1, nesting + 1)
-        loop = partial(
-            _elements,
-            count=layout.length if layout.element.size else 0,
-            size=layout.element.size,
-            zero=self.zero,
-            indent=_INDENT * (depth + 1),
-        )
-        walk = self.constant("W", loop)
-        self.emit(level, f"n{level} = len(o)")
-        self.emit(level, f"a('{_literal(prefix)}[')")
-        self.emit(level, f"{walk}(d, {self.at(base, at)}, o, {function})")
-        close = f"a('{_literal(_INDENT * depth)}],')"
-        if self.zero:
-            self.emit(level, close)
+            with self.brackets(prefix, "{{", "}"):
+                self.struct(layout, at, nesting + 1)
+        elif is_inline(layout):
+            self.emit(f"a(f'{prefix}{{{self.source.array(layout)}(d, {self.at(at)})}},')")
         else:
-            self.emit(level, f"if len(o) == n{level} + 1: o.pop()")
-            self.emit(level, f"else: {close}")
+            with self.brackets(prefix, "[", "]"):
+                self.elements(layout, at, nesting + 1)
 
-    def element_function(self, layout: Layout, depth: int, nesting: int) -> str:
-        """Write a function for one element at `b`: its index is `i`, lines go to `o`."""
-        writer = _Writer(self.layouts, self.zero)
-        writer.constants, writer.functions = self.constants, self.functions
-        writer.members_left = self.members_left
-        name = f"e{len(self.functions)}"
-        self.functions.append("")
-        opening = f"{_INDENT * depth}[{{i}}] = "
-        title = printable(str(layout.type))
-        if isinstance(layout, StructLayout) and layout.is_small:
-            writer.emit(1, "p = []")
-            writer.parts(layout, 0, 1, "b", "")
-            start = f"a(f'{_literal(opening)}{_braces(f'({title}){{')}"
-            writer.emit(1, f"if p: {start} ' + ', '.join(p) + ' }},')")
-            if self.zero:
-                writer.emit(1, f"else: {start}}}}},')")
-        elif isinstance(layout, ArrayLayout) and (
-            layout.is_text or isinstance(layout.element, ScalarLayout)
-        ):
-            value = self.array_value(layout, 0, "b")
-            writer.emit(1, f"a(f'{_literal(opening)}{_braces(f'({title})')}{{{value}}},')")
-        else:
-            is_struct = isinstance(layout, StructLayout)
-            brackets = "{}" if is_struct else "[]"
-            start = f"a(f'{_literal(opening)}{_braces(f'({title}){brackets[0]}')}')"
-            writer.emit(1, "n = len(o)")
-            writer.emit(1, start)
-            if isinstance(layout, StructLayout):
-                writer.struct(layout, 0, depth + 1, 1, "b", nesting)
-            elif isinstance(layout, ArrayLayout):
-                writer.rows(layout, depth, nesting)
-            close = f"a('{_literal(_INDENT * depth)}{brackets[1]},')"
-            if self.zero:
-                writer.emit(1, close)
+    def small(self, prefix: str, layout: StructLayout, at: int) -> None:
+        """Write a small struct that a block does not take: what is in it is read one by one."""
+        values: list[_Value] = []
+        for path, inner, where, bits in parts(self.layouts, layout, at):
+            if isinstance(inner, ArrayLayout):
+                condition = self.is_set(where, inner.size)
+                text = f"{{{self.source.array(inner)}(d, {self.at(where)})}}"
             else:
-                writer.emit(1, "if len(o) == n + 1: o.pop()")
-                writer.emit(1, f"else: {close}")
-        self.members_left = writer.members_left
-        index = int(name[1:])
-        body = "\n".join(writer.lines)
-        self.functions[index] = f"def {name}(d, b, i, o):\n    a = o.append\n{body}\n"
-        return name
+                variable = f"v{len(values)}"
+                condition = self.read(variable, inner, where, bits)
+                text = self.source.text(inner, variable)
+            values.append(_Value(condition, title_of(path) + text))
+        self.write([_Line(prefix, values, True)])
 
-    def rows(self, layout: ArrayLayout, depth: int, nesting: int) -> None:
-        """Write the elements of an array that is itself an element: an array of arrays."""
-        if nesting > MAX_NESTING:
-            raise BtfFormatError(0, f"{layout.type}: arrays nest too deep")
-        function = self.element_function(layout.element, depth + 1, nesting + 1)
-        loop = partial(
-            _elements,
-            count=layout.length if layout.element.size else 0,
-            size=layout.element.size,
-            zero=self.zero,
-            indent=_INDENT * (depth + 1),
-        )
-        self.emit(1, f"{self.constant('W', loop)}(d, b, o, {function})")
+    def read(self, variable: str, layout: ScalarLayout, at: int, bits: BitField | None) -> str:
+        """Read one scalar or bit field; return a condition that is false if it is zero."""
+        if bits:
+            self.emit(f"w = {self.word_of([bits])}")
+            self.emit(f"{variable} = {self.bits_of([bits], bits)}")
+            return variable
+        if is_unpackable(layout):
+            unpack = self.source.unpacker(CODES[layout.size, layout.is_signed])
+            self.emit(f"{variable}, = {unpack}(d, {self.at(at)})")
+            return variable
+        self.emit(f"{variable} = {self.source.reader(layout)}(d, {self.at(at)})")
+        return self.is_set(at, layout.size)  # not all that equals zero is zero bytes: -0.0
 
+    # What is read together
 
-# What generated code calls
+    def gather(self, item: Item) -> None:
+        """Add to the block, after writing what does not go with it."""
+        if self.word or not fits_block(self.block, item.leaves):
+            self.flush()
+        self.block.append(item)
 
+    def gather_bits(self, bits: BitField) -> None:
+        """Add to the word, after writing what does not go with it."""
+        if self.block or not fits_word(self.word, bits):
+            self.flush()
+        self.word.append(bits)
 
-def _text(data: bytes, at: int, *, size: int, limit: int) -> str:
-    return quoted_bytes(data[at : at + size], limit)
+    def flush(self) -> None:
+        """Write the block or the word that was gathered."""
+        block, self.block = self.block, []
+        word, self.word = self.word, []
+        if block:
+            self.write_block(block)
+        if word:
+            self.write_word(word)
 
+    def write_block(self, block: list[Item]) -> None:
+        """Write lines whose scalars one struct.unpack() reads."""
+        found = [leaf for item in block for leaf in item.leaves]
+        start, end = found[0].offset, found[-1].end
+        variables = [f"v{i}" for i in range(len(found))]
+        unpack = self.source.unpacker(unpack_codes(found))
+        names = iter(variables)
+        with self.piece(start, end - start) if len(found) > 1 else nullcontext():
+            self.emit(f"{', '.join(variables)}, = {unpack}(d, {self.at(start)})")
+            self.write(
+                [self.line(item, [(leaf, next(names)) for leaf in item.leaves]) for item in block]
+            )
 
-def _array_formatter(
-    layout: ArrayLayout, element: ScalarLayout, options: Options, mark: str
-) -> Callable[[bytes, int], str]:
-    """Return what scalar.array_text() makes of an array of this layout at an offset into bytes."""
-    shown = min(layout.length, ELEMENTS)
-    elided = layout.length - shown
-    more = f" /* {elided} more */" if elided else ""
-    is_int = element.category is Category.INT
-    if is_int and element.size == 1 and shown > 4:
-        return lambda data, at: f"{{ {data[at : at + shown].hex(' ')} }}{more}"
-    if not is_unpackable(element):
-        size, decode = element.size, element.decode
+    def line(self, item: Item, read: list[tuple[Leaf, str]]) -> _Line:
+        """Return the line of a block's item whose scalars are in these variables."""
+        is_struct = isinstance(item.layout, StructLayout)
+        text = self.source.text
+        if is_struct:
+            values = [_Value(v, title_of(leaf.path) + text(leaf.layout, v)) for leaf, v in read]
+        elif isinstance(item.layout, ArrayLayout):
+            elements = ", ".join(text(leaf.layout, v) for leaf, v in read)
+            values = [_Value(" or ".join(v for _, v in read), f"{{{{ {elements} }}}},")]
+        else:
+            values = [_Value(v, text(leaf.layout, v, ",")) for leaf, v in read]
+        return _Line(self.prefix(item.title, item.layout), values, is_struct)
 
-        def decoded(data: bytes, at: int) -> str:
-            values = [decode(data, at + i * size) for i in range(shown)]
-            return array_text(values, elided, element, options)
+    def write_word(self, word: list[BitField]) -> None:
+        """Write bit fields whose bytes are read once."""
+        self.emit(f"w = {self.word_of(word)}")
+        lines = []
+        with nullcontext() if self.zero else self.indented("if w:"):
+            for i, bits in enumerate(word):
+                self.emit(f"v{i} = {self.bits_of(word, bits)}")
+                text = self.source.text(bits.layout, f"v{i}", ",")
+                prefix = self.prefix(bits.title, bits.layout)
+                lines.append(_Line(prefix, [_Value(f"v{i}", text)], False))
+            self.write(lines)
 
-        return decoded
-    unpack = Packer(f"{mark}{shown}{CODES[element.size, element.is_signed]}").unpack_from
-    if not is_int:
-        return lambda data, at: array_text(unpack(data, at), elided, element, options)
-    text: Callable[[int], str] = str if element.size <= 4 else _long
+    def word_of(self, word: list[BitField]) -> str:
+        """Return an expression for the bytes that hold bit fields, as one number."""
+        last = max(bits.end for bits in word)
+        return f"F({self.bytes_(word[0].first, last)}, '{self.layouts.byteorder}')"
 
-    def integers(data: bytes, at: int) -> str:
-        values = unpack(data, at)
-        items: Iterable[str] = map(text, values)
-        if shown > 8:
-            set_ = [i for i, value in enumerate(values) if value]
-            if len(set_) * 2 < shown:
-                items = [f"[{i}] = {text(values[i])}" for i in set_]
-        return f"{{ {', '.join(items)} }}{more}"
+    def bits_of(self, word: list[BitField], bits: BitField) -> str:
+        """Return an expression for a bit field out of `w`; see Layouts.bits()."""
+        low = bits.bit_offset - word[0].first * 8
+        if self.layouts.byteorder == "big":
+            last = max(other.end for other in word)
+            low = last * 8 - (bits.bit_offset + bits.bit_size)
+        value = f"w >> {low}" if low else "w"
+        value = f"{value} & {(1 << bits.bit_size) - 1:#x}"
+        if not bits.layout.is_signed:
+            return value
+        sign = 1 << (bits.bit_size - 1)
+        return f"(({value}) ^ {sign:#x}) - {sign:#x}"
 
-    return integers
+    # Arrays over several lines
 
-
-def _long(value: int) -> str:
-    return str(value) if value < LARGE else hex(value)
-
-
-def _elements(
-    data: bytes,
-    at: int,
-    lines: list[str],
-    write: Callable[[bytes, int, int, list[str]], None],
-    *,
-    count: int,
-    size: int,
-    zero: bool,
-    indent: str,
-) -> None:
-    """Write the elements of an array of structs, at most as many as the reference does."""
-    zeros = bytes(size)
-    shown = 0
-    for i in range(count):
-        where = at + i * size
-        if not zero and data[where : where + size] == zeros:
-            continue
-        if shown >= min(count, ELEMENTS):
-            lines.append(f"{indent}/* {count - i} more (--elements) */")
-            break
-        write(data, where, i, lines)
-        shown += 1
+    def elements(self, layout: ArrayLayout, at: int, nesting: int) -> None:
+        """Write the elements of an array of structs or of arrays."""
+        self.source.admit(layout, nesting)
+        element = layout.element
+        assert not isinstance(element, ScalarLayout)
+        small = isinstance(element, StructLayout) and leaves(self.layouts, element, at)
+        if small and layout.length <= MAX_UNROLLED:
+            for i in range(layout.length):
+                found = leaves(self.layouts, element, at + i * element.size)
+                self.gather(Item(f"[{i}] = ", element, found))
+            self.flush()
+            return
+        functions = self.source.functions
+        number = len(functions)
+        functions.append("")  # its place: those of arrays in the element come behind it
+        writer = _Writer(self.source, base="b", depth=self.depth)
+        writer.emit("a = o.append")
+        # Not member(): the walker has tested for zeros, and text with an index in it can't be kept.
+        writer.value("[{i}] = ", element, 0, nesting)
+        functions[number] = writer.function(f"e{number}(d, b, i, o)")
+        walker = self.source.walker(number, layout, _INDENT * self.depth)
+        self.emit(f"{walker}(d, {self.at(at)}, o, e{number})")

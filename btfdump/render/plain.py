@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from btfdump.interp import Decoder
 from btfdump.layout import StructLayout
 from btfdump.render import Options
-from btfdump.render.compiled import ELEMENTS, compile_text
+from btfdump.render.compiled import compile_text
+from btfdump.render.compiled_arrays import ELEMENTS
 from btfdump.render.escape import printable
 from btfdump.render.outline import Outline
 from btfdump.render.text import TextPainter
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from btfdump.layout import Layout, Layouts
 
-HOT = 8
+HOT = 16
 """Objects of a type from which on compiling its formatter pays (see docs/performance.md)."""
 
 
