@@ -44,6 +44,7 @@ ITEMS = HEADS + 0x1000_0000
 SIZE = 64
 HLIST, LIST = 8, 24
 """Where `struct hlist_node` and `struct list_head` lie in `struct item`."""
+READ_ERRORS = (DrgnFaultError, OverflowError, ValueError)
 LENGTHS = (10_000, 100_000, 1_000_000)
 
 
@@ -118,8 +119,12 @@ class ProgramTarget:
     def read(self, address: int, size: int) -> bytes:
         try:
             return self._read(address, size)
-        except (DrgnFaultError, OverflowError, ValueError) as error:
+        except READ_ERRORS as error:
             raise FaultError(address, size, str(error)) from None
+
+    def unchecked_read(self) -> btfdump_target.UncheckedRead:
+        """Offer what `btfdump.target.via_drgn.DrgnTarget` offers for every vmcore."""
+        return self._read, READ_ERRORS
 
     def symbol(self, name: str) -> int:
         raise SymbolNotFoundError(name)

@@ -15,16 +15,30 @@ from typing import TYPE_CHECKING, Any
 from btfdump.errors import FaultError, MemberNotFoundError
 from btfdump.interp import bits_to_python, to_python
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump.target import unchecked_read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
+    from typing import TypeAlias
 
     from btfdump.layout import Layout, Layouts
+    from btfdump.target import Memory
     from btfdump.walk import Head
+
+    _Spot: TypeAlias = tuple[int, int, str, str]
+    """What struct.unpack() reads: (offset, size, code, name of the variable)."""
+    _Pieces: TypeAlias = Generator[list[tuple[Any, ...]], None, tuple[int, int, int]]
 
 CODES = {(1, False): "B", (2, False): "H", (4, False): "I", (8, False): "Q"}
 CODES |= {(size, True): code.lower() for (size, _), code in CODES.items()}
 """struct.unpack() codes by (size in bytes, signed)."""
+
+_PIECE = 256
+"""Entries that a projection reads ahead at most; it begins with one."""
+_MAX_SPAN = 1 << 16
+"""Bytes of an entry that a projection reads at once at most: more is no honest struct."""
+_LOST = -1
+"""No pointer: where a walk goes that cannot go on."""
 
 _names = count()
 
@@ -60,34 +74,64 @@ def compile_reader(
     Values are as `Value.value_()` gives them. Raises `MemberNotFoundError`.
     """
     fields = [_Located(layouts, layout, path) for path in paths]
-    constants: dict[str, Any] = {}
-    names = [f"v{i}" for i in range(len(fields))]
-    lines = []
-    plain = sorted((f.offset, i) for i, f in enumerate(fields) if f.is_plain)
-    while plain:
-        run, rest, end = [], [], 0
-        code = "<" if layouts.byteorder == "little" else ">"
-        for offset, i in plain:
-            size = fields[i].layout.size
-            if offset < end:  # members of a union lie over each other
-                rest.append((offset, i))
-                continue
-            code += f"{offset - end}x{fields[i].code}"
-            run.append(names[i])
-            end = offset + size
-        unpack = f"U{len(constants)}"
-        constants[unpack] = Packer(code).unpack_from
-        lines.append(f"    {', '.join(run)}, = {unpack}(d)")
-        plain = rest
-    for i, field in enumerate(fields):
-        if not field.is_plain:
-            constants[f"R{i}"] = field.read
-            lines.append(f"    {names[i]} = R{i}(d)")
-    source = "\n".join(["def read(d):", *lines, f"    return ({', '.join(names)},)", ""])
+    spots = [field.spot(f"v{i}") for i, field in enumerate(fields) if field.is_plain]
+    constants, lines = _decode(layouts, fields, _runs(spots), 0)
+    body = "".join(f"    {line}\n" for line in lines)
+    source = f"def read(d):\n{body}    return {_row(fields)}\n"
     reader: Callable[[bytes], tuple[Any, ...]] = define(
         "read", source, constants, f"reader of {layout.type}: {', '.join(paths)}"
     )
     return reader
+
+
+def _runs(spots: Iterable[_Spot]) -> list[list[_Spot]]:
+    """Sort what is to be unpacked into runs that one struct.unpack() each can read.
+
+    Members of a union lie over each other, so one run may not be enough.
+    """
+    runs: list[list[_Spot]] = []
+    for spot in sorted(spots):
+        for run in runs:
+            if run[-1][0] + run[-1][1] <= spot[0]:
+                run.append(spot)
+                break
+        else:
+            runs.append([spot])
+    return runs
+
+
+def _pattern(layouts: Layouts, run: Sequence[_Spot], start: int, end: int = 0) -> str:
+    """Return the struct.unpack() format of a run in bytes that are `start` to `end` of a struct."""
+    pattern, at = "<" if layouts.byteorder == "little" else ">", start
+    for offset, size, code, _ in run:
+        pattern += f"{offset - at}x{code}"
+        at = offset + size
+    return f"{pattern}{max(0, end - at)}x"
+
+
+def _decode(
+    layouts: Layouts, fields: Sequence[_Located], runs: Iterable[Sequence[_Spot]], start: int
+) -> tuple[dict[str, Any], list[str]]:
+    """Return (constants, statements) that take runs, and the fields that are not plain, from `d`.
+
+    `d` holds the struct's bytes from `start` on.
+    """
+    constants: dict[str, Any] = {}
+    lines = []
+    for run in runs:
+        unpack = f"U{len(constants)}"
+        constants[unpack] = Packer(_pattern(layouts, run, start)).unpack_from
+        lines.append(f"{', '.join(name for *_, name in run)}, = {unpack}(d)")
+    for i, field in enumerate(fields):
+        if not field.is_plain:
+            constants[f"R{i}"] = field.read
+            lines.append(f"v{i} = R{i}(d, {-start})")
+    return constants, lines
+
+
+def _row(fields: Sequence[_Located]) -> str:
+    names = ", ".join(f"v{i}" for i in range(len(fields)))
+    return f"({names},)" if names else "()"
 
 
 class _Located:
@@ -107,15 +151,27 @@ class _Located:
         self.bit_offset = bits
         self.bit_size = bit_size
         self.offset = bits // 8
+        self.end = self.offset + current.size
+        if bit_size:
+            self.end = (bits + bit_size + 7) // 8
         is_bool = isinstance(current, ScalarLayout) and current.category is Category.BOOL
         self.is_plain = not bit_size and is_unpackable(current) and not is_bool
         self.code = CODES[current.size, current.is_signed] if self.is_plain else ""  # type: ignore[union-attr]
 
-    def read(self, data: bytes) -> Any:
-        """Read a member that struct.unpack() does not understand."""
+    def spot(self, name: str) -> _Spot:
+        """Return how a plain member is unpacked into the variable `name`."""
+        return self.offset, self.layout.size, self.code, name
+
+    def read(self, data: bytes, at: int) -> Any:
+        """Read a member that struct.unpack() does not understand; the struct starts at `at`.
+
+        That is negative where `data` lacks the struct's first bytes.
+        """
         if self.bit_size:
-            return bits_to_python(self.layouts, self.layout, self.bit_offset, self.bit_size, data)
-        return to_python(self.layouts, self.layout, data, self.offset)
+            return bits_to_python(
+                self.layouts, self.layout, self.bit_offset, self.bit_size, data, at
+            )
+        return to_python(self.layouts, self.layout, data, at + self.offset)
 
 
 def _struct(layout: Layout, path: str) -> StructLayout:
@@ -125,31 +181,94 @@ def _struct(layout: Layout, path: str) -> StructLayout:
 
 
 def walk_quickly(
-    head: Head, read: Callable[[bytes], tuple[Any, ...]], *, circular: bool
-) -> Generator[tuple[Any, ...], None, tuple[int, bool]]:
-    """Walk a list while all its back pointers agree, yielding what `read` makes of each entry.
+    layouts: Layouts,
+    layout: StructLayout,
+    paths: Sequence[str],
+    head: Head,
+    nowhere: Iterable[int],
+    *,
+    circular: bool,
+) -> Generator[list[tuple[Any, ...]], None, tuple[int, bool]]:
+    """Walk a list while all its back pointers agree, yielding pieces: lists of tuples of `paths`.
 
-    `circular` tells a list_head from an hlist_head. Returns (entries yielded, whether that was the
-    whole list): at the first thing that is out of order it stops, for the careful walker to go on.
+    `circular` tells a list_head from an hlist_head; `nowhere` are pointers that lead to no entry.
+    Returns (entries yielded, whether that was the whole list): at the first thing that is out of
+    order it stops, for the careful walker to go on. Raises `MemberNotFoundError`.
     """
-    fetch = head.memory.read
-    platform = head.platform
-    order = "<" if platform.byteorder == "little" else ">"
-    links = Packer(order + {4: "II", 8: "QQ"}[platform.pointer_size]).unpack_from
-    offset, size = head.link_offset, head.element_size
-    holder, end = head.address, head.address if circular else 0
-    count = 0
+    walk = compile_walk(layouts, layout, paths, head.link_offset)
+    if walk is None:
+        return 0, False
     try:
-        heads = head.read_head(platform.pointer_size * (2 if circular else 1))
-        (link,) = head.pointers(heads, 0, 1)
-        while link != end:
-            data = fetch(link - offset, size)
-            following, back = links(data, offset)
-            if back != holder:
-                return count, False
-            yield read(data)
-            count += 1
-            holder, link = link, following
+        link, *last = head.pointers(
+            head.read_head(layouts.pointer_size << circular), 0, 1 + circular
+        )
     except FaultError:
-        return count, False
-    return count, True
+        return 0, False
+    end = head.address if circular else 0
+    count, link, holder = yield from walk(
+        head.memory, head.address, link, frozenset((_LOST, 0, head.address, *nowhere))
+    )
+    return count, link == end and (not circular or last == [holder])
+
+
+def compile_walk(
+    layouts: Layouts, layout: StructLayout, paths: Sequence[str], link_offset: int
+) -> Callable[[Memory, int, int, frozenset[int]], _Pieces] | None:
+    """Return a function that follows the links of a list, for tuples of the members `paths`.
+
+    Called with (memory, address of the head, first link, where to stop), it yields pieces from 1
+    entry growing to `_PIECE`, and returns (entries yielded, the pointer it stopped at, the last
+    link). `_LOST`, one of the stops, is what it stops at where something is out of order.
+
+    An entry costs one read, of the bytes from the first to the last that are needed, and as a rule
+    one struct.unpack() of links and members together. None instead of a function: these bytes are
+    more than `_MAX_SPAN`, or the link is not in the struct. Raises `MemberNotFoundError`.
+    """
+    fields = [_Located(layouts, layout, path) for path in paths]
+    width = layouts.pointer_size
+    start = min([link_offset, *(field.offset for field in fields)])
+    end = max([link_offset + 2 * width, *(field.end for field in fields)])
+    if end > layout.size or end - start > _MAX_SPAN:
+        return None
+    code = CODES[width, False]
+    spots = [(link_offset, width, code, "following"), (link_offset + width, width, code, "back")]
+    spots += [field.spot(f"v{i}") for i, field in enumerate(fields) if field.is_plain]
+    first, *others = _runs(spots)
+    constants, lines = _decode(layouts, fields, others, start)
+    # unpack() of exactly these bytes is faster than unpack_from().
+    constants["unpack"] = Packer(_pattern(layouts, first, start, end)).unpack
+    constants |= {"unchecked_read": unchecked_read, "PIECE": _PIECE, "LOST": _LOST}
+    names = ", ".join(name for *_, name in first)
+    read = f"read(link - {link_offset - start}, {end - start})"
+    if lines:
+        lines = [f"d = {read}", f"{names}, = unpack(d)", *lines]
+    else:
+        lines = [f"{names}, = unpack({read})"]
+    body = "\n                ".join(lines)
+    source = f"""\
+def walk(memory, holder, link, stops, *, unpack=unpack):
+    count, room = 0, 1
+    while link not in stops:
+        piece = []
+        read, errors = unchecked_read(memory)
+        try:
+            for _ in range(room):
+                {body}
+                if back != holder:
+                    link = LOST
+                    break
+                piece.append({_row(fields)})
+                holder, link = link, following
+                if link in stops:
+                    break
+        except errors:
+            link = LOST
+        count += len(piece)
+        yield piece
+        room = min(2 * room, PIECE)
+    return count, link, holder
+"""
+    walk: Callable[[Memory, int, int, frozenset[int]], _Pieces] = define(
+        "walk", source, constants, f"walk of {layout.type}: {', '.join(paths)}"
+    )
+    return walk

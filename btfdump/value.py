@@ -6,7 +6,8 @@ end in `_`, so that no C member can collide with them.
 
 from __future__ import annotations
 
-from itertools import islice
+from functools import reduce
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from btfdump.btf import types
@@ -15,6 +16,7 @@ from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNot
 from btfdump.interp import bits_to_python, decode_text, to_python
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.walk import Anomaly, Entry, Head, walkers
+from btfdump.walk.lists import POISONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -375,22 +377,29 @@ class Value:
         """Walk a container and yield a tuple of the members `paths` of each entry.
 
         Paths are dotted, within the element, and pass through no pointer; values are as `value_()`
-        gives them. This is the fast way through long lists: the reader is compiled, and each entry
-        is read once. Raises `MemberNotFoundError`, and what `walk_()` raises.
+        gives them. This is the fast way through long lists: the loop is compiled, an entry is read
+        once, up to 256 are read ahead. Raises `MemberNotFoundError`, and what `walk_()` raises.
         """
+        return chain.from_iterable(self._projected(paths))
+
+    def _projected(self, paths: tuple[str, ...]) -> Iterator[list[tuple[Any, ...]]]:
         expansion = self.expansion_()
         layouts = self._context.layouts
         element = layouts.of(expansion.element)
         assert isinstance(element, StructLayout)
-        read = compile_reader(layouts, element, paths)
         count, is_whole = 0, False
         if expansion.head in ("list_head", "hlist_head"):
-            head = head_of(self, expansion)
-            circular = expansion.head == "list_head"
-            count, is_whole = yield from walk_quickly(head, read, circular=circular)
+            head, circular = head_of(self, expansion), expansion.head == "list_head"
+            pieces = walk_quickly(layouts, element, paths, head, POISONS, circular=circular)
+            count, is_whole = yield from pieces
         if not is_whole:  # something is out of order: go on with all care
+            read = compile_reader(layouts, element, paths)
             for entry in islice(self.walk_(), count, None):
-                yield read(entry.bytes_())
+                try:
+                    yield [read(entry.bytes_())]
+                except FaultError:  # the members may be readable where the whole is not
+                    names = (path.split(".") for path in paths)
+                    yield [tuple(reduce(Value.member_, n, entry).value_() for n in names)]
 
     def entries_(self) -> Iterator[Value | Anomaly]:
         """Walk the entries of a container and what is wrong with it, in the order they are met."""

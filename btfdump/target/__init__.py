@@ -10,11 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from btfdump.errors import FaultError
+
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
 
     from btfdump.target.via_drgn import DrgnTarget
+
+    UncheckedRead: TypeAlias = tuple[Callable[[int, int], bytes], tuple[type[Exception], ...]]
 
 ByteOrder = Literal["little", "big"]
 
@@ -46,6 +51,35 @@ class Memory(Protocol):
         not hold where the format lets us know.
         """
         ...
+
+
+class UncheckedMemory(Memory, Protocol):
+    """A memory that offers what its `read()` is a wrapper of, for loops over millions of objects.
+
+    Optional: `unchecked_read()` below makes do without. A class that overrides `read()` has to
+    override this as well.
+    """
+
+    def unchecked_read(self) -> UncheckedRead:
+        """Return (read, errors): a function that reads as `read()` does, and how it fails.
+
+        `read(address, size)` returns the same bytes for 0 < size <= 64 KiB; where `read()` raises
+        `FaultError`, be it for a negative address, it raises one of `errors`. It is good until
+        control goes back to the caller, who may close the memory: ask again after that.
+        """
+        ...
+
+
+def unchecked_read(memory: Memory) -> UncheckedRead:
+    """Return `memory.unchecked_read()`, or `memory.read` itself and `FaultError`.
+
+    The class must have it: a wrapper that passes unknown attributes on wants its own `read()` used.
+    """
+    unchecked = getattr(type(memory), "unchecked_read", None)
+    if unchecked is None:
+        return memory.read, (FaultError,)
+    found: UncheckedRead = unchecked(memory)
+    return found
 
 
 class Target(Memory, Protocol):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from btfdump.target import UncheckedRead
     from btfdump.target.dumpfile import CoreFile
 
 # A read larger than this is a corrupt length, not an object: the biggest honest ones are BTF and
@@ -140,6 +141,10 @@ class DrgnTarget:
             return b""
         reason = "negative size" if size < 0 else f"more than {MAX_READ} bytes at once"
         raise FaultError(address, size, reason)
+
+    def unchecked_read(self) -> UncheckedRead:
+        """Return drgn's own read, and what it raises: see `btfdump.target.UncheckedMemory`."""
+        return self._read, _READ_ERRORS
 
     def _fault(self, address: int, size: int, error: Exception) -> FaultError:
         if self._prog is None:

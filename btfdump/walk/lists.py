@@ -17,16 +17,18 @@ from btfdump.walk import Anomaly, Entry, Head, walker
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-POISON_DELTAS = (0xDEAD000000000000, 0)
-"""CONFIG_ILLEGAL_POINTER_VALUE of 64-bit architectures, and of those without one."""
+POISONS = {
+    delta + mark: name
+    # CONFIG_ILLEGAL_POINTER_VALUE of 64-bit architectures, and of those without one
+    for delta in (0xDEAD000000000000, 0)
+    for mark, name in ((0x100, "LIST_POISON1"), (0x122, "LIST_POISON2"))
+}
+"""The marks that a deleted entry's pointers carry (include/linux/poison.h), and their names."""
 
 
 def poison_name(pointer: int) -> str | None:
-    """Name the mark that a deleted entry's pointers carry (include/linux/poison.h)."""
-    for delta in POISON_DELTAS:
-        if pointer in (delta + 0x100, delta + 0x122):
-            return "LIST_POISON1" if pointer == delta + 0x100 else "LIST_POISON2"
-    return None
+    """Name the mark of a deleted entry, None for any other pointer."""
+    return POISONS.get(pointer)
 
 
 @dataclass(slots=True)
