@@ -195,7 +195,10 @@ def walk_quickly(
     Returns (entries yielded, whether that was the whole list): at the first thing that is out of
     order it stops, for the careful walker to go on. Raises `MemberNotFoundError`.
     """
-    walk = compile_walk(layouts, layout, paths, head.link_offset)
+    key = layout, tuple(paths), head.link_offset
+    if key not in layouts.compiled:
+        layouts.compiled[key] = compile_walk(layouts, layout, paths, head.link_offset)
+    walk = layouts.compiled[key]
     if walk is None:
         return 0, False
     try:

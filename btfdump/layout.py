@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from itertools import pairwise
 from struct import Struct as Packer
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from btfdump.btf import types
 from btfdump.errors import BtfFormatError, MemberNotFoundError
@@ -164,6 +164,8 @@ class Layouts:
         self.byteorder: ByteOrder = byteorder
         self.pointer_size = pointer_size
         self._cache: dict[types.Type, Layout] = {}
+        # Generated functions, by what they were generated for; see codegen.
+        self.compiled: dict[object, Any] = {}
         mark = "<" if byteorder == "little" else ">"
         self._integers = {
             (size, signed): Packer(mark + (code if signed else code.upper()))
