@@ -261,7 +261,10 @@ class _Inspection:
         is_terminal = sys.stdout.isatty()
         name = self.args.format or ("tree" if is_terminal else "text")
         color = self.args.color == "always" or (
-            self.args.color == "auto" and is_terminal and not os.environ.get("NO_COLOR")
+            self.args.color == "auto"
+            and is_terminal
+            and not os.environ.get("NO_COLOR")
+            and os.environ.get("TERM") != "dumb"
         )
         flags = {flag: getattr(self.args, flag) for flag in _SNPRINTF_FLAGS}
         if any(flags.values()) and name != "snprintf":

@@ -121,10 +121,6 @@ class Kernel(Context):
             raise IndexError(f"CPU {cpu}: this kernel has CPUs 0 to {len(offsets) - 1}")
         return Value(self, value.type_, self.wrap(value.address_ + offsets[cpu]))
 
-    def symbolize(self, address: int) -> str | None:
-        """Return `name`, `name+0x10` or `name [module]` for an address in the kernel's image."""
-        return super().symbolize(address)
-
     def dump(
         self, value: Value, format: str = "text", limits: Limits | None = None
     ) -> Iterator[str]:
