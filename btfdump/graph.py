@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from btfdump.behind import Behind, target_of
 from btfdump.btf import types
-from btfdump.errors import BtfFormatError, FaultError
+from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
 from btfdump.events import Close, Enter, Event, Exit, Note, Open, Seen
 from btfdump.interp import Decoder, Field
 from btfdump.layout import ArrayLayout, ScalarLayout, StructLayout
@@ -202,7 +202,7 @@ class Traversal:
                 for name in path.split("."):
                     member = member.member_(name)
                 shown = summary_value(member, self.limits.string)
-            except (FaultError, LookupError):
+            except (BtfdumpError, LookupError):
                 continue
             if isinstance(shown, str | int):
                 names = [n for n in path.split(".") if n not in ("val", "counter", "refs")]
@@ -216,7 +216,9 @@ def summary_value(member: Value, limit: int) -> object:
     if member.is_pointer_:
         data = read_string(member.context_, int(member), limit)
     elif isinstance(layout, ArrayLayout) and layout.is_text:
-        data = member.bytes_().split(b"\0", 1)[0][:limit]
+        data = member.bytes_().split(b"\0", 1)[0]
+        if len(data) > limit:
+            return data[:limit].decode("utf-8", "surrogateescape") + "..."
     else:
         return member.value_()
     return data.decode("utf-8", "surrogateescape")

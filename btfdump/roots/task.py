@@ -23,27 +23,26 @@ if TYPE_CHECKING:
 def tasks(kernel: Context) -> Iterator[Value]:
     """Yield every task but the idle ones, as for_each_process_thread() (sched/signal.h) does.
 
-    Raises `CorruptDataError` where the list of processes breaks, after all that could be reached.
+    Raises `CorruptDataError` in the end if any of the lists is damaged, after all that could be
+    reached.
     """
     init_task = global_value(kernel, "init_task")
     task_struct = kernel.type("struct task_struct")
-    trouble: CorruptDataError | None = None
-    processes = entries(init_task, "tasks", task_struct, "tasks")
-    while True:
-        try:
-            process = next(processes, None)
-        except CorruptDataError as error:
-            trouble, process = error, None
-        if process is None:
-            break
-        try:
-            yield from threads(process)
-        except (CorruptDataError, FaultError) as error:
-            trouble = CorruptDataError(
-                f"threads of process {process.address_:#x}: {error}", process.address_
-            )
-    if trouble is not None:
-        raise trouble
+    troubles: list[str] = []
+    for process in gathered(entries(init_task, "tasks", task_struct, "tasks"), troubles, ""):
+        where = f"threads of the process at {process.address_:#x}: "
+        yield from gathered(threads(process), troubles, where)
+    if troubles:
+        more = f"; and {len(troubles) - 3} more" if len(troubles) > 3 else ""
+        raise CorruptDataError("; ".join(troubles[:3]) + more)
+
+
+def gathered(values: Iterator[Value], troubles: list[str], where: str) -> Iterator[Value]:
+    """Yield values up to where they break; what broke is added to `troubles`."""
+    try:
+        yield from values
+    except (CorruptDataError, FaultError) as error:
+        troubles.append(f"{where}{error}")
 
 
 def threads(process: Value) -> Iterator[Value]:

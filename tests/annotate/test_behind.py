@@ -1,0 +1,200 @@
+"""What annotations say of arrays, pointers and scalars, as it is shown."""
+
+from __future__ import annotations
+
+import pytest
+from annotated import dumped, texts
+from synthetic import World
+
+from btfdump.errors import FaultError
+
+# Lengths
+
+
+def counted_world(count: int, tag: str = "len:count") -> tuple[World, int]:
+    world = World()
+    world.struct("cell", [("a", "u32"), ("b", "u32")])
+    world.struct(
+        "holder",
+        [("count", "u64"), ("cells", "struct cell *"), ("flexible", "u8[]")],
+        {"cells": tag, "flexible": tag},
+    )
+    address = world.new("holder", 64, count=count)
+    cells = world.room(8 * 100)
+    for i in range(100):
+        world.write(cells + 8 * i, world.pack(i + 1, 4) + world.pack(0xFF, 4))
+    world.set(address, "holder.cells", cells)
+    for i in range(64):
+        world.write(address + world.offset("holder.flexible") + i, bytes([i + 1]))
+    return world, address
+
+
+def test_counted_pointer_and_flexible_array():
+    world, address = counted_world(3)
+    kernel = world.kernel()
+    document = dumped(kernel, kernel.value("struct holder", address))
+    assert document["members"]["flexible"] == [1, 2, 3]
+    target = document["members"]["cells"]["target"]
+    assert [cell["members"]["a"] for cell in target["value"]["at"].values()] == [1, 2, 3]
+    assert target["value"]["length"] == 3
+
+
+@pytest.mark.parametrize(
+    ("tag", "expected"),
+    [
+        ("counted_by:count", 4),
+        ("len:1 << count", 16),
+        ("len:count * 2 - 1", 7),
+        ("len:(count + 1) / 2", 2),
+        ("len:count % 3", 1),
+        ("len:count & 6 | 1", 5),
+        ("len:count ^ 1", 5),
+        ("len:count >> 1", 2),
+        ("len:5", 5),
+        ("len:0x5", 5),
+    ],
+)
+def test_length_expressions(tag, expected):
+    world, address = counted_world(4, tag)
+    kernel = world.kernel()
+    document = dumped(kernel, kernel.value("struct holder", address))
+    assert document["members"]["flexible"] == list(range(1, expected + 1))
+
+
+@pytest.mark.parametrize(
+    ("count", "tag", "reason"),
+    [
+        (1 << 40, "len:count", "not a sensible number of elements"),
+        (1 << 63, "len:count", "not a sensible number of elements"),
+        (4, "len:0 - count", "not a sensible number of elements"),
+        (0, "len:1 / count", "division by zero"),
+        (64, "len:1 << count", "shift by 64"),
+        (5, "len:none", "none"),
+        (5, "len:count.x", "x"),
+        (5, "len:count + ", "not an expression"),
+        (5, "len:count()", "more than members and arithmetic"),
+        (5, "len:__import__('os')", "more than members and arithmetic"),
+        (5, "len:9 ** 9 ** 9", "more than members and arithmetic"),
+        (5, "len:'a' * 10", "more than members and arithmetic"),
+        (5, "len:flexible", "no integer"),
+        (5, "len:cells", "not a sensible number"),
+        (5, "len:1if 2else 3", "more than members"),
+        (5, "len:0777", "not an expression"),
+        (5, "len:" + "(" * 500 + "1" + ")" * 500, "not an expression"),
+        (5, "len:" + "+".join("1" * 3000), ""),
+        (1 << 27, "len:count", "not mapped"),
+    ],
+)
+def test_lengths_that_make_no_sense(count, tag, reason):
+    world, address = counted_world(count, tag)
+    kernel = world.kernel()
+    value = kernel.value("struct holder", address)
+    for format_ in ("text", "tree", "json", "jsonl"):
+        assert "".join(kernel.dump(value, format_))
+    document = dumped(kernel, value, elements=1 << 28)
+    notes = texts(document["members"]["flexible"])
+    assert len(notes) == 1
+    assert reason in notes[0]
+    cells = document["members"]["cells"]
+    if "target" in cells:  # what is there of the array is shown, with a note on the rest
+        assert cells["target"]["value"]["elided"] > 0
+        cells = cells["target"]
+    else:
+        assert cells["value"]["pointer"]
+    (about_cells,) = texts(cells)
+    assert reason in about_cells
+
+
+def test_only_what_is_shown_is_read():
+    """A length of a hundred million costs no more than the 64 elements shown."""
+    world, address = counted_world(100_000_000)
+    kernel = world.kernel()
+    document = dumped(kernel, kernel.value("struct holder", address))
+    cells = document["members"]["cells"]["target"]["value"]
+    assert len(cells["at"]) == 64
+    assert cells["elided"] == 100_000_000 - 64
+
+
+# Pointers
+
+
+def test_points_to(world):
+    world.struct("holder", [("private", "void *")], {"private": "points_to:item"})
+    address = world.new("holder", private=world.new("item", id=8))
+    kernel = world.kernel()
+    value = kernel.value("struct holder", address)
+    assert int(value.private.id) == 8
+    assert str(value.private.deref_().type_) == "struct item"
+    document = dumped(kernel, value, depth=1)
+    assert document["members"]["private"]["target"]["members"]["id"] == 8
+
+
+def test_points_to_nothing_known(world):
+    world.struct("holder", [("private", "void *")], {"private": "points_to:lost"})
+    address = world.new("holder", private=world.new("item", id=8))
+    kernel = world.kernel()
+    (note,) = texts(dumped(kernel, kernel.value("struct holder", address)))
+    assert note == "tag points_to:lost: no struct lost in the BTF"
+
+
+@pytest.mark.parametrize("how", ["type tag", "annotation"])
+@pytest.mark.parametrize("space", ["user", "percpu"])
+def test_other_address_spaces_are_never_followed(world, how, space):
+    spelled = f"__{space} struct item *" if how == "type tag" else "struct item *"
+    tags = {"p": f"space:{space}"} if how == "annotation" else {}
+    world.struct("holder", [("p", spelled)], tags)
+    address = world.new("holder", p=world.new("item", id=8))
+    kernel = world.kernel()
+    value = kernel.value("struct holder", address)
+    with pytest.raises(FaultError, match=f"is a __{space} pointer"):
+        value.p.deref_()
+    with pytest.raises(FaultError, match=f"__{space}"):
+        _ = value.p.id
+    document = dumped(kernel, value, depth=5)
+    assert "target" not in document["members"]["p"]
+
+
+def test_follow(world):
+    world.struct(
+        "holder",
+        [("all", "struct item *"), ("some", "struct item *"), ("none", "struct item *")],
+        {"all": "follow:*", "some": "follow:id"},
+    )
+    each = {name: world.new("item", id=i + 1) for i, name in enumerate(("all", "some", "none"))}
+    address = world.new("holder", **each)
+    for item in each.values():
+        world.set(item, "item.deep.x", 7)
+    kernel = world.kernel()
+    members = dumped(kernel, kernel.value("struct holder", address))["members"]
+    assert members["all"]["target"]["members"]["deep"]["members"]["x"] == 7
+    assert members["some"]["target"]["members"] == {"id": 2}
+    assert "target" not in members["none"]
+
+
+# Scalars
+
+
+def test_flags_hex_and_strings():
+    world = World()
+    world.enum("mode", {"M_READ": 1, "M_WRITE": 2, "M_ALL": 3, "M_HIGH": 1 << 31}, signed=False)
+    world.struct(
+        "holder",
+        [("by_enum", "u32"), ("by_prefix", "u32"), ("plain", "u32"), ("bytes", "u8[8]")],
+        {"by_enum": "flags:mode", "by_prefix": "flags:M_", "plain": "show:hex", "bytes": "string"},
+    )
+    address = world.new("holder", by_enum=3, by_prefix=0x80000011, plain=255, bytes=b"text\0\0\0\0")
+    world.id("enum mode")
+    kernel = world.kernel()
+    text = "".join(kernel.dump(kernel.value("struct holder", address), "text"))
+    assert "M_READ | M_WRITE" in text
+    assert "M_READ | M_HIGH | 0x10" in text
+    assert "0xff" in text
+    assert '"text"' in text
+
+
+def test_flags_of_nothing(world):
+    world.struct("holder", [("x", "u32")], {"x": "flags:nothing"})
+    address = world.new("holder", x=1)
+    kernel = world.kernel()
+    (note,) = texts(dumped(kernel, kernel.value("struct holder", address)))
+    assert note == "tag flags:nothing: no such enum or prefix"
