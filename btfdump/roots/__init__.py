@@ -1,15 +1,18 @@
 """Named starting points: what a user may name on the command line.
 
 A root is one file in this folder: a function decorated with `@root("name")` that takes the kernel
-and an argument (or None), and yields the values meant.
+and an argument (or None), and yields the values meant; or one decorated with `@table_root("name")`
+that takes the kernel and a `Query`, and returns a `Table`. All files are loaded to know the names:
+what a function alone needs is imported in it.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import importlib
 import pkgutil
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump.errors import ExpressionError, ObjectNotFoundError, SymbolNotFoundError
@@ -17,10 +20,12 @@ from btfdump.expression import Path
 from btfdump.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from btfdump.context import Context
+    from btfdump.table import Table
 
+    Tabulate: TypeAlias = "Callable[[Context, Query], Table]"
     Find: TypeAlias = "Callable[[Context, str | None], Iterator[Selected]]"
 
 
@@ -46,7 +51,46 @@ class RootKind:
     find: Find
 
 
+@dataclass(frozen=True)
+class Query:
+    """Which rows of a table are wanted: those whose name matches any of `patterns` (none: all).
+
+    `filters` holds the values of the options named by `TableKind.filters`.
+    """
+
+    patterns: tuple[str, ...] = ()
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def wants(self, *names: str) -> bool:
+        """Whether one of a row's names matches a pattern, with * and ? as in the shell."""
+        return not self.patterns or any(
+            fnmatch.fnmatchcase(name, pattern) for name in names for pattern in self.patterns
+        )
+
+
+@dataclass(frozen=True)
+class TableKind:
+    """A registered tabular root; `filters` names the options (`--hook`) that it takes."""
+
+    name: str
+    argument: str
+    help: str
+    filters: tuple[str, ...]
+    tabulate: Tabulate
+
+    def table(self, kernel: Context, query: Query) -> Table:
+        """Return the table; raises `ExpressionError` for an option that is not this table's."""
+        for name in query.filters:
+            if name not in self.filters:
+                raise ExpressionError(f"--{name}: not an option of {self.name!r}")
+        return self.tabulate(kernel, query)
+
+
+FILTERS = ("hook", "flag")
+"""The options that some tables take: `TableKind.filters` are of these."""
+
 _registry: dict[str, RootKind] = {}
+_tables: dict[str, TableKind] = {}
 _loaded: list[bool] = []
 
 
@@ -61,13 +105,36 @@ def root(name: str, *, argument: str) -> Callable[[Find], Find]:
     return register
 
 
+def table_root(
+    name: str, *, argument: str = "NAME", filters: tuple[str, ...] = ()
+) -> Callable[[Tabulate], Tabulate]:
+    """Register a function as the tabular root `name`; see `TableKind`."""
+
+    def register(tabulate: Tabulate) -> Tabulate:
+        first_line = (tabulate.__doc__ or "").strip().split("\n", 1)[0]
+        _tables[name] = TableKind(name, argument, first_line, filters, tabulate)
+        return tabulate
+
+    return register
+
+
 def kinds() -> dict[str, RootKind]:
     """Return every registered root by name; loads the files of this folder once."""
+    _load()
+    return _registry
+
+
+def tables() -> dict[str, TableKind]:
+    """Return every registered tabular root by name; loads the files of this folder once."""
+    _load()
+    return _tables
+
+
+def _load() -> None:
     if not _loaded:
         _loaded.append(True)
         for module in pkgutil.iter_modules(__path__):
             importlib.import_module(f"{__name__}.{module.name}")
-    return _registry
 
 
 _CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)")

@@ -1,0 +1,26 @@
+"""`btfdump completion`: print a shell completion script."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from btfdump.cli.terminal import OK
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.description = 'Print a completion script for bash: eval "$(btfdump completion)"'
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the script; return the exit status."""
+    from btfdump.cli import build_parser
+    from btfdump.completion import bash
+
+    del args
+    sys.stdout.write(bash(build_parser()))
+    return OK

@@ -1,0 +1,232 @@
+"""Print roots of an opened kernel: what `inspect` does with a vmcore, and others with live ones."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, TextIO
+
+from btfdump.cli.options import add_shape, add_sources
+from btfdump.cli.terminal import FAILED, OK, USAGE, complain, is_colorful, is_unicode
+from btfdump.errors import BtfdumpError, ExpressionError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Iterator
+
+    from btfdump.events import Event, Note
+    from btfdump.kernel import Kernel
+    from btfdump.limits import Limits
+    from btfdump.render import Options, Root
+    from btfdump.roots import Selected
+    from btfdump.table import Row, Table
+
+_SNPRINTF_FLAGS = ("compact", "noname", "ptr_raw")
+
+ROOT_HELP = """\
+ROOT is one of
+  task                     every task, one line each (--all: in full)
+  task PID|NAME...         tasks by process or thread id, or name (* and ? as in the shell)
+  'TYPE' ADDRESS...        objects of a C type; ADDRESS may be a symbol, or SYMBOL+0xOFFSET
+  SYMBOL...                global variables; a per-CPU one of every CPU, or SYMBOL[CPU]
+and ADDRESS, SYMBOL and task(PID|NAME) may be followed by a path of .member, ->member and [index].
+"""
+"""Explains ROOT: for the end of a command's help."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every command has that prints roots."""
+    parser.add_argument("root", metavar="ROOT", nargs="+", help="what to print, see below")
+    parser.add_argument("--all", action="store_true", help="with 'task': every task in full")
+    add_shape(parser)
+    add_sources(parser)
+
+
+def inspect(kernel: Kernel, args: argparse.Namespace) -> int:
+    """Write the roots that `args` asks for; return the exit status."""
+    from btfdump.limits import Limits
+
+    unlimited = sys.maxsize
+    limits = Limits(
+        depth=args.depth,
+        elements=args.elements or unlimited,
+        objects=args.objects or unlimited,
+        string=args.string,
+    )
+    job = Inspection(kernel, args, limits)
+    job.write()
+    return job.status()
+
+
+class Inspection:
+    """One `inspect` command: selects roots, writes them, and keeps account of what went wrong."""
+
+    def __init__(self, kernel: Kernel, args: argparse.Namespace, limits: Limits) -> None:
+        self.kernel = kernel
+        self.args = args
+        self.limits = limits
+        self.failed = False
+        self.misused = False
+        self.notes = 0
+        self.shown = 0
+
+    def status(self) -> int:
+        """Return the exit status."""
+        if self.misused:
+            return USAGE
+        return FAILED if self.failed or (self.args.strict and self.notes) else OK
+
+    def write(self) -> None:
+        """Write everything asked for to stdout."""
+        from btfdump.render import get
+
+        name = self.format()
+        flags = {flag: getattr(self.args, flag) for flag in _SNPRINTF_FLAGS}
+        if any(flags.values()) and name != "snprintf":
+            given = ", ".join(f"--{f.replace('_', '-')}" for f, is_set in flags.items() if is_set)
+            raise ExpressionError(f"{given}: for --format snprintf only")
+        if name == "snprintf" and (self.args.members or self.args.follow or self.args.depth):
+            raise ExpressionError(
+                "--format snprintf prints whole objects alone: no --members, --follow or --depth"
+            )
+        color = is_colorful(self.args.color)
+        options = self.kernel.options(zero=self.args.zero, color=color, limits=self.limits, **flags)
+        table = self.table()
+        pieces = (
+            get(name)(self.roots(), options) if table is None else self.pieces(table, name, options)
+        )
+        guides = str.maketrans("│├└─", "||`-") if not is_unicode() else {}
+        for piece in pieces:
+            sys.stdout.write(piece.translate(guides) if guides else piece)
+        sys.stdout.flush()
+        for problem in (*self.kernel.problems, *self.kernel.loaded_modules.problems):
+            complain(f"note: {problem}")
+            self.notes += 1
+
+    def format(self) -> str:
+        """Return the name of the format to write."""
+        chosen: str | None = self.args.format
+        return chosen or ("tree" if sys.stdout.isatty() else "text")
+
+    def table(self) -> Table | None:
+        """Return the table that was asked for, None if the roots are not tabular."""
+        from btfdump import roots
+
+        filters = {
+            name: tuple(given) for name in roots.FILTERS if (given := getattr(self.args, name))
+        }
+        kind = roots.tables().get(self.args.root[0])
+        if kind is None:
+            if filters:
+                raise ExpressionError(f"--{next(iter(filters))}: for tables such as kfuncs only")
+            return None
+        return kind.table(self.kernel, roots.Query(tuple(self.args.root[1:]), filters))
+
+    def pieces(self, table: Table, format: str, options: Options) -> Iterator[str]:
+        """Yield a table as text, and keep account of its notes."""
+        from btfdump.events import Note
+        from btfdump.render.table import render_table
+
+        def counted() -> Iterator[Row | Note]:
+            for row in table.rows:
+                self.notes += isinstance(row, Note)
+                yield row
+
+        return render_table(replace(table, rows=counted()), format, options)
+
+    def roots(self) -> Iterator[Root]:
+        """Yield what is shown of every root asked for."""
+        from btfdump.graph import traverse
+        from btfdump.limits import selection_of
+        from btfdump.render import Root
+
+        members = selection_of(self.args.members) or None
+        follow = frozenset(tuple(path.replace("->", ".").split(".")) for path in self.args.follow)
+        is_table = self.args.root == ["task"] and not self.args.all and not members
+        for selected in _with_progress(self.selected()):
+            try:
+                events = traverse(
+                    selected.value,
+                    self.limits,
+                    zero=self.args.zero,
+                    members=members,
+                    follow=follow,
+                    brief=is_table,
+                )
+            except BtfdumpError as error:
+                self.failed = True
+                complain(f"{selected.name}: {error}")
+                continue
+            yield Root(self.counted(events), "" if selected.is_plain else selected.name)
+
+    def counted(self, events: Iterable[Event]) -> Iterator[Event]:
+        """Keep account of notes, and of a root of which nothing could be read."""
+        from btfdump.events import Enter, Note
+
+        is_root = True
+        for event in events:
+            if isinstance(event, Note):
+                self.notes += 1
+            elif isinstance(event, Enter):
+                self.failed |= is_root and event.is_missing
+            is_root = False
+            yield event
+
+    def selected(self) -> Iterator[Selected]:
+        """Yield every root asked for; report one that cannot be had, and try the next."""
+        for words in self.jobs():
+            try:
+                yield from words
+            except ExpressionError as error:
+                self.misused = True
+                complain(str(error))
+            except BtfdumpError as error:
+                self.failed = True
+                complain(str(error))
+
+    def jobs(self) -> Iterator[Iterator[Selected]]:
+        """Yield, for each of the user's words, what it stands for."""
+        from btfdump import roots
+
+        words: list[str] = list(self.args.root)
+        if len(words) > 1 and words[0] in ("struct", "union", "enum"):
+            words[:2] = [" ".join(words[:2])]
+        kind = roots.kinds().get(words[0])
+        if kind is not None:
+            arguments: list[str | None] = list(words[1:])
+            for argument in arguments or [None]:
+                yield kind.find(self.kernel, argument)
+        elif len(words) > 1 and roots.is_type(words[0], words[1]):
+            for word in words[1:]:
+                yield (roots.at_address(self.kernel, words[0], w) for w in (word,))
+        elif roots.is_type(words[0]):
+            raise ExpressionError(f"{words[0]!r} is a type: an address or a symbol must follow it")
+        else:
+            for word in words:
+                yield roots.select(self.kernel, word)
+
+
+def _is_file(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:
+        return False
+
+
+def _with_progress(roots: Iterator[Selected]) -> Iterator[Selected]:
+    """Show on a terminal how many roots are done, where the output itself goes to a file."""
+    if not sys.stderr.isatty() or not _is_file(sys.stdout):
+        yield from roots
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed} objects"), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
+        task = progress.add_task("", total=None)
+        for root in roots:
+            yield root
+            progress.advance(task)

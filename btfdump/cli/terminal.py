@@ -1,0 +1,31 @@
+"""What every command shares: the exit statuses, and how it complains."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+OK, FAILED, USAGE = 0, 1, 2
+
+
+def complain(message: str) -> None:
+    """Write one line to stderr, after all that went to stdout so far."""
+    from btfdump.render.escape import printable
+
+    sys.stdout.flush()
+    sys.stderr.write(f"btfdump: {printable(message)}\n")
+
+
+def is_unicode() -> bool:
+    """Whether stdout can take the guides of a tree."""
+    return (sys.stdout.encoding or "").lower().replace("-", "") in ("utf8", "utf16", "utf32")
+
+
+def is_colorful(choice: str) -> bool:
+    """Whether to write colour: `choice` is what --color says, auto, always or never."""
+    return choice == "always" or (
+        choice == "auto"
+        and sys.stdout.isatty()
+        and not os.environ.get("NO_COLOR")
+        and os.environ.get("TERM") != "dumb"
+    )

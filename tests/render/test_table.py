@@ -1,0 +1,81 @@
+"""Tables: aligned text, JSON, notes among the rows, and what a kernel's text may do to them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from btfdump.errors import ExpressionError
+from btfdump.events import Note
+from btfdump.render import Options
+from btfdump.render.table import render_table
+from btfdump.roots import Query, TableKind
+from btfdump.table import Table
+
+ROWS = (
+    {"id": 7, "name": "ts_links", "used by": ["a", "b"], "hidden": {"x": 1}},
+    Note("the idr is corrupt", 0x1000),
+    {"id": 12, "name": "\x1b[31mred", "used by": []},
+)
+
+
+def render(format_: str, *, color: bool = False, rows: object = ROWS) -> str:
+    table = Table("maps", ("id", "name", "used by"), rows, "2 maps")  # type: ignore[arg-type]
+    return "".join(render_table(table, format_, Options(color=color, release="6.12")))
+
+
+@pytest.mark.parametrize("format_", ["text", "tree"])
+def test_columns_are_aligned(format_):
+    assert render(format_).splitlines() == [
+        "id  name         used by",
+        " 7  ts_links     a,b",
+        "! the idr is corrupt",
+        "12  \\x1b[31mred  -",
+        "2 maps",
+    ]
+
+
+def test_color_is_ours_alone():
+    text = render("tree", color=True)
+    assert text.startswith("\x1b[1mid")
+    assert "\x1b[31mred" not in text
+    assert "\x1b[31m! the idr" in text
+
+
+def test_an_empty_table_says_so():
+    assert render("text", rows=()).splitlines() == ["id  name  used by", "no maps", "2 maps"]
+
+
+def test_json():
+    document = json.loads(render("json"))
+    assert document["table"] == "maps"
+    assert document["kernel"] == "6.12"
+    assert [row["id"] for row in document["rows"]] == [7, 12]
+    assert document["rows"][0]["hidden"] == {"x": 1}
+    assert document["notes"] == [{"text": "the idr is corrupt", "address": "0x1000"}]
+    assert json.loads(render("json", rows=()))["rows"] == []
+
+
+def test_jsonl_gives_a_row_a_line():
+    lines = [json.loads(line) for line in render("jsonl").splitlines()]
+    assert [line["table"] for line in lines] == ["maps"] * 3
+    assert lines[1]["note"]["text"] == "the idr is corrupt"
+    assert lines[2]["name"] == "\x1b[31mred"
+
+
+def test_snprintf_has_no_tables():
+    with pytest.raises(ExpressionError, match=r"maps is a table: it has no 'snprintf' form"):
+        render("snprintf")
+
+
+def test_query():
+    assert Query().wants("anything")
+    assert Query(("bpf_*", "7")).wants("bpf_iter")
+    assert not Query(("bpf_*",)).wants("x", "8")
+
+
+def test_options_of_other_tables_are_refused():
+    kind = TableKind("maps", "NAME", "", (), lambda kernel, query: Table("maps", ()))
+    with pytest.raises(ExpressionError, match="--hook: not an option of 'maps'"):
+        kind.table(None, Query((), {"hook": ("xdp",)}))  # type: ignore[arg-type]
