@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btfdump.bpf.program_btf import KernelBtfs
 from btfdump.btf.reader import Btf
 from btfdump.context import Context
 from btfdump.errors import BtfdumpError, FaultError, TargetError
@@ -33,7 +34,8 @@ class Kernel(Context):
 
     def __init__(self, target: Target, btf: Btf, overlays: Iterable[Overlay] = ()) -> None:
         super().__init__(target, btf, overlays)
-        self.loaded_modules = LoadedModules(self, self.__getitem__)
+        self.kernel_btfs = KernelBtfs(self)
+        self.loaded_modules = LoadedModules(self, self.__getitem__, self.kernel_btfs)
         self.modules = self.loaded_modules
         self._formatter: Formatter | None = None
         self.problems: list[str] = []
@@ -110,6 +112,14 @@ class Kernel(Context):
         has been yielded by then.
         """
         return tasks(self)
+
+    def btf_by_id(self, btf_id: int) -> Btf:
+        """Return the BTF with that id, of a module or of BPF programs, as in `bpftool btf list`.
+
+        Read from the kernel's memory once. Raises `ObjectNotFoundError`, `FaultError`,
+        `BtfFormatError`, `CorruptDataError`.
+        """
+        return self.kernel_btfs.by_id(btf_id)
 
     def per_cpu(self, value: Value, cpu: int) -> Value:
         """Return one CPU's instance of a per-CPU variable: the value of `kernel["runqueues"]`.

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from btfdump.btf.reader import Btf
 from btfdump.errors import BtfdumpError, FaultError
 from btfdump.interp import decode_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from btfdump.bpf.program_btf import KernelBtfs
+    from btfdump.btf.reader import Btf
     from btfdump.context import Context
     from btfdump.value import Value
 
-MAX_BTF = 1 << 27
 MAX_SYMBOLS = 1 << 20
 _SHN_UNDEF = 0
 
@@ -25,13 +25,16 @@ _SHN_UNDEF = 0
 class LoadedModules:
     """What `btf_modules` (kernel/bpf/btf.c) and `modules` (kernel/module/main.c) lead to.
 
-    `find(name)` gives a global variable of the kernel as a Value. What is unreadable is left out,
-    and said in `problems`.
+    `find(name)` gives a global variable of the kernel as a Value; `kernel_btfs` reads their BTF.
+    What is unreadable is left out, and said in `problems`.
     """
 
-    def __init__(self, context: Context, find: Callable[[str], Value]) -> None:
+    def __init__(
+        self, context: Context, find: Callable[[str], Value], kernel_btfs: KernelBtfs
+    ) -> None:
         self._context = context
         self._find = find
+        self._kernel_btfs = kernel_btfs
         self._loading = False
         self.problems: list[str] = []
 
@@ -40,7 +43,7 @@ class LoadedModules:
         found = []
         for module in self._entries("btf_modules"):
             try:
-                found.append(self._read_btf(module.btf))
+                found.append(self._kernel_btfs.of(module.btf))
             except BtfdumpError as error:
                 self.problems.append(f"BTF of a module: {error}")
         return tuple(found)
@@ -54,14 +57,6 @@ class LoadedModules:
             return self._btfs
         finally:
             self._loading = False
-
-    def _read_btf(self, btf: Value) -> Btf:
-        size = int(btf.data_size)
-        if not 0 < size <= MAX_BTF:
-            raise FaultError(btf.address_, size, "size of module BTF is out of range")
-        data = self._context.target.read(int(btf.data), size)
-        name = btf.member_("name").string_()
-        return Btf.from_bytes(data, base=self._context.btf, name=name, check=False)
 
     def _entries(self, symbol: str) -> Iterator[Value]:
         try:
