@@ -86,6 +86,14 @@ class Overlay:
             for key, value in self._table(f"struct.{struct}").items()
         }
 
+    def see(self, struct: str, member: str) -> str:
+        """Return where the kernel's source shows what is said of a member; "" where it is not said.
+
+        As the library has it: `FILE` or `FILE: FUNCTION()`, with versions in words behind it.
+        """
+        value = self._table(f"struct.{struct}").get(member)
+        return str(value.get("see", "")) if isinstance(value, dict) else ""
+
     def summary(self, struct: str) -> list[str] | None:
         """Member paths whose values stand for the whole object in one line."""
         paths = self._table("summary").get(struct)

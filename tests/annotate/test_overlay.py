@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.annotate.grammar import Contains, Length, Show, Unknown
-from btfdump.annotate.overlay import Global, Overlay, library
-from btfdump.btf import types
+from btfdump.annotate.grammar import Contains, Length, Show
+from btfdump.annotate.overlay import Global, Overlay
 from btfdump.errors import AnnotationError
 
 
@@ -128,33 +127,3 @@ def test_spelling_of_headings(tmp_path):
     overlay = load(tmp_path, "[ struct . a ]\none = 'a:b'\n[struct.\"b\"]\ntwo = 'c:d'\n")
     assert overlay.members("a") == {"one": ((Contains("a", "b"),),)}
     assert overlay.members("b") == {"two": ((Contains("c", "d"),),)}
-
-
-def test_the_library_is_sound():
-    overlay = library()
-    assert overlay.source == "library"
-    for struct in overlay.structs():
-        for alternatives in overlay.members(struct).values():
-            for choice in alternatives:
-                assert not any(isinstance(annotation, Unknown) for annotation in choice)
-    for name in overlay.globals():
-        assert overlay.global_(name).type
-
-
-@pytest.mark.parametrize("name", ["tagged", "stock", "s390x"])
-def test_the_library_fits_real_kernels(opened, name):
-    """Every statement about a struct that this kernel has either fits it or names no member."""
-    kernel = opened(name)
-    checked = 0
-    for struct in library().structs():
-        for type_ in kernel.btf.find_all("struct", struct):
-            assert isinstance(type_, types.Struct)
-            facts = kernel.annotations.of_struct(type_)
-            members = {type_.members[i].name: known for i, known in facts.members.items()}
-            for path in library().members(struct):
-                known = members.get(path) or facts.paths.get(path)
-                if known is not None:
-                    assert known.problems == [], (struct, path)
-                    assert known.candidates == ()
-                    checked += 1
-    assert checked > 20

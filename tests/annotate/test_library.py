@@ -1,0 +1,177 @@
+"""The built-in library: each line holds for some real kernel, and is contradicted by none."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import zstandard
+
+from btfdump.annotate import overlay as overlay_module
+from btfdump.annotate.grammar import Contains, Link, Unknown
+from btfdump.annotate.overlay import Overlay, library
+from btfdump.btf import Btf, types
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.annotate.grammar import Annotation
+
+CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
+OVERLAYS = sorted((Path(overlay_module.__file__).parent / "overlays").glob("*.toml"))
+LINKS = {
+    "list_head": "list_head",
+    "list_lru": "list_head",
+    "hlist_head": "hlist_node",
+    "hlist_bl_head": "hlist_bl_node",
+    "hlist_nulls_head": "hlist_nulls_node",
+    "llist_head": "llist_node",
+    "rb_root": "rb_node",
+    "rb_root_cached": "rb_node",
+    "plist_head": "plist_node",
+    "klist": "klist_node",
+    "rhashtable": "rhash_head",
+    "rhltable": "rhlist_head",
+}
+"""What links the entries of a container (include/linux/types.h and the header of each)."""
+POINTERS = {"xarray", "radix_tree_root", "idr", "maple_tree", "assoc_array"}
+"""Containers of pointers: their entries need no link."""
+# The relation holds where the member is a container; some kernels have something else of that name.
+OTHER_THINGS = {
+    ("super_block", "s_mounts"): "6.18: a struct mount *, chained by mnt_next_for_sb",
+    ("mnt_namespace", "mounts"): "until 6.7: a count",
+    ("memory_tier", "memory_types"): "until 6.3: elements are linked by list",
+    ("uprobe", "consumers"): "until 6.11: a struct uprobe_consumer *, chained by next",
+}
+
+
+@pytest.fixture(scope="module")
+def btfs(opened) -> list[Btf]:
+    """Every kernel's BTF at hand: those of the dumps, 6.1 and 6.12 of Debian, this machine's."""
+    found = [opened(name).btf for name in ("tagged", "stock", "s390x")]
+    for packed in sorted(CASES.glob("*.btf.zst")):
+        data = zstandard.ZstdDecompressor().stream_reader(packed.read_bytes()).read()
+        found.append(Btf.from_bytes(data, name=packed.name, check=False))
+    running = Path("/sys/kernel/btf/vmlinux")
+    if running.exists():
+        found.append(Btf.from_bytes(running.read_bytes(), name="running", check=False))
+    return found
+
+
+def members(type_: types.Type) -> Iterator[tuple[types.Member, types.Composite]]:
+    """Members of a struct, those of anonymous ones inside it included."""
+    base = type_.btf.skip_modifiers(type_)
+    if isinstance(base, types.Composite):
+        for member in base.members:
+            if member.name:
+                yield member, base
+            else:
+                yield from members(member.type)
+
+
+def follow(type_: types.Type, path: str) -> types.Type | None:
+    """Follow a dotted path through structs; None where there is no such member."""
+    for step in path.split("."):
+        found = next((m for m, _ in members(type_) if m.name == step.removesuffix("[]")), None)
+        if found is None:
+            return None
+        type_ = found.type
+        if step.endswith("[]"):
+            type_ = element(type_, pointers=False)
+    return type_
+
+
+def element(type_: types.Type, *, pointers: bool) -> types.Type:
+    """Strip modifiers and arrays, and pointers too where heads may lie behind one."""
+    base = type_.btf.skip_modifiers(type_)
+    while isinstance(base, types.Array) or (pointers and isinstance(base, types.Ptr)):
+        base = base.btf.skip_modifiers(base.type_id)
+    return base
+
+
+def structs(btf: Btf, name: str) -> list[types.Composite]:
+    return [t for t in btf.find_all(None, name) if isinstance(t, types.Composite)]
+
+
+def misfit(type_: types.Type, annotation: Annotation) -> str:
+    """Say what keeps the annotation from holding for a member of this type; "" if nothing does."""
+    if isinstance(annotation, Link):
+        base = element(type_, pointers=False)
+        return "" if base.name in set(LINKS.values()) else f"a link, but it is {type_}"
+    if not isinstance(annotation, Contains):
+        return ""
+    head = element(type_, pointers=True).name
+    if head not in LINKS and head not in POINTERS:
+        return f"no container: {type_}"
+    if head in POINTERS:
+        named = structs(type_.btf, annotation.element)
+        return "" if named and annotation.node is None else f"no struct {annotation.element}"
+    named = structs(type_.btf, annotation.element)
+    for struct in named:
+        link = follow(struct, annotation.node or "")
+        if link is not None and element(link, pointers=False).name == LINKS[head]:
+            return ""
+    if not named:
+        return f"no struct {annotation.element}"
+    return f"{annotation.element} has no struct {LINKS[head]} {annotation.node}"
+
+
+@pytest.mark.parametrize("path", OVERLAYS, ids=lambda path: path.stem)
+def test_every_line_holds_for_a_real_kernel(btfs, path):
+    """Where the member exists, one of the alternatives fits; and it exists somewhere."""
+    overlay = Overlay.load(path)
+    for name in overlay.structs():
+        for member, alternatives in overlay.members(name).items():
+            fits, misfits = 0, []
+            for btf in btfs:
+                for struct in structs(btf, name):
+                    type_ = follow(struct, member)
+                    if type_ is None:
+                        continue
+                    reasons = [
+                        "; ".join(filter(None, (misfit(type_, a) for a in choice)))
+                        for choice in alternatives
+                    ]
+                    fits += "" in reasons
+                    if "" not in reasons:
+                        misfits.append(f"{btf.name}: {reasons}")
+            assert fits, f"{path.name}: {name}.{member}: {misfits or 'no kernel at hand has it'}"
+            if (name, member) not in OTHER_THINGS:
+                gone = [m for m in misfits if "no struct" not in m]
+                assert not gone, f"{path.name}: {name}.{member}"
+
+
+@pytest.mark.parametrize("path", OVERLAYS, ids=lambda path: path.stem)
+def test_every_line_names_its_source(path):
+    overlay = Overlay.load(path)
+    if path.stem == "address_spaces":
+        return  # the declaration of the struct: said once, at its top
+    for name in overlay.structs():
+        for member in overlay.members(name):
+            see = overlay.see(name, member)
+            assert re.match(r"[\w/-]+/[\w.-]+\.[ch]\b", see), f"{path.name}: {name}.{member}"
+
+
+def test_no_member_is_spoken_of_twice():
+    seen: dict[tuple[str, str], str] = {}
+    for path in OVERLAYS:
+        overlay = Overlay.load(path)
+        for name in overlay.structs():
+            for member in overlay.members(name):
+                assert seen.setdefault((name, member), path.name) == path.name
+
+
+def test_the_library_is_sound():
+    overlay = library()
+    assert overlay.source == "library"
+    count = 0
+    for struct in overlay.structs():
+        for alternatives in overlay.members(struct).values():
+            count += 1
+            for choice in alternatives:
+                assert not any(isinstance(annotation, Unknown) for annotation in choice)
+    for name in overlay.globals():
+        assert overlay.global_(name).type
+    assert count > 500
