@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from btfdump.annotate.overlay import Overlay
+    from btfdump.bpf.kfuncs import Kfunc
     from btfdump.render.plain import Formatter
     from btfdump.target import Target
 
@@ -120,6 +121,17 @@ class Kernel(Context):
         `BtfFormatError`, `CorruptDataError`.
         """
         return self.kernel_btfs.by_id(btf_id)
+
+    def kfuncs(self) -> Iterator[Kfunc]:
+        """Yield the kernel functions registered for BPF programs, and the destructors.
+
+        Raises `SymbolNotFoundError` for a kernel without BPF, and `CorruptDataError` in the end
+        where the registry is damaged.
+        """
+        from btfdump.bpf.kfuncs import find_kfuncs
+        from btfdump.bpf.notes import without_notes
+
+        return without_notes(find_kfuncs(self))
 
     def per_cpu(self, value: Value, cpu: int) -> Value:
         """Return one CPU's instance of a per-CPU variable: the value of `kernel["runqueues"]`.

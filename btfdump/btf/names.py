@@ -51,6 +51,14 @@ def declare(type_: t.Type, name: str, bit_size: int = 0) -> str:
     return _Spelling().declare(type_, f"{name}:{bit_size}" if bit_size else name)
 
 
+def prototype(func: t.Func) -> str:
+    """Return the C declaration of a function with the names of its parameters.
+
+    "struct task_struct *bpf_task_acquire(struct task_struct *p)". Raises as `spell()`.
+    """
+    return _Spelling().prototype(func)
+
+
 @dataclass(slots=True)
 class _Spelling:
     """One spelling under way; counts what it may still visit before parameters are left out."""
@@ -86,6 +94,16 @@ class _Spelling:
             else:
                 return _join(qualifiers, _base_name(type_), tags, declarator)
             type_ = _next(type_)
+
+    def prototype(self, func: t.Func) -> str:
+        """Declare a function, its parameters by type and name."""
+        proto = func.proto
+        named = proto.params[:-1] if proto.is_variadic else proto.params
+        texts = [self.declare(param.type, _clip(param.name)) for param in named]
+        if proto.is_variadic:
+            texts.append(ELLIPSIS)
+        declarator = f"{_clip(func.name)}({', '.join(texts) or 'void'})"
+        return self.declare(proto.return_type, declarator)
 
     def params(self, proto: t.FuncProto) -> str:
         """Return the parameter list of a prototype, by types alone."""

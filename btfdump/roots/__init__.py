@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from btfdump.errors import ExpressionError, ObjectNotFoundError, SymbolNotFoundError
 from btfdump.expression import Path
 from btfdump.value import Value
+from btfdump.variables import find_global
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -219,20 +220,11 @@ def global_value(kernel: Context, name: str) -> Value:
 
     Raises `SymbolNotFoundError` if there is none, `ExpressionError` if its type is not known.
     """
-    known = kernel.global_type(name)
     try:
-        address = kernel.symbol(name)
+        return find_global(kernel, name)
     except SymbolNotFoundError as error:
         hint = f"; did you mean {name}(...)?" if name in kinds() else ""
         raise SymbolNotFoundError(f"{error}{hint}") from error
-    if known is None:
-        raise ExpressionError(
-            f"the type of {name} (at {address:#x}) is not known: BTF describes only per-CPU "
-            f"variables; say 'TYPE' {name}, or state it in an overlay: [global] {name} = "
-            '{ type = "struct list_head", tag = "ELEMENT:LINK" }'
-        )
-    type_, facts = known
-    return Value(kernel, type_, address, facts=facts)
 
 
 def is_type(word: str, following: str = "") -> bool:
