@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "inspect": "print objects out of a vmcore",
+    "diff": "print what differs between two vmcores, or two JSON documents",
     "tags": "list the decl tags and type tags in a BTF or vmcore",
     "source": "print the code generated for a type",
     "completion": "print a shell completion script",
@@ -76,7 +77,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="backslashreplace")
-    words = sys.argv[1:] if argv is None else argv
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["--diff"]:
+        words[0] = "diff"
     command = next((word for word in words if not word.startswith("-")), "")
     args = build_parser(command).parse_args(words)
     try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from btfdump.cli.options import add_shape, add_sources
+from btfdump.cli.options import add_extent, add_form, add_sources
 from btfdump.cli.terminal import FAILED, OK, USAGE, complain, is_colorful, is_unicode
 from btfdump.errors import BtfdumpError, ExpressionError
 
@@ -40,33 +41,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what every command has that prints roots."""
     parser.add_argument("root", metavar="ROOT", nargs="+", help="what to print, see below")
     parser.add_argument("--all", action="store_true", help="with 'task': every task in full")
-    add_shape(parser)
+    add_extent(parser)
+    add_form(parser)
     add_sources(parser)
 
 
 def inspect(kernel: Kernel, args: argparse.Namespace) -> int:
     """Write the roots that `args` asks for; return the exit status."""
+    job = Inspection(kernel, args)
+    job.write()
+    return job.status()
+
+
+def limits_of(args: argparse.Namespace) -> Limits:
+    """Return the bounds that the options set."""
     from btfdump.limits import Limits
 
     unlimited = sys.maxsize
-    limits = Limits(
+    return Limits(
         depth=args.depth,
         elements=args.elements or unlimited,
         objects=args.objects or unlimited,
         string=args.string,
     )
-    job = Inspection(kernel, args, limits)
-    job.write()
-    return job.status()
 
 
 class Inspection:
     """One `inspect` command: selects roots, writes them, and keeps account of what went wrong."""
 
-    def __init__(self, kernel: Kernel, args: argparse.Namespace, limits: Limits) -> None:
+    def __init__(self, kernel: Kernel, args: argparse.Namespace) -> None:
         self.kernel = kernel
         self.args = args
-        self.limits = limits
+        self.limits = limits_of(args)
         self.failed = False
         self.misused = False
         self.notes = 0
@@ -80,30 +86,37 @@ class Inspection:
 
     def write(self) -> None:
         """Write everything asked for to stdout."""
-        from btfdump.render import get
-
-        name = self.format()
-        flags = {flag: getattr(self.args, flag) for flag in _SNPRINTF_FLAGS}
-        if any(flags.values()) and name != "snprintf":
-            given = ", ".join(f"--{f.replace('_', '-')}" for f, is_set in flags.items() if is_set)
-            raise ExpressionError(f"{given}: for --format snprintf only")
-        if name == "snprintf" and (self.args.members or self.args.follow or self.args.depth):
-            raise ExpressionError(
-                "--format snprintf prints whole objects alone: no --members, --follow or --depth"
-            )
-        color = is_colorful(self.args.color)
-        options = self.kernel.options(zero=self.args.zero, color=color, limits=self.limits, **flags)
-        table = self.table()
-        pieces = (
-            get(name)(self.roots(), options) if table is None else self.pieces(table, name, options)
-        )
         guides = str.maketrans("│├└─", "||`-") if not is_unicode() else {}
-        for piece in pieces:
+        for piece in self.pieces(self.format(), color=is_colorful(self.args.color)):
             sys.stdout.write(piece.translate(guides) if guides else piece)
         sys.stdout.flush()
         for problem in (*self.kernel.problems, *self.kernel.loaded_modules.problems):
             complain(f"note: {problem}")
             self.notes += 1
+
+    def document(self) -> dict[str, Any]:
+        """Return everything asked for as the document of `--format json`, parsed."""
+        document: dict[str, Any] = json.loads("".join(self.pieces("json")))
+        return document
+
+    def pieces(self, format: str, *, color: bool = False) -> Iterator[str]:
+        """Yield the text of everything asked for."""
+        from btfdump.render import get
+
+        flags = {flag: getattr(self.args, flag, False) for flag in _SNPRINTF_FLAGS}
+        if any(flags.values()) and format != "snprintf":
+            given = ", ".join(f"--{f.replace('_', '-')}" for f, is_set in flags.items() if is_set)
+            raise ExpressionError(f"{given}: for --format snprintf only")
+        if format == "snprintf" and (self.args.members or self.args.follow or self.args.depth):
+            raise ExpressionError(
+                "--format snprintf prints whole objects alone: no --members, --follow or --depth"
+            )
+        options = self.kernel.options(zero=self.args.zero, color=color, limits=self.limits, **flags)
+        table = self.table()
+        if table is None:
+            yield from get(format)(self.roots(), options)
+        else:
+            yield from self.rows(table, format, options)
 
     def format(self) -> str:
         """Return the name of the format to write."""
@@ -124,7 +137,7 @@ class Inspection:
             return None
         return kind.table(self.kernel, roots.Query(tuple(self.args.root[1:]), filters))
 
-    def pieces(self, table: Table, format: str, options: Options) -> Iterator[str]:
+    def rows(self, table: Table, format: str, options: Options) -> Iterator[str]:
         """Yield a table as text, and keep account of its notes."""
         from btfdump.events import Note
         from btfdump.render.table import render_table

@@ -5,14 +5,9 @@ from __future__ import annotations
 import argparse
 
 
-def add_shape(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what is shown of a root, and how."""
-    shape = parser.add_argument_group("what is shown, and how")
-    shape.add_argument(
-        "--format",
-        choices=("tree", "text", "json", "jsonl", "snprintf"),
-        help="default: tree on a terminal, text in a pipe",
-    )
+def add_extent(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is shown of a root."""
+    shape = parser.add_argument_group("what is shown")
     shape.add_argument(
         "--depth",
         type=_count,
@@ -68,13 +63,18 @@ def add_shape(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="of a table of kernel functions: those with this flag",
     )
-    shape.add_argument("--strict", action="store_true", help="exit with 1 if there was any note")
-    shape.add_argument(
-        "--color",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="colour in the tree format (auto: on a terminal, and NO_COLOR is not set)",
+
+
+def add_form(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how it is shown."""
+    form = parser.add_argument_group("how it is shown")
+    form.add_argument(
+        "--format",
+        choices=("tree", "text", "json", "jsonl", "snprintf"),
+        help="default: tree on a terminal, text in a pipe",
     )
+    form.add_argument("--strict", action="store_true", help="exit with 1 if there was any note")
+    add_color(form)
     flags = parser.add_argument_group(
         "flags of bpf_snprintf_btf()", "for --format snprintf; --zero is the fourth"
     )
@@ -82,6 +82,16 @@ def add_shape(parser: argparse.ArgumentParser) -> None:
     flags.add_argument("--noname", action="store_true", help="no names of members and types")
     flags.add_argument(
         "--ptr-raw", action="store_true", help="raw pointers (as they are without it: no hashes)"
+    )
+
+
+def add_color(parser: argparse._ActionsContainer) -> None:
+    """Add the option for colour."""
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colour (auto: on a terminal, and NO_COLOR is not set)",
     )
 
 
