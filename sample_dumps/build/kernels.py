@@ -1,0 +1,97 @@
+"""The kernels that guests boot, and the modules they need."""
+
+from __future__ import annotations
+
+import io
+import lzma
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from elftools.elf.elffile import ELFFile
+
+from . import packages
+from .packages import Pin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+DEBIAN = {
+    "6.1": Pin(
+        "linux-image-6.1.0-55-cloud-amd64", "6.1.192-1", r"linux-image-6\.1\.0-\d+-cloud-amd64"
+    ),
+    "6.12": Pin(
+        "linux-image-6.12.117+deb12-cloud-amd64",
+        "6.12.117-1~deb12u1",
+        r"linux-image-6\.12\.\d+\+deb1[23]-cloud-amd64",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class KernelFiles:
+    """A kernel that is not installed anywhere."""
+
+    release: str
+    image: Path
+    modules: Path
+    """The folder that holds `kernel/` and modules.builtin."""
+
+
+def debian(version: str) -> KernelFiles:
+    """Return Debian's cloud kernel of a series: "6.1" or "6.12"."""
+    root = packages.unpack(packages.find(DEBIAN[version]))
+    image = next((root / "boot").glob("vmlinuz-*"))
+    release = image.name.removeprefix("vmlinuz-")
+    modules = next(path for path in root.glob(f"*/**/modules/{release}") if path.is_dir())
+    return KernelFiles(release, image, modules)
+
+
+def module_files(kernel: KernelFiles, names: Iterable[str]) -> list[tuple[str, bytes]]:
+    """Return (file name, ELF bytes) of modules and what they depend on, in loading order.
+
+    A name that is built in, or that this kernel does not have, is left out.
+    """
+    builtin = {_plain(line) for line in _builtin_lines(kernel)}
+    known = {_plain(path.name): path for path in kernel.modules.rglob("*.ko*")}
+    order: dict[str, bytes] = {}
+    for name in names:
+        _add_module(name.replace("-", "_"), known, builtin, order)
+    return [(f"{index:02}-{name}.ko", data) for index, (name, data) in enumerate(order.items())]
+
+
+def _add_module(
+    name: str, known: dict[str, Path], builtin: set[str], order: dict[str, bytes]
+) -> None:
+    if name in builtin or name in order or name not in known:
+        return
+    path = known[name]
+    data = path.read_bytes()
+    if path.suffix == ".xz":
+        data = lzma.decompress(data)
+    # Module dependencies have no cycles, and are a few levels deep.
+    for needed in _depends(data):
+        _add_module(needed, known, builtin, order)
+    order[name] = data
+
+
+def _depends(module: bytes) -> list[str]:
+    section = ELFFile(io.BytesIO(module)).get_section_by_name(".modinfo")
+    fields = section.data().split(b"\0") if section else []
+    for field in fields:
+        key, _, value = field.partition(b"=")
+        if key == b"depends" and value:
+            return [name.replace("-", "_") for name in value.decode().split(",")]
+    return []
+
+
+def _builtin_lines(kernel: KernelFiles) -> list[str]:
+    return [line.rpartition("/")[2] for line in _read(kernel.modules / "modules.builtin")]
+
+
+def _read(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def _plain(file_name: str) -> str:
+    return file_name.partition(".")[0].replace("-", "_")

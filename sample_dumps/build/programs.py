@@ -1,0 +1,70 @@
+"""The guest's own programs, compiled from rootfs/."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import cache
+
+ROOTFS = Path(__file__).parent / "rootfs"
+CLANG = "clang-16"
+BPF = (CLANG, "-target", "bpf", "-O2", "-g", "-Wall", "-Werror", "-idirafter")
+NATIVE = (CLANG, "-O1", "-static", "-Wall", "-Werror")
+# What Debian installs for what is run here; bpftool is in /usr/sbin.
+NEEDED = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "busybox": "busybox-static",
+    CLANG: CLANG,
+    "bpftool": "bpftool",
+}
+HEADERS = {
+    "/usr/include/bpf/libbpf.h": "libbpf-dev",
+    "/usr/include/libelf.h": "libelf-dev",
+    "/usr/include/zlib.h": "zlib1g-dev",
+    "/usr/include/stdio.h": "libc6-dev",
+}
+
+
+def find_program(name: str) -> Path | None:
+    """Return the path of a program of this machine, those for root included."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
+    return Path(found) if found else None
+
+
+def missing_packages() -> list[str]:
+    """Return the Debian packages that guests need and this machine lacks."""
+    programs = [package for name, package in NEEDED.items() if find_program(name) is None]
+    headers = [package for path, package in HEADERS.items() if not Path(path).exists()]
+    return programs + headers
+
+
+def sources() -> list[Path]:
+    """Return every file below rootfs/."""
+    return sorted(path for path in ROOTFS.rglob("*") if path.is_file())
+
+
+def compiled() -> Path:
+    """Return a folder with the agent, the workload and the BPF objects, compiled once."""
+    return cache.keep("programs", cache.digest(sources(), *NATIVE, *BPF), _compile_all)
+
+
+def _compile_all(into: Path) -> None:
+    into.mkdir()
+    for source in sorted((ROOTFS / "bpf").glob("*.bpf.c")):
+        out = into / source.with_suffix(".o").name
+        _run(*BPF, _multiarch(), "-c", str(source), "-o", str(out))
+    libraries: dict[str, tuple[str, ...]] = {"agent": ()}
+    for name, libs in libraries.items():
+        _run(*NATIVE, "-o", str(into / name), str(ROOTFS / f"{name}.c"), *libs)
+
+
+def _multiarch() -> str:
+    # clang for the bpf target does not search the folder of asm/types.h.
+    done = subprocess.run([CLANG, "-print-multiarch"], capture_output=True, text=True, check=False)
+    return f"/usr/include/{done.stdout.strip() or 'x86_64-linux-gnu'}"
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)
