@@ -56,6 +56,8 @@ class Behind:
             if field.name and not field.name.startswith("["):
                 path = (*path, field.name)
             facts: MemberFacts | None = field.facts or inherited
+            if facts is not None and facts.typed_by is not None:
+                facts = self.typed(owner, field, facts, enter, self.inside(place, path))
             layout = field.layout
             has_problems = facts is not None and bool(facts.problems)
             if (
@@ -71,7 +73,7 @@ class Behind:
                 field.slot = group
                 yield group
             elif isinstance(layout, ScalarLayout):
-                enter.unfollowed += is_struct_pointer(field, facts)
+                enter.unfollowed += self.is_struct_pointer(field, facts)
             elif isinstance(field.value, list):
                 inherits = facts if isinstance(field.layout, ArrayLayout) else None
                 pending.extend(
@@ -103,6 +105,48 @@ class Behind:
         if found is None and facts is not None and facts.problems:
             found = self.notes(field, self.at(owner, field, facts), facts.problems)
         return found
+
+    def is_struct_pointer(self, field: Field, facts: MemberFacts | None) -> bool:
+        """Whether a field is a pointer, not NULL, to a struct or union that the BTF describes."""
+        layout = field.layout
+        return (
+            isinstance(layout, ScalarLayout)
+            and layout.category is Category.POINTER
+            and bool(field.value)
+            and isinstance(target_of(self.context, layout, facts), types.Composite)
+        )
+
+    def typed(
+        self, owner: Value, field: Field, facts: MemberFacts, enter: Enter, inner: Place
+    ) -> MemberFacts:
+        """Give bytes the type that the map they belong to tells; return what is known of them now.
+
+        Where it tells none, they stay bytes, and why is a problem at their place.
+        """
+        holder = self.holder(owner, field)
+        here = Value(
+            self.context,
+            field.layout.type,
+            self.context.wrap(owner.address_ + field.offset),
+            facts=facts,
+            outer=(holder, field.name),
+        )
+        decoder = self.traversal.decoder
+        try:
+            value = here.typed_()
+            data = bytes(field.offset) + value.bytes_()
+            layout = value.layout_
+            found = decoder.fields(layout, data, inner.selection, at=field.offset)
+        except (BtfdumpError, LookupError) as error:
+            known = replace(facts, typed_by=None, problems=[*facts.problems, str(error)])
+        else:
+            enter.skipped += decoder.skipped
+            field.layout = layout
+            field.value = found if isinstance(layout, StructLayout) else found[0].value
+            field.elided = 0 if isinstance(layout, StructLayout) else found[0].elided
+            known = value.facts_ or facts
+        field.facts = known
+        return known
 
     def at(self, owner: Value, field: Field, facts: MemberFacts | None) -> Value:
         """Return the field as a value that shares the owner's bytes."""
@@ -176,7 +220,7 @@ class Behind:
             return None
         if facts is not None and facts.length is not None:
             return self.counted(owner, field, facts, self.inside(place, path))
-        target = target_of(layout, facts)
+        target = target_of(self.context, layout, facts)
         if not isinstance(target, types.Composite) or not isinstance(field.value, int):
             return None
         value = Value(self.context, target, field.value)
@@ -235,7 +279,7 @@ class Behind:
             return None
         if not isinstance(field.value, list):
             return None
-        target = target_of(layout.element, facts)
+        target = target_of(self.context, layout.element, facts)
         deeper = place.depth < self.limits.depth or self.is_followed(path)
         if not deeper or not isinstance(target, types.Composite):
             return None
@@ -255,7 +299,9 @@ class Behind:
         try:
             length = evaluate_length(self.holder(owner, field), facts.length or "0")
             element = self.context.layouts.of(layout.base.btf.type(layout.base.type_id))
-            target = target_of(element, None) if isinstance(element, ScalarLayout) else None
+            target = None
+            if isinstance(element, ScalarLayout):
+                target = target_of(self.context, element, None)
             value, notes = self.read_array(element, length, field.value)
         except (BtfdumpError, LookupError) as error:
             yield self.notes(field, here, [f"array of {facts.length} elements: {error}"])
@@ -422,21 +468,24 @@ def take(items: Iterator[Value | Anomaly], most: int) -> tuple[list[Value | Anom
     return taken, False
 
 
-def target_of(layout: ScalarLayout, facts: MemberFacts | None) -> types.Type | None:
+def target_of(
+    context: Context, layout: ScalarLayout, facts: MemberFacts | None
+) -> types.Type | None:
     """Return the type that a pointer points to, its modifiers stripped, None for no pointer."""
     if facts is not None and facts.points_to is not None:
         return facts.points_to
     if not isinstance(layout.base, types.Ptr):
         return None
-    return layout.base.btf.skip_modifiers(layout.base.type_id)
+    return context.pointee(layout.base)
 
 
 def told_by(field: Field) -> str:
-    """Return who told a length or a target that the C type does not, "" if nobody had to."""
+    """Return who told a type, a length or a target that C does not, "" if nobody had to."""
     facts: MemberFacts | None = field.facts
-    if facts is None or (facts.length is None and facts.points_to is None):
+    if facts is None:
         return ""
-    return facts.provenance
+    is_told = facts.is_typed or facts.length is not None or facts.points_to is not None
+    return facts.provenance if is_told else ""
 
 
 def is_bare_scalar(field: Field) -> bool:
@@ -444,17 +493,6 @@ def is_bare_scalar(field: Field) -> bool:
     layout = field.layout
     return isinstance(layout, ScalarLayout) and (
         layout.category is not Category.POINTER or not field.value
-    )
-
-
-def is_struct_pointer(field: Field, facts: MemberFacts | None) -> bool:
-    """Whether a field is a pointer, not NULL, to a struct or union that the BTF describes."""
-    layout = field.layout
-    return (
-        isinstance(layout, ScalarLayout)
-        and layout.category is Category.POINTER
-        and bool(field.value)
-        and isinstance(target_of(layout, facts), types.Composite)
     )
 
 

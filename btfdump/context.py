@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from btfdump.annotate.facts import Annotations, MemberFacts
 from btfdump.annotate.overlay import library
 from btfdump.btf import types
+from btfdump.btf.names import essential_name
 from btfdump.errors import (
     AmbiguousTypeError,
     ExpressionError,
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
     from btfdump.btf.reader import Btf
     from btfdump.layout import StructLayout
     from btfdump.target import Target
+    from btfdump.value import Value
+
+    class MapTypes(Protocol):
+        """What the values of BPF maps are: told by the BTF that came with the map's program."""
+
+        def value_type(self, map_: Value) -> tuple[types.Type, str]:
+            """Return the type of a `struct bpf_map`'s values, and who says so."""
+            ...
 
     class Modules(Protocol):
         """Loaded modules: their BTF and their symbols, found when first asked for."""
@@ -68,11 +77,15 @@ class Context:
         self.target = target
         self.btf = btf
         self.modules: Modules | None = None
-        self.layouts = Layouts(target.platform.byteorder, target.platform.pointer_size)
+        self.map_types: MapTypes | None = None
+        self.layouts = Layouts(
+            target.platform.byteorder, target.platform.pointer_size, self._stand_in
+        )
         self.annotations = Annotations(tuple(overlays), library(), self._find_structs)
         self._facts: dict[types.Type, StructFacts] = {}
         self._global_facts: dict[str, tuple[types.Type, MemberFacts] | None] = {}
         self._types: dict[str, types.Type] = {}
+        self._real: dict[types.Type, types.Composite | None] = {}
 
     def wrap(self, address: int) -> int:
         """Reduce an address computed by offset arithmetic to the width of a pointer."""
@@ -142,6 +155,46 @@ class Context:
             if found:
                 return found
         return []
+
+    def pointee(self, pointer: types.Ptr) -> types.Type:
+        """Return what a pointer points to, modifiers stripped.
+
+        That is the kernel's own struct where the BTF of a BPF program has but a copy of it.
+        """
+        target = pointer.btf.skip_modifiers(pointer.type_id)
+        return self.real_struct(target) or target
+
+    def real_struct(self, type_: types.Type) -> types.Composite | None:
+        """Return the kernel's struct that a struct in the BTF of a BPF program stands for, if any.
+
+        Programs are compiled with a header made of some kernel's types: what they say of those need
+        not hold here, and is often just a forward declaration. btf_parse_kptr() (kernel/bpf/btf.c)
+        looks names up in the kernel's BTF first, too. A struct that shares less than half of its
+        members with the kernel's is another one, of the program's own.
+        """
+        is_of_program = type_.btf is not self.btf and type_.btf.base is None
+        if not (is_of_program and isinstance(type_, types.Composite | types.Fwd) and type_.name):
+            return None
+        if type_ not in self._real:
+            self._real[type_] = self._find_real(type_)
+        return self._real[type_]
+
+    def _find_real(self, type_: types.Composite | types.Fwd) -> types.Composite | None:
+        found = self._find_structs(essential_name(type_.name), self.btf, True)
+        if isinstance(type_, types.Composite):
+            names = {member.name for member in type_.members}
+            found = [s for s in found if 2 * len(names & {m.name for m in s.members}) > len(names)]
+        shapes = {(s.size, tuple((m.name, m.bit_offset) for m in s.members)) for s in found}
+        return found[0] if len(shapes) == 1 else None
+
+    def _stand_in(self, struct: types.Composite) -> types.Composite | None:
+        """Return the struct that really lies where BTF has an opaque one, if an overlay says so."""
+        for overlay in self.annotations.sources():
+            for name in overlay.opaque(struct.name):
+                for found in self._find_structs(name, self.btf, False):
+                    if found.size <= struct.size:
+                        return found
+        return None
 
     def symbol(self, name: str) -> int:
         """Return the address of a symbol of vmlinux or a module; raises `SymbolNotFoundError`."""

@@ -7,6 +7,7 @@ second sight of it is a reference to the first.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from btfdump.behind import Behind, target_of
@@ -19,7 +20,7 @@ from btfdump.limits import MAX_OBJECT, Place, paths_of
 from btfdump.limits import Limits as Limits
 from btfdump.paths import check_path
 from btfdump.readable import describe, read_around_holes, without_holes
-from btfdump.value import read_string
+from btfdump.value import Value, read_string
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from btfdump.context import Context
     from btfdump.interp import Selection
     from btfdump.limits import Step
-    from btfdump.value import Value
 
 
 class Traversal:
@@ -70,7 +70,7 @@ class Traversal:
     def root(self, value: Value, brief: bool) -> Iterator[Step]:
         """Show what the user asked for: an object, a container, or one line."""
         place = Place(selection=self.members)
-        value = pointed_to(value)
+        value = typed(pointed_to(value))
         if brief:
             yield self.brief(value, "")
             return
@@ -230,11 +230,24 @@ def pointed_to(value: Value) -> Value:
     if not value.is_pointer_ or not isinstance(layout, ScalarLayout):
         return value
     try:
-        if isinstance(target_of(layout, value.facts_), types.Composite) and int(value):
+        target = target_of(value.context_, layout, value.facts_)
+        if isinstance(target, types.Composite) and int(value):
             return value.deref_()
     except FaultError:
         pass
     return value
+
+
+def typed(value: Value) -> Value:
+    """Return bytes that were asked for by name as what the map they belong to says they are."""
+    facts = value.facts_
+    if facts is None or facts.typed_by is None:
+        return value
+    try:
+        return value.typed_()
+    except BtfdumpError as error:
+        known = replace(facts, typed_by=None, problems=[*facts.problems, str(error)])
+        return Value(value.context_, value.type_, value.address_, facts=known)
 
 
 def traverse(

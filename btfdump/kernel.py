@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btfdump.bpf.map_types import MapTypes
 from btfdump.bpf.program_btf import KernelBtfs
 from btfdump.btf.reader import Btf
 from btfdump.context import Context
@@ -36,6 +37,7 @@ class Kernel(Context):
     def __init__(self, target: Target, btf: Btf, overlays: Iterable[Overlay] = ()) -> None:
         super().__init__(target, btf, overlays)
         self.kernel_btfs = KernelBtfs(self)
+        self.map_types = MapTypes(self, self.kernel_btfs)
         self.loaded_modules = LoadedModules(self, self.__getitem__, self.kernel_btfs)
         self.modules = self.loaded_modules
         self._formatter: Formatter | None = None

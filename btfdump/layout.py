@@ -116,14 +116,16 @@ class StructLayout:
 
     __slots__ = ("_by_name", "_is_small", "_layouts", "_members", "base", "size", "type")
 
-    def __init__(self, layouts: Layouts, type_: types.Type, base: types.Composite) -> None:
+    def __init__(
+        self, layouts: Layouts, type_: types.Type, base: types.Composite, size: int
+    ) -> None:
         self._layouts = layouts
         self._members: tuple[MemberLayout, ...] | None = None
         self._by_name: dict[str, tuple[MemberPath, ...]] = {}
         self._is_small: bool | None = None
         self.type = type_
         self.base = base
-        self.size = base.size
+        self.size = size
 
     @property
     def members(self) -> tuple[MemberLayout, ...]:
@@ -153,15 +155,22 @@ class StructLayout:
 
 
 Layout: TypeAlias = "ScalarLayout | ArrayLayout | StructLayout"
+StandIn: TypeAlias = "Callable[[types.Composite], types.Composite | None]"
 MemberPath: TypeAlias = "tuple[StructLayout, int, int]"
 """(struct that declares the member, index of the member, bit offset of that struct)"""
 
 
 class Layouts:
-    """All layouts of one kernel, by type. `pointer_size` is in bytes."""
+    """All layouts of one kernel, by type. `pointer_size` is in bytes.
 
-    def __init__(self, byteorder: ByteOrder, pointer_size: int) -> None:
+    `stand_in` gives the struct that lies where BTF has an opaque one, such as `struct bpf_timer`.
+    """
+
+    def __init__(
+        self, byteorder: ByteOrder, pointer_size: int, stand_in: StandIn = lambda opaque: None
+    ) -> None:
         self.byteorder: ByteOrder = byteorder
+        self._stand_in = stand_in
         self.pointer_size = pointer_size
         self._cache: dict[types.Type, Layout] = {}
         # Generated functions, by what they were generated for; see codegen.
@@ -193,7 +202,8 @@ class Layouts:
     def _build(self, type_: types.Type, nesting: int) -> Layout:
         base = type_.btf.skip_modifiers(type_)
         if isinstance(base, types.Composite):
-            return StructLayout(self, type_, base)
+            stand_in = self._stand_in(base) if _is_opaque(base) else None
+            return StructLayout(self, type_, stand_in or base, base.size)
         if isinstance(base, types.Array):
             if nesting > MAX_NESTING:
                 raise BtfFormatError(0, f"type {type_.id}: arrays nest deeper than {MAX_NESTING}")
@@ -330,6 +340,11 @@ def _check_member(member: MemberLayout, layout: Layout, owner: StructLayout) -> 
         and layout.category in (Category.INT, Category.BOOL, Category.CHAR, Category.ENUM)
     ):
         raise BtfFormatError(0, f"{owner.type} member {member.name} is a bit field of no integer")
+
+
+def _is_opaque(struct: types.Composite) -> bool:
+    """Whether a struct hides its members: as `__opaque`, before that in nameless bit fields."""
+    return struct.size > 0 and all(member.name == "__opaque" for member in struct.members)
 
 
 def _first(packer: Packer) -> Callable[[bytes, int], int]:

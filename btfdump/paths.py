@@ -23,6 +23,8 @@ def check_path(value: Value, path: tuple[str, ...]) -> None:
     context = value.context_
     layout, facts = value.layout_, value.facts_
     for name in path:
+        if facts is not None and facts.typed_by is not None:
+            return  # only the memory of a kernel tells the type
         struct = _struct_behind(context, layout, facts)
         if struct is None:
             raise MemberNotFoundError(
@@ -47,7 +49,7 @@ def _struct_behind(
         if isinstance(layout, ArrayLayout):
             layout = layout.element
         elif isinstance(layout, ScalarLayout) and isinstance(layout.base, types.Ptr):
-            layout = context.layouts.of(layout.base.btf.type(layout.base.type_id))
+            layout = context.layouts.of(context.pointee(layout.base))
         else:
             return None
     return None

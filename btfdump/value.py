@@ -6,6 +6,7 @@ end in `_`, so that no C member can collide with them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import reduce
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from btfdump.btf import types
 from btfdump.codegen import compile_reader, walk_quickly
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
+from btfdump.evidence import choose_by_evidence
+from btfdump.expression import Path
 from btfdump.interp import bits_to_python, decode_text, to_python
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.walk import Anomaly, Entry, Head, walkers
@@ -242,12 +245,14 @@ class Value:
         return decode_text(read_string(self._context, int(self), limit))
 
     def member_(self, name: str) -> Value:
-        """Return the member `name`, through a pointer if this is one.
+        """Return the member `name`, through a pointer if this is one, or of what `typed_()` gives.
 
         Raises `MemberNotFoundError`, and `FaultError` where the pointer cannot be read.
         """
         if self.is_pointer_:
             return self._pointee(0).member_(name)
+        if self._facts is not None and self._facts.typed_by is not None:
+            return self.typed_().member_(name)
         layout = self.layout_
         if not isinstance(layout, StructLayout):
             raise MemberNotFoundError(f"{self.type_} is not a struct or union: no member {name!r}")
@@ -319,6 +324,7 @@ class Value:
         target = base.btf.type(base.type_id)
         while isinstance(target, types.TypeTag):  # says something of the pointer, not the object
             target = target.target
+        target = self._context.real_struct(base.btf.skip_modifiers(target)) or target
         if self._facts is not None and self._facts.points_to is not None:
             target = self._facts.points_to
         if not address:
@@ -335,6 +341,22 @@ class Value:
         if not self.is_pointer_:
             raise TypeError(f"{self.type_} is not a pointer")
         return self._pointee(0)
+
+    def typed_(self) -> Value:
+        """Return the value of a BPF map that bytes, such as local storage, are.
+
+        `facts_.provenance` of what is returned says which map. Raises `TypeError` for any other
+        member, `CorruptDataError` where the map's values have no type, `FaultError`.
+        """
+        facts = self._facts
+        if facts is None or facts.typed_by is None or self._outer is None:
+            raise TypeError(f"{self.type_} says itself what it is")
+        if self._context.map_types is None:
+            raise CorruptDataError("the types of map values are not known", self.address_)
+        map_ = Path.parse(f".{facts.typed_by}").follow(self._outer[0])
+        type_, source = self._context.map_types.value_type(map_)
+        known = replace(facts, typed_by=None, is_typed=True, length=None, provenance=source)
+        return Value(self._context, type_, self.address_, facts=known, outer=self._outer)
 
     def expansion_(self) -> Expansion:
         """Return how this container's entries are typed and linked.
@@ -401,9 +423,12 @@ class Value:
                     names = (path.split(".") for path in paths)
                     yield [tuple(reduce(Value.member_, n, entry).value_() for n in names)]
 
-    def entries_(self) -> Iterator[Value | Anomaly]:
-        """Walk the entries of a container and what is wrong with it, in the order they are met."""
-        expansion = self.expansion_()
+    def entries_(self, expansion: Expansion | None = None) -> Iterator[Value | Anomaly]:
+        """Walk the entries of a container and what is wrong with it, in the order they are met.
+
+        `expansion` says how they are typed and linked; without, the annotations do.
+        """
+        expansion = expansion or self.expansion_()
         head = head_of(self, expansion)
         for item in walkers()[expansion.head].walk(head):
             if isinstance(item, Entry):
@@ -423,47 +448,6 @@ def head_of(value: Value, expansion: Expansion) -> Head:
         expansion.element.size,
         value.slice_(0, value.size_),
     )
-
-
-def choose_by_evidence(value: Value, candidates: tuple[Expansion, ...]) -> Expansion | None:
-    """Decide between links of an element by its pointers back to the object that holds the head.
-
-    A candidate is kept if a member of the first entry, which points to the holder's type, holds the
-    holder's address. Exactly one must remain; it is labelled `inferred`.
-    """
-    if value._outer is None:
-        return None
-    holder = value._outer[0]
-    holder_type = holder.type_.btf.skip_modifiers(holder.type_)
-    kept = []
-    for candidate in candidates:
-        for item in walkers()[candidate.head].walk(head_of(value, candidate)):
-            if isinstance(item, Entry):
-                entry = Value(value.context_, candidate.element, item.address, item.data)
-                if _points_back(entry, holder_type, holder.address_):
-                    kept.append(candidate)
-            break
-    if len(kept) != 1:
-        return None
-    only = kept[0]
-    return type(only)(
-        only.head, only.element, only.node, only.link_offset, only.link_stride, "inferred"
-    )
-
-
-def _points_back(entry: Value, holder: types.Type, address: int) -> bool:
-    layout = entry.layout_
-    if not isinstance(layout, StructLayout):
-        return False
-    for member in layout.members:
-        base = layout.base.btf.skip_modifiers(member.member.type_id)
-        if isinstance(base, types.Ptr) and base.btf.skip_modifiers(base.type_id) is holder:
-            try:
-                if int(entry.member_(member.name)) == address:
-                    return True
-            except FaultError:
-                return False
-    return False
 
 
 def pointer_space(pointer: types.Ptr, facts: MemberFacts | None) -> str | None:

@@ -23,6 +23,7 @@ from btfdump.annotate.grammar import (
     PointsTo,
     Show,
     Space,
+    TypedBy,
     Unknown,
     parse,
 )
@@ -87,11 +88,15 @@ class Expansion:
 
 @dataclass(slots=True)
 class MemberFacts:
-    """All that is known of one member; `problems` are texts for the place where it is shown."""
+    """All that is known of one member; `problems` are texts for the place where it is shown.
+
+    `typed_by` leads to the BPF map that types the member's bytes; once it did, `is_typed` is set.
+    """
 
     expansion: Expansion | None = None
     candidates: tuple[Expansion, ...] = ()
     length: str | None = None
+    typed_by: str | None = None
     points_to: types.Composite | None = None
     flags: dict[int, str] | None = None
     space: str | None = None
@@ -99,6 +104,7 @@ class MemberFacts:
     is_string: bool = False
     is_hex: bool = False
     is_link: bool = False
+    is_typed: bool = False
     provenance: str = ""
     problems: list[str] = field(default_factory=list)
 
@@ -335,6 +341,8 @@ def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:
     """Enter an annotation that needs no look at the kernel's types."""
     if isinstance(annotation, Length):
         facts.length = facts.length or annotation.expression
+    elif isinstance(annotation, TypedBy):
+        facts.typed_by = facts.typed_by or annotation.path
     elif isinstance(annotation, Show):
         facts.is_string |= annotation.how == "string"
         facts.is_hex |= annotation.how == "hex"

@@ -40,6 +40,16 @@ class Length:
 
 
 @dataclass(frozen=True)
+class TypedBy:
+    """Bytes that are a value of a BPF map: what leads to the `struct bpf_map` that types them."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return f"value of the BPF map {self.path}"
+
+
+@dataclass(frozen=True)
 class PointsTo:
     """What a `void *` points to: a struct's name."""
 
@@ -153,6 +163,7 @@ class Unknown:
 Annotation: TypeAlias = (
     Contains
     | Length
+    | TypedBy
     | PointsTo
     | ContainerOf
     | FlagsOf
@@ -167,6 +178,7 @@ Annotation: TypeAlias = (
 )
 
 _NAME = re.compile(r"[A-Za-z_]\w*")
+_PLACE = re.compile(r"[A-Za-z_]\w*((\.|->)[A-Za-z_]\w*)*")
 _PATH = re.compile(r"[A-Za-z_]\w*(\[\])?(\.[A-Za-z_]\w*(\[\])?)*")
 _LOCKS = frozenset(
     (
@@ -240,6 +252,11 @@ def _parse_points_to(text: str) -> Annotation | None:
     return PointsTo(name) if _NAME.fullmatch(name) else None
 
 
+def _parse_typed_by(text: str) -> Annotation | None:
+    path = "".join(text.split())
+    return TypedBy(path) if _PLACE.fullmatch(path) else None
+
+
 def _parse_follow(text: str) -> Annotation | None:
     if text == "*":
         return Follow(())
@@ -251,6 +268,7 @@ _KEYED: dict[str, Callable[[str], Annotation | None]] = {
     "counted_by": lambda text: Length(text) if text else None,
     "len": lambda text: Length(text) if text else None,
     "points_to": _parse_points_to,
+    "typed_by": _parse_typed_by,
     "container_of": _parse_container_of,
     "follow": _parse_follow,
     "flags": lambda text: FlagsOf(text) if text else None,

@@ -103,6 +103,13 @@ class Overlay:
             raise self._error(f"summary.{struct}", "expected a list of member paths")
         return paths
 
+    def opaque(self, struct: str) -> list[str]:
+        """Names of structs that may really lie where `struct` hides its members."""
+        names = self._table("opaque").get(struct, [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise self._error(f"opaque.{struct}", f"expected a list of structs, not {names!r}")
+        return names
+
     def global_(self, name: str) -> Global | None:
         """Type and tags of the global variable `name`."""
         entry = self._table("global").get(name)
@@ -139,8 +146,10 @@ class Overlay:
     def _check(self, text: str) -> None:
         """Parse everything, so that a mistake is reported once, at the start."""
         tables = self._parse(text, "file")
-        for name in tables.keys() - {"struct", "summary", "global"}:
-            raise self._error(f"[{name}]", "expected [struct.NAME], [summary] or [global]")
+        for name in tables.keys() - {"struct", "summary", "global", "opaque"}:
+            raise self._error(
+                f"[{name}]", "expected [struct.NAME], [summary], [global] or [opaque]"
+            )
         structs = tables.pop("struct", {})
         if isinstance(structs, dict):
             tables |= {f"struct.{name}": table for name, table in structs.items()}
@@ -156,6 +165,8 @@ class Overlay:
             self.summary(struct)
         for name in self._table("global"):
             self.global_(name)
+        for struct in self._table("opaque"):
+            self.opaque(struct)
 
     def _alternatives(self, where: str, value: Any) -> Alternatives:
         if isinstance(value, str):

@@ -182,6 +182,16 @@ class _Builder:
                 self.adopt(inner, found)
 
     def value(self, field: Field) -> Any:
+        if field.facts is None or not field.facts.is_typed:
+            return self.plain(field)
+        typed = {"type": str(field.layout.type), "provenance": field.facts.provenance}
+        found = self.plain(field)
+        if isinstance(found, dict) and "members" in found:
+            return typed | found
+        return typed | {"value": found}
+
+    def plain(self, field: Field) -> Any:
+        """Return a field by its layout, whoever told it."""
         layout = field.layout
         if isinstance(layout, ScalarLayout):
             return self.scalar(field)

@@ -302,6 +302,12 @@ def by_whom(provenance: str) -> str:
     return f" [{printable(provenance)}]" if provenance else ""
 
 
+def typed_by(field: Field) -> str:
+    """Return who typed a field that is but bytes in C: ` [map NAME]`; "" where C does it."""
+    is_typed = field.facts is not None and field.facts.is_typed
+    return by_whom(field.facts.provenance) if is_typed else ""
+
+
 def has_slot(field: Field) -> bool:
     """Whether something lies behind a field, or behind one inside it."""
     return field.slot is not None or any(has_slot(inner) for inner in children(field))

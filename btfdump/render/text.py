@@ -26,6 +26,7 @@ from btfdump.render.outline import (
     by_whom,
     inline_leaves,
     totals_text,
+    typed_by,
 )
 from btfdump.render.scalar import array, field_scalar, scalar, summary, text
 
@@ -107,16 +108,19 @@ class TextPainter:
         """Return the line of a field that takes one."""
         shown, remark = self.value(field)
         comma = "," if depth else ""
+        remark = f"{remark}{typed_by(field)}".strip()
         tail = f" /* {remark} */" if remark else ""
         return f"{_INDENT * depth}{self.name(field)}{self.type(field)}{shown}{comma}{tail}"
 
     def branch(self, field: Field) -> str:
         """Return the first line of an aggregate, or all of a small one."""
+        whom = typed_by(field)
+        tail = f" /*{whom} */" if whom else ""
         line = self.inline(field)
         if line:
             self.skip = 1
-            return line
-        return f"{self.name(field)}{self.opening(field)}"
+            return f"{line}{tail}"
+        return f"{self.name(field)}{self.opening(field)}{tail}"
 
     def value(self, field: Field) -> tuple[str, str]:
         """Return (value, remark) of a field that takes one line."""

@@ -32,6 +32,7 @@ from btfdump.render.outline import (
     inline_leaves,
     is_empty,
     totals_text,
+    typed_by,
 )
 from btfdump.render.scalar import array, field_scalar, summary, text
 
@@ -132,7 +133,9 @@ class _Painter:
     def type(self, field: Field) -> str:
         is_link = field.facts is not None and field.facts.is_link
         role = " (link)" if is_link else ""
-        return "  " + self.style("dim", f"{printable(str(field.layout.type))}{role}")
+        return "  " + self.style(
+            "dim", f"{printable(str(field.layout.type))}{role}{typed_by(field)}"
+        )
 
     # Lines
 

@@ -175,3 +175,19 @@ def test_the_library_is_sound():
     for name in overlay.globals():
         assert overlay.global_(name).type
     assert count > 500
+
+
+def test_opaque_structs_hide_what_the_library_says(btfs):
+    """What stands in for an opaque struct exists in some kernel, and is not larger."""
+    names = {name for overlay in map(Overlay.load, OVERLAYS) for name in overlay._table("opaque")}
+    assert "bpf_timer" in names
+    for name in names - {"bpf_task_work"}:  # 6.18
+        fits = [
+            (stand_in, struct)
+            for btf in btfs
+            for struct in structs(btf, name)
+            for other in library().opaque(name)
+            for stand_in in structs(btf, other)
+        ]
+        assert fits, name
+        assert all(stand_in.size <= struct.size for stand_in, struct in fits), name
