@@ -56,6 +56,8 @@ if TYPE_CHECKING:
     )
     from btfdump.kernel import Kernel as Kernel
     from btfdump.kernel import open_core as open_core
+    from btfdump.kernel import open_live as open_live
+    from btfdump.kernel import open_qemu as open_qemu
     from btfdump.limits import Limits as Limits
     from btfdump.snprintf import snprintf_btf as snprintf_btf
     from btfdump.value import Value as Value
@@ -70,6 +72,8 @@ _HOMES = {
     "Value": "value",
     "open_btf": "btffile",
     "open_core": "kernel",
+    "open_live": "kernel",
+    "open_qemu": "kernel",
     "snprintf_btf": "snprintf",
 } | dict.fromkeys(
     (

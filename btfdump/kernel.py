@@ -18,7 +18,7 @@ from btfdump.roots.task import task, tasks
 from btfdump.value import Value, read_string
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -224,23 +224,67 @@ def open_core(
     dump lacks; `overlays` are TOML files of annotations. Raises `TargetError` and its kin,
     `BtfFormatError`, `AnnotationError`.
     """
-    from btfdump.annotate.overlay import Overlay
     from btfdump.target.via_drgn import open_core as open_target
 
+    return _open(lambda: open_target(path, vmlinux=vmlinux), btf, vmlinux, overlays)
+
+
+def open_live(
+    via: str | None = None,
+    *,
+    btf: str | Path | None = None,
+    vmlinux: str | Path | None = None,
+    overlays: Iterable[str | Path] = (),
+) -> Kernel:
+    """Open the running kernel: `via` "kcore" (needs root), or the first source that can be read.
+
+    Raises `TargetError` saying what is in the way, and what to do; otherwise as `open_core()`.
+    """
+    from btfdump.target.sources import open_live as open_target
+
+    return _open(lambda: open_target(via, vmlinux=vmlinux), btf, vmlinux, overlays)
+
+
+def open_qemu(
+    socket: str | Path,
+    *,
+    btf: str | Path | None = None,
+    vmlinux: str | Path | None = None,
+    overlays: Iterable[str | Path] = (),
+) -> Kernel:
+    """Attach to a QEMU guest by its QMP socket: a path, or HOST:PORT. The guest stops for a moment.
+
+    Raises `TargetError` saying what is in the way, and what to do; otherwise as `open_core()`.
+    """
+    from btfdump.target.via_drgn.qemu import open_qemu as open_target
+
+    return _open(lambda: open_target(socket, vmlinux=vmlinux), btf, vmlinux, overlays)
+
+
+def _open(
+    open_target: Callable[[], Target],
+    btf: str | Path | None,
+    vmlinux: str | Path | None,
+    overlays: Iterable[str | Path],
+) -> Kernel:
+    """Open a target, and what the kernel in it is to be seen by; close it again if that fails."""
+    from btfdump.annotate.overlay import Overlay
+
     loaded = [Overlay.load(overlay) for overlay in overlays]
-    target = open_target(path, vmlinux=vmlinux)
+    target = open_target()
     try:
-        if btf is not None or vmlinux is not None:
+        given = btf if btf is not None else vmlinux
+        if given is not None:
             from btfdump.target.elf import read_btf_file
 
-            data = read_btf_file(btf if btf is not None else vmlinux)  # type: ignore[arg-type]
+            data = read_btf_file(given)
         else:
             data = target.btf_bytes()
         # Kernel BTF is checked record by record, when looked at: a full check costs a cold start.
         parsed = Btf.from_bytes(data, name="vmlinux", check=False)
         kernel = Kernel(target, parsed, loaded)
-        if btf is not None or vmlinux is not None:
-            kernel.check_btf(str(btf if btf is not None else vmlinux))
+        if given is not None:
+            kernel.check_btf(str(given))
         for overlay in loaded:
             kernel.problems += kernel.unknown_structs(overlay)
         return kernel

@@ -97,7 +97,8 @@ class KernelBtfs:
         size = int(value.data_size)
         if not 0 < size <= MAX_BTF:
             raise CorruptDataError(f"{label}: {size} bytes is no size of a BTF", value.address_)
-        data = self._context.target.read(int(value.data), size)
+        found = self._context.target.module_btf(label) if is_of_kernel else None
+        data = found if found is not None else self._context.target.read(int(value.data), size)
         # A module's BTF is trusted as vmlinux's is: each record is checked when it is used.
         return Btf.from_bytes(data, base=base, name=label, check=not is_of_kernel)
 

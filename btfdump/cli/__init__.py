@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "inspect": "print objects out of a vmcore",
+    "live": "print objects of the running kernel",
+    "qemu": "print objects of a QEMU guest's kernel",
     "diff": "print what differs between two vmcores, or two JSON documents",
     "tags": "list the decl tags and type tags in a BTF or vmcore",
     "source": "print the code generated for a type",

@@ -86,6 +86,11 @@ class Target(Memory, Protocol):
     """One kernel: memory, symbols, BTF bytes, platform. A context manager."""
 
     @property
+    def is_live(self) -> bool:
+        """Whether the memory may change between two reads: a running kernel's does."""
+        ...
+
+    @property
     def platform(self) -> Platform:
         """Byte order, pointer size, machine."""
         ...
@@ -110,6 +115,13 @@ class Target(Memory, Protocol):
 
     def btf_bytes(self) -> bytes:
         """Return the raw vmlinux BTF; raises `MissingDataError` if there is none."""
+        ...
+
+    def module_btf(self, name: str) -> bytes | None:
+        """Return the raw BTF of the loaded module `name`.
+
+        None where the kernel's memory alone has it.
+        """
         ...
 
     @property

@@ -117,6 +117,7 @@ class BufferTarget:
         *,
         machine: str = "",
         description: str = "memory buffer",
+        is_live: bool = False,
     ) -> None:
         self._map = SegmentMap()
         pairs = segments.items() if hasattr(segments, "items") else segments
@@ -125,6 +126,7 @@ class BufferTarget:
         self.platform = Platform(byteorder, pointer_size, machine)
         self.release = release
         self.description = description
+        self.is_live = is_live
         self.per_cpu_offsets: Sequence[int] = tuple(per_cpu_offsets)
         self._symbols = dict(symbols)
         self._by_address = sorted((address, name) for name, address in symbols.items())
@@ -195,6 +197,10 @@ class BufferTarget:
             raise MissingDataError("this buffer comes without BTF", "pass btf= or use --btf FILE")
         return self._btf
 
+    def module_btf(self, name: str) -> bytes | None:
+        """Return None: no modules are loaded here."""
+        return None
+
     def close(self) -> None:
         """Do nothing: a buffer holds no resources."""
 
@@ -263,6 +269,11 @@ class PatchedTarget:
             self._holes.write(address, bytes(size))
 
     @property
+    def is_live(self) -> bool:
+        """Whether the wrapped target's memory may change."""
+        return self._target.is_live
+
+    @property
     def platform(self) -> Platform:
         """Byte order, pointer size, machine of the wrapped target."""
         return self._target.platform
@@ -293,6 +304,10 @@ class PatchedTarget:
     def btf_bytes(self) -> bytes:
         """Return the wrapped target's raw BTF; raises `MissingDataError` if it has none."""
         return self._target.btf_bytes()
+
+    def module_btf(self, name: str) -> bytes | None:
+        """Return what the wrapped target has of a module's BTF."""
+        return self._target.module_btf(name)
 
     def close(self) -> None:
         """Close the wrapped target."""

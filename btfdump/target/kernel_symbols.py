@@ -1,4 +1,4 @@
-"""The symbols of one dumped kernel.
+"""The symbols of one kernel.
 
 Its own kallsyms, a vmlinux file, or both; where those are missing, what VMCOREINFO and the kernel's
 image tell; and what to say when nothing helps.
@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 
     from btfdump.target import Platform
     from btfdump.target.elf import ElfSymbols
+    from btfdump.target.running import RunningKernel
     from btfdump.target.symbols import SymbolSource
 
 _CACHE_LIMIT = 1 << 16
 _NO_BTF = "give the kernel's BTF with --btf FILE (or its vmlinux with --vmlinux FILE)"
-_FUNCTIONS_ONLY = "the dump's symbol table has functions only (CONFIG_KALLSYMS_ALL=n)"
+_FUNCTIONS_ONLY = "the kernel's symbol table has functions only (CONFIG_KALLSYMS_ALL=n)"
 _BTF_MAGIC = 0xEB9F
 # What VMCOREINFO calls SYMBOL() though it is the value of a pointer (kernel/vmcore_info.c).
 _NO_SYMBOLS = frozenset({"mem_section"})
@@ -39,7 +40,8 @@ class KernelSymbols:
     """Name to address and back, loaded on first use and remembered.
 
     The kernel's own table is preferred; `vmlinux` is asked where that is missing or lacks the name.
-    Without either (CONFIG_KALLSYMS_ALL=n), VMCOREINFO and what the kernel exports to modules.
+    Without either (CONFIG_KALLSYMS_ALL=n), VMCOREINFO and what the kernel exports to modules. Of a
+    `running` kernel, /proc/kallsyms is read where the table cannot be found in memory.
     """
 
     def __init__(
@@ -48,11 +50,13 @@ class KernelSymbols:
         info: Mapping[str, str],
         platform: Platform,
         vmlinux: str | os.PathLike[str] | None = None,
+        running: RunningKernel | None = None,
     ) -> None:
         self._read = read
         self._info = info
         self._platform = platform
         self._vmlinux_path = vmlinux
+        self._running = running
         self._vmlinux: ElfSymbols | None = None
         self._table: SymbolSource | None = None
         self._addresses: dict[str, int | None] = {}
@@ -161,6 +165,8 @@ class KernelSymbols:
         except (FaultError, CorruptDataError, MissingDataError) as error:
             if self._vmlinux_path is not None:
                 return self.vmlinux(self._vmlinux_path)
+            if self._running is not None:
+                return self._running.kallsyms()
             if len(self._image[1]):
                 self._no_kallsyms = str(error).partition(";")[0]
                 return self._image[1]

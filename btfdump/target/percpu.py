@@ -33,7 +33,7 @@ def read_offsets(
     if array is None:
         if symbols.find("init_task") is None:
             raise MissingDataError(
-                "the dump's symbol table has functions only (CONFIG_KALLSYMS_ALL=n), "
+                "the kernel's symbol table has functions only (CONFIG_KALLSYMS_ALL=n), "
                 "so __per_cpu_offset is unknown",
                 "give the symbols with --vmlinux FILE",
             )

@@ -1,8 +1,8 @@
-"""Kernel memory through drgn: vmcores, ELF and kdump-compressed, without debuginfo.
+"""Kernel memory through drgn, without debuginfo: vmcores, the running kernel, QEMU guests.
 
 The only place that uses drgn. What drgn 0.3 does not do is done here: deciding the platform of any
 file from its headers, finding a lost VMCOREINFO (`opening.py`), and faulting where it would return
-zeros or the wrong memory (`segments.py`).
+zeros or the wrong memory (`segments.py`). `live.py` opens /proc/kcore, `qemu.py` a guest.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from btfdump.target import UncheckedRead
-    from btfdump.target.dumpfile import CoreFile
+    from btfdump.target import ByteOrder, UncheckedRead
+    from btfdump.target.running import RunningKernel
 
 # A read larger than this is a corrupt length, not an object: the biggest honest ones are BTF and
 # hash tables.
@@ -53,26 +53,41 @@ def open_core(
     info = read_vmcoreinfo(prog)
     if core.machine == "s390x":
         fault_beyond_s390x_tables(prog, info)
-    return DrgnTarget(prog, core, info, vmlinux)
+    cut = ", truncated" if core.truncated else ""
+    return DrgnTarget(
+        prog,
+        describe_platform(prog, core.machine),
+        info,
+        f"vmcore ({_KINDS[core.format]}{cut})",
+        vmlinux,
+        is_truncated=core.truncated,
+    )
 
 
 class DrgnTarget:
     """One kernel, read through a drgn `Program`: implements `btfdump.target.Target`."""
 
+    is_live = False
+
     def __init__(
         self,
         prog: drgn.Program,
-        core: CoreFile,
+        platform: Platform,
         info: Mapping[str, str],
+        description: str,
         vmlinux: str | os.PathLike[str] | None = None,
+        *,
+        running: RunningKernel | None = None,
+        is_truncated: bool = False,
     ) -> None:
         self._prog: drgn.Program | None = prog
         self._read: Callable[[int, int], bytes] = prog.read
-        self._core = core
+        self._is_truncated = is_truncated
         self.vmcoreinfo = info
-        self.platform = _describe_platform(prog, core)
+        self.platform = platform
+        self.description = description
         self.page_size = vmcoreinfo.page_size(info)
-        self.symbols = KernelSymbols(self.read, info, self.platform, vmlinux)
+        self.symbols = KernelSymbols(self.read, info, platform, vmlinux, running)
         self._per_cpu_offsets: tuple[int, ...] | None = None
 
     def read(self, address: int, size: int) -> bytes:
@@ -119,7 +134,7 @@ class DrgnTarget:
             return FILTERED
         if UNMAPPED in text or "not present" in text or "No way to translate" in text:
             return UNMAPPED
-        if "short read" in text or self._core.truncated:
+        if "short read" in text or self._is_truncated:
             return "the dump file is truncated"
         if "Decompres" in text or "page data" in text:  # the first is libkdumpfile's spelling
             return "the dump file is truncated or damaged"
@@ -137,6 +152,10 @@ class DrgnTarget:
         """Return the raw vmlinux BTF; raises `MissingDataError` saying why there is none."""
         return self.symbols.btf()
 
+    def module_btf(self, name: str) -> bytes | None:
+        """Return None: the kernel's memory has it."""
+        return None
+
     @property
     def per_cpu_offsets(self) -> tuple[int, ...]:
         """Offset of each possible CPU's area, by CPU number (`__per_cpu_offset[]`); (0,) on UP.
@@ -152,17 +171,8 @@ class DrgnTarget:
         """Kernel release as in `uname -r`, from VMCOREINFO."""
         return self.vmcoreinfo.get("OSRELEASE", "")
 
-    @property
-    def description(self) -> str:
-        """What this is, for a heading: "vmcore (kdump-compressed)"."""
-        if self._prog is not None and drgn.ProgramFlags.IS_LIVE in self._prog.flags:
-            return "live kernel"
-        return (
-            f"vmcore ({_KINDS[self._core.format]}{', truncated' if self._core.truncated else ''})"
-        )
-
     def close(self) -> None:
-        """Release the dump: every read faults from now on."""
+        """Release the memory: every read faults from now on."""
         self._prog = None
         self._read = _read_closed
 
@@ -182,11 +192,11 @@ def _read_closed(address: int, size: int) -> bytes:
     raise ValueError("the target is closed")
 
 
-def _describe_platform(prog: drgn.Program, core: CoreFile) -> Platform:
+def describe_platform(prog: drgn.Program, machine: str = "") -> Platform:
+    """Return the platform of a program that has one; `machine` overrides drgn's name for it."""
     platform = prog.platform
-    if platform is None:
-        return Platform(core.byteorder, core.pointer_size, core.machine)
+    assert platform is not None
     little = drgn.PlatformFlags.IS_LITTLE_ENDIAN in platform.flags
     is_64 = drgn.PlatformFlags.IS_64_BIT in platform.flags
-    machine = core.machine or platform.arch.name.lower()
-    return Platform("little" if little else "big", 8 if is_64 else 4, machine)
+    byteorder: ByteOrder = "little" if little else "big"
+    return Platform(byteorder, 8 if is_64 else 4, machine or platform.arch.name.lower())

@@ -121,7 +121,7 @@ def _open_blocks(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
         kernel = replace(core, machine=core.machine or vmcoreinfo.guess_machine(info, "big"))
         for one in _byte_orders(kernel):
             prog = _program(one, raw)
-            with _OpenErrors(core), _without_plugins():
+            with _OpenErrors(core), without_plugins():
                 prog.set_linux_kernel_custom(raw, False)
 
             def physical(address: int, count: int, offset: int, is_physical: bool) -> bytes:
@@ -233,7 +233,7 @@ def _program(core: CoreFile, raw: bytes) -> drgn.Program:
 
 def _set_core_dump(prog: drgn.Program, core: CoreFile) -> drgn.Program:
     """Let drgn open the file; raises `TargetError` for whatever it does not like."""
-    with _OpenErrors(core), _without_plugins(), _without_flattened_warning():
+    with _OpenErrors(core), without_plugins(), _without_flattened_warning():
         prog.set_core_dump(core.path)
     return prog
 
@@ -274,7 +274,7 @@ def _open_error(core: CoreFile, text: str) -> TargetError:
 
 
 @contextmanager
-def _without_plugins() -> Iterator[None]:
+def without_plugins() -> Iterator[None]:
     """Keep drgn from searching the installed packages for plugins: 30 to 100 ms for nothing.
 
     DRGN_PLUGINS still loads what it names.

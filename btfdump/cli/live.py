@@ -1,0 +1,46 @@
+"""`btfdump live`: print objects of the running kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.cli.inspection import ROOT_HELP, add_arguments, inspect
+from btfdump.target.sources import SOURCES
+
+if TYPE_CHECKING:
+    import argparse
+
+_EXAMPLES = """
+examples:
+  sudo btfdump live task                        one line for each task
+  sudo btfdump live task 1                      a task, with what hangs off it
+  sudo btfdump live task --all --format jsonl   every task, a JSON object a line
+  sudo btfdump live 'task(1).signal->thread_head'
+  sudo btfdump live runqueues[0].curr --members comm,pid
+
+exit status: 0 all shown, 1 something could not be shown (--strict: any note), 2 usage,
+130 interrupted
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.description = (
+        "Print objects of the running kernel, which goes on running: what changes while it is\n"
+        "read is noticed, and read again. Needs root; no debuginfo is needed."
+    )
+    parser.epilog = ROOT_HELP + _EXAMPLES
+    add_arguments(parser)
+    parser.add_argument(
+        "--via",
+        choices=tuple(SOURCES),
+        help="how to read the kernel's memory (default: the first of these that can)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open the running kernel and print what was asked for; return the exit status."""
+    from btfdump.kernel import open_live
+
+    with open_live(args.via, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay) as kernel:
+        return inspect(kernel, args)

@@ -1,0 +1,50 @@
+"""The ways to read the memory of the running kernel, and the choice between them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.errors import TargetError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    from btfdump.target import Target
+    from btfdump.target.running import RunningKernel
+
+    Open = Callable[[RunningKernel | None, str | os.PathLike[str] | None], Target]
+
+
+def _open_kcore(running: RunningKernel | None, vmlinux: str | os.PathLike[str] | None) -> Target:
+    from btfdump.target.via_drgn.live import open_kcore
+
+    return open_kcore(running, vmlinux=vmlinux)
+
+
+SOURCES: dict[str, Open] = {"kcore": _open_kcore}
+"""Every source by name, in the order in which they are tried."""
+
+
+def open_live(
+    via: str | None = None,
+    *,
+    running: RunningKernel | None = None,
+    vmlinux: str | os.PathLike[str] | None = None,
+) -> Target:
+    """Open the running kernel by the source `via`, or by the first that can be had.
+
+    `vmlinux` supplies symbols where the kernel shows none. Raises `TargetError` saying of every
+    source what is in the way and what to do; ValueError for a source there is not.
+    """
+    if via is not None and via not in SOURCES:
+        raise ValueError(f"no source {via!r}; there are {', '.join(SOURCES)}")
+    troubles = []
+    for name in [via] if via is not None else SOURCES:
+        try:
+            return SOURCES[name](running, vmlinux)
+        except TargetError as error:
+            troubles.append(error)
+    if len(troubles) == 1:
+        raise troubles[0]
+    raise TargetError("; and then: ".join(str(trouble) for trouble in troubles))
