@@ -23,7 +23,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from btfdump.annotate.overlay import Overlay
+    from btfdump.bpf.congestion import CongestionControl
     from btfdump.bpf.kfuncs import Kfunc
+    from btfdump.bpf.links import Link
+    from btfdump.bpf.progs import Prog
+    from btfdump.bpf.struct_ops import StructOps
+    from btfdump.bpf.trampolines import Trampoline
     from btfdump.render.plain import Formatter
     from btfdump.target import Target
 
@@ -134,6 +139,41 @@ class Kernel(Context):
         from btfdump.bpf.notes import without_notes
 
         return without_notes(find_kfuncs(self))
+
+    def progs(self) -> Iterator[Prog]:
+        """Yield every BPF program that is loaded, by id; raises as `kfuncs()` does."""
+        from btfdump.bpf.notes import without_notes
+        from btfdump.bpf.progs import find_progs
+
+        return without_notes(find_progs(self))
+
+    def links(self) -> Iterator[Link]:
+        """Yield every BPF link, by id; raises as `kfuncs()` does."""
+        from btfdump.bpf.links import find_links
+        from btfdump.bpf.notes import without_notes
+
+        return without_notes(find_links(self))
+
+    def trampolines(self) -> Iterator[Trampoline]:
+        """Yield the kernel functions that BPF programs are attached to; raises as `kfuncs()`."""
+        from btfdump.bpf.notes import without_notes
+        from btfdump.bpf.trampolines import find_trampolines
+
+        return without_notes(find_trampolines(self))
+
+    def struct_ops(self) -> Iterator[StructOps]:
+        """Yield the structs of functions that BPF programs implement; raises as `kfuncs()`."""
+        from btfdump.bpf.notes import without_notes
+        from btfdump.bpf.struct_ops import find_struct_ops
+
+        return without_notes(find_struct_ops(self))
+
+    def congestion_controls(self) -> Iterator[CongestionControl]:
+        """Yield the registered TCP congestion controls; raises as `kfuncs()` does."""
+        from btfdump.bpf.congestion import find_congestion_controls
+        from btfdump.bpf.notes import without_notes
+
+        return without_notes(find_congestion_controls(self))
 
     def per_cpu(self, value: Value, cpu: int) -> Value:
         """Return one CPU's instance of a per-CPU variable: the value of `kernel["runqueues"]`.

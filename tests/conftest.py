@@ -83,6 +83,24 @@ def truth() -> Callable[[str], Any]:
 
 
 @pytest.fixture(scope="session")
+def console() -> Callable[[str, str], str]:
+    """Return (name, section) -> what the guest of a sample dump printed before it died."""
+    known: dict[str, str] = {}
+
+    def section(name: str, title: str) -> str:
+        folder = SAMPLES[name][1]
+        if folder not in known:
+            path = find_dump_file(f"{folder}/console.log.xz")
+            with lzma.open(path, "rt", encoding="utf-8", errors="replace") as log:
+                known[folder] = log.read()
+        begin = f"=== BEGIN {title}\n"
+        assert begin in known[folder], f"{title} is no section of the console log of {folder}"
+        return known[folder].partition(begin)[2].partition(f"=== END {title}\n")[0]
+
+    return section
+
+
+@pytest.fixture(scope="session")
 def opened(sample: Callable[[str], Path]) -> Iterator[Callable[[str], Kernel]]:
     """Return name -> the kernel of a sample dump, opened once. Not to be modified."""
     known: dict[str, Kernel] = {}

@@ -14,13 +14,14 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from btfdump.bpf.enums import enumerator_names
+from btfdump.bpf.kernel_btf import kernel_btfs
 from btfdump.bpf.kfunc_flags import flag_names
 from btfdump.btf import types
 from btfdump.btf.names import prototype
 from btfdump.btf.wire import Kind
 from btfdump.errors import BtfdumpError, CorruptDataError
 from btfdump.events import Note
-from btfdump.variables import find_global
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -110,28 +111,6 @@ def find_tagged_kfuncs(btf: Btf) -> Iterator[Kfunc]:
     funcs = [func for func in tagged.values() if isinstance(func, types.Func)]
     for func in sorted(funcs, key=lambda func: func.name):
         yield Kfunc(func, ())
-
-
-def kernel_btfs(kernel: Context) -> Iterator[tuple[Value | Note, Btf]]:
-    """Yield each `struct btf` of the kernel itself, vmlinux's first, with its types.
-
-    A note stands for a module whose types could not be read.
-    """
-    vmlinux = find_global(kernel, "btf_vmlinux")
-    if vmlinux:  # NULL until somebody needs it
-        yield vmlinux.deref_(), kernel.btf
-    if kernel.modules is None:
-        return
-    known = {btf.name: btf for btf in kernel.modules.btfs()}
-    try:
-        for module in find_global(kernel, "btf_modules").walk_():
-            name = module.btf.member_("name").string_()
-            if name in known:
-                yield module.btf.deref_(), known[name]
-            else:
-                yield Note(f"the BTF of module {name} could not be read"), kernel.btf
-    except BtfdumpError as error:
-        yield Note(f"btf_modules: {error}"), kernel.btf
 
 
 class _Registry:
@@ -237,11 +216,3 @@ class _Registry:
         data = context.target.read(entries.address_, count * width)
         order = "<" if context.layouts.byteorder == "little" else ">"
         return list(struct.iter_unpack(f"{order}{width // 4}I", data))
-
-
-def enumerator_names(kernel: Context, enum: str, prefix: str) -> dict[int, str]:
-    """Return value -> name without `prefix` of an enum; empty where the BTF does not have it."""
-    for found in kernel.btf.find_all("enum", enum):
-        assert isinstance(found, types.Enum)
-        return {value: name.removeprefix(prefix) for value, name in found.names.items()}
-    return {}

@@ -1,0 +1,49 @@
+"""Links: what holds BPF programs to the places where they run (kernel/bpf/syscall.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from btfdump.events import Note
+from btfdump.roots import table_root
+from btfdump.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.bpf.links import Link
+    from btfdump.context import Context
+    from btfdump.roots import Query
+
+_COLUMNS = ("id", "type", "prog", "target", "address")
+
+
+@table_root("links", argument="ID or TYPE")
+def list_links(kernel: Context, query: Query) -> Table:
+    """BPF links: the program, and where it is attached."""
+    from btfdump.bpf.links import find_links
+    from btfdump.bpf.progs import prog_labels
+
+    links = find_links(kernel)
+    labels = prog_labels(kernel)
+
+    def rows() -> Iterator[dict[str, Any] | Note]:
+        for link in links:
+            if isinstance(link, Note):
+                yield link
+            elif query.wants(str(link.id), link.type):
+                yield _row(link, labels)
+
+    return Table("links", _COLUMNS, rows())
+
+
+def _row(link: Link, labels: dict[int, str]) -> dict[str, Any]:
+    return {
+        "id": link.id,
+        "type": link.type,
+        "prog": labels.get(link.prog_id, str(link.prog_id)) if link.prog_id else None,
+        "prog_id": link.prog_id or None,
+        "target": link.target or None,
+        **link.details,
+        "address": f"{link.value.address_:#x}",
+    }

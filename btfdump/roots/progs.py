@@ -1,0 +1,92 @@
+"""Programs: BPF programs that are loaded (kernel/bpf/syscall.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from btfdump.events import Note
+from btfdump.roots import table_root
+from btfdump.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.bpf.progs import Prog
+    from btfdump.context import Context
+    from btfdump.roots import Query
+
+_COLUMNS = (
+    "id",
+    "type",
+    "name",
+    "tag",
+    "btf_id",
+    "maps",
+    "target",
+    "attached",
+    "runs",
+    "run_ns",
+    "uid",
+)
+
+
+@table_root("progs", argument="ID or NAME")
+def list_progs(kernel: Context, query: Query) -> Table:
+    """BPF programs: type, BTF, the maps they use, what they are attached to, how often they ran."""
+    from btfdump.bpf.progs import find_progs
+
+    progs = find_progs(kernel)
+    attached: dict[int, list[str]] = {}
+    notes = list(_attachments(kernel, attached))
+
+    def rows() -> Iterator[dict[str, Any] | Note]:
+        for prog in progs:
+            if isinstance(prog, Note):
+                yield prog
+            elif query.wants(str(prog.id), prog.name):
+                yield _row(prog, attached.get(prog.id, []))
+        yield from notes
+
+    return Table("progs", _COLUMNS, rows())
+
+
+def _attachments(kernel: Context, attached: dict[int, list[str]]) -> Iterator[Note]:
+    """Enter by id of a program what holds it in place: links, and maps of type struct_ops."""
+    from btfdump.bpf.links import find_links
+    from btfdump.bpf.struct_ops import find_struct_ops
+
+    for link in find_links(kernel):
+        if isinstance(link, Note):
+            yield link
+        elif link.prog_id:
+            text = f"link {link.id} {link.type} {link.target}".rstrip()
+            attached.setdefault(link.prog_id, []).append(text)
+    for item in find_struct_ops(kernel):
+        if isinstance(item, Note):
+            yield item
+            continue
+        for slot in item.slots:
+            if slot.prog_id:
+                text = f"map {item.map_id} {item.map_name} {slot.name}"
+                attached.setdefault(slot.prog_id, []).append(text)
+
+
+def _row(prog: Prog, attached: list[str]) -> dict[str, Any]:
+    return {
+        "id": prog.id,
+        "type": prog.type,
+        "name": prog.name,
+        "tag": prog.tag,
+        "btf_id": prog.btf_id or None,
+        "maps": prog.map_ids,
+        "target": prog.target or None,
+        "attached": attached,
+        "runs": prog.statistics.runs,
+        "run_ns": prog.statistics.nanoseconds,
+        "misses": prog.statistics.misses,
+        "uid": prog.uid,
+        "loaded_ns": prog.load_time,
+        "bytes_xlated": prog.translated_size,
+        "bytes_jited": prog.jited_size,
+        "address": f"{prog.value.address_:#x}",
+    }

@@ -1,0 +1,184 @@
+"""Programs and links: equal to what the guests said, and notes where memory is damaged."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from synthetic import World
+
+from btfdump.bpf.links import Link, find_links
+from btfdump.bpf.notes import without_notes
+from btfdump.bpf.progs import Prog, RunStatistics, find_progs
+from btfdump.errors import SymbolNotFoundError
+from btfdump.events import Note
+from btfdump.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfdump.kernel import Kernel
+
+SAMPLES = ("tagged", "stock", "s390x")
+
+
+def progs(kernel: Kernel) -> dict[str, Prog]:
+    return {prog.name: prog for prog in without_notes(find_progs(kernel))}
+
+
+def links(kernel: Kernel) -> list[Link]:
+    return list(without_notes(find_links(kernel)))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_progs_are_those_of_the_ground_truth(
+    opened: Callable[[str], Kernel], truth: Callable[[str], Any], name: str
+) -> None:
+    found = list(progs(opened(name)).values())
+    expected = truth(name)["progs"]
+    assert [
+        {
+            "id": p.id,
+            "name": p.name,
+            "addr": f"{p.value.address_:#x}",
+            "type": f"BPF_PROG_TYPE_{p.type.upper()}",
+            "btf_id": p.btf_id,
+            "tag": p.tag,
+            "len": p.translated_size // 8,
+            "used_maps": list(p.map_ids),
+        }
+        for p in found
+    ] == [
+        {key: e[key] for key in ("id", "name", "addr", "type", "btf_id", "tag", "len", "used_maps")}
+        for e in expected
+    ]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_progs_are_those_that_the_guest_listed(
+    opened: Callable[[str], Kernel], console: Callable[[str, str], str], name: str
+) -> None:
+    """BPF_OBJ_GET_INFO_BY_FD, asked by the guest before it died."""
+    found = [
+        (p.id, p.name, p.btf_id, p.jited_size, p.translated_size)
+        for p in progs(opened(name)).values()
+    ]
+    assert found == [
+        (e["id"], e["name"], e["btf_id"], e["jited_prog_len"], e["xlated_prog_len"])
+        for e in json.loads(console(name, "bpf_progs.json"))
+    ]
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_what_progs_are_verified_for(opened: Callable[[str], Kernel], name: str) -> None:
+    found = {prog.name: prog.target for prog in progs(opened(name)).values()}
+    assert found["on_newtask"] == "raw_tp task_newtask"
+    assert found["on_exec"] == "raw_tp sched_process_exec"
+    if name != "s390x":  # there, no LSM, no struct_ops: without a JIT
+        assert found["on_open"] == "lsm_mac bpf_lsm_file_open"
+        assert found["cc_undo_cwnd"] == "struct_ops tcp_congestion_ops.undo_cwnd"
+        assert found["fill_list"] == ""
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_links(opened: Callable[[str], Kernel], name: str) -> None:
+    kernel = opened(name)
+    names = {prog.id: prog.name for prog in progs(kernel).values()}
+    found = [(link.id, link.type, names[link.prog_id], link.target) for link in links(kernel)]
+    expected = [
+        (1, "raw_tracepoint", "on_newtask", "task_newtask"),
+        (2, "raw_tracepoint", "on_exec", "sched_process_exec"),
+        (3, "tracing", "on_open", "lsm_mac bpf_lsm_file_open"),
+    ]
+    assert found == (expected[:2] if name == "s390x" else expected)
+    tracing = [link for link in links(kernel) if link.type == "tracing"]
+    for link in tracing:
+        assert link.details["attach_type"] == "lsm_mac"
+        assert link.details["target_obj_id"] == 1
+        assert kernel.btf.type(int(link.details["target_btf_id"])).name == "bpf_lsm_file_open"
+
+
+def test_statistics_are_summed_over_cpus(patched: Kernel) -> None:
+    prog = progs(patched)["on_exec"]
+    struct = patched.type("struct bpf_prog_stats")
+    offsets = patched.target.per_cpu_offsets
+    assert len(offsets) > 1
+    for cpu, offset in enumerate(offsets):
+        stats = Value(patched, struct, patched.wrap(int(prog.value.stats) + offset))
+        for member, number in (("cnt", 10 + cpu), ("nsecs", 1 << 40), ("misses", cpu)):
+            target = stats.member_(member)
+            patched.target.write(target.address_, number.to_bytes(8, "little"))
+    cpus = len(offsets)
+    assert progs(patched)["on_exec"].statistics == RunStatistics(
+        sum(range(10, 10 + cpus)), cpus << 40, sum(range(cpus))
+    )
+    assert progs(patched)["on_newtask"].statistics == RunStatistics()
+
+
+# Damage
+
+
+def notes(items: Any) -> list[str]:
+    return [item.text for item in items if isinstance(item, Note)]
+
+
+def test_a_damaged_program_is_a_note(patched: Kernel, poke: Callable[[Value, int], None]) -> None:
+    victims = progs(patched)
+    poke(victims["on_newtask"].value.aux.used_map_cnt, 0xFFFF_FFFF)
+    poke(victims["on_exec"].value.aux, 0xDEAD_0000_0000)
+    poke(victims["fill_list"].value.member_("type"), 77)
+    poke(victims["fill_tree"].value.aux.func_cnt, 0xFFFF_FFFF)
+    items = list(find_progs(patched))
+    assert len([item for item in items if isinstance(item, Prog)]) == len(victims) - 3
+    assert [p.type for p in items if isinstance(p, Prog) and p.name == "fill_list"] == ["77"]
+    text = "\n".join(notes(items))
+    assert "claims to use 4294967295 maps" in text
+    assert "claims to have 4294967295 functions" in text
+    assert "0xdead00" in text
+
+
+def test_a_damaged_idr_is_a_note(patched: Kernel, poke: Callable[[Value, int], None]) -> None:
+    before = len(progs(patched))
+    idr = patched.value("struct idr", patched.symbol("prog_idr"))
+    node = patched.value("struct xa_node", int(idr.idr_rt.xa_head) - 2)
+    assert before > 1
+    poke(node.slots[6], int(idr.idr_rt.xa_head))  # the node as its own child
+    items = list(find_progs(patched))
+    assert len([item for item in items if isinstance(item, Prog)]) == before - 1
+    assert "cycle" in notes(items)[0]
+
+
+def test_a_damaged_link_is_shown_with_a_note(
+    patched: Kernel, poke: Callable[[Value, int], None]
+) -> None:
+    first, second, third = links(patched)
+    poke(first.value.member_("type"), 99)
+    raw = patched.value("struct bpf_raw_tp_link", second.value.address_)
+    poke(raw.btp, 0)
+    poke(third.value.prog, 0x10)
+    items = list(find_links(patched))
+    shown = [(i.id, i.type, i.target) for i in items if isinstance(i, Link)]
+    assert shown == [(1, "99", ""), (2, "raw_tracepoint", "")]
+    assert "link 2: where it is attached: btp is NULL" in notes(items)[0]
+    assert f"link at {third.value.address_:#x}: cannot read" in notes(items)[1]
+
+
+@pytest.mark.parametrize("byteorder", ["little", "big"])
+def test_nothing_is_loaded(byteorder: str) -> None:
+    world = World(byteorder)
+    world.struct("xarray", [("xa_head", "void *")])
+    world.struct("idr", [("idr_rt", "struct xarray")])
+    world.struct("xa_node", [("array", "struct xarray *"), ("slots", "void *[64]")])
+    world.struct("bpf_prog", [("len", "u32")])
+    world.struct("bpf_link", [("id", "u32")])
+    for name in ("prog_idr", "link_idr"):
+        world.symbols[name] = world.new("idr")
+    kernel = world.kernel()
+    assert list(find_progs(kernel)) == []
+    assert list(find_links(kernel)) == []
+
+
+def test_a_kernel_without_bpf() -> None:
+    with pytest.raises(SymbolNotFoundError, match="prog_idr"):
+        find_progs(World().kernel())
