@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump.btf import types
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError
-from btfdump.events import Close, Enter, Exit, Group, Note, Open, Seen
+from btfdump.events import Close, Enter, Exit, Group, Note, Number, Open, Seen
 from btfdump.expression import evaluate_length
 from btfdump.interp import EMPTY_LIST, Field
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.limits import MAX_OBJECT, Place, selection_of
 from btfdump.readable import describe, read_around_holes
 from btfdump.value import Value, pointer_space
-from btfdump.walk import Anomaly
+from btfdump.walk import Anomaly, ValueEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from btfdump.graph import Traversal
     from btfdump.layout import Layout
     from btfdump.limits import Step
+    from btfdump.walk import Key
+
+    Found: TypeAlias = Value | ValueEntry | Anomaly
 
 _COUNT_AHEAD = 10_000
 """Entries beyond the last one shown that are still counted, so that "64 of 70" can be said."""
@@ -405,7 +408,7 @@ class Behind:
         items = value.entries_()
         limit = self.limits.elements
         batch, ended = take(items, min(limit, _BATCH))
-        count = sum(isinstance(item, Value) for item in batch) if ended else None
+        count = count_of(batch) if ended else None
         if not ended and limit <= _BATCH:
             count, batch = self.count_on(items, batch)
         yield Open(Group.CONTAINER, field, value, expansion, count, expansion.provenance)
@@ -416,7 +419,7 @@ class Behind:
             if isinstance(item, Anomaly):
                 yield Note(item.message, item.address)
             elif shown < limit:
-                yield self.entry(item, f"[{shown}]", place)
+                yield self.item(item, shown, place)
                 shown += 1
             else:
                 more, _ = self.count_on(items, [])
@@ -424,15 +427,21 @@ class Behind:
                 break
         yield Close(shown, count)
 
+    def item(self, item: Value | ValueEntry, position: int, place: Place) -> Iterator[Step]:
+        """Show an entry of a container, labelled by its key or else by its position."""
+        if isinstance(item, ValueEntry):
+            return iter([Number(item, label_of(item.key, position))])
+        return self.entry(item, label_of(item.key_, position), place)
+
     def count_on(
-        self, items: Iterator[Value | Anomaly], batch: list[Value | Anomaly]
-    ) -> tuple[int | None, list[Value | Anomaly]]:
+        self, items: Iterator[Found], batch: list[Found]
+    ) -> tuple[int | None, list[Found]]:
         """Count the entries that will not be shown, up to a bound, and keep what is wrong there."""
         extra, ended = take(items, _COUNT_AHEAD)
         kept = batch + [item for item in extra if isinstance(item, Anomaly)]
         if not ended:
             return None, kept
-        return sum(isinstance(item, Value) for item in chain(batch, extra)), kept
+        return count_of(batch) + count_of(extra), kept
 
     def entry(self, value: Value, label: str, place: Place) -> Iterator[Step]:
         """Show an entry: in full, or in one line where that would flood the screen.
@@ -455,16 +464,30 @@ class Behind:
         return self.traversal.object(value, inner)
 
 
-def take(items: Iterator[Value | Anomaly], most: int) -> tuple[list[Value | Anomaly], bool]:
-    """Take items up to `most` Values; whether they came to their end."""
-    taken: list[Value | Anomaly] = []
+def label_of(key: Key, position: int) -> str:
+    """Return what an entry is called: `[position]`, or its key: `[7]`, `[0x1000-0x1fff]`."""
+    if key is None:
+        return f"[{position}]"
+    if isinstance(key, tuple):
+        return f"[{key[0]:#x}-{key[1]:#x}]"
+    return f"[{key}]"
+
+
+def count_of(items: list[Found]) -> int:
+    """Count the entries among what a walk gave."""
+    return sum(not isinstance(item, Anomaly) for item in items)
+
+
+def take(items: Iterator[Found], most: int) -> tuple[list[Found], bool]:
+    """Take items up to `most` entries; whether they came to their end."""
+    taken: list[Found] = []
     found = 0
     while found < most:
         item = next(items, None)
         if item is None:
             return taken, True
         taken.append(item)
-        found += isinstance(item, Value)
+        found += not isinstance(item, Anomaly)
     return taken, False
 
 

@@ -16,7 +16,8 @@ from btfdump.errors import (
     SymbolNotFoundError,
     TypeNotFoundError,
 )
-from btfdump.layout import Layouts
+from btfdump.layout import Layouts, StructLayout
+from btfdump.walk.shape import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from btfdump.annotate.facts import StructFacts
     from btfdump.annotate.overlay import Overlay
     from btfdump.btf.reader import Btf
-    from btfdump.layout import StructLayout
     from btfdump.target import Target
     from btfdump.value import Value
 
@@ -86,6 +86,7 @@ class Context:
         self._global_facts: dict[str, tuple[types.Type, MemberFacts] | None] = {}
         self._types: dict[str, types.Type] = {}
         self._real: dict[types.Type, types.Composite | None] = {}
+        self._shapes: dict[str, Shape] = {}
 
     def wrap(self, address: int) -> int:
         """Reduce an address computed by offset arithmetic to the width of a pointer."""
@@ -96,6 +97,19 @@ class Context:
         found = self._facts.get(layout.base)
         if found is None:
             found = self._facts[layout.base] = self.annotations.of_struct(layout.base)
+        return found
+
+    def shape(self, name: str) -> Shape:
+        """Return where the members of the kernel's own `struct name` lie, for walkers.
+
+        Raises `TypeNotFoundError`, `AmbiguousTypeError`.
+        """
+        found = self._shapes.get(name)
+        if found is None:
+            layout = self.layouts.of(self.type(f"struct {name}"))
+            if not isinstance(layout, StructLayout):
+                raise TypeNotFoundError(f"struct {name} is not complete in the BTF")
+            found = self._shapes[name] = Shape(self.layouts, layout)
         return found
 
     def type(self, name: str) -> types.Type:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from btfdump.annotate.facts import Expansion
     from btfdump.interp import Field
     from btfdump.value import Value
+    from btfdump.walk import ValueEntry
 
 
 class Group(Enum):
@@ -100,4 +101,12 @@ class Note:
     address: int | None = None
 
 
-Event: TypeAlias = "Enter | Exit | Open | Close | Seen | Note"
+@dataclass(slots=True)
+class Number:
+    """An entry of a container that is no object: an integer in a pointer's place, or a mark."""
+
+    entry: ValueEntry
+    label: str
+
+
+Event: TypeAlias = "Enter | Exit | Open | Close | Seen | Number | Note"

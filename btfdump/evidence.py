@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from btfdump.btf import types
 from btfdump.errors import FaultError
 from btfdump.layout import StructLayout
-from btfdump.walk import Anomaly
+from btfdump.walk import Anomaly, ValueEntry
 
 if TYPE_CHECKING:
     from btfdump.annotate.facts import Expansion
@@ -28,7 +28,7 @@ def choose_by_evidence(value: Value, candidates: tuple[Expansion, ...]) -> Expan
     kept = []
     for candidate in candidates:
         first = next(value.entries_(candidate), None)
-        if first is None or isinstance(first, Anomaly):
+        if first is None or isinstance(first, Anomaly | ValueEntry):
             continue
         if _points_back(first, holder_type, holder.address_):
             kept.append(candidate)

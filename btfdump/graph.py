@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from btfdump.behind import Behind, target_of
 from btfdump.btf import types
 from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
-from btfdump.events import Close, Enter, Event, Exit, Note, Open, Seen
+from btfdump.events import Close, Enter, Event, Exit, Note, Number, Open, Seen
 from btfdump.interp import Decoder, Field
 from btfdump.layout import ArrayLayout, ScalarLayout, StructLayout
 from btfdump.limits import MAX_OBJECT, Place, paths_of
@@ -62,7 +62,7 @@ class Traversal:
             step = next(stack[-1], None)
             if step is None:
                 stack.pop()
-            elif isinstance(step, Enter | Exit | Open | Close | Seen | Note):
+            elif isinstance(step, Enter | Exit | Open | Close | Seen | Number | Note):
                 yield step
             else:
                 stack.append(step)

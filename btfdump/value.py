@@ -18,7 +18,7 @@ from btfdump.evidence import choose_by_evidence
 from btfdump.expression import Path
 from btfdump.interp import bits_to_python, decode_text, to_python
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
-from btfdump.walk import Anomaly, Entry, Head, walkers
+from btfdump.walk import Anomaly, Entry, Head, ValueEntry, walker_of
 from btfdump.walk.lists import POISONS
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from btfdump.annotate.facts import Expansion, MemberFacts
     from btfdump.context import Context
     from btfdump.layout import Layout
+    from btfdump.walk import Item, Key
 
 MAX_STRING = 4096
 """Longest C string that is read through a pointer, in bytes."""
@@ -38,7 +39,8 @@ class Value:
 
     Nothing is read until a value is asked for; then the object is read once, as a whole, and its
     members share the bytes. `bit_size_` is not 0 for a bit field, which starts `bit_offset_` bits
-    after `address_`.
+    after `address_`. `key_` is where an entry was found in a keyed container: an index, a range
+    (first, last), words, or None.
     """
 
     __slots__ = (
@@ -51,6 +53,7 @@ class Value:
         "address_",
         "bit_offset_",
         "bit_size_",
+        "key_",
         "type_",
     )
 
@@ -66,6 +69,7 @@ class Value:
         facts: MemberFacts | None = None,
         outer: tuple[Value, str] | None = None,
         index: int = 0,
+        key: Key = None,
     ) -> None:
         self._context = context
         self._layout: Layout | None = None
@@ -77,6 +81,7 @@ class Value:
         self.address_ = address
         self.bit_offset_ = bit_offset
         self.bit_size_ = bit_size
+        self.key_ = key
 
     def __repr__(self) -> str:
         try:
@@ -383,14 +388,15 @@ class Value:
     def walk_(self) -> Iterator[Value]:
         """Walk the entries of a container, as Values of the element type.
 
-        Raises `CorruptDataError` at the place where the walk ends before the container does; every
-        entry that could be reached has been yielded by then.
+        Entries that are no objects, such as an xarray's value entries, are passed over. Raises
+        `CorruptDataError` at the end where the walk broke off before the container did, or lost
+        entries; every entry that could be reached has been yielded by then.
         """
         trouble: Anomaly | None = None
         for item in self.entries_():
             if isinstance(item, Value):
                 yield item
-            elif item.ends:
+            elif isinstance(item, Anomaly) and item.ends and trouble is None:
                 trouble = item
         if trouble is not None:
             raise CorruptDataError(trouble.message, trouble.address)
@@ -423,16 +429,18 @@ class Value:
                     names = (path.split(".") for path in paths)
                     yield [tuple(reduce(Value.member_, n, entry).value_() for n in names)]
 
-    def entries_(self, expansion: Expansion | None = None) -> Iterator[Value | Anomaly]:
+    def entries_(
+        self, expansion: Expansion | None = None
+    ) -> Iterator[Value | ValueEntry | Anomaly]:
         """Walk the entries of a container and what is wrong with it, in the order they are met.
 
         `expansion` says how they are typed and linked; without, the annotations do.
         """
         expansion = expansion or self.expansion_()
-        head = head_of(self, expansion)
-        for item in walkers()[expansion.head].walk(head):
+        for item in items_of(self, expansion):
             if isinstance(item, Entry):
-                yield Value(self._context, expansion.element, item.address, item.data)
+                element = expansion.element
+                yield Value(self._context, element, item.address, item.data, key=item.key)
             else:
                 yield item
 
@@ -447,7 +455,15 @@ def head_of(value: Value, expansion: Expansion) -> Head:
         offset,
         expansion.element.size,
         value.slice_(0, value.size_),
+        value.context_,
     )
+
+
+def items_of(value: Value, expansion: Expansion) -> Iterator[Item]:
+    """Walk the container that `value` is the head of."""
+    walker = walker_of(expansion.head)
+    assert walker is not None  # an expansion is made for what can be walked
+    return walker.items(head_of(value, expansion))
 
 
 def pointer_space(pointer: types.Ptr, facts: MemberFacts | None) -> str | None:

@@ -30,39 +30,13 @@ from btfdump.annotate.grammar import (
 from btfdump.btf import types
 from btfdump.btf.wire import Kind
 from btfdump.errors import AnnotationError, BtfFormatError
-from btfdump.walk import walkers
+from btfdump.walk import FAMILIES, walker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from btfdump.annotate.overlay import Alternatives, Overlay
     from btfdump.btf.reader import Btf
-
-CONTAINER_TYPES = frozenset(
-    (
-        "list_head",
-        "hlist_head",
-        "hlist_nulls_head",
-        "hlist_bl_head",
-        "llist_head",
-        "rb_root",
-        "rb_root_cached",
-        "plist_head",
-        "klist",
-        "xarray",
-        "radix_tree_root",
-        "idr",
-        "maple_tree",
-        "rhashtable",
-        "rhltable",
-        "list_lru",
-        "assoc_array",
-        "bpf_list_head",
-        "bpf_rb_root",
-    )
-)
-"""Structs that hold others without saying which; only those with a walker can be expanded."""
-
 
 FindStructs: TypeAlias = "Callable[[str, Btf, bool], Sequence[types.Composite]]"
 
@@ -307,13 +281,11 @@ class Annotations:
                 return  # NAME on something that is no container: not ours
             complaints.append(f"{text}: the member is not a container")
             return
-        walker = walkers().get(head)
+        walker = walker_of(head)
+        assert walker is not None  # what head_type() names can be walked
         structs = self._find_structs(tag.element, near, source != "library")
         if not structs:
             complaints.append(f"{text}: no struct {tag.element} in the BTF")
-            return
-        if walker is None:
-            complaints.append(f"{text}: this version cannot walk struct {head} yet")
             return
         fitting: list[Expansion] = []
         reasons: list[str] = []
@@ -403,7 +375,7 @@ def head_type(type_: types.Type) -> str | None:
             base = type_.btf.skip_modifiers(base.type_id)
     except BtfFormatError:
         return None
-    if isinstance(base, types.Composite) and base.name in CONTAINER_TYPES:
+    if isinstance(base, types.Composite) and base.name in FAMILIES:
         return base.name
     return None
 
@@ -444,20 +416,27 @@ def _find_member(type_: types.Type, name: str) -> tuple[types.Type, int] | None:
     return None
 
 
-def _link_offset(struct: types.Composite, node: str, link: str) -> tuple[int, int] | str:
-    """Return (byte offset, stride) of the link, or what is wrong with it."""
+def _link_offset(struct: types.Composite, node: str, link: str | None) -> tuple[int, int] | str:
+    """Return (byte offset, stride) of the link, or what is wrong with it.
+
+    Where entries are pointers (`link` is None) it is the member that they point to, of any type.
+    """
     resolved = _resolve_path(struct, node)
     if resolved is None:
         return f"{struct} has no member {node}"
     type_, offset, stride = resolved
+    if link is None:
+        return offset, stride
     base = type_.btf.skip_modifiers(type_)
     if not isinstance(base, types.Composite) or base.name != link:
         return f"{struct} member {node} is {type_}, expected struct {link}"
     return offset, stride
 
 
-def _links_of(struct: types.Composite, head: str, link: str, source: str) -> list[Expansion]:
+def _links_of(struct: types.Composite, head: str, link: str | None, source: str) -> list[Expansion]:
     """Every member of `struct` that could be the link: what NAME alone leaves open."""
+    if link is None:
+        return [Expansion(head, struct, "", 0, 0, source)]
     found = []
     for member in struct.members:
         base = struct.btf.skip_modifiers(member.type_id)

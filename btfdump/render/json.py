@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump.btf import types
 from btfdump.errors import ExpressionError
-from btfdump.events import Close, Enter, Exit, Group, Note, Open, Seen
+from btfdump.events import Close, Enter, Exit, Group, Note, Number, Open, Seen
 from btfdump.interp import EMPTY_LIST, Field, decode_text
 from btfdump.layout import ArrayLayout, Category, ScalarLayout
 from btfdump.render import Options, Root, renderer
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from btfdump.events import Event
     from btfdump.value import Value
+    from btfdump.walk import Key
 
 
 @renderer("json")
@@ -88,6 +89,9 @@ class _Builder:
                 | ({"summary": summary_of(event.summary)} if event.summary else {})
                 | {"seen": True, "cycle": event.is_cycle}
             )
+        elif isinstance(event, Number):
+            entry = event.entry
+            self.place({"value": entry.value, "entry": entry.meaning} | key_of(entry.key))
         elif isinstance(event, Note):
             note: dict[str, Any] = {"text": event.text}
             if event.address is not None:
@@ -150,7 +154,7 @@ class _Builder:
             group |= {
                 "container": expansion.head,
                 "element": str(expansion.element),
-                "node": expansion.node,
+                **({"node": expansion.node} if expansion.node else {}),
                 "provenance": expansion.provenance,
             }
         return group | {"elements": []}
@@ -293,9 +297,18 @@ def summary_of(pairs: Iterable[tuple[str, str | int]]) -> dict[str, Any]:
 def identity(value: Value, label: str) -> dict[str, Any]:
     """Return what names an object: its type, address, and index among its siblings."""
     thing: dict[str, Any] = {"type": str(value.type_), "address": f"{value.address_:#x}"}
-    if label.startswith("["):
+    if value.key_ is not None:
+        thing |= key_of(value.key_)
+    elif label.startswith("["):
         thing["index"] = int(label[1:-1])
     return thing
+
+
+def key_of(key: Key) -> dict[str, Any]:
+    """Return where an entry is in its container: an index, a range of addresses, or words."""
+    if isinstance(key, tuple):
+        return {"range": [f"{key[0]:#x}", f"{key[1]:#x}"]}
+    return {"index": key} if isinstance(key, int) else {"place": key}
 
 
 def text_of(data: bytes, limit: int) -> str | dict[str, str]:

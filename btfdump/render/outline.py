@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump.btf import types
-from btfdump.events import Close, Enter, Event, Exit, Note, Open, Seen
+from btfdump.events import Close, Enter, Event, Exit, Note, Number, Open, Seen
 from btfdump.events import Group as Kind
 from btfdump.interp import EMPTY_LIST, Field
 from btfdump.layout import ArrayLayout, ScalarLayout
@@ -69,6 +69,15 @@ class Reference:
 
 
 @dataclass(slots=True)
+class Figure:
+    """An entry of a container that is no object."""
+
+    number: Number
+    depth: int
+    is_last: bool = False
+
+
+@dataclass(slots=True)
 class Remark:
     """A note at its place."""
 
@@ -106,7 +115,7 @@ class Totals:
     depth: int = 0
 
 
-Item: TypeAlias = "Leaf | Branch | Group | Object | Reference | Remark | End | Totals"
+Item: TypeAlias = "Leaf | Branch | Group | Object | Reference | Figure | Remark | End | Totals"
 
 
 @dataclass(slots=True)
@@ -201,6 +210,9 @@ class Outline:
         elif isinstance(event, Seen):
             group, depth, last = self._place()
             yield Reference(event, group, depth, last)
+        elif isinstance(event, Number):
+            _, depth, last = self._place()
+            yield Figure(event, depth, last)
         else:
             self.totals.notes += 1
             yield Remark(event, self._place_of_note())

@@ -15,6 +15,7 @@ from btfdump.render.escape import printable
 from btfdump.render.outline import (
     Branch,
     End,
+    Figure,
     Group,
     Item,
     Leaf,
@@ -77,7 +78,7 @@ class TextPainter:
             yield from self.group(item, indent)
         elif isinstance(item, Object):
             yield from self.object(item, indent)
-        elif isinstance(item, Reference):
+        elif isinstance(item, Reference | Figure):
             yield self.reference(item, indent)
         elif isinstance(item, Remark):
             if self.held:
@@ -191,8 +192,11 @@ class TextPainter:
             return  # its one field is the line
         yield f"{indent}{label}({type_}){{ /* {enter.value.address_:#x}{words} */"
 
-    def reference(self, item: Reference, indent: str) -> str:
-        """Return the line of an object that was shown before."""
+    def reference(self, item: Reference | Figure, indent: str) -> str:
+        """Return the line of an object that was shown before, or of an entry that is no object."""
+        if isinstance(item, Figure):
+            entry, label = item.number.entry, printable(item.number.label)
+            return f"{indent}{label} = {entry.value:#x}, /* {entry.meaning} entry */"
         seen = item.seen
         words = summary(seen.summary)
         where = "cycle: this is inside it" if seen.is_cycle else "seen above"
@@ -237,6 +241,7 @@ def describe(opened: Open) -> str:
         return f"{opened.count} set{by_whom(opened.provenance)}"
     number = f"{opened.count} x " if opened.count is not None else "many x "
     return (
-        f"{number}struct {printable(expansion.element.name)} by {printable(expansion.node)}"
+        f"{number}struct {printable(expansion.element.name)}"
+        f"{f' by {printable(expansion.node)}' if expansion.node else ''}"
         f"{by_whom(opened.provenance)}"
     )

@@ -18,6 +18,7 @@ from btfdump.render.escape import printable
 from btfdump.render.outline import (
     Branch,
     End,
+    Figure,
     Group,
     Item,
     Leaf,
@@ -163,14 +164,14 @@ class _Painter:
             yield from self.group(item)
         elif isinstance(item, Object):
             yield from self.object(item)
-        elif isinstance(item, Reference):
+        elif isinstance(item, Reference | Figure):
             yield self.reference(item)
         elif isinstance(item, Remark):
             yield from self.note(item)
         else:
             yield from self.end(item)
 
-    def start(self, item: Leaf | Branch | Group | Object | Reference) -> str:
+    def start(self, item: Leaf | Branch | Group | Object | Reference | Figure) -> str:
         # The last thing below a root may be the line of totals.
         return self.guide(item.depth, item.is_last and (item.depth > 1 or not self.has_totals))
 
@@ -220,8 +221,8 @@ class _Painter:
             return f"{opened.count} entries{whom}"
         number = f"{opened.count} x " if opened.count is not None else "many x "
         return (
-            f"{number}{self.style('object', printable(expansion.element.name))} "
-            f"({printable(expansion.node)}){whom}"
+            f"{number}{self.style('object', printable(expansion.element.name))}"
+            f"{f' ({printable(expansion.node)})' if expansion.node else ''}{whom}"
         )
 
     def release(self, rest: str) -> str:
@@ -277,7 +278,11 @@ class _Painter:
         cpus = f", {options.cpus} CPU{'s' if options.cpus > 1 else ''}" if options.cpus else ""
         return f"{options.source} of {options.release}{cpus}"
 
-    def reference(self, item: Reference) -> str:
+    def reference(self, item: Reference | Figure) -> str:
+        if isinstance(item, Figure):
+            entry = item.number.entry
+            meaning = self.style("dim", f"{entry.meaning} entry")
+            return f"{self.start(item)}{self.label(item.number.label)} {entry.value:#x}  {meaning}"
         seen = item.seen
         words = summary(seen.summary)
         where = "cycle: this is inside it" if seen.is_cycle else "seen above"

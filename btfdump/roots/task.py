@@ -57,8 +57,8 @@ def entries(holder: Value, head: str, element: object, link: str) -> Iterator[Va
     """Walk a list whose element type is part of how the kernel finds tasks, tag or no tag."""
     from btfdump.annotate.facts import Expansion
     from btfdump.btf import types
-    from btfdump.value import Value, head_of
-    from btfdump.walk import Anomaly, walkers
+    from btfdump.value import Value, items_of
+    from btfdump.walk import Anomaly, Entry
 
     kernel = holder.context_
     struct = element.btf.skip_modifiers(element) if isinstance(element, types.Type) else None
@@ -67,10 +67,10 @@ def entries(holder: Value, head: str, element: object, link: str) -> Iterator[Va
     offset = Value(kernel, struct, 0).member_(link).address_
     expansion = Expansion("list_head", struct, link, offset, 0, "root")
     trouble: Anomaly | None = None
-    for item in walkers()["list_head"].walk(head_of(holder.member_(head), expansion)):
+    for item in items_of(holder.member_(head), expansion):
         if isinstance(item, Anomaly):
             trouble = item if trouble is None or item.ends else trouble
-        else:
+        elif isinstance(item, Entry):
             yield Value(kernel, struct, item.address, item.data)
     if trouble is not None:
         raise CorruptDataError(f"{holder.type_}.{head}: {trouble.message}", trouble.address)
