@@ -20,7 +20,6 @@ MODULES = (
     "virtio_console",
     "qemu_fw_cfg",
     "dummy",
-    "veth",
     "overlay",
 )
 FOLDERS = ("dev", "proc", "sys", "tmp", "mnt", "root", "run")

@@ -12,6 +12,11 @@ ROOTFS = Path(__file__).parent / "rootfs"
 CLANG = "clang-16"
 BPF = (CLANG, "-target", "bpf", "-O2", "-g", "-Wall", "-Werror", "-idirafter")
 NATIVE = (CLANG, "-O1", "-static", "-Wall", "-Werror")
+PROGRAMS = {
+    "agent": ("agent.c", ()),
+    "bpfload": ("bpfload/*.c", ("-lbpf", "-lelf", "-lz")),
+    "processes": ("processes.c", ("-lpthread",)),
+}
 # What Debian installs for what is run here; bpftool is in /usr/sbin.
 NEEDED = {
     "qemu-system-x86_64": "qemu-system-x86",
@@ -55,9 +60,9 @@ def _compile_all(into: Path) -> None:
     for source in sorted((ROOTFS / "bpf").glob("*.bpf.c")):
         out = into / source.with_suffix(".o").name
         _run(*BPF, _multiarch(), "-c", str(source), "-o", str(out))
-    libraries: dict[str, tuple[str, ...]] = {"agent": ()}
-    for name, libs in libraries.items():
-        _run(*NATIVE, "-o", str(into / name), str(ROOTFS / f"{name}.c"), *libs)
+    for name, (files, libraries) in PROGRAMS.items():
+        paths = sorted(str(path) for path in ROOTFS.glob(files))
+        _run(*NATIVE, "-o", str(into / name), *paths, *libraries)
 
 
 def _multiarch() -> str:
