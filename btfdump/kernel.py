@@ -41,12 +41,19 @@ class Kernel(Context):
 
     def __init__(self, target: Target, btf: Btf, overlays: Iterable[Overlay] = ()) -> None:
         super().__init__(target, btf, overlays)
+        self._formatter: Formatter | None = None
+        self.problems: list[str] = []
+        self.forget()
+
+    def forget(self) -> None:
+        """Drop what may have changed since it was read: modules, maps, and their BTF.
+
+        Values that were read keep what they read.
+        """
         self.kernel_btfs = KernelBtfs(self)
         self.map_types = MapTypes(self, self.kernel_btfs)
         self.loaded_modules = LoadedModules(self, self.__getitem__, self.kernel_btfs)
         self.modules = self.loaded_modules
-        self._formatter: Formatter | None = None
-        self.problems: list[str] = []
 
     def __enter__(self) -> Kernel:
         return self

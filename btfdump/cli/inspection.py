@@ -15,7 +15,7 @@ from btfdump.errors import BtfdumpError, ExpressionError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from btfdump.events import Event, Note
     from btfdump.kernel import Kernel
@@ -67,11 +67,17 @@ def limits_of(args: argparse.Namespace) -> Limits:
 
 
 class Inspection:
-    """One `inspect` command: selects roots, writes them, and keeps account of what went wrong."""
+    """One look at some roots: selects and writes them, and keeps account of what went wrong."""
 
-    def __init__(self, kernel: Kernel, args: argparse.Namespace) -> None:
+    def __init__(
+        self,
+        kernel: Kernel,
+        args: argparse.Namespace,
+        complain: Callable[[str], None] = complain,
+    ) -> None:
         self.kernel = kernel
         self.args = args
+        self.complain = complain
         self.limits = limits_of(args)
         self.failed = False
         self.misused = False
@@ -86,12 +92,11 @@ class Inspection:
 
     def write(self) -> None:
         """Write everything asked for to stdout."""
-        guides = str.maketrans("│├└─", "||`-") if not is_unicode() else {}
         for piece in self.pieces(self.format(), color=is_colorful(self.args.color)):
-            sys.stdout.write(piece.translate(guides) if guides else piece)
+            sys.stdout.write(piece)
         sys.stdout.flush()
         for problem in (*self.kernel.problems, *self.kernel.loaded_modules.problems):
-            complain(f"note: {problem}")
+            self.complain(f"note: {problem}")
             self.notes += 1
 
     def document(self) -> dict[str, Any]:
@@ -114,9 +119,11 @@ class Inspection:
         options = self.kernel.options(zero=self.args.zero, color=color, limits=self.limits, **flags)
         table = self.table()
         if table is None:
-            yield from get(format)(self.roots(), options)
+            pieces = get(format)(self.roots(), options)
         else:
-            yield from self.rows(table, format, options)
+            pieces = self.rows(table, format, options)
+        guides = str.maketrans("│├└─", "||`-") if not is_unicode() else {}
+        yield from (piece.translate(guides) for piece in pieces) if guides else pieces
 
     def format(self) -> str:
         """Return the name of the format to write."""
@@ -170,7 +177,7 @@ class Inspection:
                 )
             except BtfdumpError as error:
                 self.failed = True
-                complain(f"{selected.name}: {error}")
+                self.complain(f"{selected.name}: {error}")
                 continue
             yield Root(self.counted(events), "" if selected.is_plain else selected.name)
 
@@ -194,10 +201,10 @@ class Inspection:
                 yield from words
             except ExpressionError as error:
                 self.misused = True
-                complain(str(error))
+                self.complain(str(error))
             except BtfdumpError as error:
                 self.failed = True
-                complain(str(error))
+                self.complain(str(error))
 
     def jobs(self) -> Iterator[Iterator[Selected]]:
         """Yield, for each of the user's words, what it stands for."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.cli.inspection import ROOT_HELP, add_arguments, inspect
+from btfdump.cli.inspection import ROOT_HELP, add_arguments
+from btfdump.cli.options import add_watch
+from btfdump.cli.watch import inspect_or_watch
 from btfdump.target.sources import SOURCES
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ examples:
   sudo btfdump live task 1                      a task, with what hangs off it
   sudo btfdump live task --all --format jsonl   every task, a JSON object a line
   sudo btfdump live 'task(1).signal->thread_head'
-  sudo btfdump live runqueues[0].curr --members comm,pid
+  sudo btfdump live runqueues[0].curr --members comm,pid --watch 1
 
 exit status: 0 all shown, 1 something could not be shown (--strict: any note), 2 usage,
 130 interrupted
@@ -31,6 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.epilog = ROOT_HELP + _EXAMPLES
     add_arguments(parser)
+    add_watch(parser)
     parser.add_argument(
         "--via",
         choices=tuple(SOURCES),
@@ -43,4 +46,4 @@ def run(args: argparse.Namespace) -> int:
     from btfdump.kernel import open_live
 
     with open_live(args.via, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay) as kernel:
-        return inspect(kernel, args)
+        return inspect_or_watch(kernel, args)

@@ -85,6 +85,16 @@ def add_form(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_watch(parser: argparse.ArgumentParser) -> None:
+    """Add the option to look again and again, for what is alive."""
+    parser.add_argument(
+        "--watch",
+        type=_seconds,
+        metavar="SECONDS",
+        help="look again every so many seconds, and mark what changed, until Ctrl-C",
+    )
+
+
 def add_color(parser: argparse._ActionsContainer) -> None:
     """Add the option for colour."""
     parser.add_argument(
@@ -105,6 +115,16 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
     sources.add_argument(
         "--vmlinux", metavar="FILE", help="vmlinux ELF file: BTF, and symbols if the dump has none"
     )
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, up to 86400")
+    return value
 
 
 def _count(text: str) -> int:

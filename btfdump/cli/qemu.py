@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.cli.inspection import ROOT_HELP, add_arguments, inspect
+from btfdump.cli.inspection import ROOT_HELP, add_arguments
+from btfdump.cli.options import add_watch
+from btfdump.cli.watch import inspect_or_watch
 
 if TYPE_CHECKING:
     import argparse
@@ -34,6 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = ROOT_HELP + _EXAMPLES
     parser.add_argument("socket", metavar="SOCKET", help="QMP socket: a path, or HOST:PORT")
     add_arguments(parser)
+    add_watch(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -43,4 +46,4 @@ def run(args: argparse.Namespace) -> int:
     with open_qemu(
         args.socket, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay
     ) as kernel:
-        return inspect(kernel, args)
+        return inspect_or_watch(kernel, args)
