@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from btfdump.layout import StructLayout
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from btfdump.annotate.facts import Expansion
     from btfdump.interp import Field
     from btfdump.value import Value
@@ -36,6 +38,10 @@ class Enter:
     `fields` are its members, `skipped` how many zero ones were left out. A `brief` object shows its
     `summary` alone: (label, value) pairs such as ("comm", "init"). `label` is "[3]" for an entry.
     `is_missing`: nothing of it could be read.
+
+    `text` is set where a `Reader` (btfdump/readers.py) has read the object: members as the renderer
+    wants them, but for those in `fields`, each of which has its place there. `around` then are the
+    names of the members that each of these is inside of.
     """
 
     value: Value
@@ -47,6 +53,8 @@ class Enter:
     empty_lists: int = 0
     unfollowed: int = 0
     is_missing: bool = False
+    text: str | None = None
+    around: Sequence[tuple[str, ...]] = ()
 
     @property
     def is_bare(self) -> bool:

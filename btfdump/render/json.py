@@ -3,28 +3,36 @@
 `json` is one document with every root in it, `jsonl` one line for each. Addresses are strings (they
 do not fit a JavaScript number); integers are JSON integers of any size. Output is ASCII: control
 characters, invalid UTF-8 and everything else that could act on a terminal are escaped.
+
+The text of a root is written in the order of its events: an object's members up to the first one
+that something lies behind, what lies there, the members up to the next one, and so on.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from btfdump.btf import types
 from btfdump.errors import ExpressionError
 from btfdump.events import Close, Enter, Exit, Group, Note, Number, Open, Seen
-from btfdump.interp import EMPTY_LIST, Field, decode_text
-from btfdump.layout import ArrayLayout, Category, ScalarLayout
+from btfdump.interp import EMPTY_LIST
+from btfdump.layout import ScalarLayout
 from btfdump.render import Options, Root, renderer
-from btfdump.render.scalar import flags, is_string_pointer, scalar
+from btfdump.render.json_text import (
+    HOLE,
+    Values,
+    empty_list,
+    expansion_of,
+    identity,
+    key_of,
+    quote,
+    summary_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from btfdump.events import Event
-    from btfdump.value import Value
-    from btfdump.walk import Key
 
 
 @renderer("json")
@@ -34,7 +42,7 @@ def render_json(roots: Iterable[Root], options: Options) -> Iterator[str]:
     yield head.removesuffix("\n}") + ',\n  "roots": ['
     separator = "\n"
     for root in roots:
-        text = _dumps(_document(root, options), indent=2)
+        text = _laid_out(_document(root, options))
         yield separator + "    " + text.replace("\n", "\n    ")
         separator = ",\n"
     yield ("]" if separator == "\n" else "\n  ]") + "\n}\n"
@@ -44,280 +52,175 @@ def render_json(roots: Iterable[Root], options: Options) -> Iterator[str]:
 def render_jsonl(roots: Iterable[Root], options: Options) -> Iterator[str]:
     """Yield one line for each root."""
     for root in roots:
-        yield _dumps(_document(root, options)) + "\n"
+        yield _document(root, options) + "\n"
 
 
-def _dumps(document: dict[str, Any], indent: int | None = None) -> str:
+def _laid_out(line: str) -> str:
     try:
-        return json.dumps(document, indent=indent, allow_nan=False)
+        return json.dumps(json.loads(line), indent=2)
     except RecursionError:  # only with Limits.nesting far beyond its default
         raise ExpressionError(
             "objects are nested too deep for JSON: lower Limits.nesting"
         ) from None
 
 
-def _document(root: Root, options: Options) -> dict[str, Any]:
-    builder = _Builder(options)
+def _document(root: Root, options: Options) -> str:
+    builder = _Builder(options, root.name)
     for event in root.events:
         builder.add(event)
-    document = builder.result
-    return {"name": root.name, **document} if root.name else document
+    return builder.text()
+
+
+class _Open:
+    """An object or a group that is being written.
+
+    `rest` are the pieces of an object's members, each to be written when what lies behind a member
+    has been; `end`, notes and `after` end it. `lead` goes before each thing inside a group.
+    """
+
+    __slots__ = ("after", "end", "lead", "notes", "rest")
+
+    def __init__(self, end: str, rest: Iterator[str] | None = None, lead: str = "") -> None:
+        self.end = end
+        self.after = ""
+        self.rest = rest if rest is not None else iter(())
+        self.lead = lead
+        self.notes: list[str] = []
 
 
 class _Builder:
-    """Builds one root. `places` holds, for each thing that is open, where its parts go."""
+    """Writes one root. `open` holds what is open; the root itself stays there up to the end."""
 
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.result: dict[str, Any] = {}
-        self.places: list[dict[str, Any]] = []
-        self.fields: dict[int, tuple[dict[str, Any] | list[Any], str | int]] = {}
+    def __init__(self, options: Options, name: str) -> None:
+        self.values = Values(options)
+        self.begin = f'{{"name": {quote(name)}, ' if name else "{"
+        self.out: list[str] = []
+        self.open: list[_Open] = []
+
+    def text(self) -> str:
+        """Return the text of the root, after its last event."""
+        if not self.open:
+            return self.begin.rstrip(", ") + "}"
+        self.finish(self.open[0])
+        return "".join(self.out)
 
     def add(self, event: Event) -> None:
+        """Write an event."""
         if isinstance(event, Enter):
             self.enter(event)
-        elif isinstance(event, Exit | Close):
-            place = self.places.pop()
-            if isinstance(event, Close) and "elements" in place:
-                place["shown"] = event.shown
-                place["count"] = event.total
+        elif isinstance(event, Exit):
+            self.exit()
         elif isinstance(event, Open):
-            self.open(event)
+            self.enter_group(event)
+        elif isinstance(event, Close):
+            self.close(event)
         elif isinstance(event, Seen):
-            self.place(
-                identity(event.value, event.label)
-                | ({"summary": summary_of(event.summary)} if event.summary else {})
-                | {"seen": True, "cycle": event.is_cycle}
-            )
+            self.out.append(self.lead() + self.seen(event) + "}")
         elif isinstance(event, Number):
             entry = event.entry
-            self.place({"value": entry.value, "entry": entry.meaning} | key_of(entry.key))
+            value = f'"value": {quote(entry.value)}, "entry": {quote(entry.meaning)}'
+            self.out.append(f"{self.lead()}{value}, {key_of(entry.key)}}}")
         elif isinstance(event, Note):
-            note: dict[str, Any] = {"text": event.text}
-            if event.address is not None:
-                note["address"] = f"{event.address:#x}"
-            (self.places[-1] if self.places else self.result).setdefault("notes", []).append(note)
+            self.note(event)
 
-    def place(self, thing: dict[str, Any]) -> dict[str, Any]:
-        """Put an object where it belongs: below a pointer, among elements, or at the root."""
-        if not self.places:
-            self.result.update(thing)
-            return self.result
-        holder = self.places[-1]
-        if "elements" in holder:
-            holder["elements"].append(thing)
-        else:
-            holder["target"] = thing
-        return thing
+    def lead(self) -> str:
+        """Return what goes before a thing: below a pointer, among elements, or at the root."""
+        if not self.open:
+            return self.begin
+        holder = self.open[-1]
+        lead = holder.lead
+        if lead == "{":
+            holder.lead = ", {"
+        return lead
+
+    def finish(self, thing: _Open) -> None:
+        notes = f', "notes": [{", ".join(thing.notes)}]' if thing.notes else ""
+        self.out.append(f"{thing.end}{notes}{thing.after}}}")
+
+    # Objects
 
     def enter(self, event: Enter) -> None:
-        thing = identity(event.value, event.label)
+        text = self.lead() + identity(event.value, event.label)
         if event.summary:
-            thing["summary"] = summary_of(event.summary)
+            text = f'{text}, "summary": {summary_of(event.summary)}'
         if event.brief:
-            thing["brief"] = True
-        elif event.is_bare:
-            thing["value"] = self.value(event.fields[0])
-        else:
-            thing["members"] = self.members(event.fields)
-            thing["zero_members"] = event.skipped
-        self.places.append(self.place(thing))
-
-    def open(self, event: Open) -> None:
-        if event.field is None:
-            self.result.update(self.group(event))
-            self.places.append(self.result)
+            self.out.append(f'{text}, "brief": true')
+            self.open.append(_Open(""))
             return
-        holder, key = self.fields.pop(id(event.field), ({}, ""))
-        if event.behind is Group.POINTER:
-            place = self.scalar(event.field)
-            if event.provenance:
-                place["provenance"] = event.provenance
-        elif event.behind is Group.NOTE:
-            slot, event.field.slot = event.field.slot, None
-            place = {"value": self.value(event.field)}
-            event.field.slot = slot
-        elif isinstance(event.field.layout, ScalarLayout):  # an array behind a pointer
-            place = self.scalar(event.field) | {"provenance": event.provenance, "elements": []}
+        if event.is_bare:
+            field = event.fields[0]
+            value = HOLE if field.slot is not None else self.values.value(field)
+            pieces, end = value.split(HOLE), ""
+            text = f'{text}, "value": '
         else:
-            place = self.group(event)
-        if not isinstance(place, dict):
-            place = {"value": place}
-        holder[key] = place  # type: ignore[index]
-        self.places.append(place)
+            pieces, end = self.pieces(event), f'}}, "zero_members": {event.skipped}'
+            text = f'{text}, "members": {{'
+        self.out.append(text + pieces[0])
+        self.open.append(_Open(end, iter(pieces[1:])))
 
-    def group(self, event: Open) -> dict[str, Any]:
-        value = event.value
-        group: dict[str, Any] = {"type": str(value.type_), "address": f"{value.address_:#x}"}
-        expansion = event.expansion
-        if expansion is not None:
-            group |= {
-                "container": expansion.head,
-                "element": str(expansion.element),
-                **({"node": expansion.node} if expansion.node else {}),
-                "provenance": expansion.provenance,
-            }
-        return group | {"elements": []}
-
-    # Values
-
-    def members(self, fields: list[Field]) -> dict[str, Any]:
-        """Return members by name; anonymous ones give theirs to the struct around, as in C."""
-        found: dict[str, Any] = {}
-        for field in fields:
-            if not field.name and not isinstance(field.layout, ScalarLayout | ArrayLayout):
-                found.update(self.members([f for f in field.value if isinstance(f, Field)]))  # type: ignore[union-attr]
-                self.adopt(field, found)
-            elif field.slot is not None:
-                found[field.name] = None
-                self.fields[id(field)] = (found, field.name)
+    def pieces(self, event: Enter) -> list[str]:
+        """Return an object's members, cut where something lies behind one of them."""
+        if event.text is None:
+            return self.values.members(event.fields).split(HOLE)
+        first, *rest = event.text.split(HOLE)
+        pieces = [first]
+        for field, piece in zip(event.fields, rest, strict=True):
+            if field.slot is not None:
+                pieces.append(piece)
             elif field.elided == EMPTY_LIST:
-                found[field.name] = empty_list(field)
+                pieces[-1] += empty_list(field.layout, field.facts) + piece
             else:
-                found[field.name] = self.value(field)
-        return found
+                pieces[-1] += self.values.value(field) + piece
+        return pieces
 
-    def adopt(self, field: Field, found: dict[str, Any]) -> None:
-        """Let groups of an anonymous struct's members be put into the struct around it."""
-        for inner in field.value if isinstance(field.value, list) else ():
-            if isinstance(inner, Field) and id(inner) in self.fields:
-                self.fields[id(inner)] = (found, inner.name)
-            elif isinstance(inner, Field) and not inner.name:
-                self.adopt(inner, found)
+    def exit(self) -> None:
+        if len(self.open) > 1:
+            self.finish(self.open.pop())
 
-    def value(self, field: Field) -> Any:
-        if field.facts is None or not field.facts.is_typed:
-            return self.plain(field)
-        typed = {"type": str(field.layout.type), "provenance": field.facts.provenance}
-        found = self.plain(field)
-        if isinstance(found, dict) and "members" in found:
-            return typed | found
-        return typed | {"value": found}
+    def seen(self, event: Seen) -> str:
+        text = identity(event.value, event.label)
+        if event.summary:
+            text = f'{text}, "summary": {summary_of(event.summary)}'
+        return f'{text}, "seen": true, "cycle": {"true" if event.is_cycle else "false"}'
 
-    def plain(self, field: Field) -> Any:
-        """Return a field by its layout, whoever told it."""
-        layout = field.layout
-        if isinstance(layout, ScalarLayout):
-            return self.scalar(field)
-        if not isinstance(layout, ArrayLayout):
-            parts = [f for f in field.value if isinstance(f, Field)]  # type: ignore[union-attr]
-            struct: dict[str, Any] = {"members": self.members(parts)}
-            if not field.name.startswith("["):  # an element's type is that of the array around it
-                struct = {"type": str(layout.type)} | struct
-            return struct
-        if isinstance(field.value, bytes):
-            return text_of(field.value, self.options.string)
-        if isinstance(layout.element, ScalarLayout):
-            items = [self.one(layout.element, v) for v in field.value]  # type: ignore[union-attr]
-            if field.elided > 0:
-                length = len(items) + field.elided
-                return {"length": length, "first": items, "elided": field.elided}
-            return items
-        elements: dict[str, Any] = {}
-        for inner in field.value:  # type: ignore[union-attr]
-            assert isinstance(inner, Field)
-            key = inner.name.strip("[]")
-            if inner.slot is not None:
-                self.fields[id(inner)] = (elements, key)
-                elements[key] = None
-            else:
-                elements[key] = self.value(inner)
-        result = {"length": layout.length, "at": elements}
-        if field.elided > 0:
-            result["elided"] = field.elided
-        return result
+    def note(self, event: Note) -> None:
+        address = "" if event.address is None else f', "address": "{event.address:#x}"'
+        self.open[-1].notes.append(f'{{"text": {quote(event.text)}{address}}}')
 
-    def scalar(self, field: Field) -> Any:
-        assert isinstance(field.layout, ScalarLayout)
-        if field.facts is not None and field.facts.flags and isinstance(field.value, int):
-            return {"value": field.value, "flags": flags(field.value, field.facts.flags)}
-        return self.one(field.layout, field.value)
+    # Groups
 
-    def one(self, layout: ScalarLayout, value: object) -> Any:
-        """Return a scalar: a number, a bool, {"pointer"}, {"enum"}, {"hex"} or {"float"}."""
-        if isinstance(value, bytes):
-            return {"hex": value.hex()}
-        if isinstance(value, float):
-            return value if math.isfinite(value) else {"float": repr(value)}
-        if not isinstance(value, int):
-            return None
-        if layout.category is Category.BOOL and value in (0, 1):
-            return bool(value)
-        if layout.category is Category.ENUM and isinstance(layout.base, types.Enum | types.Enum64):
-            name = layout.base.names.get(value)
-            bits = scalar(layout, value, self.options)[1] if name is None else ""
-            return {"enum": name, "value": value} | ({"flags": bits} if bits else {})
-        if layout.category is Category.POINTER:
-            return self.pointer(layout, value)
-        return value
+    def enter_group(self, event: Open) -> None:
+        field = event.field
+        if field is None:  # the root is a container
+            self.out.append(f'{self.begin}{self.group(event)}, "elements": [')
+            self.open.append(_Open("]", lead="{"))
+        elif event.behind is Group.NOTE:
+            self.out.append(f'{{"value": {self.values.value(field)}')
+            self.open.append(_Open(""))
+        elif event.behind is Group.POINTER:
+            told = f', "provenance": {quote(event.provenance)}' if event.provenance else ""
+            self.out.append(self.values.scalar(field)[:-1] + told)
+            self.open.append(_Open("", lead=', "target": {'))
+        else:
+            group = f"{{{self.group(event)}"
+            if isinstance(field.layout, ScalarLayout):  # an array behind a pointer
+                told = quote(event.provenance)
+                group = f'{self.values.scalar(field)[:-1]}, "provenance": {told}'
+            self.out.append(f'{group}, "elements": [')
+            self.open.append(_Open("]", lead="{"))
 
-    def pointer(self, layout: ScalarLayout, value: int) -> dict[str, Any]:
-        pointer: dict[str, Any] = {"pointer": f"{value:#x}"}
-        base = layout.base
-        if isinstance(base, types.Ptr):
-            tags = base.btf.type_tags(base.type_id)
-            if tags:
-                pointer["tags"] = list(tags)
-        symbol = self.options.symbolize(value) if value else None
-        if symbol is not None:
-            pointer["symbol"] = symbol
-        if value and is_string_pointer(layout):
-            string = self.options.string_at(value)
-            if string is not None:
-                pointer["string"] = string
-        return pointer
+    def group(self, event: Open) -> str:
+        """Return the keys of a container."""
+        text = identity(event.value, "")
+        if event.expansion is not None:
+            text = f"{text}, {expansion_of(event.expansion)}"
+        return text
 
-
-def empty_list(field: Field) -> dict[str, Any]:
-    """Return a list that leads to itself; an empty container, if its element type is known."""
-    facts = field.facts
-    found: dict[str, Any] = {"type": str(field.layout.type), "empty": True}
-    if facts is not None and facts.expansion is not None:
-        expansion = facts.expansion
-        found |= {
-            "container": expansion.head,
-            "element": str(expansion.element),
-            "node": expansion.node,
-            "provenance": expansion.provenance,
-            "elements": [],
-        }
-    return found
-
-
-def summary_of(pairs: Iterable[tuple[str, str | int]]) -> dict[str, Any]:
-    """Return a summary; a string that is no UTF-8 comes with its bytes, as a char array does."""
-    return {
-        name: text_of(value.encode("utf-8", "surrogateescape"), len(value) * 4)
-        if isinstance(value, str)
-        else value
-        for name, value in pairs
-    }
-
-
-def identity(value: Value, label: str) -> dict[str, Any]:
-    """Return what names an object: its type, address, and index among its siblings."""
-    thing: dict[str, Any] = {"type": str(value.type_), "address": f"{value.address_:#x}"}
-    if value.key_ is not None:
-        thing |= key_of(value.key_)
-    elif label.startswith("["):
-        thing["index"] = int(label[1:-1])
-    return thing
-
-
-def key_of(key: Key) -> dict[str, Any]:
-    """Return where an entry is in its container: an index, a range of addresses, or words."""
-    if isinstance(key, tuple):
-        return {"range": [f"{key[0]:#x}", f"{key[1]:#x}"]}
-    return {"index": key} if isinstance(key, int) else {"place": key}
-
-
-def text_of(data: bytes, limit: int) -> str | dict[str, str]:
-    """Return a char array: a string, or with its bytes where those are no clean UTF-8 text."""
-    text = data.split(b"\0", 1)[0]
-    try:
-        decoded = text.decode("utf-8")
-    except UnicodeDecodeError:
-        return {"string": decode_text(text[:limit]), "hex": text.hex()}
-    if len(text) > limit:
-        return {"string": text[:limit].decode("utf-8", "ignore"), "hex": text.hex()}
-    return decoded
+    def close(self, event: Close) -> None:
+        group = self.open[-1]
+        if group.end:  # it has elements
+            count = "null" if event.total is None else event.total
+            group.after = f', "shown": {event.shown}, "count": {count}'
+        if len(self.open) > 1:
+            self.finish(self.open.pop())
+            self.out.append(next(self.open[-1].rest))
