@@ -54,10 +54,14 @@ def in_process(kernel: btfdump.Kernel, runs: int) -> tuple[list[Row], int]:
     def ours() -> int:
         """Do what the command line does with `--format jsonl`, but for writing it."""
         from btfdump.graph import traverse
-        from btfdump.render import Root, get
+        from btfdump.render import Root, get, reader_for
 
-        roots = (Root(traverse(Value(kernel, type_, at), limits)) for at in addresses)
-        return sum(map(len, get("jsonl")(roots, kernel.options(limits=limits))))
+        options = kernel.options(limits=limits)
+        reader = reader_for("jsonl", kernel, limits, options)
+        roots = (
+            Root(traverse(Value(kernel, type_, at), limits, reader=reader)) for at in addresses
+        )
+        return sum(map(len, get("jsonl")(roots, options)))
 
     sides: dict[str, Callable[[], object]] = {
         "ours": ours,

@@ -49,9 +49,12 @@ class Behind:
 
     def slots(self, owner: Value, enter: Enter, place: Place) -> Iterator[Iterator[Step]]:
         """Find the fields that groups of events follow for, mark them, and return the groups."""
+        around = enter.around or [()] * len(enter.fields)
         pending: list[tuple[Field, tuple[str, ...], MemberFacts | None]] = [
-            (field, place.path, None) for field in reversed(enter.fields)
+            (field, (*place.path, *names), None)
+            for field, names in zip(enter.fields, around, strict=True)
         ]
+        pending.reverse()
         while pending:
             field, path, inherited = pending.pop()
             if inherited is None and field.facts is None and is_bare_scalar(field):

@@ -257,6 +257,7 @@ class FieldsWriter(ObjectWriter):
     """Writes code that makes a `Field` of each member."""
 
     def scalar(self, step: Step, value: str, out: str, base: str) -> None:
+        """Append a scalar or a bit field."""
         bits = f", {step.member.bit_size}" if step.is_bits and step.member else ""
         self.emit(f"{out}.append({self.field(repr(step.name), step, value, base)}{bits}))")
 
@@ -267,6 +268,7 @@ class FieldsWriter(ObjectWriter):
         return f"Field({name}, {layout}, {at(base, step.offset)}, {value}, {facts}"
 
     def compound(self, step: Step, out: str, base: str) -> None:
+        """Append a struct or an array."""
         self.append(step, repr(step.name), out, base)
 
     def append(self, step: Step, name: str, out: str, base: str) -> None:

@@ -15,12 +15,13 @@ from btfdump.btf import types
 from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
 from btfdump.events import Close, Enter, Event, Exit, Note, Number, Open, Seen
 from btfdump.interp import Decoder, Field
-from btfdump.layout import ArrayLayout, ScalarLayout, StructLayout
+from btfdump.layout import ScalarLayout, StructLayout
 from btfdump.limits import MAX_OBJECT, Place, paths_of
 from btfdump.limits import Limits as Limits
 from btfdump.paths import check_path
 from btfdump.readable import describe, read_around_holes, without_holes
-from btfdump.value import Value, read_string
+from btfdump.summaries import Summaries
+from btfdump.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +29,18 @@ if TYPE_CHECKING:
     from btfdump.context import Context
     from btfdump.interp import Selection
     from btfdump.limits import Step
+    from btfdump.readers import Reader
+    from btfdump.summaries import Summary
+
+
+class _Everything:
+    """Where every pointer is followed, all of them lead somewhere."""
+
+    def __contains__(self, thing: object) -> bool:
+        return True
+
+
+_EVERYTHING = _Everything()
 
 
 class Traversal:
@@ -40,6 +53,7 @@ class Traversal:
         zero: bool,
         members: Selection | None,
         follow: frozenset[tuple[str, ...]],
+        reader: Reader | None,
     ) -> None:
         self.context = context
         self.limits = limits
@@ -52,7 +66,8 @@ class Traversal:
         self.partial: set[tuple[int, types.Type]] = set()
         self.objects = 0
         self.is_limit_told = False
-        self.summaries: dict[tuple[int, types.Type], tuple[tuple[str, str | int], ...]] = {}
+        self.summaries = reader.summaries if reader else Summaries(context, limits.string)
+        self.reader = reader
         self.behind = Behind(self)
 
     def run(self, value: Value, *, brief: bool) -> Iterator[Event]:
@@ -149,24 +164,35 @@ class Traversal:
             if value.bit_size_:
                 enter.fields = [Field("", layout, 0, value.value_(), None, value.bit_size_)]
                 return enter, ""
+            trouble = ""
             try:
-                enter.fields = self.decoder.fields(layout, value.bytes_(), place.selection)
-                trouble = ""
+                if not self.is_read(enter, place):
+                    enter.fields = self.decoder.fields(layout, value.bytes_(), place.selection)
+                    enter.skipped = self.decoder.skipped
             except FaultError as error:
                 data, holes = read_around_holes(
                     self.context.target, value.address_, layout.size, error
                 )
                 fields = self.decoder.fields(layout, data, place.selection)
                 enter.fields = without_holes(fields, holes)
+                enter.skipped = self.decoder.skipped
                 trouble = describe(error, holes)
         except BtfFormatError as error:
             return enter, f"{value.type_} cannot be decoded: {error}"
         except FaultError as error:
             enter.is_missing = True
             return enter, f"unreadable: {error.reason}"
-        enter.skipped = self.decoder.skipped
         enter.summary = self.summary(value)
         return enter, trouble
+
+    def is_read(self, enter: Enter, place: Place) -> bool:
+        """Whether the run's reader has filled in the object: see btfdump/readers.py."""
+        layout = enter.value.layout_
+        if self.reader is None or self.zero or not isinstance(layout, StructLayout):
+            return False
+        is_followed = bool(self.follow) or place.depth < self.limits.depth
+        known = _EVERYTHING if is_followed else self.seen
+        return self.reader.read(enter, layout, place.selection, known)
 
     def brief(self, value: Value, label: str) -> Iterator[Step]:
         """Show an object as one line."""
@@ -179,49 +205,9 @@ class Traversal:
                 yield Note(f"unreadable: {error.reason}", value.address_)
         yield Exit()
 
-    def summary(self, value: Value) -> tuple[tuple[str, str | int], ...]:
+    def summary(self, value: Value) -> Summary:
         """Return the members that stand for the object, as its annotations list them."""
-        try:
-            layout = value.layout_
-        except BtfFormatError:
-            return ()
-        if not isinstance(layout, StructLayout) or not self.context.facts(layout).summary:
-            return ()
-        key = value.address_, layout.base
-        known = self.summaries.get(key)
-        if known is None:
-            known = self.summaries[key] = self.summarize(value, layout)
-        return known
-
-    def summarize(self, value: Value, layout: StructLayout) -> tuple[tuple[str, str | int], ...]:
-        """Read the members that stand for an object; what cannot be read is left out."""
-        found: list[tuple[str, str | int]] = []
-        for path in self.context.facts(layout).summary:
-            try:
-                member = value
-                for name in path.split("."):
-                    member = member.member_(name)
-                shown = summary_value(member, self.limits.string)
-            except (BtfdumpError, LookupError):
-                continue
-            if isinstance(shown, str | int):
-                names = [n for n in path.split(".") if n not in ("val", "counter", "refs")]
-                found.append((names[-1], shown))
-        return tuple(found)
-
-
-def summary_value(member: Value, limit: int) -> object:
-    """Return a member for a summary; bytes of a string that are not UTF-8 become surrogates."""
-    layout = member.layout_
-    if member.is_pointer_:
-        data = read_string(member.context_, int(member), limit)
-    elif isinstance(layout, ArrayLayout) and layout.is_text:
-        data = member.bytes_().split(b"\0", 1)[0]
-        if len(data) > limit:
-            return data[:limit].decode("utf-8", "surrogateescape") + "..."
-    else:
-        return member.value_()
-    return data.decode("utf-8", "surrogateescape")
+        return self.summaries.of(value)
 
 
 def pointed_to(value: Value) -> Value:
@@ -258,16 +244,18 @@ def traverse(
     members: Selection | None = None,
     follow: frozenset[tuple[str, ...]] = frozenset(),
     brief: bool = False,
+    reader: Reader | None = None,
 ) -> Iterator[Event]:
     """Yield the events of `value` and of what it leads to, within `limits`.
 
     `zero` keeps members that are zero. `members` selects what is shown of the root. `follow` holds
     member paths (from the root, through pointers and containers) whose pointers are followed
-    whatever the depth. `brief` shows the root as one line.
+    whatever the depth. `brief` shows the root as one line. `reader` is for roots of which there are
+    many: the same one for all of them, made for these limits.
 
     Raises `MemberNotFoundError` for a path that names what is not there.
     """
     for path in [*paths_of(members or {}), *follow]:
         check_path(value, path)
-    traversal = Traversal(value.context_, limits or Limits(), zero, members, follow)
+    traversal = Traversal(value.context_, limits or Limits(), zero, members, follow, reader)
     return traversal.run(value, brief=brief)

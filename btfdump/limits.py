@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 if TYPE_CHECKING:
@@ -65,7 +66,12 @@ def paths_of(selection: Selection) -> Iterator[tuple[str, ...]]:
 
 
 def selection_of(paths: Iterable[str]) -> Selection:
-    """Return the selection that member paths such as `a` and `b.c` make."""
+    """Return the selection that member paths such as `a` and `b.c` make: always the same dict."""
+    return _selection(tuple(paths))
+
+
+@lru_cache(maxsize=1024)
+def _selection(paths: tuple[str, ...]) -> Selection:
     selection: Selection = {}
     for path in paths:
         inner = selection

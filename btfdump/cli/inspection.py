@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from btfdump.events import Event, Note
     from btfdump.kernel import Kernel
     from btfdump.limits import Limits
+    from btfdump.readers import Reader
     from btfdump.render import Options, Root
     from btfdump.roots import Selected
     from btfdump.table import Row, Table
@@ -106,7 +107,7 @@ class Inspection:
 
     def pieces(self, format: str, *, color: bool = False) -> Iterator[str]:
         """Yield the text of everything asked for."""
-        from btfdump.render import get
+        from btfdump.render import get, reader_for
 
         flags = {flag: getattr(self.args, flag, False) for flag in _SNPRINTF_FLAGS}
         if any(flags.values()) and format != "snprintf":
@@ -119,7 +120,8 @@ class Inspection:
         options = self.kernel.options(zero=self.args.zero, color=color, limits=self.limits, **flags)
         table = self.table()
         if table is None:
-            pieces = get(format)(self.roots(), options)
+            reader = reader_for(format, self.kernel, self.limits, options)
+            pieces = get(format)(self.roots(reader), options)
         else:
             pieces = self.rows(table, format, options)
         guides = str.maketrans("│├└─", "||`-") if not is_unicode() else {}
@@ -156,7 +158,7 @@ class Inspection:
 
         return render_table(replace(table, rows=counted()), format, options)
 
-    def roots(self) -> Iterator[Root]:
+    def roots(self, reader: Reader) -> Iterator[Root]:
         """Yield what is shown of every root asked for."""
         from btfdump.graph import traverse
         from btfdump.limits import selection_of
@@ -174,6 +176,7 @@ class Inspection:
                     members=members,
                     follow=follow,
                     brief=is_table,
+                    reader=reader,
                 )
             except BtfdumpError as error:
                 self.failed = True

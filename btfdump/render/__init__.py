@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump.errors import ExpressionError
+from btfdump.readers import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from btfdump.context import Context
     from btfdump.events import Event
+    from btfdump.limits import Limits
 
 
 def _no_symbol(address: int) -> str | None:
@@ -57,19 +60,39 @@ class Root:
 
 
 Renderer: TypeAlias = "Callable[[Iterable[Root], Options], Iterator[str]]"
+MakeReader: TypeAlias = "Callable[[Context, Limits, Options], Reader]"
 
 _registry: dict[str, Renderer] = {}
+_readers: dict[str, MakeReader] = {}
 _FILES = {"jsonl": "json"}
 
 
-def renderer(name: str) -> Callable[[Renderer], Renderer]:
-    """Register a generator as the renderer of `--format name`."""
+def _plain_reader(context: Context, limits: Limits, options: Options) -> Reader:
+    del options
+    return Reader(context, limits)
+
+
+def renderer(name: str, reader: MakeReader = _plain_reader) -> Callable[[Renderer], Renderer]:
+    """Register a generator as the renderer of `--format name`.
+
+    `reader` makes the reader that suits it, for runs of many roots.
+    """
 
     def register(render: Renderer) -> Renderer:
         _registry[name] = render
+        _readers[name] = reader
         return render
 
     return register
+
+
+def reader_for(name: str, context: Context, limits: Limits, options: Options) -> Reader:
+    """Return a reader for a run of roots shown in a format; raises `ExpressionError`.
+
+    What it remembers it has read once: for a live kernel, make one for each moment.
+    """
+    get(name)
+    return _readers[name](context, limits, options)
 
 
 def formats() -> list[str]:

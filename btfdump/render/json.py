@@ -17,6 +17,7 @@ from btfdump.errors import ExpressionError
 from btfdump.events import Close, Enter, Exit, Group, Note, Number, Open, Seen
 from btfdump.interp import EMPTY_LIST
 from btfdump.layout import ScalarLayout
+from btfdump.readers import Reader
 from btfdump.render import Options, Root, renderer
 from btfdump.render.json_text import (
     HOLE,
@@ -32,10 +33,39 @@ from btfdump.render.json_text import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from btfdump.context import Context
     from btfdump.events import Event
+    from btfdump.interp import Selection
+    from btfdump.layout import StructLayout
+    from btfdump.limits import Limits
+    from btfdump.readers import Fill, Known
 
 
-@renderer("json")
+class JsonReader(Reader):
+    """Reads objects of types that are hot as text, and as fields what may lead somewhere."""
+
+    def __init__(self, context: Context, limits: Limits, options: Options) -> None:
+        super().__init__(context, limits)
+        self._values = Values(options)
+
+    def compile(self, layout: StructLayout, selection: Selection | None) -> Fill:
+        """Return a function that reads an object of this type; raises `BtfFormatError`."""
+        from btfdump.render.compiled_json import compile_members
+
+        members = compile_members(
+            self.context, layout, selection, self.limits.elements, self._values, self.summaries.at
+        )
+
+        def fill(enter: Enter, known: Known) -> None:
+            value = enter.value
+            enter.text, found, enter.skipped = members(value.bytes_(), value.address_, known)
+            enter.fields = [field for field, _ in found]
+            enter.around = [names for _, names in found]
+
+        return fill
+
+
+@renderer("json", reader=JsonReader)
 def render_json(roots: Iterable[Root], options: Options) -> Iterator[str]:
     """Yield one document: {"kernel", "source", "roots": [...]}."""
     head = json.dumps({"kernel": options.release, "source": options.source}, indent=2)
@@ -48,7 +78,7 @@ def render_json(roots: Iterable[Root], options: Options) -> Iterator[str]:
     yield ("]" if separator == "\n" else "\n  ]") + "\n}\n"
 
 
-@renderer("jsonl")
+@renderer("jsonl", reader=JsonReader)
 def render_jsonl(roots: Iterable[Root], options: Options) -> Iterator[str]:
     """Yield one line for each root."""
     for root in roots:
@@ -163,15 +193,15 @@ class _Builder:
         if event.text is None:
             return self.values.members(event.fields).split(HOLE)
         first, *rest = event.text.split(HOLE)
-        pieces = [first]
+        text = [first]
         for field, piece in zip(event.fields, rest, strict=True):
             if field.slot is not None:
-                pieces.append(piece)
+                text += HOLE, piece
             elif field.elided == EMPTY_LIST:
-                pieces[-1] += empty_list(field.layout, field.facts) + piece
+                text += empty_list(field.layout, field.facts), piece
             else:
-                pieces[-1] += self.values.value(field) + piece
-        return pieces
+                text += self.values.value(field), piece
+        return "".join(text).split(HOLE)
 
     def exit(self) -> None:
         if len(self.open) > 1:

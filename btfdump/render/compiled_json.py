@@ -1,0 +1,308 @@
+"""Plan -> Python source -> function: an object's members as JSON text, straight from its bytes.
+
+What may lie behind a member depends on its type, not on the object. Members that lead nowhere
+become text here and now; the few that may lead somewhere become a HOLE in the text and a `Field`,
+for the graph to decide about. A pointer to a struct leads nowhere as long as it is not followed and
+the struct has not been shown: then it is written with the struct's summary, which is remembered.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+from btfdump.btf import types
+from btfdump.codegen import CODES, define, is_unpackable
+from btfdump.compiled_fields import Code, FieldsWriter, ObjectWriter, at, bytes_
+from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump.plan import Planner, is_text
+from btfdump.render.compiled_source import escaped
+from btfdump.render.json_text import array_of_structs, empty_list, quote, summary_of, text_of
+from btfdump.value import pointer_space
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Sequence
+
+    from btfdump.context import Context
+    from btfdump.interp import Field, Selection
+    from btfdump.plan import Step
+    from btfdump.render.json_text import Values
+
+    Known: TypeAlias = Container[tuple[int, types.Type]]
+    """Objects, by address and type, that have been shown: pointers to them lead somewhere."""
+    SummaryOf: TypeAlias = Callable[[int, types.Composite], Sequence[tuple[str, str | int]]]
+    Members: TypeAlias = tuple[str, list[tuple[Field, tuple[str, ...]]], int]
+    """(text, fields that may lead somewhere with the names around each, zero members left out)"""
+
+MAX_KNOWN = 1 << 14
+"""Values of one type whose texts are remembered."""
+_HOLE = "\\x00"  # json_text.HOLE, in source
+
+
+def compile_members(
+    context: Context,
+    layout: StructLayout,
+    selection: Selection | None,
+    elements: int,
+    values: Values,
+    summary: SummaryOf,
+) -> Callable[[bytes, int, Known], Members]:
+    """Return a function from (a struct's bytes, its address, objects shown) to its members.
+
+    Raises `BtfFormatError` for a type that makes no sense or is nested too deep to be compiled.
+    """
+    code = Code(context.layouts, elements)
+    code.constants["J"] = ", ".join
+    steps = Planner(context.layouts, context.facts, layout).steps(selection)
+    writer = _JsonWriter(code, context, values, summary, layout)
+    code.emit("z, o, f = 0, [], []")
+    writer.struct(steps, "o", "")
+    code.emit(f"return J(o), f, z + {len(steps)} - len(o)")
+    function: Callable[[bytes, int, Known], Members] = define(
+        "members", code.function("members(d, a, S)"), code.constants, f"JSON of {layout.type}"
+    )
+    return function
+
+
+class _JsonWriter(ObjectWriter):
+    """Writes code that appends `"name": value` for each member.
+
+    In it `a` is the object's address, `S` are the objects shown, `f` the fields that may lead
+    somewhere.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        context: Context,
+        values: Values,
+        summary: SummaryOf,
+        owner: StructLayout,
+    ) -> None:
+        super().__init__(code)
+        self.context = context
+        self.values = values
+        self.summary = summary
+        self.owner = owner
+        self.fields = FieldsWriter(code)
+        self.texts: dict[object, str] = {}
+
+    def key(self, step: Step) -> str:
+        """Return `"name": ` for the inside of an f-string."""
+        return escaped(f"{quote(step.name)}: ")
+
+    # Scalars
+
+    def scalar(self, step: Step, value: str, out: str, base: str) -> None:
+        """Append a scalar or a bit field."""
+        layout = step.layout
+        assert isinstance(layout, ScalarLayout)
+        if step.facts is not None:
+            self.hole(step, partial(self.fields.scalar, step, value, base=base), out)
+            return
+        target = None if step.is_bits else struct_behind(self.context, layout)
+        if target is None:
+            self.emit(f"{out}.append(f'{self.key(step)}{self.text(layout, value)}')")
+            return
+        if step.selection and step.is_wanted:  # what to show of the target was said
+            condition = value
+        else:
+            kind = self.code.constant("Y", target)
+            condition = f"({value}, {kind}) in S"
+            if target is self.owner.base:
+                condition += f" or {value} == a"
+            if step.is_wanted:
+                condition = f"{value} and ({condition})"
+        texts = self.remembered(layout, target)
+        with self.code.indented(f"if {condition}:"):
+            self.hole(step, partial(self.fields.scalar, step, value, base=base), out)
+        self.emit(f"else: {out}.append(f'{self.key(step)}{{{texts}[{value}]}}')")
+
+    def text(self, layout: ScalarLayout, value: str) -> str:
+        """Return the inside of an f-string that writes a scalar that leads nowhere."""
+        if layout.category in (Category.INT, Category.CHAR) and is_unpackable(layout):
+            return f"{{{value}}}"
+        if layout.category in (Category.POINTER, Category.ENUM):
+            return f"{{{self.remembered(layout, None)}[{value}]}}"
+        if layout not in self.texts:
+            self.texts[layout] = self.code.constant("X", partial(self.values.one, layout))
+        return f"{{{self.texts[layout]}({value})}}"
+
+    def remembered(self, layout: ScalarLayout, target: types.Composite | None) -> str:
+        """Name a table from the value of a pointer or an enum to its text."""
+        key = layout.type, target
+        if key not in self.texts:
+            texts = _Texts(self.values, layout, target, self.summary)
+            self.texts[key] = self.code.constant("P", texts)
+        return self.texts[key]
+
+    # Holes
+
+    def hole(self, step: Step, make: Callable[[str], None], out: str) -> None:
+        """Write a member that may lead somewhere; `make(list)` appends its field."""
+        field = self.code.fresh("f")
+        self.emit(f"{field} = []")
+        make(field)
+        around = self.code.constant("N", step.around) if step.around else "()"
+        self.emit(f"f.append(({field}[0], {around}))")
+        self.emit(f"{out}.append(f'{self.key(step)}{_HOLE}')")
+
+    # Structs and arrays
+
+    def compound(self, step: Step, out: str, base: str) -> None:
+        """Append a struct or an array."""
+        has_problems = step.facts is not None and bool(step.facts.problems)
+        if not step.name or has_problems or not self.is_list(step):
+            self.not_empty(step, out, base)
+            return
+        text = escaped(f"{quote(step.name)}: {empty_list(step.layout, step.facts)}")
+        self.emit(f"if {self.is_empty(step, base)}: {out}.append(f'{text}')")
+        with self.code.indented("else:"):
+            self.not_empty(step, out, base)
+
+    def is_empty(self, step: Step, base: str) -> str:
+        """Write what finds out, and return a condition: this list_head leads to itself, at `p`."""
+        width = self.code.layouts.pointer_size
+        start = at(base, step.offset)
+        self.emit(f"p = (a + {start}) & {(1 << width * 8) - 1:#x}")
+        return f"{self.code.unpacker(2 * CODES[width, False])}(d, {start}) == (p, p)"
+
+    def is_list(self, step: Step) -> bool:
+        """Whether this is a list_head as is, nothing selected in it and nothing known of it."""
+        layout = step.layout
+        if not isinstance(layout, StructLayout) or layout.base.name != "list_head":
+            return False
+        width = self.code.layouts.pointer_size
+        spots = [(inner.offset - step.offset, inner.is_plain) for inner in step.inner]
+        return (
+            spots == [(0, True), (width, True)]
+            and not step.selection
+            and all(
+                inner.layout.category is Category.POINTER
+                for inner in step.inner
+                if isinstance(inner.layout, ScalarLayout)
+            )
+        )
+
+    def not_empty(self, step: Step, out: str, base: str) -> None:
+        """Append a struct or an array that is no empty list."""
+        if isinstance(step.layout, StructLayout) and not step.name and step.facts is None:
+            self.emit(f"z += {len(step.inner)} - 1")  # its members are those of the struct around
+            self.struct(step.inner, out, base)
+        elif step.facts is not None or not self.is_plain(step):
+            self.hole(step, partial(self.fields.compound, step, base=base), out)
+        elif isinstance(step.layout, StructLayout):
+            kind = escaped(quote(str(step.layout.type)))
+            self.members(step, f'{self.key(step)}{{{{"type": {kind}, ', out, base)
+        else:
+            self.array(step, out, base)
+
+    def is_plain(self, step: Step) -> bool:
+        """Whether a struct or an array itself, what is inside it apart, leads nowhere."""
+        layout = step.layout
+        if not isinstance(layout, ArrayLayout) or layout.is_text:
+            return True
+        element = layout.element
+        if isinstance(element, ScalarLayout):
+            return (
+                not isinstance(element.base, types.Ptr)
+                or struct_behind(self.context, element) is None
+            )
+        return isinstance(element, StructLayout) or not layout.size
+
+    def members(self, step: Step, start: str, out: str, base: str) -> None:
+        """Append a struct; `start` is what goes before its members, inside an f-string."""
+        found = self.code.fresh("o")
+        self.emit(f"{found} = []")
+        self.struct(step.inner, found, base)
+        self.emit(f"z += {len(step.inner)} - len({found})")
+        inner = "{{" + f"{{J({found})}}" + "}}"
+        self.emit(f"{out}.append(f'{start}\"members\": {inner}}}}}')")
+
+    def array(self, step: Step, out: str, base: str) -> None:
+        """Append an array that leads nowhere, the members of its structs apart."""
+        layout = step.layout
+        assert isinstance(layout, ArrayLayout)
+        if is_text(step):
+            text = self.code.constant("X", partial(_text, self.values.options.string))
+            value = f"{text}({bytes_(base, step.offset, step.offset + layout.size)})"
+        elif isinstance(layout.element, ScalarLayout):
+            value = self.scalars(layout, layout.element, base, step.offset)
+        else:
+            found, elided = self.code.fresh("o"), self.code.fresh("m")
+            with self.elements(step, base, found, elided) as (where, index):
+                for element in step.inner:
+                    self.element(element, f'"{{{index}}}": {{{{', found, where)
+            write = self.code.constant("X", array_of_structs)
+            value = f"{write}({layout.length}, J({found}), {elided})"
+        self.emit(f"{out}.append(f'{self.key(step)}{{{value}}}')")
+
+    def element(self, step: Step, start: str, out: str, base: str) -> None:
+        """Append a struct in an array; a list_head there is not said to be empty."""
+        if not self.is_list(step):
+            self.members(step, start, out, base)
+            return
+        own = ", ".join(
+            f"{self.key(inner)}{{{self.remembered(inner.layout, None)}[p]}}"
+            for inner in step.inner
+            if isinstance(inner.layout, ScalarLayout)
+        )
+        text = f'{start}"members": {{{{{own}}}}}}}}}'
+        self.emit(f"if {self.is_empty(step, base)}: {out}.append(f'{text}')")
+        with self.code.indented("else:"):
+            self.members(step, start, out, base)
+
+    def scalars(self, layout: ArrayLayout, element: ScalarLayout, base: str, offset: int) -> str:
+        """Return an expression for the text of an array of scalars."""
+        shown = min(layout.length, self.code.elements)
+        items = self.fields.scalars(element, shown, base, offset)
+        is_number = element.category in (Category.INT, Category.CHAR) and is_unpackable(element)
+        if is_number and shown == layout.length:
+            return items  # a list of numbers reads in Python as it does in JSON
+        array = self.code.constant("X", partial(self.values.array, element))
+        return f"{array}({items}, {layout.length - shown})"
+
+
+class _Texts(dict[int, str]):
+    """The texts of a pointer or an enum, by value; with `target`, what it points to is told."""
+
+    def __init__(
+        self,
+        values: Values,
+        layout: ScalarLayout,
+        target: types.Composite | None,
+        summary: SummaryOf,
+    ) -> None:
+        super().__init__()
+        self._values = values
+        self._layout = layout
+        self._target = target
+        self._summary = summary
+
+    def __missing__(self, value: int) -> str:
+        text = self._values.one(self._layout, value)
+        target = self._target
+        if target is not None and value and (found := self._summary(value, target)):
+            text = (
+                f'{text[:-1]}, "target": {{"type": {quote(str(target))}, "address": "{value:#x}", '
+                f'"summary": {summary_of(found)}, "brief": true}}}}'
+            )
+        if len(self) >= MAX_KNOWN:
+            self.clear()
+        self[value] = text
+        return text
+
+
+def _text(limit: int, data: bytes) -> str:
+    return quote(text_of(data, limit))
+
+
+def struct_behind(context: Context, layout: ScalarLayout) -> types.Composite | None:
+    """Return the struct that a pointer leads to, None where it is no such pointer, or not ours."""
+    pointer = layout.base
+    if not isinstance(pointer, types.Ptr):
+        return None
+    if pointer_space(pointer, None) in ("user", "percpu", "iomem"):
+        return None
+    target = context.pointee(pointer)
+    return target if isinstance(target, types.Composite) else None
