@@ -39,7 +39,7 @@ class Enter:
     `summary` alone: (label, value) pairs such as ("comm", "init"). `label` is "[3]" for an entry.
     `is_missing`: nothing of it could be read.
 
-    `text` is set where a `Reader` (btfdump/readers.py) has read the object: members as the renderer
+    `written` is set where a `Reader` (btfdump/readers.py) has read the object: members as the renderer
     wants them, but for those in `fields`, each of which has its place there. `around` then are the
     names of the members that each of these is inside of.
     """
@@ -53,7 +53,7 @@ class Enter:
     empty_lists: int = 0
     unfollowed: int = 0
     is_missing: bool = False
-    text: str | None = None
+    written: str | None = None
     around: Sequence[tuple[str, ...]] = ()
 
     @property

@@ -58,7 +58,7 @@ class JsonReader(Reader):
 
         def fill(enter: Enter, known: Known) -> None:
             value = enter.value
-            enter.text, found, enter.skipped = members(value.bytes_(), value.address_, known)
+            enter.written, found, enter.skipped = members(value.bytes_(), value.address_, known)
             enter.fields = [field for field, _ in found]
             enter.around = [names for _, names in found]
 
@@ -190,9 +190,9 @@ class _Builder:
 
     def pieces(self, event: Enter) -> list[str]:
         """Return an object's members, cut where something lies behind one of them."""
-        if event.text is None:
+        if event.written is None:
             return self.values.members(event.fields).split(HOLE)
-        first, *rest = event.text.split(HOLE)
+        first, *rest = event.written.split(HOLE)
         text = [first]
         for field, piece in zip(event.fields, rest, strict=True):
             if field.slot is not None:
