@@ -39,9 +39,9 @@ class Enter:
     `summary` alone: (label, value) pairs such as ("comm", "init"). `label` is "[3]" for an entry.
     `is_missing`: nothing of it could be read.
 
-    `written` is set where a `Reader` (btfdump/readers.py) has read the object: members as the renderer
-    wants them, but for those in `fields`, each of which has its place there. `around` then are the
-    names of the members that each of these is inside of.
+    `written` is set where a `Reader` (btfdump/readers.py) has read the object: members as the
+    renderer wants them, but for those in `fields`, each of which has its place there. `around` then
+    are the names of the members that each of these is inside of.
     """
 
     value: Value
