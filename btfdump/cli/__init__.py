@@ -15,6 +15,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Protocol, cast
 
+from btfdump.cli.interrupt import INTERRUPTED
 from btfdump.cli.terminal import FAILED, USAGE, complain
 from btfdump.errors import BtfdumpError, ExpressionError
 
@@ -94,5 +95,5 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
     except KeyboardInterrupt:
         sys.stdout.flush()
-        return 128 + signal.SIGINT
+        return INTERRUPTED
     return status

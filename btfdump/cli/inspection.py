@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import stat
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
+from btfdump.cli.interrupt import INTERRUPTED, Interrupt
 from btfdump.cli.options import add_extent, add_form, add_sources
-from btfdump.cli.terminal import FAILED, OK, USAGE, complain, is_colorful, is_unicode
+from btfdump.cli.progress import with_progress
+from btfdump.cli.terminal import FAILED, OK, USAGE, complain, is_colorful, is_unicode, write
 from btfdump.errors import BtfdumpError, ExpressionError
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from btfdump.render import Options, Root
     from btfdump.roots import Selected
     from btfdump.table import Row, Table
+    from btfdump.value import Value
 
 _SNPRINTF_FLAGS = ("compact", "noname", "ptr_raw")
 
@@ -84,18 +85,24 @@ class Inspection:
         self.misused = False
         self.notes = 0
         self.shown = 0
+        self.interrupt = Interrupt()
 
     def status(self) -> int:
         """Return the exit status."""
+        if self.interrupt.came:
+            return INTERRUPTED
         if self.misused:
             return USAGE
         return FAILED if self.failed or (self.args.strict and self.notes) else OK
 
     def write(self) -> None:
         """Write everything asked for to stdout."""
-        for piece in self.pieces(self.format(), color=is_colorful(self.args.color)):
-            sys.stdout.write(piece)
-        sys.stdout.flush()
+        with self.interrupt:
+            for piece in self.pieces(self.format(), color=is_colorful(self.args.color)):
+                write(piece)
+            sys.stdout.flush()
+        if self.interrupt.came:
+            self.complain(f"note: interrupted: {self.shown} shown")
         for problem in (*self.kernel.problems, *self.kernel.loaded_modules.problems):
             self.complain(f"note: {problem}")
             self.notes += 1
@@ -152,7 +159,8 @@ class Inspection:
         from btfdump.render.table import render_table
 
         def counted() -> Iterator[Row | Note]:
-            for row in table.rows:
+            for row in self.interrupt.until(table.rows):
+                self.shown += not isinstance(row, Note)
                 self.notes += isinstance(row, Note)
                 yield row
 
@@ -167,7 +175,7 @@ class Inspection:
         members = selection_of(self.args.members) or None
         follow = frozenset(tuple(path.replace("->", ".").split(".")) for path in self.args.follow)
         is_table = self.args.root == ["task"] and not self.args.all and not members
-        for selected in _with_progress(self.selected()):
+        for selected in self.interrupt.until(with_progress(self.selected(), self.total)):
             try:
                 events = traverse(
                     selected.value,
@@ -182,20 +190,39 @@ class Inspection:
                 self.failed = True
                 self.complain(f"{selected.name}: {error}")
                 continue
-            yield Root(self.counted(events), "" if selected.is_plain else selected.name)
+            events = self.counted(selected.value, events)
+            yield Root(events, "" if selected.is_plain else selected.name)
 
-    def counted(self, events: Iterable[Event]) -> Iterator[Event]:
-        """Keep account of notes, and of a root of which nothing could be read."""
+    def counted(self, value: Value, events: Iterable[Event]) -> Iterator[Event]:
+        """Keep account of notes, and of a root of which nothing could be read.
+
+        Where the user interrupts, all that is open is ended.
+        """
         from btfdump.events import Enter, Note
+        from btfdump.unfinished import Unfinished
 
+        self.shown += 1
         is_root = True
-        for event in events:
+        unfinished = Unfinished(value)
+        for event in self.interrupt.until(events):
             if isinstance(event, Note):
                 self.notes += 1
             elif isinstance(event, Enter):
                 self.failed |= is_root and event.is_missing
             is_root = False
+            unfinished.follow(event)
             yield event
+        if self.interrupt.came:
+            yield from unfinished.ends("interrupted")
+
+    def total(self) -> int | None:
+        """Return how many roots there will be, where that is quickly said."""
+        from btfdump import roots
+
+        kind = roots.kinds().get(self.args.root[0])
+        if kind is None or kind.count is None or len(self.args.root) > 1:
+            return None
+        return kind.count(self.kernel)
 
     def selected(self) -> Iterator[Selected]:
         """Yield every root asked for; report one that cannot be had, and try the next."""
@@ -229,27 +256,3 @@ class Inspection:
         else:
             for word in words:
                 yield roots.select(self.kernel, word)
-
-
-def _is_file(stream: TextIO) -> bool:
-    try:
-        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
-    except OSError:
-        return False
-
-
-def _with_progress(roots: Iterator[Selected]) -> Iterator[Selected]:
-    """Show on a terminal how many roots are done, where the output itself goes to a file."""
-    if not sys.stderr.isatty() or not _is_file(sys.stdout):
-        yield from roots
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (SpinnerColumn(), TextColumn("{task.completed} objects"), TimeElapsedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
-        task = progress.add_task("", total=None)
-        for root in roots:
-            yield root
-            progress.advance(task)

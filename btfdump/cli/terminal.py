@@ -8,6 +8,16 @@ import sys
 OK, FAILED, USAGE = 0, 1, 2
 
 
+_PIECE = 2000
+"""Characters that Python's buffers take whole: of more, it loses the rest when a signal comes."""
+
+
+def write(text: str) -> None:
+    """Write to stdout, so that all of it arrives though the user interrupts."""
+    for start in range(0, len(text), _PIECE):
+        sys.stdout.write(text[start : start + _PIECE])
+
+
 def complain(message: str) -> None:
     """Write one line to stderr, after all that went to stdout so far."""
     from btfdump.render.escape import printable

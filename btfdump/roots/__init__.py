@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     Tabulate: TypeAlias = "Callable[[Context, Query], Table]"
     Find: TypeAlias = "Callable[[Context, str | None], Iterator[Selected]]"
+    Count: TypeAlias = "Callable[[Context], int | None]"
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,16 @@ class Selected:
 
 @dataclass(frozen=True)
 class RootKind:
-    """A registered root: `find(kernel, argument)` selects values; None as argument means all."""
+    """A registered root: `find(kernel, argument)` selects values; None as argument means all.
+
+    `count(kernel)` says quickly, or not at all, about how many all are.
+    """
 
     name: str
     argument: str
     help: str
     find: Find
+    count: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -95,12 +100,12 @@ _tables: dict[str, TableKind] = {}
 _loaded: list[bool] = []
 
 
-def root(name: str, *, argument: str) -> Callable[[Find], Find]:
+def root(name: str, *, argument: str, count: Count | None = None) -> Callable[[Find], Find]:
     """Register a generator as the root `name`; `argument` says in help what it takes."""
 
     def register(find: Find) -> Find:
         first_line = (find.__doc__ or "").strip().split("\n", 1)[0]
-        _registry[name] = RootKind(name, argument, first_line, find)
+        _registry[name] = RootKind(name, argument, first_line, find, count)
         return find
 
     return register

@@ -9,6 +9,7 @@ from btfdump.errors import (
     CorruptDataError,
     FaultError,
     ObjectNotFoundError,
+    SymbolNotFoundError,
     TypeNotFoundError,
 )
 from btfdump.roots import Selected, global_value, root
@@ -76,7 +77,17 @@ def entries(holder: Value, head: str, element: object, link: str) -> Iterator[Va
         raise CorruptDataError(f"{holder.type_}.{head}: {trouble.message}", trouble.address)
 
 
-@root("task", argument="PID or COMM")
+def count_tasks(kernel: Context) -> int | None:
+    """Return how many tasks the kernel counts, idle ones excluded: nr_threads (kernel/fork.c)."""
+    from btfdump.value import Value
+
+    try:
+        return int(Value(kernel, kernel.type("int"), kernel.symbol("nr_threads")))
+    except (FaultError, SymbolNotFoundError):
+        return None
+
+
+@root("task", argument="PID or COMM", count=count_tasks)
 def find_tasks(kernel: Context, argument: str | None) -> Iterator[Selected]:
     """Tasks by process or thread id, or by name (with * and ? as in the shell); all without one."""
     if argument is not None and argument.isdecimal():

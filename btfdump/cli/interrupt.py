@@ -1,0 +1,71 @@
+"""Ctrl-C: what was begun is brought to its end, instead of being torn off."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import FrameType, TracebackType
+
+    from typing_extensions import Self
+
+_Item = TypeVar("_Item")
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit status of a command that was interrupted."""
+
+
+class Interrupt:
+    """Takes SIGINT for the length of a `with` statement.
+
+    The first one ends every `until()`: at once where the next item is being waited for, else before
+    the next one. The second one is a KeyboardInterrupt, as ever.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._is_waiting = False
+        self._is_active = False
+        self._before: signal._HANDLER = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            self._before = signal.signal(signal.SIGINT, self._take)
+            self._is_active = True
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._is_active:
+            self._is_active = False
+            signal.signal(signal.SIGINT, self._before)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self.came or self._is_waiting:
+            raise KeyboardInterrupt
+        self.came = True
+
+    def until(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        """Yield items until there are no more, or the user has had enough."""
+        iterator = iter(items)
+        while not self.came:
+            try:
+                self._is_waiting = True
+                item = next(iterator)
+                self._is_waiting = False
+            except StopIteration:
+                self._is_waiting = False
+                return
+            except KeyboardInterrupt:
+                self._is_waiting = False
+                if not self._is_active:
+                    raise
+                self.came = True
+                return
+            yield item

@@ -1,0 +1,43 @@
+"""How far long work has come, on a terminal."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from btfdump.roots import Selected
+
+
+def with_progress(roots: Iterator[Selected], total: Callable[[], int | None]) -> Iterator[Selected]:
+    """Show on a terminal how many roots are done, where the output itself goes to a file.
+
+    `total` is asked how many there will be, and may not know.
+    """
+    if not sys.stderr.isatty() or not _is_file(sys.stdout):
+        yield from roots
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    count = total()
+    of_total = (BarColumn(),) if count is not None else ()
+    text = "{task.completed} of {task.total} objects" if of_total else "{task.completed} objects"
+    columns = (SpinnerColumn(), *of_total, TextColumn(text), TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
+        task = progress.add_task("", total=count)
+        for root in roots:
+            yield root
+            progress.advance(task)
+
+
+def _is_file(stream: TextIO) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:
+        return False
