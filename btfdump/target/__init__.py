@@ -82,6 +82,57 @@ def unchecked_read(memory: Memory) -> UncheckedRead:
     return found
 
 
+class ChainMemory(Memory, Protocol):
+    """A memory that follows pointers where they are, inside the running kernel. Optional."""
+
+    def copy_chain(
+        self,
+        holder: int,
+        stop: int,
+        size: int,
+        *,
+        link_offset: int = 0,
+        next_offset: int = 0,
+        limit: int = ...,
+    ) -> list[tuple[int, bytes]]:
+        """Follow a chain of pointers; return (link, the element's bytes) of each element.
+
+        The first pointer is at address `holder`. A pointer leads to a link, which lies
+        `link_offset` bytes into an element of `size` bytes; the next pointer is `next_offset` bytes
+        behind the link. All elements are copied at one time, as seen by RCU: nothing that is freed
+        by RCU is freed meanwhile.
+
+        Ends before the pointer `stop`; after `limit` elements, or as many as can be copied at one
+        time; before an element that cannot be read as a whole. Never raises for bad memory: what is
+        missing is to be read one by one. An element may come twice where the chain has a cycle.
+        """
+        ...
+
+
+class ManyMemory(Memory, Protocol):
+    """A memory for which many small reads at once cost little more than one. Optional."""
+
+    def read_many(self, requests: Sequence[tuple[int, int]]) -> list[bytes | None]:
+        """Read every (address, size); None where one is not readable as a whole."""
+        ...
+
+
+def read_many(memory: Memory, requests: Sequence[tuple[int, int]]) -> list[bytes | None]:
+    """Return `memory.read_many(requests)`, or read one by one where the memory cannot do that."""
+    many = getattr(type(memory), "read_many", None)
+    if many is not None:
+        found: list[bytes | None] = many(memory, requests)
+        return found
+    return [_read_or_none(memory, address, size) for address, size in requests]
+
+
+def _read_or_none(memory: Memory, address: int, size: int) -> bytes | None:
+    try:
+        return memory.read(address, size)
+    except FaultError:
+        return None
+
+
 class Target(Memory, Protocol):
     """One kernel: memory, symbols, BTF bytes, platform. A context manager."""
 

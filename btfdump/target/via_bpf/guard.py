@@ -1,0 +1,138 @@
+"""GuardedMemory: what may be read at all, and nothing else, through a `BpfReader`.
+
+A program can read whatever is mapped, device registers too, and reading those can have effects. So
+addresses have to be known as memory before they are read, and that knowledge is kept fresh.
+"""
+
+from __future__ import annotations
+
+from threading import RLock
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from btfdump.errors import CorruptDataError, FaultError
+from btfdump.target.via_bpf.programs import WALK_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from btfdump.target.via_bpf.kernel_map import KernelMap
+    from btfdump.target.via_bpf.reader import BpfReader
+
+# A read larger than this is a corrupt length, not an object: the biggest honest ones are BTF and
+# hash tables.
+MAX_READ = 1 << 28
+_MAX_AGE = 1.0
+"""Seconds after which the map is loaded again before anything is read by it."""
+_MIN_AGE = 0.05
+"""Seconds that a map must be old to be loaded again for an address that it does not have."""
+
+
+class GuardedMemory:
+    """A `Memory` of the addresses that `survey()` tells are memory; refused ones fault.
+
+    `survey` is asked again when its answer is old, and when an address is not in it: memory may have
+    been mapped since. If it fails then, the old answer stays.
+    """
+
+    def __init__(
+        self,
+        reader: BpfReader,
+        survey: Callable[[], KernelMap],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._reader = reader
+        self._survey = survey
+        self._clock = clock
+        self._lock = RLock()
+        self._map = survey()
+        self._loaded_at = clock()
+        self._can_walk = reader.set_bounds(self._map.readable)
+
+    def _refresh(self, age: float) -> bool:
+        """Load the map again if it is older than `age` seconds; tell whether it was."""
+        if self._clock() - self._loaded_at <= age:
+            return False
+        try:
+            self._map = self._survey()
+            self._can_walk = self._reader.set_bounds(self._map.readable)
+        except (FaultError, CorruptDataError):  # it changed under our hands: next time
+            pass
+        self._loaded_at = self._clock()
+        return True
+
+    def _readable(self, address: int, size: int) -> int:
+        """Return how many of `size` bytes at `address` may be read."""
+        self._refresh(_MAX_AGE)
+        readable = self._map.readable.end_of(address) - address
+        if readable < size and self._refresh(_MIN_AGE):
+            readable = self._map.readable.end_of(address) - address
+        return min(size, readable)
+
+    def read(self, address: int, size: int) -> bytes:
+        """Read exactly `size` bytes at virtual `address`.
+
+        Raises `FaultError` naming the first byte that cannot or may not be read, and why. More than
+        `MAX_READ` bytes at once are refused.
+        """
+        if not 0 < size <= MAX_READ:
+            if size == 0:
+                return b""
+            reason = "negative size" if size < 0 else f"more than {MAX_READ} bytes at once"
+            raise FaultError(address, size, reason)
+        with self._lock:
+            readable = self._readable(address, size)
+            if readable == size:
+                return self._reader.read(address, size)
+            if readable:
+                self._reader.read(address, readable)  # an earlier fault is the one to report
+            refused = address + readable
+            raise FaultError(refused, size - readable, self._map.why_not(refused))
+
+    def read_many(self, requests: Sequence[tuple[int, int]]) -> list[bytes | None]:
+        """Read every (address, size) in as few calls as can be; None where one is not readable."""
+        with self._lock:
+            self._refresh(_MAX_AGE)
+            allowed = self._allowed(requests)
+            if len(allowed) < len(requests) and self._refresh(_MIN_AGE):
+                allowed = self._allowed(requests)
+            found: list[bytes | None] = [None] * len(requests)
+            results = self._reader.read_many([requests[at] for at in allowed])
+            for at, data in zip(allowed, results, strict=True):
+                found[at] = data
+        return found
+
+    def _allowed(self, requests: Sequence[tuple[int, int]]) -> list[int]:
+        """Return which of the requests may be served, by their numbers."""
+        end_of = self._map.readable.end_of
+        return [
+            at
+            for at, (address, size) in enumerate(requests)
+            if 0 < size <= MAX_READ and end_of(address) >= address + size
+        ]
+
+    def copy_chain(
+        self,
+        holder: int,
+        stop: int,
+        size: int,
+        *,
+        link_offset: int = 0,
+        next_offset: int = 0,
+        limit: int = WALK_LIMIT,
+    ) -> list[tuple[int, bytes]]:
+        """Follow a chain inside the kernel, as `BpfReader.copy_chain()` does, among what is known.
+
+        Empty where that cannot be done; then `read()` tells why.
+        """
+        with self._lock:
+            if self._readable(holder, 8) < 8 or not self._can_walk:
+                return []
+            return self._reader.copy_chain(
+                holder, stop, size, link_offset=link_offset, next_offset=next_offset, limit=limit
+            )
+
+    def close(self) -> None:
+        """Give the reader back."""
+        with self._lock:
+            self._reader.close()

@@ -1,0 +1,78 @@
+"""CopiedChain: a list as a target that can follow it inside the kernel hands it out.
+
+Elements that are copied together, under one rcu_read_lock(), were in the list at the same time: a
+reader from outside meets each at another moment. They are checked by the walkers all the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from btfdump.target import ChainMemory, Memory
+
+CHAINS = {"list_head": True, "hlist_head": False}
+"""Heads whose first pointer, and links whose next pointer, are their first members.
+
+Whether the last pointer leads back to the head, or else is NULL.
+"""
+_FIRST, _MORE = 64, 4
+"""Elements copied at first; and how many times more with each call."""
+
+
+def in_kernel(
+    memory: Memory, head: str, address: int, link_offset: int, element_size: int
+) -> Memory:
+    """Return the memory to walk a container through: `memory` itself, or what copies for it.
+
+    `head` is the head's struct, `address` where it is.
+    """
+    if head not in CHAINS or not element_size or not hasattr(type(memory), "copy_chain"):
+        return memory
+    stop = address if CHAINS[head] else 0
+    return CopiedChain(memory, address, stop, link_offset, element_size)  # type: ignore[arg-type]
+
+
+class CopiedChain:
+    """A `Memory` for one walk: whole elements come from copies, anything else is read.
+
+    A copy is handed out once; whoever reads an element again sees it as it is by then. Reading the
+    head begins anew.
+    """
+
+    def __init__(
+        self, memory: ChainMemory, head: int, stop: int, link_offset: int, element_size: int
+    ) -> None:
+        self._memory = memory
+        self._head = head
+        self._stop = stop
+        self._link_offset = link_offset
+        self._size = element_size
+        self._begin()
+
+    def _begin(self) -> None:
+        self._holder = self._head
+        self._copies: dict[int, bytes] = {}
+        self._room = _FIRST
+        self._is_over = False
+
+    def read(self, address: int, size: int) -> bytes:
+        """Read `size` bytes at virtual `address`; raises `FaultError`."""
+        if size != self._size:
+            if address == self._head:
+                self._begin()
+            return self._memory.read(address, size)
+        if not self._copies and not self._is_over:
+            self._copy()
+        data = self._copies.pop(address, None)
+        return self._memory.read(address, size) if data is None else data
+
+    def _copy(self) -> None:
+        copied = self._memory.copy_chain(
+            self._holder, self._stop, self._size, link_offset=self._link_offset, limit=self._room
+        )
+        self._copies = {link - self._link_offset: data for link, data in copied}
+        self._room *= _MORE
+        self._is_over = not copied
+        if copied:
+            self._holder = copied[-1][0]
