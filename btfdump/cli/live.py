@@ -19,6 +19,7 @@ examples:
   sudo btfdump live task --all --format jsonl   every task, a JSON object a line
   sudo btfdump live 'task(1).signal->thread_head'
   sudo btfdump live runqueues[0].curr --members comm,pid --watch 1
+  sudo btfdump live task --via bpf              without /proc/kcore
 
 exit status: 0 all shown, 1 something could not be shown (--strict: any note), 2 usage,
 130 interrupted
@@ -29,7 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.description = (
         "Print objects of the running kernel, which goes on running: what changes while it is\n"
-        "read is noticed, and read again. Needs root; no debuginfo is needed."
+        "read is noticed, and read again. Needs root, or with --via bpf CAP_BPF, CAP_PERFMON and\n"
+        "CAP_SYSLOG; no debuginfo is needed."
     )
     parser.epilog = ROOT_HELP + _EXAMPLES
     add_arguments(parser)
@@ -46,4 +48,7 @@ def run(args: argparse.Namespace) -> int:
     from btfdump.kernel import open_live
 
     with open_live(args.via, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay) as kernel:
+        drop_privileges = getattr(kernel.target, "drop_privileges", None)
+        if drop_privileges is not None:  # what is open goes on without them
+            drop_privileges()
         return inspect_or_watch(kernel, args)

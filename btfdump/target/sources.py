@@ -22,7 +22,13 @@ def _open_kcore(running: RunningKernel | None, vmlinux: str | os.PathLike[str] |
     return open_kcore(running, vmlinux=vmlinux)
 
 
-SOURCES: dict[str, Open] = {"kcore": _open_kcore}
+def _open_bpf(running: RunningKernel | None, vmlinux: str | os.PathLike[str] | None) -> Target:
+    from btfdump.target.via_bpf.opening import open_live_bpf
+
+    return open_live_bpf(running, vmlinux=vmlinux)
+
+
+SOURCES: dict[str, Open] = {"kcore": _open_kcore, "bpf": _open_bpf}
 """Every source by name, in the order in which they are tried."""
 
 

@@ -121,7 +121,9 @@ class Assembler:
         """Return the instructions; raises ValueError for what does not fit, or a missing label."""
         return b"".join(self._encode(at) for at in range(len(self._code)))
 
-    def _with_source(self, opcode: int, target: Register, source: int, offset: int | str = 0) -> None:
+    def _with_source(
+        self, opcode: int, target: Register, source: int, offset: int | str = 0
+    ) -> None:
         if isinstance(source, Register):
             self._emit(opcode | _REGISTER, target, source, offset)
         else:

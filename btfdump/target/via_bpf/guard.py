@@ -31,8 +31,9 @@ _MIN_AGE = 0.05
 class GuardedMemory:
     """A `Memory` of the addresses that `survey()` tells are memory; refused ones fault.
 
-    `survey` is asked again when its answer is old, and when an address is not in it: memory may have
-    been mapped since. If it fails then, the old answer stays.
+    `survey` is asked again when its answer is old, and when an address is not in it: memory may
+    have been mapped since. If it fails then, the old answer stays. Several threads may read; one is
+    served at a time.
     """
 
     def __init__(

@@ -9,7 +9,6 @@ the same books.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,6 +74,7 @@ class Survey:
         self._find = find
         self._page = page_size
         self._machine = machine
+        self._byteorder = btf.byteorder
         self._image = self._image_range()
         self._offset = self._find_direct_map()
         self._resource = _Struct(btf, "resource")
@@ -151,10 +151,13 @@ class Survey:
             )
             for address, data in children:
                 if resource.get(data, "flags") & _SYSTEM_RAM == _SYSTEM_RAM:
-                    start, last = resource.get(data, "start"), resource.get(data, "end")
-                    yield -(-start // self._page) * self._page, (last + 1) // self._page * self._page
+                    yield self._pages(resource.get(data, "start"), resource.get(data, "end") + 1)
                 elif resource.get(data, "child"):
                     parents.append(address)
+
+    def _pages(self, start: int, end: int) -> tuple[int, int]:
+        """Return the whole pages of [start, end)."""
+        return -(-start // self._page) * self._page, end // self._page * self._page
 
     def _chain(
         self, holder: int, stop: int, size: int, link_offset: int, next_offset: int
@@ -172,7 +175,7 @@ class Survey:
                 return
             link, data = elements[-1]
             holder = link + next_offset
-            following = _word(data, link_offset + next_offset, 8)
+            following = self._decode(data, link_offset + next_offset, 8)
 
     # Areas
 
@@ -181,7 +184,7 @@ class Survey:
         if self._find("vmap_nodes") is not None:
             node = _Struct(btf, "vmap_node")
             first = self._word_at("vmap_nodes")
-            count = _word(self._reader.read(self._need("nr_vmap_nodes"), 4), 0, 4)
+            count = self._decode(self._reader.read(self._need("nr_vmap_nodes"), 4), 0, 4)
             head = node["busy"] + _Struct(btf, "rb_list")["head"]
             return [first + at * node.size + head for at in range(min(count, _MAX_NODES))]
         return [self._need("vmap_area_list")]
@@ -191,9 +194,7 @@ class Survey:
         area, vm = self._area, self._vm
         link = area["list"]
         found = [
-            data
-            for head in self._heads
-            for _, data in self._chain(head, head, area.size, link, 0)
+            data for head in self._heads for _, data in self._chain(head, head, area.size, link, 0)
         ]
         owners = [area.get(data, "vm") for data in found]
         requests = [(owner if owner in known else 0, vm.size) for owner in owners]
@@ -215,17 +216,17 @@ class Survey:
         address = self._find(name)
         if address is None:
             raise MissingDataError(
-                f"the kernel has no symbol {name}, so it is not known what is memory", "use another source"
+                f"the kernel has no symbol {name}, so it is not known what is memory",
+                "use another source",
             )
         return address
 
     def _word_at(self, name: str) -> int:
         """Return the value of an `unsigned long` or pointer variable of the kernel."""
-        return _word(self._reader.read(self._need(name), 8), 0, 8)
+        return self._decode(self._reader.read(self._need(name), 8), 0, 8)
 
-
-def _word(data: bytes, offset: int, size: int) -> int:
-    return int.from_bytes(data[offset : offset + size], sys.byteorder)
+    def _decode(self, data: bytes, offset: int, size: int) -> int:
+        return int.from_bytes(data[offset : offset + size], self._byteorder)
 
 
 class _Struct:
@@ -235,6 +236,7 @@ class _Struct:
         struct = btf.find("struct", name)
         assert isinstance(struct, Composite)
         self.size = struct.size
+        self._byteorder = btf.byteorder
         self._members = dict(_members(btf, struct, 0))
 
     def __contains__(self, name: str) -> bool:
@@ -248,8 +250,8 @@ class _Struct:
 
     def get(self, data: bytes, name: str) -> int:
         """Return the value of an integer or pointer."""
-        offset = self[name]
-        return _word(data, offset, self._members[name][1])
+        start = self[name]
+        return int.from_bytes(data[start : start + self._members[name][1]], self._byteorder)
 
 
 def _members(btf: Btf, struct: Composite, base: int) -> Iterator[tuple[str, tuple[int, int]]]:

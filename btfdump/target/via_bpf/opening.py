@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _ENOTSUPP = 524  # include/linux/errno.h: not for user space, but it gets out
 _GRANT = (
-    "run as root, or with these capabilities: sudo setpriv --reuid=$USER --regid=$(id -g) "
-    "--init-groups --inh-caps=+bpf,+perfmon,+syslog --ambient-caps=+bpf,+perfmon,+syslog btfdump ..."
+    "run as root, or give them: sudo setpriv --reuid=$USER --regid=$(id -g) --init-groups "
+    "--inh-caps=+bpf,+perfmon,+syslog --ambient-caps=+bpf,+perfmon,+syslog btfdump live ..."
 )
 
 
@@ -136,4 +136,3 @@ def refusal(error: BpfError, running: RunningKernel) -> TargetError:
 
 
 _OTHERWISE = "use another source, or take a vmcore"
-

@@ -85,8 +85,8 @@ def _prctl(libc: ctypes.CDLL, option: int, value: int) -> None:
 
 def _set_capabilities(libc: ctypes.CDLL, *, effective: int, permitted: int) -> None:
     header = ctypes.create_string_buffer(_HEADER.pack(_VERSION_3, 0), _HEADER.size)
-    halves = [(effective >> shift & 0xFFFFFFFF, permitted >> shift & 0xFFFFFFFF) for shift in (0, 32)]
-    sets = _SETS.pack(*(word for half in halves for word in (*half, 0)))
+    words = (kept >> half & 0xFFFFFFFF for half in (0, 32) for kept in (effective, permitted, 0))
+    sets = _SETS.pack(*words)
     if libc.capset(header, ctypes.create_string_buffer(sets, _SETS.size)):
         raise TargetError(f"privileges cannot be dropped: capset: {_reason()}")
 
@@ -105,16 +105,14 @@ def _next_user() -> tuple[int, int]:
 
 def _can_go_on(user: int, group: int) -> bool:
     """Tell whether another user can read what Python has yet to load: it looks as that user."""
-    places = [place for place in sys.path if Path(place or ".").exists()]
-    package = Path(__file__).parent.parent.parent
+    places = [Path(place or ".") for place in [*sys.path, str(Path(__file__).parent)]]
+    places = [place for place in places if place.exists()]
     groups = os.getgroups()
     try:
         os.setgroups([])
         os.setegid(group)
         os.seteuid(user)
-        return all(
-            os.access(place or ".", os.R_OK, effective_ids=True) for place in [*places, package]
-        )
+        return all(os.access(place, os.R_OK, effective_ids=True) for place in places)
     except OSError as error:
         raise TargetError(f"privileges cannot be dropped: {error.strerror}") from None
     finally:

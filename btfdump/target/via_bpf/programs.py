@@ -93,7 +93,7 @@ class BoundsTable:
         return 8 * ((1 << self.bits) + 1)
 
 
-NO_BOUND = (1 << 64 - FRAME_BITS) - 1
+NO_BOUND = 1 << 64 - FRAME_BITS
 """Above every address: fills the rest of the table."""
 
 

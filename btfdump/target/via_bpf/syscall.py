@@ -64,7 +64,7 @@ class Bpf(Protocol):
         """Make an array map of one value of `size` bytes; return its file descriptor."""
         ...
 
-    def map_value(self, map_fd: int, size: int) -> mmap.mmap | bytearray:
+    def map_value(self, map_fd: int, size: int) -> mmap.mmap:
         """Return the value's memory, shared with the kernel."""
         ...
 

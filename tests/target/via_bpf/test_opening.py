@@ -1,0 +1,140 @@
+"""What is said where BPF cannot be had; and capabilities. The rest takes a kernel: tests/kernel."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+import pytest
+
+from btfdump.errors import MissingDataError, TargetError
+from btfdump.target.running import RunningKernel
+from btfdump.target.via_bpf import opening, privileges, syscall
+from btfdump.target.via_bpf.syscall import BpfError
+
+ROOT = 0x1FF_FFFF_FFFF
+BPF, PERFMON, SYSLOG, ADMIN = 1 << 39, 1 << 38, 1 << 34, 1 << 21
+
+
+def write(root, path, text):
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def running(root, capabilities=ROOT, lockdown=""):
+    write(root, "proc/self/status", f"Name:\tbtfdump\nCapPrm:\t0\nCapEff:\t{capabilities:016x}\n")
+    if lockdown:
+        write(root, "sys/kernel/security/lockdown", f"none integrity [{lockdown}]\n")
+    return RunningKernel(root)
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "expected"),
+    [
+        (ROOT, []),
+        (0, ["CAP_SYSLOG", "CAP_PERFMON", "CAP_BPF"]),
+        (BPF | PERFMON | SYSLOG, []),
+        (BPF | SYSLOG, ["CAP_PERFMON"]),
+        (ADMIN, ["CAP_SYSLOG"]),
+        (ADMIN | SYSLOG, []),
+    ],
+)
+def test_missing_capabilities(tmp_path, capabilities, expected):
+    kernel = running(tmp_path, capabilities)
+    assert privileges.missing(kernel.root / "proc/self/status") == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "log", "how", "message"),
+    [
+        (
+            errno.EPERM,
+            "",
+            {"capabilities": 0},
+            r"PERFMON, CAP_BPF missing.*setpriv",
+        ),
+        (errno.EPERM, "", {"capabilities": SYSLOG | BPF}, "not permitted: CAP_PERFMON missing"),
+        (
+            errno.EPERM,
+            "",
+            {},
+            "in a user namespace, or forbidden by seccomp",
+        ),
+        (errno.ENOSYS, "", {}, "CONFIG_BPF_SYSCALL=n"),
+        (524, "", {}, "takes Linux 5.10 or newer"),
+        (
+            errno.EINVAL,
+            "program of this type cannot use helper bpf_probe_read_kernel#113\n",
+            {"lockdown": "confidentiality"},
+            r"locked down \(confidentiality\).*boot without",
+        ),
+        (
+            errno.EINVAL,
+            "x\nunknown func bpf_probe_read_kernel\n\n",
+            {},
+            "locked down.*see /sys",
+        ),
+        (errno.E2BIG, "", {}, "Argument list too long; use another source"),
+    ],
+)
+def test_refusals_say_what_to_do(tmp_path, number, log, how, message):
+    error = opening.refusal(BpfError(number, "BPF_PROG_LOAD", log), running(tmp_path, **how))
+    with pytest.raises(TargetError, match=message):
+        raise error
+
+
+def test_lockdown_integrity_is_not_in_the_way(tmp_path):
+    error = opening.refusal(BpfError(errno.EINVAL, "x"), running(tmp_path, lockdown="integrity"))
+    assert "locked down" not in str(error)
+
+
+def test_symbols_that_are_functions_only(tmp_path):
+    kernel = running(tmp_path)
+    write(tmp_path, "proc/kallsyms", "ffffffff81000000 T _stext\n")
+    with pytest.raises(MissingDataError, match=r"functions only.*--vmlinux FILE"):
+        opening.open_live_bpf(kernel)
+
+
+def test_a_kernel_without_btf(tmp_path):
+    kernel = running(tmp_path)
+    write(tmp_path, "proc/kallsyms", "ffffffff82000000 D init_task\n")
+    with pytest.raises(MissingDataError, match="CONFIG_DEBUG_INFO_BTF=n"):
+        opening.open_live_bpf(kernel)
+
+
+def test_another_architecture(monkeypatch):
+    monkeypatch.setattr("platform.machine", lambda: "m68k")
+    with pytest.raises(TargetError, match=r"bpf\(2\) on m68k.*expected 64-bit Python on x86_64"):
+        syscall.SystemBpf()
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"SUDO_UID": "1000", "SUDO_GID": "100"}, (1000, 100)),
+        ({"SUDO_UID": "0", "SUDO_GID": "0"}, (65534, 65534)),
+        ({"SUDO_UID": "-1", "SUDO_GID": "x"}, (65534, 65534)),
+        ({}, (65534, 65534)),
+    ],
+)
+def test_who_root_becomes(monkeypatch, environment, expected):
+    for name in ("SUDO_UID", "SUDO_GID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert privileges._next_user() == expected
+
+
+def test_nothing_is_said_of_a_status_without_capabilities(tmp_path):
+    write(tmp_path, "status", "Name:\tx\n")
+    with pytest.raises(TargetError, match="no line CapEff"):
+        privileges.missing(tmp_path / "status")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bpf(2) is Linux's")
+def test_the_real_bpf_refuses_what_makes_no_sense():
+    bpf = syscall.SystemBpf()
+    with pytest.raises(BpfError, match="BPF_MAP_CREATE") as caught:
+        bpf.create_array(0)
+    assert caught.value.errno in (errno.EINVAL, errno.EPERM, errno.ENOSYS)

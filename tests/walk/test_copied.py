@@ -1,0 +1,170 @@
+"""Lists whose elements come from copies made in the kernel: the same entries, notes and checks."""
+
+from __future__ import annotations
+
+import pytest
+from synthetic import World
+
+from btfdump.walk import Anomaly, Entry, Head, walkers
+from btfdump.walk.copied import CopiedChain, in_kernel
+
+KINDS = ["list_head", "hlist_head"]
+SIZE, LINK = 64, 16
+
+
+class CopyingMemory:
+    """A memory that follows chains as the BPF source does, and counts what is asked of it."""
+
+    def __init__(self, memory, byteorder="little", room=1000):
+        self.memory, self.byteorder, self.room = memory, byteorder, room
+        self.reads, self.chains = [], []
+
+    def read(self, address, size):
+        self.reads.append((address, size))
+        return self.memory.read(address, size)
+
+    def copy_chain(self, holder, stop, size, *, link_offset=0, next_offset=0, limit=1024):
+        self.chains.append((holder, limit))
+        found = []
+        while len(found) < min(limit, self.room):
+            link = int.from_bytes(self.memory.read(holder + next_offset, 8), self.byteorder)
+            if link == stop or not self.is_there(link - link_offset, size):
+                break
+            found.append((link, self.memory.read(link - link_offset, size)))
+            holder = link
+        return found
+
+    def is_there(self, address, size):
+        return address in self.memory._map._starts
+
+
+class Lists:
+    def __init__(self, kind, count, byteorder="little", room=1000):
+        self.world = world = World(byteorder)
+        world.struct("item", [("id", "u64"), ("x", "u64"), ("link", "u64[2]"), ("y", "u64[4]")])
+        self.kind = kind
+        self.address = world.new(kind)
+        self.items = [world.new("item", id=at) for at in range(count)]
+        world.link(kind, self.address, [item + LINK for item in self.items])
+        kernel = world.kernel()
+        self.memory = CopyingMemory(world.target, byteorder, room)
+        self.platform = kernel.target.platform
+
+    def walk(self, copied=True):
+        memory = self.memory
+        if copied:
+            memory = in_kernel(memory, self.kind, self.address, LINK, SIZE)
+            assert isinstance(memory, CopiedChain)
+        head = Head(memory, self.platform, self.address, LINK, SIZE)
+        return list(walkers()[self.kind].walk(head))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("byteorder", ["little", "big"])
+@pytest.mark.parametrize(
+    ("count", "limits"),
+    [(0, []), (1, [64]), (64, [64]), (65, [64, 256]), (400, [64, 256, 1024])],
+)
+def test_the_same_entries_without_a_read_for_each(kind, byteorder, count, limits):
+    lists = Lists(kind, count, byteorder)
+    entries = lists.walk()
+    assert [(entry.address, entry.data) for entry in entries] == [
+        (item, lists.world.target.read(item, SIZE)) for item in lists.items
+    ]
+    assert len(lists.memory.reads) == 1  # the head
+    assert [limit for _, limit in lists.memory.chains] == limits
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("room", [1, 3])
+def test_copies_are_made_in_pieces(kind, room):
+    lists = Lists(kind, 10, room=room)
+    assert [entry.address for entry in lists.walk()] == lists.items
+    holders = [holder for holder, _ in lists.memory.chains]
+    assert (
+        holders
+        == [lists.address, *(item + LINK for item in lists.items[room - 1 :: room])][: len(holders)]
+    )
+
+
+def corruptions(lists):
+    items, world = lists.items, lists.world
+    link = items[2] + LINK
+    yield "poison", lambda: world.point(link, 0xDEAD_0000_0000_0100)
+    yield "cycle", lambda: world.point(link, items[1] + LINK)
+    yield "null", lambda: world.point(link, 0)
+    yield "nowhere", lambda: world.point(link, 0x1000)
+    yield "back", lambda: world.point(link + 8, items[0])
+    yield "gone", lambda: world.target.unmap(items[3], SIZE)
+    yield "self", lambda: world.point(link, link)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("which", range(7))
+@pytest.mark.parametrize("room", [2, 1000])
+def test_what_is_broken_is_noticed_as_ever(kind, which, room):
+    lists = Lists(kind, 6, room=room)
+    _, corrupt = list(corruptions(lists))[which]
+    corrupt()
+    found = lists.walk()
+    assert found == lists.walk(copied=False)
+    expects_note = not (kind == "hlist_head" and which == 2)  # its end
+    assert any(isinstance(item, Anomaly) for item in found) == expects_note
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_element_that_changes_between_two_pieces_is_noticed(kind):
+    """The next element was replaced after the piece before it was copied."""
+    lists = Lists(kind, 6, room=2)
+    memory = in_kernel(lists.memory, kind, lists.address, LINK, SIZE)
+    walk = walkers()[kind].walk(Head(memory, lists.platform, lists.address, LINK, SIZE))
+    assert [next(walk).address for _ in range(2)] == lists.items[:2]
+    lists.world.point(lists.items[1] + LINK, lists.items[4] + LINK)
+    lists.world.point(lists.items[2] + LINK + 8, 0xDEAD_0000_0000_0122)
+    found = list(walk)
+    assert any(isinstance(item, Anomaly) for item in found)
+
+
+def test_an_element_read_again_is_read_anew():
+    lists = Lists("list_head", 3)
+    memory = in_kernel(lists.memory, "list_head", lists.address, LINK, SIZE)
+    first = memory.read(lists.items[0], SIZE)
+    lists.world.set(lists.items[0], "item.id", 99)
+    assert memory.read(lists.items[0], SIZE) != first
+    assert lists.memory.reads == [(lists.items[0], SIZE)]
+
+
+def test_reading_the_head_begins_anew():
+    lists = Lists("list_head", 3)
+    memory = in_kernel(lists.memory, "list_head", lists.address, LINK, SIZE)
+    memory.read(lists.items[0], SIZE)
+    lists.world.set(lists.items[1], "item.id", 99)
+    memory.read(lists.address, 16)
+    assert memory.read(lists.items[1], SIZE) == lists.world.target.read(lists.items[1], SIZE)
+    assert len(lists.memory.chains) == 2
+
+
+def test_other_reads_go_through():
+    lists = Lists("list_head", 3)
+    memory = in_kernel(lists.memory, "list_head", lists.address, LINK, SIZE)
+    assert memory.read(lists.items[1] + LINK, 16) == lists.memory.memory.read(
+        lists.items[1] + LINK, 16
+    )
+    assert not lists.memory.chains
+
+
+@pytest.mark.parametrize(("kind", "size"), [("rb_root", SIZE), ("list_head", 0)])
+def test_what_cannot_be_copied_is_read(kind, size):
+    memory = Lists("list_head", 1).memory
+    assert in_kernel(memory, kind, 0x1000, 0, size) is memory
+
+
+def test_a_memory_without_copies_stays_as_it_is():
+    target = World().kernel().target
+    assert in_kernel(target, "list_head", 0x1000, 0, SIZE) is target
+
+
+def test_entries_carry_the_copies():
+    lists = Lists("hlist_head", 2)
+    entries = lists.walk()
+    assert all(isinstance(entry, Entry) and entry.data is not None for entry in entries)
