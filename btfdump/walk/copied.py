@@ -6,31 +6,33 @@ reader from outside meets each at another moment. They are checked by the walker
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from btfdump.target import ChainMemory, Memory
+    from btfdump.target import ChainMemory
+    from btfdump.walk import Head
 
-CHAINS = {"list_head": True, "hlist_head": False}
-"""Heads whose first pointer, and links whose next pointer, are their first members.
-
-Whether the last pointer leads back to the head, or else is NULL.
-"""
 _FIRST, _MORE = 64, 4
 """Elements copied at first; and how many times more with each call."""
 
 
-def in_kernel(
-    memory: Memory, head: str, address: int, link_offset: int, element_size: int
-) -> Memory:
-    """Return the memory to walk a container through: `memory` itself, or what copies for it.
+def copied(head: Head, *, stop: int) -> Head:
+    """Return the head with a memory that copies elements ahead, if its memory can.
 
-    `head` is the head's struct, `address` where it is.
+    For heads whose first pointer, and links whose next pointer, is their first member. The last
+    pointer of the chain is `stop`.
     """
-    if head not in CHAINS or not element_size or not hasattr(type(memory), "copy_chain"):
-        return memory
-    stop = address if CHAINS[head] else 0
-    return CopiedChain(memory, address, stop, link_offset, element_size)  # type: ignore[arg-type]
+    if not head.element_size or not hasattr(type(head.memory), "copy_chain"):
+        return head
+    chain = CopiedChain(
+        head.memory,  # type: ignore[arg-type]
+        head.address,
+        stop,
+        head.link_offset,
+        head.element_size,
+    )
+    return replace(head, memory=chain)
 
 
 class CopiedChain:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from btfdump.errors import FaultError
 from btfdump.walk import Anomaly, Entry, Head, walker
+from btfdump.walk.copied import copied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +108,7 @@ def walk_list_head(head: Head) -> Iterator[Entry | Anomaly]:
     Where the forward chain breaks, what lies behind the break is recovered backwards from
     `head->prev` and yielded in list order.
     """
+    head = copied(head, stop=head.address)
     try:
         data = head.read_head(2 * head.platform.pointer_size)
     except FaultError as error:
@@ -166,6 +168,7 @@ def walk_hlist_head(head: Head) -> Iterator[Entry | Anomaly]:
     `node->pprev` is the address of the pointer that leads to the node: `head->first`, or the
     previous node's `next`, which is its first member.
     """
+    head = copied(head, stop=0)
     try:
         data = head.read_head(head.platform.pointer_size)
     except FaultError as error:

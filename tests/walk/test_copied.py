@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from synthetic import World
 
-from btfdump.walk import Anomaly, Entry, Head, walkers
-from btfdump.walk.copied import CopiedChain, in_kernel
+from btfdump.walk import Anomaly, Entry, Head
+from btfdump.walk.copied import CopiedChain, copied
+from btfdump.walk.lists import walk_hlist_head, walk_list_head
 
-KINDS = ["list_head", "hlist_head"]
+WALKS = {"list_head": walk_list_head, "hlist_head": walk_hlist_head}
+KINDS = list(WALKS)
 SIZE, LINK = 64, 16
 
 
@@ -50,13 +54,17 @@ class Lists:
         self.memory = CopyingMemory(world.target, byteorder, room)
         self.platform = kernel.target.platform
 
-    def walk(self, copied=True):
-        memory = self.memory
-        if copied:
-            memory = in_kernel(memory, self.kind, self.address, LINK, SIZE)
-            assert isinstance(memory, CopiedChain)
-        head = Head(memory, self.platform, self.address, LINK, SIZE)
-        return list(walkers()[self.kind].walk(head))
+    def head(self, memory=None):
+        return Head(memory or self.memory, self.platform, self.address, LINK, SIZE)
+
+    def chain(self):
+        """Return the memory that the walk of a list_head reads through."""
+        memory = copied(self.head(), stop=self.address).memory
+        assert isinstance(memory, CopiedChain)
+        return memory
+
+    def walk(self, memory=None):
+        return WALKS[self.kind](self.head(memory))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -67,7 +75,7 @@ class Lists:
 )
 def test_the_same_entries_without_a_read_for_each(kind, byteorder, count, limits):
     lists = Lists(kind, count, byteorder)
-    entries = lists.walk()
+    entries = list(lists.walk())
     assert [(entry.address, entry.data) for entry in entries] == [
         (item, lists.world.target.read(item, SIZE)) for item in lists.items
     ]
@@ -106,8 +114,8 @@ def test_what_is_broken_is_noticed_as_ever(kind, which, room):
     lists = Lists(kind, 6, room=room)
     _, corrupt = list(corruptions(lists))[which]
     corrupt()
-    found = lists.walk()
-    assert found == lists.walk(copied=False)
+    found = list(lists.walk())
+    assert found == list(lists.walk(lists.world.target))
     expects_note = not (kind == "hlist_head" and which == 2)  # its end
     assert any(isinstance(item, Anomaly) for item in found) == expects_note
 
@@ -116,8 +124,7 @@ def test_what_is_broken_is_noticed_as_ever(kind, which, room):
 def test_an_element_that_changes_between_two_pieces_is_noticed(kind):
     """The next element was replaced after the piece before it was copied."""
     lists = Lists(kind, 6, room=2)
-    memory = in_kernel(lists.memory, kind, lists.address, LINK, SIZE)
-    walk = walkers()[kind].walk(Head(memory, lists.platform, lists.address, LINK, SIZE))
+    walk = lists.walk()
     assert [next(walk).address for _ in range(2)] == lists.items[:2]
     lists.world.point(lists.items[1] + LINK, lists.items[4] + LINK)
     lists.world.point(lists.items[2] + LINK + 8, 0xDEAD_0000_0000_0122)
@@ -127,7 +134,7 @@ def test_an_element_that_changes_between_two_pieces_is_noticed(kind):
 
 def test_an_element_read_again_is_read_anew():
     lists = Lists("list_head", 3)
-    memory = in_kernel(lists.memory, "list_head", lists.address, LINK, SIZE)
+    memory = lists.chain()
     first = memory.read(lists.items[0], SIZE)
     lists.world.set(lists.items[0], "item.id", 99)
     assert memory.read(lists.items[0], SIZE) != first
@@ -136,7 +143,7 @@ def test_an_element_read_again_is_read_anew():
 
 def test_reading_the_head_begins_anew():
     lists = Lists("list_head", 3)
-    memory = in_kernel(lists.memory, "list_head", lists.address, LINK, SIZE)
+    memory = lists.chain()
     memory.read(lists.items[0], SIZE)
     lists.world.set(lists.items[1], "item.id", 99)
     memory.read(lists.address, 16)
@@ -146,25 +153,22 @@ def test_reading_the_head_begins_anew():
 
 def test_other_reads_go_through():
     lists = Lists("list_head", 3)
-    memory = in_kernel(lists.memory, "list_head", lists.address, LINK, SIZE)
+    memory = lists.chain()
     assert memory.read(lists.items[1] + LINK, 16) == lists.memory.memory.read(
         lists.items[1] + LINK, 16
     )
     assert not lists.memory.chains
 
 
-@pytest.mark.parametrize(("kind", "size"), [("rb_root", SIZE), ("list_head", 0)])
-def test_what_cannot_be_copied_is_read(kind, size):
-    memory = Lists("list_head", 1).memory
-    assert in_kernel(memory, kind, 0x1000, 0, size) is memory
-
-
-def test_a_memory_without_copies_stays_as_it_is():
-    target = World().kernel().target
-    assert in_kernel(target, "list_head", 0x1000, 0, SIZE) is target
+def test_what_cannot_be_copied_is_read():
+    lists = Lists("list_head", 1)
+    unknown_size = replace(lists.head(), element_size=0)
+    assert copied(unknown_size, stop=0) is unknown_size
+    plain = lists.head(lists.world.target)
+    assert copied(plain, stop=0) is plain
 
 
 def test_entries_carry_the_copies():
     lists = Lists("hlist_head", 2)
-    entries = lists.walk()
+    entries = list(lists.walk())
     assert all(isinstance(entry, Entry) and entry.data is not None for entry in entries)
