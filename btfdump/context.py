@@ -25,16 +25,10 @@ if TYPE_CHECKING:
 
     from btfdump.annotate.facts import StructFacts
     from btfdump.annotate.overlay import Overlay
+    from btfdump.bpf.map_types import MapTypes
+    from btfdump.bpf.program_btf import KernelBtfs
     from btfdump.btf.reader import Btf
     from btfdump.target import Target
-    from btfdump.value import Value
-
-    class MapTypes(Protocol):
-        """What the values of BPF maps are: told by the BTF that came with the map's program."""
-
-        def value_type(self, map_: Value) -> tuple[types.Type, str]:
-            """Return the type of a `struct bpf_map`'s values, and who says so."""
-            ...
 
     class Modules(Protocol):
         """Loaded modules: their BTF and their symbols, found when first asked for."""
@@ -77,6 +71,7 @@ class Context:
         self.target = target
         self.btf = btf
         self.modules: Modules | None = None
+        self.kernel_btfs: KernelBtfs | None = None
         self.map_types: MapTypes | None = None
         self.layouts = Layouts(
             target.platform.byteorder, target.platform.pointer_size, self._stand_in
@@ -147,7 +142,10 @@ class Context:
                 try:
                     return btf.find(kind, spelling)
                 except AmbiguousTypeError:
-                    raise
+                    alike = _one_integer(btf.find_all(kind, spelling))
+                    if alike is None:
+                        raise
+                    return alike
                 except TypeNotFoundError:
                     continue
         spelled = f"{keyword} {name}" if keyword else name
@@ -264,3 +262,11 @@ class Context:
         except SymbolNotFoundError:
             return True
         return False
+
+
+def _one_integer(found: Sequence[types.Type]) -> types.Type | None:
+    """Return the first of several types of one name if all are the same integer, as u8 may be."""
+    bases = [type_.btf.skip_modifiers(type_) for type_ in found]
+    shapes = {(b.size, b.bits, b.is_signed, b.is_bool) for b in bases if isinstance(b, types.Int)}
+    is_one = len(shapes) == 1 and all(isinstance(base, types.Int) for base in bases)
+    return found[0] if is_one else None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from btfdump.bpf.congestion import CongestionControl
     from btfdump.bpf.kfuncs import Kfunc
     from btfdump.bpf.links import Link
+    from btfdump.bpf.maps.map_value import MapValue
     from btfdump.bpf.progs import Prog
     from btfdump.bpf.struct_ops import StructOps
     from btfdump.bpf.trampolines import Trampoline
@@ -50,8 +51,8 @@ class Kernel(Context):
 
         Values that were read keep what they read.
         """
-        self.kernel_btfs = KernelBtfs(self)
-        self.map_types = MapTypes(self, self.kernel_btfs)
+        self.kernel_btfs: KernelBtfs = KernelBtfs(self)
+        self.map_types: MapTypes = MapTypes(self, self.kernel_btfs)
         self.loaded_modules = LoadedModules(self, self.__getitem__, self.kernel_btfs)
         self.modules = self.loaded_modules
 
@@ -127,6 +128,21 @@ class Kernel(Context):
         has been yielded by then.
         """
         return tasks(self)
+
+    def maps(self) -> Iterator[MapValue]:
+        """Yield every BPF map, by id.
+
+        Raises `SymbolNotFoundError`, and in the end `CorruptDataError` if some were not found.
+        """
+        from btfdump.bpf.maps.find import maps
+
+        return maps(self)
+
+    def map(self, which: int | str) -> MapValue:
+        """Return the BPF map with that id or name; raises `ObjectNotFoundError`."""
+        from btfdump.bpf.maps.find import find_map
+
+        return find_map(self, which)
 
     def btf_by_id(self, btf_id: int) -> Btf:
         """Return the BTF with that id, of a module or of BPF programs, as in `bpftool btf list`.

@@ -14,6 +14,7 @@ from struct import Struct as Packer
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from btfdump.btf import types
+from btfdump.btf.sections import as_struct
 from btfdump.errors import BtfFormatError, MemberNotFoundError
 
 if TYPE_CHECKING:
@@ -204,6 +205,8 @@ class Layouts:
         if isinstance(base, types.Composite):
             stand_in = self._stand_in(base) if _is_opaque(base) else None
             return StructLayout(self, type_, stand_in or base, base.size)
+        if isinstance(base, types.Datasec):
+            return StructLayout(self, type_, as_struct(base), base.size)
         if isinstance(base, types.Array):
             if nesting > MAX_NESTING:
                 raise BtfFormatError(0, f"type {type_.id}: arrays nest deeper than {MAX_NESTING}")

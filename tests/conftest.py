@@ -48,6 +48,12 @@ def find_dump_file(relative: str) -> Path:
 
 
 @pytest.fixture(scope="session")
+def dump_file() -> Callable[[str], Path]:
+    """Return path under the dumps -> where that file is."""
+    return find_dump_file
+
+
+@pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Return name -> path of a sample dump; .xz files are unpacked once."""
     folder = tmp_path_factory.mktemp("dumps")

@@ -28,6 +28,7 @@ from btfdump.annotate.grammar import (
     parse,
 )
 from btfdump.btf import types
+from btfdump.btf.sections import member_tags
 from btfdump.btf.wire import Kind
 from btfdump.errors import AnnotationError, BtfFormatError
 from btfdump.walk import FAMILIES, walker_of
@@ -180,9 +181,9 @@ class Annotations:
     def _tags(struct: types.Composite) -> dict[int, tuple[str, ...]]:
         """Decl tags on members, by member index (attributes, kind_flag 1, are not ours)."""
         found: dict[int, list[str]] = {}
-        for tag in struct.btf.decl_tags(struct.id):
-            if 0 <= tag.component_index < len(struct.members) and not tag.is_attribute:
-                found.setdefault(tag.component_index, []).append(tag.text)
+        for index, tag in member_tags(struct):
+            if not tag.is_attribute:
+                found.setdefault(index, []).append(tag.text)
         return {index: tuple(texts) for index, texts in found.items()}
 
     def _merge(

@@ -80,7 +80,7 @@ class MapTypes:
             return None, f"its BTF does not say what a {what} is"
         try:
             type_ = self._btfs.of(map_.btf).type(type_id)
-            found = self._context.layouts.of(type_).size or type_.btf.sizeof(type_)
+            found = self._context.layouts.of(type_).size
         except (BtfdumpError, TypeNotFoundError) as error:
             return None, str(error)
         if found != size:

@@ -1,0 +1,48 @@
+"""Per-cgroup storage of programs attached to cgroups (kernel/bpf/local_storage.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.bpf.maps import Element, Keys, family
+from btfdump.value import Value
+from btfdump.walk import Anomaly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.bpf.maps.map_value import MapValue
+
+
+@family("CGROUP_STORAGE", "CGROUP_STORAGE_DEPRECATED", keys=Keys.TYPED)
+def walk_cgroup_storage(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Yield the value of each cgroup and attach type."""
+    for storage in _storages(map_):
+        if isinstance(storage, Anomaly):
+            yield storage
+        else:
+            value = map_.value_at_(storage.buf.deref_().member_("data").address_)
+            yield Element(value, _key(map_, storage))
+
+
+@family("PERCPU_CGROUP_STORAGE", "PERCPU_CGROUP_STORAGE_DEPRECATED", keys=Keys.TYPED)
+def walk_percpu_cgroup_storage(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Yield every CPU's copy of the value of each cgroup and attach type."""
+    for storage in _storages(map_):
+        if isinstance(storage, Anomaly):
+            yield storage
+        else:
+            yield from map_.copies_(int(storage.percpu_buf), _key(map_, storage))
+
+
+def _storages(map_: MapValue) -> Iterator[Value | Anomaly]:
+    outer = map_.inside_("bpf_cgroup_storage_map")
+    for item in outer.member_("list").entries_():
+        if isinstance(item, Value | Anomaly):
+            yield item
+
+
+def _key(map_: MapValue, storage: Value) -> Value:
+    """Return the key: a cgroup's id and an attach type, or (Linux 5.9) the id alone."""
+    key = storage.key
+    return key if map_.types_.key is None else map_.key_at_(key.address_)

@@ -1,0 +1,61 @@
+"""Local storage seen from the map's side: whose values it has attached to what.
+
+Mirrors kernel/bpf/bpf_local_storage.c. Values lie in lists of their owners as well, which is how
+they are met from there; the map has them all in buckets of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.bpf.maps import Element, Keys, family
+from btfdump.errors import BtfdumpError, CorruptDataError
+from btfdump.value import Value
+from btfdump.walk import Anomaly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.bpf.maps.map_value import MapValue
+
+MAX_BUCKET_LOG = 24
+_OWNERS = {
+    "TASK_STORAGE": "struct task_struct",
+    "INODE_STORAGE": "struct inode",
+    "SK_STORAGE": "struct sock",
+    "CGRP_STORAGE": "struct cgroup",
+}
+
+
+@family("TASK_STORAGE", "INODE_STORAGE", "SK_STORAGE", "CGRP_STORAGE", keys=Keys.OWNER)
+def walk_local_storage(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Walk the buckets of a `struct bpf_local_storage_map`."""
+    smap = map_.inside_("bpf_local_storage_map").read_()
+    log = int(smap.bucket_log)
+    if log > MAX_BUCKET_LOG:
+        raise CorruptDataError(f"bucket_log is {log}", smap.address_)
+    bucket = smap.buckets.deref_()
+    for first, data in map_.pieces_(bucket.address_, 1 << log, bucket.size_):
+        for at in range(0, len(data), bucket.size_):
+            address = bucket.address_ + (first * bucket.size_) + at
+            one = Value(map_.context_, bucket.type_, address, data[at : at + bucket.size_])
+            yield from _walk_bucket(map_, smap.address_, one)
+
+
+def _walk_bucket(map_: MapValue, smap: int, bucket: Value) -> Iterator[Element | Anomaly]:
+    owner_type = map_.context_.type(_OWNERS[map_.kind_])
+    for elem in bucket.list.entries_():
+        if isinstance(elem, Anomaly):
+            yield elem
+        elif isinstance(elem, Value):
+            if int(elem.sdata.smap) != smap:
+                other = int(elem.sdata.smap)
+                yield Anomaly(f"{elem.address_:#x} is of the map at {other:#x}", elem.address_)
+                continue
+            value = map_.value_at_(elem.sdata.data.address_)
+            try:
+                owner = int(elem.local_storage.owner)
+            except BtfdumpError as error:
+                yield Element(value, remark=f"its owner is not known: {error}")
+                continue
+            yield Element(value, owner=Value(map_.context_, owner_type, owner))

@@ -1,0 +1,63 @@
+"""Longest prefix match tries (kernel/bpf/lpm_trie.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.bpf.maps import Element, Keys, family
+from btfdump.errors import CorruptDataError, FaultError
+from btfdump.value import Value
+from btfdump.walk import Anomaly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.bpf.maps.map_value import MapValue
+
+INTERMEDIATE = 1
+"""LPM_TREE_NODE_FLAG_IM: a node where two prefixes part, without a value of its own."""
+MAX_DATA = 256
+"""LPM_DATA_SIZE_MAX: bytes of the longest prefix."""
+_PREFIX_SIZE = 4
+
+
+def prefixes(map_: MapValue) -> int:
+    """Return the number of prefixes that the trie keeps."""
+    return int(map_.inside_("lpm_trie").n_entries)
+
+
+@family("LPM_TRIE", keys=Keys.TYPED, count=prefixes)
+def walk_lpm_trie(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Walk the prefixes in order: each before those that it contains, lower bits first."""
+    trie = map_.inside_("lpm_trie").read_()
+    data_size = map_.size_of_("key") - _PREFIX_SIZE
+    if not 0 < data_size <= MAX_DATA:
+        raise CorruptDataError(f"key_size is {data_size + _PREFIX_SIZE}", map_.address_)
+    node_type = map_.context_.type("struct lpm_trie_node")
+    seen: set[int] = set()
+    pending = [(int(trie.root), -1)]
+    while pending:
+        address, above = pending.pop()
+        if not address:
+            continue
+        if address in seen:
+            yield Anomaly(f"cycle: {address:#x} is below itself", address, ends=True)
+            continue
+        seen.add(address)
+        node = Value(map_.context_, node_type, address)
+        try:
+            length, is_prefix = int(node.read_().prefixlen), not int(node.flags) & INTERMEDIATE
+            data = map_.context_.target.read(node.member_("data").address_, data_size)
+        except FaultError as error:
+            yield Anomaly(f"node at {address:#x} is unreadable: {error.reason}", address, ends=True)
+            continue
+        if not above < length <= data_size * 8:
+            text = f"node at {address:#x}: a prefix of {length} bits below one of {above}"
+            yield Anomaly(text, address, ends=True)
+            continue
+        pending += [(int(child), length) for child in reversed(list(node.child))]
+        if is_prefix:
+            start = node.member_("data").address_
+            number = length.to_bytes(_PREFIX_SIZE, map_.context_.layouts.byteorder)
+            key = map_.key_at_(start - _PREFIX_SIZE, number + data)
+            yield Element(map_.value_at_(start + data_size), key)

@@ -1,0 +1,49 @@
+"""Queues and stacks (kernel/bpf/queue_stack_maps.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.bpf.maps import Element, Keys, family
+from btfdump.errors import CorruptDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.walk import Anomaly
+
+
+def ring(map_: MapValue) -> tuple[int, int, int, int]:
+    """Return (address of the elements, head, tail, size) of a `struct bpf_queue_stack`.
+
+    `head` is the slot to be filled next, `tail` the oldest element's. Raises `CorruptDataError`.
+    """
+    queue = map_.inside_("bpf_queue_stack").read_()
+    head, tail, size = int(queue.head), int(queue.tail), int(queue.member_("size"))
+    if not (head < size and tail < size):
+        text = f"head {head} and tail {tail} of {size} slots"
+        raise CorruptDataError(text, queue.address_)
+    return queue.elements.address_, head, tail, size
+
+
+def length(map_: MapValue) -> int:
+    """Return the number of elements that are in."""
+    _, head, tail, size = ring(map_)
+    return (head - tail) % size
+
+
+@family("QUEUE", keys=Keys.ORDER, count=length)
+def walk_queue(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Yield the elements in the order in which they will be taken out: the oldest first."""
+    start, head, tail, size = ring(map_)
+    for number in range((head - tail) % size):
+        yield Element(map_.value_at_(start + (tail + number) % size * map_.size_of_("value")))
+
+
+@family("STACK", keys=Keys.ORDER, count=length)
+def walk_stack(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Yield the elements in the order in which they will be taken out: the newest first."""
+    start, head, tail, size = ring(map_)
+    for number in range((head - tail) % size):
+        yield Element(map_.value_at_(start + (head - 1 - number) % size * map_.size_of_("value")))

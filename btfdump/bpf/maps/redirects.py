@@ -1,0 +1,121 @@
+"""Maps that packets and connections are redirected through: to devices, CPUs, sockets.
+
+Mirrors kernel/bpf/devmap.c, cpumap.c, reuseport_array.c, net/xdp/xskmap.c, net/core/sock_map.c.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.bpf.maps import Element, Keys, family
+from btfdump.errors import CorruptDataError
+from btfdump.value import Value
+from btfdump.walk import Anomaly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.annotate.facts import Expansion
+    from btfdump.bpf.maps.map_value import MapValue
+
+MAX_BUCKETS = 1 << 31
+
+
+@family("DEVMAP", keys=Keys.INDEX, values_typed=False)
+def walk_devmap(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Walk an array of `struct bpf_dtab_netdev *`."""
+    array = map_.inside_("bpf_dtab").netdev_map
+    for index, value in map_.slots_(array, int(map_.max_entries), "struct bpf_dtab_netdev"):
+        yield Element(value, map_.index_(index))
+
+
+@family("DEVMAP_HASH", keys=Keys.INDEX, values_typed=False)
+def walk_devmap_hash(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Walk buckets of `struct bpf_dtab_netdev`, by their index."""
+    table = map_.inside_("bpf_dtab").read_()
+    for value in _chained(
+        map_, int(table.dev_index_head), int(table.n_buckets), "bpf_dtab_netdev", "index_hlist"
+    ):
+        if isinstance(value, Anomaly):
+            yield value
+        else:
+            yield Element(value, map_.index_(int(value.idx)))
+
+
+@family("CPUMAP", keys=Keys.INDEX, values_typed=False)
+def walk_cpumap(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Walk an array of `struct bpf_cpu_map_entry *`, by CPU."""
+    array = map_.inside_("bpf_cpu_map").cpu_map
+    for index, value in map_.slots_(array, int(map_.max_entries), "struct bpf_cpu_map_entry"):
+        yield Element(value, map_.index_(index))
+
+
+@family("XSKMAP", keys=Keys.INDEX, values_typed=False)
+def walk_xskmap(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Walk an array of `struct xdp_sock *`."""
+    array = map_.inside_("xsk_map").xsk_map.address_
+    for index, value in map_.slots_(array, int(map_.max_entries), "struct xdp_sock"):
+        yield Element(value, map_.index_(index))
+
+
+@family("SOCKMAP", keys=Keys.INDEX, values_typed=False)
+def walk_sockmap(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Walk an array of `struct sock *`."""
+    array = map_.inside_("bpf_stab").sks
+    for index, value in map_.slots_(array, int(map_.max_entries), "struct sock"):
+        yield Element(value, map_.index_(index))
+
+
+@family("REUSEPORT_SOCKARRAY", keys=Keys.INDEX, values_typed=False)
+def walk_reuseport_array(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Walk an array of `struct sock *` of one reuseport group."""
+    array = map_.inside_("reuseport_array").ptrs.address_
+    for index, value in map_.slots_(array, int(map_.max_entries), "struct sock"):
+        yield Element(value, map_.index_(index))
+
+
+@family("SOCKHASH", keys=Keys.TYPED, values_typed=False)
+def walk_sockhash(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Walk buckets of `struct bpf_shtab_elem`: a key and a `struct sock *`."""
+    table = map_.inside_("bpf_shtab").read_()
+    size = table.buckets.deref_().size_
+    sock = map_.context_.type("struct sock")
+    for value in _chained(
+        map_, int(table.buckets), int(table.buckets_num), "bpf_shtab_elem", "node", size
+    ):
+        if isinstance(value, Anomaly):
+            yield value
+        else:
+            key = map_.key_at_(value.key.address_)
+            yield Element(Value(map_.context_, sock, int(value.sk)), key)
+
+
+def _chained(
+    map_: MapValue, heads: int, count: int, struct: str, link: str, step: int = 0
+) -> Iterator[Value | Anomaly]:
+    """Walk `count` buckets, each of which begins with a `struct hlist_head`."""
+    context = map_.context_
+    if not 0 < count <= MAX_BUCKETS:
+        raise CorruptDataError(f"{count} buckets", map_.address_)
+    type_ = context.type("struct hlist_head")
+    step = step or context.layouts.of(type_).size
+    expansion = _expansion(map_, struct, link)
+    empty = bytes(context.layouts.pointer_size)
+    for first, data in map_.pieces_(heads, count, step):
+        for at in range(0, len(data), step):
+            head = data[at : at + len(empty)]
+            if head != empty:
+                address = context.wrap(heads + first * step + at)
+                for item in Value(context, type_, address, head).entries_(expansion):
+                    if isinstance(item, Value | Anomaly):
+                        yield item
+
+
+def _expansion(map_: MapValue, struct: str, link: str) -> Expansion:
+    from btfdump.annotate.facts import Expansion
+    from btfdump.btf import types
+
+    element = map_.context_.type(f"struct {struct}")
+    assert isinstance(element, types.Composite)
+    offset = Value(map_.context_, element, 0).member_(link).address_
+    return Expansion("hlist_head", element, link, offset, 0, "map")

@@ -1,0 +1,55 @@
+"""Ring buffers: the records that nobody has consumed yet (kernel/bpf/ringbuf.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.bpf.maps import Element, Keys, family
+from btfdump.errors import FaultError
+from btfdump.value import Value
+from btfdump.walk import Anomaly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.bpf.maps.map_value import MapValue
+
+BUSY, DISCARDED = 1 << 31, 1 << 30
+"""BPF_RINGBUF_BUSY_BIT and BPF_RINGBUF_DISCARD_BIT of a record's length."""
+
+
+@family("RINGBUF", "USER_RINGBUF", keys=Keys.ORDER, values_typed=False)
+def walk_ring_buffer(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Yield the records between the consumer's and the producer's position: their bytes.
+
+    Positions count on for ever; `mask` brings them into the data pages, which are mapped twice in a
+    row so that no record is torn.
+    """
+    context = map_.context_
+    buffer = map_.inside_("bpf_ringbuf_map").rb.deref_()
+    mask = int(buffer.mask)
+    consumer, producer = int(buffer.consumer_pos), int(buffer.producer_pos)
+    start = buffer.member_("data").address_
+    if not consumer <= producer <= consumer + mask + 1:
+        text = f"consumer at {consumer}, producer at {producer}, {mask + 1} bytes between them"
+        yield Anomaly(text, buffer.address_, ends=True)
+        return
+    header_type = context.type("struct bpf_ringbuf_hdr")
+    header_size = context.layouts.of(header_type).size
+    at = consumer
+    while at < producer:
+        address = context.wrap(start + (at & mask))
+        try:
+            word = int(Value(context, header_type, address).member_("len"))
+        except FaultError as error:
+            yield Anomaly(f"record at {at} is unreadable: {error.reason}", address, ends=True)
+            return
+        size = word & ~(BUSY | DISCARDED)
+        step = (size + header_size + 7) // 8 * 8
+        if step > producer - at:
+            yield Anomaly(f"record at {at}: {size} bytes reach beyond the producer", address, True)
+            return
+        state = "busy" if word & BUSY else "discarded" if word & DISCARDED else "committed"
+        value = Value(context, map_.bytes_of_(size), address + header_size)
+        yield Element(value, remark=f"position {at}, {size} bytes, {state}")
+        at += step

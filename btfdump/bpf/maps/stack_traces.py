@@ -1,0 +1,53 @@
+"""Stack traces (kernel/bpf/stackmap.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.bpf.maps import Element, Keys, family
+from btfdump.btf import types
+from btfdump.errors import CorruptDataError
+from btfdump.value import Value
+from btfdump.walk import Anomaly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.bpf.maps.map_value import MapValue
+
+BY_BUILD_ID = 1 << 5
+"""BPF_F_STACK_BUILD_ID: frames are build ids and offsets into files."""
+MAX_FRAMES = 4096
+
+
+@family("STACK_TRACE", keys=Keys.INDEX, values_typed=False)
+def walk_stack_traces(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Yield each stack that is kept, by its id: its return addresses, the innermost first."""
+    context = map_.context_
+    outer = map_.inside_("bpf_stack_map").read_()
+    frame = context.type("struct bpf_stack_build_id" if _by_build_id(map_) else "unsigned long")
+    if isinstance(frame, types.Int):
+        frame = types.Ptr(frame.btf, 0, "", 0)  # void *: shown with its symbol
+    size = context.layouts.of(frame).size
+    buckets = outer.buckets.address_
+    count = int(outer.n_buckets)
+    if count > 1 << 31:
+        raise CorruptDataError(f"n_buckets is {count}", outer.address_)
+    for index, bucket in map_.slots_(buckets, count, "struct stack_map_bucket"):
+        number = int(bucket.nr)
+        if number > MAX_FRAMES or number * size > map_.size_of_("value"):
+            yield Anomaly(f"stack {index} has {number} frames", bucket.address_)
+            continue
+        data = context.target.read(bucket.member_("data").address_, number * size)
+        yield Element(
+            _frames(map_, frame, number, bucket.member_("data").address_, data), map_.index_(index)
+        )
+
+
+def _by_build_id(map_: MapValue) -> bool:
+    return bool(int(map_.map_flags) & BY_BUILD_ID)
+
+
+def _frames(map_: MapValue, frame: types.Type, count: int, address: int, data: bytes) -> Value:
+    array = types.Array(frame.btf, 0, "", frame.id, 0, count)
+    return Value(map_.context_, array, address, data)

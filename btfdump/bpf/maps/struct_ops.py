@@ -1,0 +1,27 @@
+"""struct_ops: a kernel's struct of functions, filled in by BPF (kernel/bpf/bpf_struct_ops.c)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.bpf.maps import Element, Keys, family
+from btfdump.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.walk import Anomaly
+
+
+@family("STRUCT_OPS", keys=Keys.INDEX, values_typed=False, count=lambda map_: 1)
+def walk_struct_ops(map_: MapValue) -> Iterator[Element | Anomaly]:
+    """Yield the kernel's value, typed by the kernel's or a module's BTF."""
+    context = map_.context_
+    outer = map_.inside_("bpf_struct_ops_map")
+    btf = context.btf
+    if "btf" in dir(outer) and outer.btf:  # Linux 6.9, for modules: fcc2c1fb0651
+        assert context.kernel_btfs is not None
+        btf = context.kernel_btfs.of(outer.btf)
+    type_ = btf.type(int(map_.btf_vmlinux_value_type_id))
+    yield Element(Value(context, type_, outer.kvalue.address_), map_.index_(0))
