@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING
 
 from btfdump.annotate.facts import Annotations, head_type
 from btfdump.annotate.grammar import Contains, Lock, Marker, Unknown, parse
+from btfdump.annotate.locks import check_lock
+from btfdump.annotate.type_tags import MEANINGS, tags_in
 from btfdump.btf import types
 from btfdump.btf.wire import Kind
-from btfdump.btffile import open_btf
-from btfdump.errors import TargetError
+from btfdump.opening import open_types
 from btfdump.render.escape import printable
+from btfdump.variables import globals_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from btfdump.annotate.locks import FindGlobal
     from btfdump.btf.reader import Btf
 
 
@@ -44,28 +47,27 @@ def list_tags(
 
     Raises `TargetError` where the file is none of these.
     """
-    from btfdump.kernel import open_core
-    from btfdump.target.elf import read_btf_file
+    with open_types(path, btf=btf, vmlinux=vmlinux, overlays=overlays) as opened:
+        if opened.kernel is not None:
+            for one in opened.btfs:
+                yield from tags_of(one, opened.kernel.annotations, globals_of(opened.kernel))
+            return
+        (parsed,) = opened.btfs
 
-    try:
-        read_btf_file(path)
-    except TargetError:
-        with open_core(path, btf=btf, vmlinux=vmlinux, overlays=overlays) as kernel:
-            yield from tags_of(kernel.btf, kernel.annotations)
-            for module in kernel.loaded_modules.btfs():
-                yield from tags_of(module, kernel.annotations)
-        return
-    parsed = open_btf(path, base=btf if btf is not None else vmlinux)
+        def find(name: str, near: Btf, everywhere: bool) -> list[types.Composite]:
+            del near, everywhere
+            return [t for t in parsed.find_all(None, name) if isinstance(t, types.Composite)]
 
-    def find(name: str, near: Btf, everywhere: bool) -> list[types.Composite]:
-        del near, everywhere
-        return [t for t in parsed.find_all(None, name) if isinstance(t, types.Composite)]
-
-    yield from tags_of(parsed, Annotations((), None, find))
+        yield from tags_of(parsed, Annotations((), None, find))
 
 
-def tags_of(btf: Btf, annotations: Annotations) -> Iterator[TagRow]:
-    """Yield the tags that this BTF itself holds (not its base), decl tags first."""
+def tags_of(
+    btf: Btf, annotations: Annotations, find_global: FindGlobal | None = None
+) -> Iterator[TagRow]:
+    """Yield the tags that this BTF itself holds (not its base), decl tags first.
+
+    `find_global` is what `check_lock()` takes: locks on functions are checked.
+    """
     names = _anonymous_names(btf)
     for tag in btf.iter_types(Kind.DECL_TAG):
         if isinstance(tag, types.DeclTag):
@@ -73,7 +75,7 @@ def tags_of(btf: Btf, annotations: Annotations) -> Iterator[TagRow]:
             place, on = _place(target, tag.component_index, names)
             meaning = "attribute, verbatim"
             if not tag.is_attribute:
-                meaning = _meaning(target, tag, annotations)
+                meaning = _meaning(target, tag, annotations, find_global)
             yield TagRow(btf.name, place, on, tag.text, meaning)
     for type_ in btf.iter_types():
         yield from _type_rows(btf, type_, names)
@@ -120,7 +122,12 @@ def _place(target: types.Type, index: int, names: dict[int, str]) -> tuple[str, 
     return f"{target} component {index}", "component"
 
 
-def _meaning(target: types.Type, tag: types.DeclTag, annotations: Annotations) -> str:
+def _meaning(
+    target: types.Type,
+    tag: types.DeclTag,
+    annotations: Annotations,
+    find_global: FindGlobal | None,
+) -> str:
     annotation = parse(tag.text)
     if isinstance(target, types.Composite) and 0 <= tag.component_index < len(target.members):
         member = target.members[tag.component_index].type
@@ -131,6 +138,8 @@ def _meaning(target: types.Type, tag: types.DeclTag, annotations: Annotations) -
             return f"{facts.expansion.head} of {annotation}"
         if facts.problems:
             return _reason(facts.problems[0])
+    if isinstance(annotation, Lock) and isinstance(target, types.Func):
+        return str(check_lock(annotation, target, tag.component_index, find_global))
     if isinstance(annotation, Lock | Marker):
         return str(annotation)
     return "not understood"
@@ -178,37 +187,11 @@ def _type_rows(btf: Btf, type_: types.Type, names: dict[int, str]) -> Iterator[T
 
 
 def _tagged(btf: Btf, type_id: int, place: str, on: str) -> Iterator[TagRow]:
-    """Yield the type tags between a declaration and its type, pointers passed through."""
+    """Yield the type tags between a declaration and its type."""
     spelled = str(btf.type(type_id))
-    for _ in range(32):
-        for tag in btf.type_tags(type_id):
-            meaning = _SPACES.get(tag, "type tag")
-            yield TagRow(btf.name, place, on, tag, f"{meaning}: {spelled}", True)
-        if btf.kind(type_id) not in (Kind.PTR, Kind.ARRAY, *_QUALIFIERS):
-            return  # the tags inside a typedef are listed with the typedef
-        inner = btf.type(type_id)
-        if not isinstance(inner, types.Reference | types.Array):
-            return
-        if isinstance(inner, types.Ptr | types.Array):
-            type_id = inner.type_id
-            continue
-        base = btf.skip_modifiers(type_id)
-        if not isinstance(base, types.Ptr | types.Array):
-            return
-        type_id = base.type_id
-
-
-_QUALIFIERS = (Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG)
-_SPACES = {
-    "user": "pointer into user space",
-    "percpu": "per-CPU pointer",
-    "rcu": "pointer protected by RCU",
-    "kptr": "pointer kept in a BPF map",
-    "kptr_ref": "pointer kept in a BPF map",
-    "kptr_untrusted": "untrusted pointer kept in a BPF map",
-    "percpu_kptr": "per-CPU pointer kept in a BPF map",
-    "uptr": "pointer into user space, kept in a BPF map",
-}
+    for tag in tags_in(btf, type_id):
+        meaning = MEANINGS.get(tag, "type tag")
+        yield TagRow(btf.name, place, on, tag, f"{meaning}: {spelled}", True)
 
 
 def render_tags(rows: Iterable[TagRow], format_: str) -> Iterator[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.errors import ExpressionError
+from btfdump.errors import ExpressionError, SymbolNotFoundError
 from btfdump.value import Value
 
 if TYPE_CHECKING:
+    from btfdump.annotate.locks import FindGlobal
+    from btfdump.btf import types
     from btfdump.context import Context
 
 
@@ -26,3 +28,17 @@ def find_global(kernel: Context, name: str) -> Value:
         )
     type_, facts = known
     return Value(kernel, type_, address, facts=facts)
+
+
+def globals_of(kernel: Context) -> FindGlobal:
+    """Return how lock annotations find the global variables of `kernel`."""
+
+    def find(name: str) -> tuple[int, types.Type | None] | None:
+        try:
+            address = kernel.symbol(name)
+        except SymbolNotFoundError:
+            return None
+        known = kernel.global_type(name)
+        return address, known[0] if known is not None else None
+
+    return find

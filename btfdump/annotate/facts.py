@@ -362,7 +362,7 @@ def _bad_summary(overlay: Overlay, struct: types.Composite) -> list[str]:
     return [
         f"{overlay.source}: summary of {struct}: no member {path}"
         for path in paths or ()
-        if _find_member(struct, path.split(".")[0]) is None
+        if find_member(struct, path.split(".")[0]) is None
     ]
 
 
@@ -387,7 +387,7 @@ def _resolve_path(struct: types.Composite, path: str) -> tuple[types.Type, int, 
     offset = stride = 0
     for step in path.split("."):
         name, is_array = step.removesuffix("[]"), step.endswith("[]")
-        found = _find_member(current, name)
+        found = find_member(current, name)
         if found is None:
             return None
         current, at = found
@@ -401,7 +401,8 @@ def _resolve_path(struct: types.Composite, path: str) -> tuple[types.Type, int, 
     return current, offset, stride
 
 
-def _find_member(type_: types.Type, name: str) -> tuple[types.Type, int] | None:
+def find_member(type_: types.Type, name: str) -> tuple[types.Type, int] | None:
+    """Find a member of a struct or union, in anonymous ones inside it too: (type, byte offset)."""
     pending: list[tuple[types.Type, int, int]] = [(type_, 0, 0)]
     while pending:
         current, base_offset, nesting = pending.pop(0)

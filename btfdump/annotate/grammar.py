@@ -180,18 +180,10 @@ Annotation: TypeAlias = (
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _PLACE = re.compile(r"[A-Za-z_]\w*((\.|->)[A-Za-z_]\w*)*")
 _PATH = re.compile(r"[A-Za-z_]\w*(\[\])?(\.[A-Za-z_]\w*(\[\])?)*")
-_LOCKS = frozenset(
-    (
-        "spin_lock",
-        "raw_spin_lock",
-        "mutex_lock",
-        "read_lock",
-        "write_lock",
-        "rcu_read_lock",
-        "down_read",
-        "down_write",
-        "locked",
-    )
+_LOCK = re.compile(
+    r"(raw_spin_lock|spin_lock|read_lock|write_lock)(_irq|_irqsave|_bh|_nested)?"
+    r"|mutex_lock(_nested|_interruptible|_killable)?|down_(read|write)(_nested|_killable)?"
+    r"|rcu_read_lock(_bh|_sched)?|locked"
 )
 _SPACES = frozenset(("user", "percpu", "rcu", "iomem"))
 _SHOW = frozenset(("string", "hex"))
@@ -210,7 +202,7 @@ def parse(text: str) -> Annotation:
         return _parse_word(head)
     if head in _KEYED:
         return _KEYED[head](":".join(rest)) or Unknown(text)
-    if head in _LOCKS:
+    if _LOCK.fullmatch(head):
         return Lock(head, ":".join(rest))
     if head == "contains":
         return _parse_contains(rest) or Unknown(text)
@@ -220,6 +212,8 @@ def parse(text: str) -> Annotation:
 def _parse_word(word: str) -> Annotation:
     if word in _BARE:
         return Marker(word)
+    if word.startswith("rcu_read_lock") and _LOCK.fullmatch(word):
+        return Lock(word, "")
     if word == "string":
         return Show("string")
     return Contains(word)

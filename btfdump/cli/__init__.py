@@ -28,6 +28,8 @@ COMMANDS = {
     "qemu": "print objects of a QEMU guest's kernel",
     "diff": "print what differs between two vmcores, or two JSON documents",
     "tags": "list the decl tags and type tags in a BTF or vmcore",
+    "functions": "list functions, and what is tagged on them: locks, pointers",
+    "kfuncs": "list the kernel functions that a BTF marks as callable from BPF",
     "source": "print the code generated for a type",
     "completion": "print a shell completion script",
 }

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from btfdump.bpf.kfuncs import Kfunc
+    from btfdump.btf.reader import Btf
     from btfdump.context import Context
     from btfdump.roots import Query
 
@@ -57,6 +58,38 @@ def kfunc_table(items: Sequence[Kfunc | Note], query: Query) -> Table:
         remark = f"programs of any type may call those of --hook {_COMMON} as well"
     rows = [item if isinstance(item, Note) else _row(item) for item in shown]
     return Table("kfuncs", (*columns, "prototype"), rows, remark)
+
+
+def tagged_kfunc_table(btfs: Iterable[Btf], query: Query) -> Table:
+    """Return a table of the kfuncs that BTF itself marks, without what it does not tell.
+
+    Raises `ExpressionError` for a filter by hook or flag.
+    """
+    from btfdump.bpf.kfuncs import find_tagged_kfuncs
+
+    for option in query.filters:
+        raise ExpressionError(
+            f"--{option}: hooks and flags are not in BTF; 'btfdump inspect CORE kfuncs' and "
+            "'btfdump live kfuncs' read them from a kernel"
+        )
+    found = [kfunc for btf in btfs for kfunc in find_tagged_kfuncs(btf)]
+    rows = [
+        {
+            "name": kfunc.name,
+            "module": kfunc.module,
+            "prototype": kfunc.prototype,
+            "tags": kfunc.tags,
+        }
+        for kfunc in found
+        if query.wants(kfunc.name)
+    ]
+    remark = "hooks and flags are not in BTF: inspect CORE kfuncs, or live kfuncs, shows them"
+    if not found:
+        remark = (
+            "no function carries the tag bpf_kfunc, which pahole 1.27 and newer write: "
+            "inspect CORE kfuncs, or live kfuncs, reads a kernel's registry"
+        )
+    return Table("kfuncs", ("name", "module", "prototype", "tags"), rows, remark)
 
 
 def _check(option: str, given: Iterable[str], known: Iterable[str]) -> None:

@@ -1,0 +1,148 @@
+"""`btfdump functions` and `btfdump kfuncs`: tags on functions, out of BTF and out of a vmcore."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from btfdump.btf import BtfBuilder
+from btfdump.cli import main
+from btfdump.functions import function_tags, functions
+from btfdump.roots import Query
+from btfdump.roots.kfuncs import tagged_kfunc_table
+from btfdump.variables import globals_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from btfdump.kernel import Kernel
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    status = main(words)
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+@pytest.fixture
+def blob(tmp_path: Path) -> Path:
+    """A BTF file: a kfunc with tags on its parameter, a function whose annotation misfits."""
+    b = BtfBuilder()
+    int_ = b.int_("int", 4)
+    user = b.ptr(b.type_tag("user", int_))
+    proto = b.func_proto(int_, [("n", int_), ("to", user)])
+    f, g = b.func("f", proto), b.func("g", proto)
+    b.decl_tag("bpf_kfunc", f)
+    b.decl_tag("bpf_fastcall", f)
+    b.decl_tag("arg:nonnull", f, 1)
+    b.decl_tag("spin_lock:&param1->lock", g)
+    path = tmp_path / "made.btf"
+    path.write_bytes(b.build())
+    return path
+
+
+def test_the_annotations_of_the_talk(opened: Callable[[str], Kernel]) -> None:
+    """Those of the tagged kernel: param1 is `inode`, the first; its i_lock is a spinlock."""
+    kernel = opened("tagged")
+    found = {
+        (func.name, tag.on, tag.tag): tag
+        for func in functions(kernel.btf)
+        for tag in function_tags(func, globals_of(kernel))
+        if not tag.tag.startswith("__")
+    }
+    insert, first = "__insert_inode_hash", "parameter 1, inode"
+    assert set(found) == {
+        ("proc_cgroup_show", "function", "mutex_lock: cgroup_mutex"),
+        (insert, first, "locked:i_lock"),
+        (insert, "function", "spin_lock:inode_hash_lock"),
+        (insert, "function", "spin_lock:&param1->i_lock"),
+    }
+    assert not [tag.problem for tag in found.values() if tag.problem]
+    lock = found[insert, "function", "spin_lock:&param1->i_lock"].lock
+    assert lock is not None
+    assert (lock.lock, lock.type) == ("i_lock of parameter 1, inode", "spinlock_t")
+    mutex = found["proc_cgroup_show", "function", "mutex_lock: cgroup_mutex"].lock
+    assert mutex is not None
+    assert f"cgroup_mutex, a global at {kernel.symbol('cgroup_mutex'):#x}" in mutex.lock
+
+
+def test_pointers_of_parameters(opened: Callable[[str], Kernel]) -> None:
+    (func,) = opened("tagged").btf.find_all("func", "do_trap")
+    tags = [(tag.on, tag.tag, tag.meaning) for tag in function_tags(func)]  # type: ignore[arg-type]
+    assert tags == [("parameter 7, addr", "__user", "pointer into user space: void __user *")]
+
+
+def test_tagged_from_a_file(blob: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "functions", str(blob), "--tagged", "--format", "json")
+    assert (status, err) == (0, "")
+    rows = json.loads(out)["rows"]
+    assert [(r["function"], r["on"], r["tag"]) for r in rows] == [
+        ("f", "function", "bpf_kfunc"),
+        ("f", "function", "bpf_fastcall"),
+        ("f", "parameter 2, to", "arg:nonnull"),
+        ("f", "parameter 2, to", "__user"),
+        ("g", "function", "spin_lock:&param1->lock"),
+        ("g", "parameter 2, to", "__user"),
+    ]
+    assert rows[4]["problem"] == "parameter 1, n is int, which has no members"
+    status, out, _ = run(capsys, "functions", str(blob), "g", "--tagged", "--strict")
+    assert status == 1
+    assert "! parameter 1, n is int" in out
+    assert "bpf_kfunc" not in out
+
+
+def test_prototypes(blob: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "functions", str(blob), "f")
+    assert status == 0
+    assert out.splitlines()[1].split(maxsplit=1)[1] == "int f(int n, int __user *to)"
+
+
+def test_kfuncs_of_a_file(blob: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "kfuncs", str(blob), "--format", "json")
+    assert (status, err) == (0, "")
+    document: dict[str, Any] = json.loads(out)
+    (row,) = document["rows"]
+    assert (row["name"], row["prototype"]) == ("f", "int f(int n, int __user *to)")
+    assert row["tags"] == ["bpf_kfunc", "bpf_fastcall", "to: arg:nonnull"]
+    assert "not in BTF" in document["remark"]
+
+
+def test_kfuncs_where_none_is_marked(core: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = run(capsys, "kfuncs", core)
+    assert status == 0
+    assert "no kfuncs\n" in out
+    assert "no function carries the tag bpf_kfunc" in out
+
+
+def test_hooks_are_not_in_btf(blob: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "kfuncs", str(blob), "--hook", "xdp")
+    assert (status, out) == (2, "")
+    assert "--hook: hooks and flags are not in BTF" in err
+    assert not tagged_kfunc_table([], Query()).rows
+
+
+@pytest.fixture
+def core(sample: Callable[[str], Path]) -> str:
+    return str(sample("tagged"))
+
+
+@pytest.mark.parametrize("format_", ["text", "tree", "json", "jsonl"])
+def test_registry_filters(core: str, capsys: pytest.CaptureFixture[str], format_: str) -> None:
+    words = ("inspect", core, "kfuncs", "bpf_task_*", "--hook", "xdp", "--flag", "release")
+    status, out, err = run(capsys, *words, "--format", format_)
+    assert (status, err) == (0, "")
+    assert "void bpf_task_release(struct task_struct *p)" in out
+    assert "bpf_task_acquire" not in out
+    assert "bpf_cgroup_release" not in out
+
+
+def test_registry_filter_that_nothing_has(core: str, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, err = run(capsys, "inspect", core, "kfuncs", "--hook", "nonsense")
+    assert (status, out) == (2, "")
+    assert "there are cgroup, common, dtor" in err
+    status, _, err = run(capsys, "inspect", core, "kfuncs", "--flag", "KF_NONSENSE")
+    assert status == 2
+    assert "ACQUIRE" in err
