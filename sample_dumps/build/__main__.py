@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from pathlib import Path
 
-from . import kernels, programs
+from . import kernels, programs, sample
 from .guest import Guest
 
 
@@ -19,6 +20,11 @@ def main() -> int:
     boot.add_argument("--memory", type=int, default=640, metavar="MIB")
     boot.add_argument("--append", default="", help="words for the kernel's command line")
     boot.set_defaults(run=_boot)
+    dump = commands.add_parser("dump", help="build a sample dump with its ground truth")
+    dump.add_argument("folder", type=Path, help="where the files go")
+    dump.add_argument("--kernel", choices=sorted(kernels.DEBIAN), default="6.12")
+    dump.add_argument("--memory", type=int, default=128, metavar="MIB")
+    dump.set_defaults(run=_dump)
     packages = commands.add_parser("packages", help="list the Debian packages still to install")
     packages.set_defaults(run=_packages)
     arguments = parser.parse_args()
@@ -38,6 +44,12 @@ def _boot(arguments: argparse.Namespace) -> int:
         )
         guest.wait()
     return 0
+
+
+def _dump(arguments: argparse.Namespace) -> int:
+    kernel = kernels.debian(arguments.kernel)
+    vmlinux = kernels.debian_vmlinux(arguments.kernel)
+    return sample.build(arguments.folder, kernel, [vmlinux], arguments.memory)
 
 
 def _packages(_: argparse.Namespace) -> int:

@@ -47,6 +47,14 @@ def debian(version: str) -> KernelFiles:
     return KernelFiles(release, image, modules)
 
 
+def debian_vmlinux(version: str) -> Path:
+    """Return the vmlinux with DWARF of the kernel that `debian` returns: a download of 300 MB."""
+    image = packages.find(DEBIAN[version])
+    debug = Pin(f"{image.name}-dbg", image.version, f"{image.family}-dbg")
+    folder = packages.unpack(debug, "./usr/lib/debug/boot/")
+    return next(folder.rglob("vmlinux-*"))
+
+
 def module_files(kernel: KernelFiles, names: Iterable[str]) -> list[tuple[str, bytes]]:
     """Return (file name, ELF bytes) of modules and what they depend on, in loading order.
 

@@ -30,7 +30,8 @@ class Pin:
 
 def find(pin: Pin) -> Pin:
     """Return the pin, or the newest package of its family if Debian no longer has it (said)."""
-    if (_deb_folder() / _key(pin)).exists() or pin.version in _versions(pin.name):
+    unpacked = cache.folder() / "unpacked" / _key(pin)
+    if unpacked.exists() or pin.version in _versions(pin.name):
         return pin
     names = _run("apt-cache", "search", "--names-only", pin.family).splitlines()
     candidates = [
@@ -53,39 +54,33 @@ def find(pin: Pin) -> Pin:
     return chosen
 
 
-def download(pin: Pin) -> Path:
-    """Return the .deb file of exactly this version, downloaded once."""
-
-    def fetch(into: Path) -> None:
-        into.mkdir()
-        command = ["apt-get", "download", "--quiet", f"{pin.name}={pin.version}"]
-        done = subprocess.run(command, cwd=into, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise PackageError(f"{' '.join(command)}: {done.stderr.strip()}")
-
-    return next(cache.keep("packages", _key(pin), fetch).glob("*.deb"))
-
-
 def unpack(pin: Pin, member: str = ".") -> Path:
     """Return a folder with the package's files, or with those below `member` (as in ./usr/lib)."""
 
     def extract(into: Path) -> None:
         into.mkdir()
-        command = ["dpkg-deb", "--fsys-tarfile", str(download(pin))]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as contents:
+        deb = _download(pin, into)
+        with subprocess.Popen(
+            ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE
+        ) as contents:
             subprocess.run(["tar", "x", "-C", into, member], stdin=contents.stdout, check=True)
         if contents.returncode:
             raise PackageError(f"dpkg-deb cannot unpack {pin.name} {pin.version}")
+        deb.unlink()
 
-    return cache.keep("unpacked", cache.digest((), pin.name, pin.version, member), extract)
+    return cache.keep("unpacked", _key(pin), extract)
+
+
+def _download(pin: Pin, into: Path) -> Path:
+    command = ["apt-get", "download", "--quiet", f"{pin.name}={pin.version}"]
+    done = subprocess.run(command, cwd=into, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise PackageError(f"{' '.join(command)}: {done.stderr.strip()}")
+    return next(into.glob("*.deb"))
 
 
 def _key(pin: Pin) -> str:
-    return f"{pin.name}_{pin.version}".replace(":", "%3a")
-
-
-def _deb_folder() -> Path:
-    return cache.folder() / "packages"
+    return f"{pin.name}_{pin.version}"
 
 
 def _versions(name: str) -> list[str]:

@@ -1,0 +1,55 @@
+"""What is in a dump, by drgn and DWARF: the truth that btfdump is held against.
+
+Nothing here uses btfdump. Addresses are hexadecimal strings, bytes are hexadecimal without 0x,
+lists are in the kernel's order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import drgn
+
+from . import bpf, files, objects, system, tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PARTS: dict[str, Callable[[drgn.Program], Any]] = {
+    "kernel": system.kernel,
+    "symbols": system.symbols,
+    "vmlinux_btf": bpf.vmlinux_btf,
+    "btfs": bpf.btfs,
+    "maps": bpf.maps,
+    "progs": bpf.programs,
+    "tasks": tasks.tasks,
+    "modules": system.modules,
+    "supers": files.super_blocks,
+    "mounts": files.mounts,
+    "netdevs": system.network_devices,
+    "cgroups": system.cgroups,
+    "inode_storage": files.inode_storage,
+    "sk_storage": files.sockets,
+    "workq": system.workqueues,
+    "caches": system.slab_caches,
+    "samples": objects.samples,
+}
+
+
+def read(dump: Path, *debug_files: Path) -> dict[str, Any]:
+    """Read a dump by the DWARF of vmlinux and, where there are some, of modules."""
+    prog = drgn.Program()
+    prog.set_core_dump(dump)
+    with contextlib.suppress(drgn.MissingDebugInfoError):  # modules that no file was given for
+        prog.load_debug_info([str(path) for path in debug_files])
+    truth: dict[str, Any] = {"errors": []}
+    for name, part in PARTS.items():
+        try:
+            truth[name] = part(prog)
+        except (drgn.FaultError, LookupError, TypeError, ValueError, AttributeError):
+            # The rest is still worth having; the caller sees that something is missing.
+            truth["errors"].append({"part": name, "trace": traceback.format_exc()})
+    return truth

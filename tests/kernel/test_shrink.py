@@ -1,0 +1,39 @@
+"""A shrunk dump reads as the whole one does, whichever way its kernel marks its slab pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from btfdump.kernel import open_core
+from sample_dumps.build.shrink import shrink
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sample_dumps.build.guest import Guest
+
+pytestmark = pytest.mark.kernel
+
+
+def read_all(dump: Path) -> tuple[list[str], list[tuple[int, int]]]:
+    """Return every task as JSON, and every inode of every super block."""
+    with open_core(dump) as kernel:
+        tasks = ["".join(kernel.dump(task, "jsonl")) for task in kernel.tasks()]
+        kind = kernel.value("struct super_block", int(kernel.task(1).fs.root.mnt.mnt_sb))
+        inodes = [(inode.address_, int(inode.i_ino)) for inode in kind.s_inodes.walk_()]
+    return tasks, inodes
+
+
+def test_nothing_of_the_kernel_is_lost(guest: Guest, tmp_path: Path):
+    full, small = tmp_path / "full", tmp_path / "small"
+    with guest.stopped():
+        guest.dump(full)
+    written, dropped = shrink(full, small)
+    try:
+        assert read_all(small) == read_all(full)
+        assert set(dropped) == {"free", "kernel text", "user memory and page cache"}
+        assert small.stat().st_size == written.size < full.stat().st_size // 20
+    finally:
+        full.unlink()
