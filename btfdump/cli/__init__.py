@@ -27,6 +27,7 @@ COMMANDS = {
     "live": "print objects of the running kernel",
     "qemu": "print objects of a QEMU guest's kernel",
     "diff": "print what differs between two vmcores, or two JSON documents",
+    "annotations": "check, harvest and write what the members of structs hold",
     "tags": "list the decl tags and type tags in a BTF or vmcore",
     "functions": "list functions, and what is tagged on them: locks, pointers",
     "kfuncs": "list the kernel functions that a BTF marks as callable from BPF",

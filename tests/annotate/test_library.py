@@ -34,9 +34,10 @@ LINKS = {
     "klist": "klist_node",
     "rhashtable": "rhash_head",
     "rhltable": "rhlist_head",
+    "timerqueue_head": "timerqueue_node",
 }
 """What links the entries of a container (include/linux/types.h and the header of each)."""
-POINTERS = {"xarray", "radix_tree_root", "idr", "maple_tree", "assoc_array"}
+POINTERS = {"xarray", "radix_tree_root", "idr", "maple_tree", "assoc_array", "sk_buff_head"}
 """Containers of pointers: their entries need no link."""
 # The relation holds where the member is a container; some kernels have something else of that name.
 OTHER_THINGS = {

@@ -1,0 +1,307 @@
+"""C as the harvest sees it: declared types and expressions, cut down to what leads to a member.
+
+Made from tree-sitter's nodes (`syntax.py` and `scan.py` alone know them); what has no bearing on
+where a list is or what it holds becomes `Other`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tree_sitter import Node
+
+
+@dataclass(frozen=True, slots=True)
+class CType:
+    """A declared type: `base` as written ("struct foo", "foo_t") behind `stars` pointers."""
+
+    base: str
+    stars: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Var:
+    """A parameter or local variable: its number in the function."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name that is no local variable: a global, an enumerator, a macro's parameter."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """`base.field`, or `base->field`."""
+
+    base: Expression
+    field: str
+    arrow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """`base[...]`, and `base + ...`, which `&base[...]` is in other words (`is_sum`)."""
+
+    base: Expression
+    is_sum: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AddressOf:
+    """`&operand`."""
+
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Deref:
+    """`*operand`."""
+
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a function or macro: its arguments, and their texts for those that are types."""
+
+    name: str
+    args: tuple[Expression, ...]
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """`(type)operand`."""
+
+    type: CType
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`... ? one : other`."""
+
+    one: Expression
+    other: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Anything else."""
+
+
+Expression: TypeAlias = (
+    Var | Name | Member | Index | AddressOf | Deref | Call | Cast | Choice | Other
+)
+
+OTHER = Other()
+_SPACES = re.compile(r"\s+")
+_TYPE_TEXT = re.compile(r"(?:const )?((?:struct |union )?[A-Za-z_]\w*)(?: const)? ?((?:\* ?)*)")
+_ONE_WORD = re.compile(r"^(struct|union)__")
+_WRAPPERS = frozenset(("READ_ONCE", "rcu_dereference", "rcu_access_pointer", "smp_load_acquire"))
+
+
+def text_of(node: Node) -> str:
+    """Return the source of a node in one line."""
+    text = node.text
+    return _SPACES.sub(" ", text.decode("utf-8", "replace")).strip() if text else ""
+
+
+def type_of_text(text: str) -> CType | None:
+    """Read a type written as an argument: `struct__foo` (see `scan._pieces()`), `foo_t *`."""
+    text = _ONE_WORD.sub(r"\1 ", text)
+    match = _TYPE_TEXT.fullmatch(text.strip())
+    return CType(match[1], match[2].count("*")) if match else None
+
+
+def declared_base(node: Node) -> str | None:
+    """Return the type that a declaration begins with, without what its declarators add."""
+    type_ = node.child_by_field_name("type")
+    if type_ is None:
+        return None
+    if type_.type in ("struct_specifier", "union_specifier"):
+        name = type_.child_by_field_name("name")
+        keyword = type_.type.removesuffix("_specifier")
+        return f"{keyword} {text_of(name)}" if name is not None else None
+    if type_.type in ("type_identifier", "primitive_type", "sized_type_specifier"):
+        return text_of(type_)
+    return None
+
+
+def declarators(node: Node) -> Iterator[tuple[Node, int, Node | None]]:
+    """Yield (identifier, pointers and array dimensions, initial value) of a declaration."""
+    for child in node.children_by_field_name("declarator"):
+        value = None
+        if child.type == "init_declarator":
+            value = child.child_by_field_name("value")
+            inner = child.child_by_field_name("declarator")
+            if inner is None:
+                continue
+            child = inner
+        found = _innermost(child)
+        if found is not None:
+            yield found[0], found[1], value
+
+
+def _innermost(node: Node) -> tuple[Node, int] | None:
+    stars = 0
+    for _ in range(16):
+        if node.type == "identifier":
+            return node, stars
+        if node.type in ("pointer_declarator", "array_declarator"):
+            stars += 1
+        elif node.type not in ("parenthesized_declarator", "attributed_declarator"):
+            return None
+        inner = node.child_by_field_name("declarator")
+        if inner is None:
+            inner = next((c for c in node.named_children if c.type.endswith("declarator")), None)
+            inner = inner or next((c for c in node.named_children if c.type == "identifier"), None)
+        if inner is None:
+            return None
+        node = inner
+    return None
+
+
+def function_name(node: Node) -> tuple[Node, Node, int] | None:
+    """Return (name, parameter list, pointers in the return type) of a function definition."""
+    declarator = node.child_by_field_name("declarator")
+    stars = 0
+    while declarator is not None and declarator.type == "pointer_declarator":
+        stars += 1
+        declarator = declarator.child_by_field_name("declarator")
+    if declarator is None or declarator.type != "function_declarator":
+        return None
+    name = declarator.child_by_field_name("declarator")
+    params = declarator.child_by_field_name("parameters")
+    if name is None or params is None or name.type != "identifier":
+        return None
+    return name, params, stars
+
+
+def expression(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+    """Turn a node into an expression; `lookup` gives the number of a local variable."""
+    convert = _CONVERSIONS.get(node.type)
+    return convert(node, lookup) if convert is not None else OTHER
+
+
+def arguments(node: Node, lookup: Callable[[str], int | None]) -> Call | None:
+    """Turn a call expression into a `Call`; None where what is called is no plain name."""
+    name, args = node.child_by_field_name("function"), node.child_by_field_name("arguments")
+    if name is None or args is None or name.type != "identifier":
+        return None
+    found: list[Expression] = []
+    texts: list[str] = []
+    for parts in _split(args):
+        texts.append(" ".join(text_of(part) for part in parts))
+        found.append(expression(parts[0], lookup) if len(parts) == 1 else OTHER)
+    return Call(text_of(name), tuple(found), tuple(texts))
+
+
+def _split(args: Node) -> Iterator[list[Node]]:
+    """Cut a list of arguments at its commas: a type (`struct foo`) is several nodes, in error."""
+    parts: list[Node] = []
+    for child in args.children[1:-1]:
+        if child.type == ",":
+            if parts:
+                yield parts
+            parts = []
+        elif child.type != "comment":
+            parts.append(child)
+    if parts:
+        yield parts
+
+
+def _identifier(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+    name = text_of(node)
+    number = lookup(name)
+    return Name(name) if number is None else Var(number)
+
+
+def _field(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+    base, field = node.child_by_field_name("argument"), node.child_by_field_name("field")
+    if base is None or field is None:
+        return OTHER
+    return Member(expression(base, lookup), text_of(field), b"->" in _operator(node))
+
+
+def _operator(node: Node) -> bytes:
+    operator = node.child_by_field_name("operator")
+    return (operator.text or b"") if operator is not None else b""
+
+
+def _subscript(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+    base = node.child_by_field_name("argument")
+    return OTHER if base is None else Index(expression(base, lookup))
+
+
+def _pointer(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+    operand = node.child_by_field_name("argument")
+    if operand is None:
+        return OTHER
+    inner = expression(operand, lookup)
+    return AddressOf(inner) if _operator(node) == b"&" else Deref(inner)
+
+
+def _call(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+    call = arguments(node, lookup)
+    if call is None:
+        return OTHER
+    if call.args and call.name.startswith(tuple(_WRAPPERS)):
+        return call.args[0]
+    return call
+
+
+def _cast(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+    type_, value = node.child_by_field_name("type"), node.child_by_field_name("value")
+    if type_ is None or value is None:
+        return OTHER
+    known = type_of_text(text_of(type_))
+    inner = expression(value, lookup)
+    return inner if known is None else Cast(known, inner)
+
+
+def _parenthesized(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+    inner = node.named_children
+    return expression(inner[0], lookup) if len(inner) == 1 else OTHER
+
+
+def _conditional(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+    one, other = (node.child_by_field_name(n) for n in ("consequence", "alternative"))
+    if one is None or other is None:
+        return OTHER
+    return Choice(expression(one, lookup), expression(other, lookup))
+
+
+def _assignment(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+    value = node.child_by_field_name("right")
+    return OTHER if value is None else expression(value, lookup)
+
+
+def _binary(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+    left = node.child_by_field_name("left")
+    if left is None or left.type == "binary_expression" or _operator(node) != b"+":
+        return OTHER
+    return Index(expression(left, lookup), is_sum=True)
+
+
+_CONVERSIONS: dict[str, Callable[[Node, Callable[[str], int | None]], Expression]] = {
+    "identifier": _identifier,
+    "field_expression": _field,
+    "subscript_expression": _subscript,
+    "pointer_expression": _pointer,
+    "call_expression": _call,
+    "cast_expression": _cast,
+    "parenthesized_expression": _parenthesized,
+    "conditional_expression": _conditional,
+    "assignment_expression": _assignment,
+    "binary_expression": _binary,
+}
