@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from btfdump.annotate.overlay import Overlay
     from btfdump.bpf.congestion import CongestionControl
+    from btfdump.bpf.iterators import IteratorTarget
     from btfdump.bpf.kfuncs import Kfunc
     from btfdump.bpf.links import Link
     from btfdump.bpf.maps.map_value import MapValue
@@ -190,6 +191,13 @@ class Kernel(Context):
         from btfdump.bpf.struct_ops import find_struct_ops
 
         return without_notes(find_struct_ops(self))
+
+    def iterators(self) -> Iterator[IteratorTarget]:
+        """Yield what BPF iterator programs can be run over; raises as `kfuncs()` does."""
+        from btfdump.bpf.iterators import find_iterators
+        from btfdump.bpf.notes import without_notes
+
+        return without_notes(find_iterators(self))
 
     def congestion_controls(self) -> Iterator[CongestionControl]:
         """Yield the registered TCP congestion controls; raises as `kfuncs()` does."""
