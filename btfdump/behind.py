@@ -167,20 +167,18 @@ class Behind:
             index=index,
         )
 
-    def inside(self, place: Place, path: tuple[str, ...], **changes: object) -> Place:
+    def inside(self, place: Place, path: tuple[str, ...]) -> Place:
         """Return the place of an object behind a field at `path`."""
         selection = place.selection
         for name in path[len(place.path) :]:
             selection = selection.get(name) if selection else None
-        values: dict[str, object] = {
-            "depth": place.depth,
-            "nesting": place.nesting + 1,
-            "level": place.level,
-            "path": path,
-            "selection": selection or None,
-            "guided": place.guided and bool(selection),
-        }
-        return Place(**(values | changes))  # type: ignore[arg-type]
+        return place._replace(
+            nesting=place.nesting + 1,
+            path=path,
+            selection=selection or None,
+            label="",
+            guided=place.guided and bool(selection),
+        )
 
     def head(
         self,
@@ -235,9 +233,9 @@ class Behind:
         if inner.selection is None and not self.is_followed(path):
             if facts is not None and facts.follow is not None:
                 selection = selection_of(facts.follow) or None
-                inner = replace(inner, selection=selection, guided=selection is not None)
+                inner = inner._replace(selection=selection, guided=selection is not None)
             elif place.depth < self.limits.depth:
-                inner = replace(inner, depth=place.depth + 1)
+                inner = inner._replace(depth=place.depth + 1)
             elif not self.is_known(value, owner):
                 if not self.traversal.summary(value):
                     return None
@@ -290,7 +288,7 @@ class Behind:
         if not deeper or not isinstance(target, types.Composite):
             return None
         addresses = [(i, a) for i, a in enumerate(field.value) if isinstance(a, int) and a]
-        inner = self.inside(place, path, depth=place.depth + 1)
+        inner = self.inside(place, path)._replace(depth=place.depth + 1)
         return self.entries(field, self.at(owner, field, facts), target, addresses, inner)
 
     def counted(
@@ -337,8 +335,7 @@ class Behind:
         if isinstance(element, ScalarLayout) and element.category is Category.POINTER:
             most = 65536  # NULL ones are not shown
         most = min(most, MAX_OBJECT // max(element.size, 1))
-        type_ = element.type
-        array = types.Array(type_.btf, 0, "", type_.id, 0, min(length, most))
+        array = self.context.array(element.type, min(length, most))
         value = Value(self.context, array, self.context.wrap(address))
         try:
             value.bytes_()
@@ -371,7 +368,8 @@ class Behind:
                 inner = self.context.layouts.of_member(member, layout)
                 at = offset + member.offset
                 if member.name == field.name and at == field.offset:
-                    return Value(self.context, layout.type, owner.address_ + offset)
+                    data = owner.slice_(offset, layout.size)
+                    return Value(self.context, layout.type, owner.address_ + offset, data)
                 if isinstance(inner, StructLayout) and at <= field.offset <= at + inner.size:
                     layout, offset = inner, at
                     break
@@ -455,15 +453,16 @@ class Behind:
         layout = value.layout_
         has_summary = isinstance(layout, StructLayout) and bool(self.context.facts(layout).summary)
         wanted = place.selection is not None or self.is_followed(place.path)
-        inner = replace(place, label=label, level=place.level + 1)
+        depth = place.depth
         if (has_summary or place.level) and not wanted:
-            if place.depth >= self.limits.depth:
+            if depth >= self.limits.depth:
                 key = self.traversal.key(value)
                 seen = self.traversal.seen.get(key)
                 if seen is None and key not in self.traversal.partial:
                     return self.traversal.brief(value, label)
                 return iter([Seen(value, label, self.traversal.summary(value), bool(seen))])
-            inner = replace(inner, depth=place.depth + 1)
+            depth += 1
+        inner = place._replace(label=label, level=place.level + 1, depth=depth)
         return self.traversal.object(value, inner)
 
 

@@ -73,7 +73,7 @@ def compile_reader(
 
     Values are as `Value.value_()` gives them. Raises `MemberNotFoundError`.
     """
-    fields = [_Located(layouts, layout, path) for path in paths]
+    fields = [Located(layouts, layout, path) for path in paths]
     spots = [field.spot(f"v{i}") for i, field in enumerate(fields) if field.is_plain]
     constants, lines = _decode(layouts, fields, _runs(spots), 0)
     body = "".join(f"    {line}\n" for line in lines)
@@ -110,7 +110,7 @@ def _pattern(layouts: Layouts, run: Sequence[_Spot], start: int, end: int = 0) -
 
 
 def _decode(
-    layouts: Layouts, fields: Sequence[_Located], runs: Iterable[Sequence[_Spot]], start: int
+    layouts: Layouts, fields: Sequence[Located], runs: Iterable[Sequence[_Spot]], start: int
 ) -> tuple[dict[str, Any], list[str]]:
     """Return (constants, statements) that take runs, and the fields that are not plain, from `d`.
 
@@ -129,12 +129,12 @@ def _decode(
     return constants, lines
 
 
-def _row(fields: Sequence[_Located]) -> str:
+def _row(fields: Sequence[Located]) -> str:
     names = ", ".join(f"v{i}" for i in range(len(fields)))
     return f"({names},)" if names else "()"
 
 
-class _Located:
+class Located:
     """A member at the end of a dotted path: where it is, and how it is read."""
 
     def __init__(self, layouts: Layouts, layout: StructLayout, path: str) -> None:
@@ -227,7 +227,7 @@ def compile_walk(
     one struct.unpack() of links and members together. None instead of a function: these bytes are
     more than `_MAX_SPAN`, or the link is not in the struct. Raises `MemberNotFoundError`.
     """
-    fields = [_Located(layouts, layout, path) for path in paths]
+    fields = [Located(layouts, layout, path) for path in paths]
     width = layouts.pointer_size
     start = min([link_offset, *(field.offset for field in fields)])
     end = max([link_offset + 2 * width, *(field.end for field in fields)])

@@ -80,6 +80,8 @@ class Context:
         self._facts: dict[types.Type, StructFacts] = {}
         self._global_facts: dict[str, tuple[types.Type, MemberFacts] | None] = {}
         self._types: dict[str, types.Type] = {}
+        self._arrays: dict[tuple[types.Type, int], types.Array] = {}
+        self._pointees: dict[types.Ptr, types.Type] = {}
         self._real: dict[types.Type, types.Composite | None] = {}
         self._shapes: dict[str, Shape] = {}
 
@@ -173,8 +175,19 @@ class Context:
 
         That is the kernel's own struct where the BTF of a BPF program has but a copy of it.
         """
-        target = pointer.btf.skip_modifiers(pointer.type_id)
-        return self.real_struct(target) or target
+        found = self._pointees.get(pointer)
+        if found is None:
+            target = pointer.btf.skip_modifiers(pointer.type_id)
+            found = self._pointees[pointer] = self.real_struct(target) or target
+        return found
+
+    def array(self, element: types.Type, length: int) -> types.Array:
+        """Return the type of an array that the kernel does not declare, the same one every time."""
+        found = self._arrays.get((element, length))
+        if found is None:
+            found = types.Array(element.btf, 0, "", element.id, 0, length)
+            self._arrays[element, length] = found
+        return found
 
     def real_struct(self, type_: types.Type) -> types.Composite | None:
         """Return the kernel's struct that a struct in the BTF of a BPF program stands for, if any.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from btfdump.errors import CorruptDataError, ExpressionError, ObjectNotFoundError
@@ -65,18 +66,22 @@ def evaluate_length(holder: Value, text: str) -> int:
     Integers, members (`.` and `->`), parentheses and + - * / % << >> & | ^ are understood. Raises
     `CorruptDataError` where the result is no sensible length, `ExpressionError` for other syntax.
     """
-    import ast
-
     if _TOKEN.sub("", text).strip():
         raise ExpressionError(f"length {text!r} uses more than members and arithmetic")
     try:
-        tree = ast.parse(text.replace("->", ".").strip(), mode="eval").body
-        length = _evaluate(holder, tree, text)
+        length = _evaluate(holder, _parse(text), text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ExpressionError(f"length {text!r} is not an expression") from error
     if not 0 <= length <= MAX_LENGTH:
         raise CorruptDataError(f"length {text} is {length}: not a sensible number of elements")
     return length
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str) -> ast.expr:
+    import ast
+
+    return ast.parse(text.replace("->", ".").strip(), mode="eval").body
 
 
 def _evaluate(holder: Value, node: ast.expr, text: str) -> int:

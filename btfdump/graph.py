@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from btfdump.summaries import Summary
 
 
+_EVENTS = frozenset({Enter, Exit, Open, Close, Seen, Number, Note})
+
+
 class _Everything:
     """Where every pointer is followed, all of them lead somewhere."""
 
@@ -77,10 +80,10 @@ class Traversal:
             step = next(stack[-1], None)
             if step is None:
                 stack.pop()
-            elif isinstance(step, Enter | Exit | Open | Close | Seen | Number | Note):
-                yield step
+            elif type(step) in _EVENTS:
+                yield step  # type: ignore[misc]
             else:
-                stack.append(step)
+                stack.append(step)  # type: ignore[arg-type]
 
     def root(self, value: Value, brief: bool) -> Iterator[Step]:
         """Show what the user asked for: an object, a container, or one line."""
@@ -197,13 +200,13 @@ class Traversal:
     def brief(self, value: Value, label: str) -> Iterator[Step]:
         """Show an object as one line."""
         summary = self.summary(value)
-        yield Enter(value, label=label, summary=summary, brief=True)
+        events: list[Step] = [Enter(value, label=label, summary=summary, brief=True), Exit()]
         if not summary and value.size_:
             try:
                 self.context.target.read(value.address_, 1)
             except FaultError as error:
-                yield Note(f"unreadable: {error.reason}", value.address_)
-        yield Exit()
+                events.insert(1, Note(f"unreadable: {error.reason}", value.address_))
+        return iter(events)
 
     def summary(self, value: Value) -> Summary:
         """Return the members that stand for the object, as its annotations list them."""

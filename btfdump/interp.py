@@ -251,9 +251,7 @@ class Decoder:
         size = element.size
         shown = min(layout.length, self.elements)
         if isinstance(element, ScalarLayout):
-            decode = element.decode
-            values = [decode(data, at + i * size) for i in range(shown)]
-            field = Field(name, layout, at, values, facts)  # type: ignore[arg-type]
+            field = Field(name, layout, at, element.decode_many(data, at, shown), facts)
             field.elided = layout.length - shown
             return field
         fields: list[Field] = []
@@ -293,9 +291,11 @@ def _to_python(
     if isinstance(layout, ArrayLayout):
         if layout.is_text:
             return decode_text(data[at : at + layout.size])
-        size = layout.element.size
+        element, size = layout.element, layout.element.size
+        if isinstance(element, ScalarLayout) and element.category is not Category.BOOL and size:
+            return element.decode_many(data, at, layout.length)
         return [
-            _to_python(layouts, layout.element, data, at + i * size, nesting + 1, budget)
+            _to_python(layouts, element, data, at + i * size, nesting + 1, budget)
             for i in range(layout.length if size else 0)
         ]
     budget.spend(layout, nesting)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from enum import Enum, auto
 from itertools import pairwise
 from struct import Struct as Packer
+from struct import unpack_from
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from btfdump.btf import types
@@ -46,9 +47,12 @@ class Category(Enum):
 
 
 class ScalarLayout:
-    """A value that is decoded as one: `decode(data, offset)` -> int, float or bytes."""
+    """A value that is decoded as one: `decode(data, offset)` -> int, float or bytes.
 
-    __slots__ = ("base", "category", "decode", "is_signed", "is_whole", "size", "type")
+    `code` is how struct.unpack() reads it, byte order and letter; "" where it cannot.
+    """
+
+    __slots__ = ("base", "category", "code", "decode", "is_signed", "is_whole", "size", "type")
 
     def __init__(
         self,
@@ -58,6 +62,7 @@ class ScalarLayout:
         size: int,
         decode: Callable[[bytes, int], Raw],
         is_signed: bool,
+        code: str = "",
     ) -> None:
         self.type = type_
         self.base = base
@@ -65,10 +70,18 @@ class ScalarLayout:
         self.size = size
         self.decode = decode
         self.is_signed = is_signed
+        self.code = code
         # Whether all of 1, 2, 4 or 8 bytes is the value: no narrower integer inside them.
         self.is_whole = size in (1, 2, 4, 8) and (
             not isinstance(base, types.Int) or (base.bits == size * 8 and not base.bit_offset)
         )
+
+    def decode_many(self, data: bytes, offset: int, count: int) -> list[Any]:
+        """Decode `count` values one behind the other: elements of an array."""
+        if self.code:
+            return list(unpack_from(f"{self.code[0]}{count}{self.code[1]}", data, offset))
+        decode, size = self.decode, self.size
+        return [decode(data, offset + i * size) for i in range(count)]
 
 
 class ArrayLayout:
@@ -251,7 +264,9 @@ class Layouts:
             return ScalarLayout(type_, base, category, size, _first(packer), True)
         if category is Category.OPAQUE:
             return ScalarLayout(type_, base, category, 0, _bytes_reader(0), False)
-        return ScalarLayout(type_, base, category, size, self.integer(size, signed), signed)
+        packer = self._integers.get((size, signed))
+        code = packer.format if packer is not None else ""
+        return ScalarLayout(type_, base, category, size, self.integer(size, signed), signed, code)
 
     def integer(self, size: int, signed: bool) -> Callable[[bytes, int], int]:
         """Return a reader of a whole integer of `size` bytes."""

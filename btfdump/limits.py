@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,8 +35,7 @@ class Limits:
     nesting: int = 24
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where an object hangs: pointers followed, nesting, containers around it, path from the root.
 
     `selection` is what to show of it, by the user's wish or (`guided`) by an annotation's.

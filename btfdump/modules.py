@@ -128,8 +128,10 @@ class LoadedModules:
         Where no symbol covers the address, `[module]` alone.
         """
         symbols = self._known()
+        if not symbols.ranges or address < symbols.ranges[0][0]:
+            return None
         at = bisect_right(symbols.ranges, (address, 1 << 64, "")) - 1
-        if at < 0 or address >= symbols.ranges[at][1]:
+        if address >= symbols.ranges[at][1]:
             return None
         module = symbols.ranges[at][2]
         at = bisect_right(symbols.by_address, (address, 1 << 64, "")) - 1

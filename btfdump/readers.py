@@ -33,7 +33,7 @@ HOT = 16
 class Reader:
     """Reads objects into `Enter.fields`, as the reference decoder does.
 
-    `summaries` are remembered from one root to the next.
+    `summaries` are remembered from one root to the next, until `forget()`.
     """
 
     def __init__(self, context: Context, limits: Limits) -> None:
@@ -44,6 +44,10 @@ class Reader:
         self._compiled: dict[tuple[StructLayout, int], Fill | None] = {}
         # Selections are told apart by identity: they must not be freed while they are keys.
         self._selections: list[Selection | None] = []
+
+    def forget(self) -> None:
+        """Forget what was read, not what was compiled: for memory that has changed since."""
+        self.summaries.forget()
 
     def read(
         self, enter: Enter, layout: StructLayout, selection: Selection | None, known: Known

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from btfdump.errors import BtfdumpError, BtfFormatError
-from btfdump.layout import ArrayLayout, StructLayout
+from btfdump.codegen import Located
+from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
+from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.value import Value, read_string
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ Summary: TypeAlias = tuple[tuple[str, "str | int"], ...]
 
 MAX_KNOWN = 1 << 14
 """Summaries that are remembered."""
+MAX_SPAN = 1 << 14
+"""Bytes that are read at once for the members of one summary."""
 
 
 class Summaries:
@@ -25,7 +28,13 @@ class Summaries:
     def __init__(self, context: Context, limit: int) -> None:
         self._context = context
         self._limit = limit
+        self._bare: set[types.Type] = set()  # types that have none
+        self._plans: dict[StructLayout, _Plan] = {}
         self._known: dict[tuple[int, types.Type], Summary] = {}
+
+    def forget(self) -> None:
+        """Forget what was read: memory may have changed since."""
+        self._known.clear()
 
     def of(self, value: Value) -> Summary:
         """Return the summary of an object, () for a type that has none."""
@@ -33,7 +42,10 @@ class Summaries:
             layout = value.layout_
         except BtfFormatError:
             return ()
-        if not isinstance(layout, StructLayout) or not self._context.facts(layout).summary:
+        if not isinstance(layout, StructLayout) or layout.base in self._bare:
+            return ()
+        if not self._context.facts(layout).summary:
+            self._bare.add(layout.base)
             return ()
         key = value.address_, layout.base
         known = self._known.get(key)
@@ -45,24 +57,71 @@ class Summaries:
 
     def at(self, address: int, type_: types.Composite) -> Summary:
         """Return the summary of the object at an address."""
+        if type_ in self._bare:
+            return ()
         known = self._known.get((address, type_))
         return known if known is not None else self.of(Value(self._context, type_, address))
 
     def _read(self, value: Value, layout: StructLayout) -> Summary:
         """Read the members that stand for an object; what cannot be read is left out."""
+        plan = self._plans.get(layout)
+        if plan is None:
+            plan = self._plans[layout] = _Plan(self._context, layout)
+        quick = plan.read(value, self._limit)
         found: list[tuple[str, str | int]] = []
-        for path in self._context.facts(layout).summary:
-            try:
-                member = value
-                for name in path.split("."):
-                    member = member.member_(name)
-                shown = summary_value(member, self._limit)
-            except (BtfdumpError, LookupError):
-                continue
+        for path, label in plan.labels.items():
+            shown = quick[path] if path in quick else self._follow(value, path)
             if isinstance(shown, str | int):
-                names = [n for n in path.split(".") if n not in ("val", "counter", "refs")]
-                found.append((names[-1], shown))
+                found.append((label, shown))
         return tuple(found)
+
+    def _follow(self, value: Value, path: str) -> object:
+        """Read one member, through pointers if need be; None where it cannot be read."""
+        try:
+            member = value
+            for name in path.split("."):
+                member = member.member_(name)
+            return summary_value(member, self._limit)
+        except (BtfdumpError, LookupError):
+            return None
+
+
+class _Plan:
+    """How the summaries of one type are read: what is in the object itself, all at once."""
+
+    def __init__(self, context: Context, layout: StructLayout) -> None:
+        self.labels = {
+            path: [n for n in path.split(".") if n not in ("val", "counter", "refs")][-1]
+            for path in context.facts(layout).summary
+        }
+        self._own: dict[str, Located] = {}
+        for path in self.labels:
+            try:
+                located = Located(context.layouts, layout, path)
+            except (BtfdumpError, LookupError):  # behind a pointer, or not there at all
+                continue
+            inner = located.layout
+            is_text = isinstance(inner, ArrayLayout) and inner.is_text
+            is_number = isinstance(inner, ScalarLayout) and inner.category is not Category.POINTER
+            if is_text or is_number:
+                self._own[path] = located
+        self._start = min((own.offset for own in self._own.values()), default=0)
+        self._end = max((own.end for own in self._own.values()), default=0)
+
+    def read(self, value: Value, limit: int) -> dict[str, object]:
+        """Return what is in the object itself, by path; {} where it cannot be read at once."""
+        if not 0 < self._end - self._start <= MAX_SPAN:
+            return {}
+        try:
+            data = value.span_(self._start, self._end - self._start)
+        except FaultError:
+            return {}
+        return {
+            path: shown_text(data[own.offset - self._start : own.end - self._start], limit)
+            if isinstance(own.layout, ArrayLayout)
+            else own.read(data, -self._start)
+            for path, own in self._own.items()
+        }
 
 
 def summary_value(member: Value, limit: int) -> object:
@@ -70,10 +129,14 @@ def summary_value(member: Value, limit: int) -> object:
     layout = member.layout_
     if member.is_pointer_:
         data = read_string(member.context_, int(member), limit)
-    elif isinstance(layout, ArrayLayout) and layout.is_text:
-        data = member.bytes_().split(b"\0", 1)[0]
-        if len(data) > limit:
-            return data[:limit].decode("utf-8", "surrogateescape") + "..."
-    else:
-        return member.value_()
-    return data.decode("utf-8", "surrogateescape")
+        return data.decode("utf-8", "surrogateescape")
+    if isinstance(layout, ArrayLayout) and layout.is_text:
+        return shown_text(member.bytes_(), limit)
+    return member.value_()
+
+
+def shown_text(data: bytes, limit: int) -> str:
+    """Return a char array for a summary, and that it was cut if it was."""
+    text = data.split(b"\0", 1)[0]
+    shown = text[:limit].decode("utf-8", "surrogateescape")
+    return f"{shown}..." if len(text) > limit else shown

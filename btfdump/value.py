@@ -216,6 +216,13 @@ class Value:
             return None
         return data[offset : offset + size]
 
+    def span_(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes from `offset`, read unless they have been; raises `FaultError`."""
+        data = self.slice_(offset, size)
+        if data is None:
+            data = self._context.target.read(self._context.wrap(self.address_ + offset), size)
+        return data
+
     def read_(self) -> Value:
         """Read the whole object now, so that its members cost no more reads; returns itself."""
         self.bytes_()

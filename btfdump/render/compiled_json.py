@@ -17,20 +17,32 @@ from btfdump.compiled_fields import Code, FieldsWriter, ObjectWriter, at, bytes_
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.plan import Planner, is_text
 from btfdump.render.compiled_source import escaped
-from btfdump.render.json_text import array_of_structs, empty_list, quote, summary_of, text_of
+from btfdump.render.json_text import (
+    array_of_structs,
+    cut_array,
+    empty_list,
+    flagged,
+    name,
+    quote,
+    summary_of,
+    text_of,
+)
 from btfdump.value import pointer_space
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Callable, Container
 
+    from btfdump.annotate.facts import MemberFacts
     from btfdump.context import Context
     from btfdump.interp import Field, Selection
     from btfdump.plan import Step
     from btfdump.render.json_text import Values
+    from btfdump.summaries import Summary
 
     Known: TypeAlias = Container[tuple[int, types.Type]]
     """Objects, by address and type, that have been shown: pointers to them lead somewhere."""
-    SummaryOf: TypeAlias = Callable[[int, types.Composite], Sequence[tuple[str, str | int]]]
+    SummaryOf: TypeAlias = Callable[[int, types.Composite], Summary]
+    Describe: TypeAlias = Callable[[Summary], str]
     Members: TypeAlias = tuple[str, list[tuple[Field, tuple[str, ...]]], int]
     """(text, fields that may lead somewhere with the names around each, zero members left out)"""
 
@@ -54,7 +66,7 @@ def compile_members(
     code = Code(context.layouts, elements)
     code.constants["J"] = ", ".join
     steps = Planner(context.layouts, context.facts, layout).steps(selection)
-    writer = _JsonWriter(code, context, values, summary, layout)
+    writer = _JsonWriter(code, context, values, summary, layout, bool(selection))
     code.emit("z, o, f = 0, [], []")
     writer.struct(steps, "o", "")
     code.emit(f"return J(o), f, z + {len(steps)} - len(o)")
@@ -78,6 +90,7 @@ class _JsonWriter(ObjectWriter):
         values: Values,
         summary: SummaryOf,
         owner: StructLayout,
+        is_selected: bool,
     ) -> None:
         super().__init__(code)
         self.context = context
@@ -85,11 +98,12 @@ class _JsonWriter(ObjectWriter):
         self.summary = summary
         self.owner = owner
         self.fields = FieldsWriter(code)
-        self.texts: dict[object, str] = {}
+        self.is_selected = is_selected
+        self.tables: dict[object, str] = {}
 
     def key(self, step: Step) -> str:
         """Return `"name": ` for the inside of an f-string."""
-        return escaped(f"{quote(step.name)}: ")
+        return escaped(f"{name(step.name)}: ")
 
     # Scalars
 
@@ -97,44 +111,67 @@ class _JsonWriter(ObjectWriter):
         """Append a scalar or a bit field."""
         layout = step.layout
         assert isinstance(layout, ScalarLayout)
-        if step.facts is not None:
+        if self.leads(step):
             self.hole(step, partial(self.fields.scalar, step, value, base=base), out)
             return
         target = None if step.is_bits else struct_behind(self.context, layout)
         if target is None:
-            self.emit(f"{out}.append(f'{self.key(step)}{self.text(layout, value)}')")
+            self.emit(f"{out}.append(f'{self.key(step)}{self.text(step, layout, value)}')")
             return
-        if step.selection and step.is_wanted:  # what to show of the target was said
-            condition = value
-        else:
-            kind = self.code.constant("Y", target)
-            condition = f"({value}, {kind}) in S"
-            if target is self.owner.base:
-                condition += f" or {value} == a"
-            if step.is_wanted:
-                condition = f"{value} and ({condition})"
-        texts = self.remembered(layout, target)
-        with self.code.indented(f"if {condition}:"):
+        condition, header = value, "if"
+        if not (step.selection and step.is_wanted):  # else it was said what to show of the target
+            condition = f"({value}, {self.code.constant('Y', target)}) in S"
+            condition = f"{value} and {condition}" if step.is_wanted else condition
+            if target is self.owner.type.btf.skip_modifiers(self.owner.type):
+                texts = self.pointers(layout, target, _around)
+                self.emit(f"if {value} == a: {out}.append(f'{self.key(step)}{{{texts}[a]}}')")
+                header = "elif"
+        with self.code.indented(f"{header} {condition}:"):
             self.hole(step, partial(self.fields.scalar, step, value, base=base), out)
+        texts = self.pointers(layout, target, _unfollowed)
         self.emit(f"else: {out}.append(f'{self.key(step)}{{{texts}[{value}]}}')")
 
-    def text(self, layout: ScalarLayout, value: str) -> str:
+    def text(self, step: Step, layout: ScalarLayout, value: str) -> str:
         """Return the inside of an f-string that writes a scalar that leads nowhere."""
+        if step.facts is not None and step.facts.flags:
+            names = step.facts.flags
+            return f"{{{self.remembered(id(names), partial(flagged, names))}[{value}]}}"
         if layout.category in (Category.INT, Category.CHAR) and is_unpackable(layout):
             return f"{{{value}}}"
+        one = partial(self.values.one, layout)
         if layout.category in (Category.POINTER, Category.ENUM):
-            return f"{{{self.remembered(layout, None)}[{value}]}}"
-        if layout not in self.texts:
-            self.texts[layout] = self.code.constant("X", partial(self.values.one, layout))
-        return f"{{{self.texts[layout]}({value})}}"
+            return f"{{{self.remembered(layout, one)}[{value}]}}"
+        return f"{{{self.code.constant('X', one)}({value})}}"
 
-    def remembered(self, layout: ScalarLayout, target: types.Composite | None) -> str:
-        """Name a table from the value of a pointer or an enum to its text."""
-        key = layout.type, target
-        if key not in self.texts:
-            texts = _Texts(self.values, layout, target, self.summary)
-            self.texts[key] = self.code.constant("P", texts)
-        return self.texts[key]
+    def pointers(self, layout: ScalarLayout, target: types.Composite, describe: Describe) -> str:
+        """Name a table from pointers to structs to their texts, each with what is said of it."""
+        make = partial(_pointer, self.values, layout, target, self.summary, describe)
+        return self.remembered((layout, target, describe), make)
+
+    def remembered(self, key: object, make: Callable[[int], str]) -> str:
+        """Name a table from values to their texts, which `make` makes."""
+        if key not in self.tables:
+            self.tables[key] = self.code.constant("P", _Texts(self.values, make))
+        return self.tables[key]
+
+    def leads(self, step: Step) -> bool:
+        """Whether what annotations say of a member may lead somewhere, or needs the decoder."""
+        facts: MemberFacts | None = step.facts
+        if facts is None:
+            return False
+        # A link leads to all others in its list; only who asks for it by name is shown them.
+        is_ring = not self.is_selected and facts.expansion is not None and facts.expansion.is_ring
+        return bool(
+            (facts.expansion is not None and not is_ring)
+            or facts.candidates
+            or facts.length is not None
+            or facts.typed_by is not None
+            or facts.points_to is not None
+            or facts.space is not None
+            or facts.follow is not None
+            or facts.is_string
+            or facts.problems
+        )
 
     # Holes
 
@@ -155,7 +192,7 @@ class _JsonWriter(ObjectWriter):
         if not step.name or has_problems or not self.is_list(step):
             self.not_empty(step, out, base)
             return
-        text = escaped(f"{quote(step.name)}: {empty_list(step.layout, step.facts)}")
+        text = escaped(f"{name(step.name)}: {empty_list(step.layout, step.facts)}")
         self.emit(f"if {self.is_empty(step, base)}: {out}.append(f'{text}')")
         with self.code.indented("else:"):
             self.not_empty(step, out, base)
@@ -186,13 +223,14 @@ class _JsonWriter(ObjectWriter):
 
     def not_empty(self, step: Step, out: str, base: str) -> None:
         """Append a struct or an array that is no empty list."""
-        if isinstance(step.layout, StructLayout) and not step.name and step.facts is None:
+        leads = self.leads(step)
+        if isinstance(step.layout, StructLayout) and not step.name and not leads:
             self.emit(f"z += {len(step.inner)} - 1")  # its members are those of the struct around
             self.struct(step.inner, out, base)
-        elif step.facts is not None or not self.is_plain(step):
+        elif leads or not self.is_plain(step):
             self.hole(step, partial(self.fields.compound, step, base=base), out)
         elif isinstance(step.layout, StructLayout):
-            kind = escaped(quote(str(step.layout.type)))
+            kind = escaped(name(str(step.layout.type)))
             self.members(step, f'{self.key(step)}{{{{"type": {kind}, ', out, base)
         else:
             self.array(step, out, base)
@@ -243,7 +281,7 @@ class _JsonWriter(ObjectWriter):
             self.members(step, start, out, base)
             return
         own = ", ".join(
-            f"{self.key(inner)}{{{self.remembered(inner.layout, None)}[p]}}"
+            f"{self.key(inner)}{self.text(inner, inner.layout, 'p')}"
             for inner in step.inner
             if isinstance(inner.layout, ScalarLayout)
         )
@@ -256,41 +294,55 @@ class _JsonWriter(ObjectWriter):
         """Return an expression for the text of an array of scalars."""
         shown = min(layout.length, self.code.elements)
         items = self.fields.scalars(element, shown, base, offset)
-        is_number = element.category in (Category.INT, Category.CHAR) and is_unpackable(element)
-        if is_number and shown == layout.length:
-            return items  # a list of numbers reads in Python as it does in JSON
+        if element.category in (Category.INT, Category.CHAR) and is_unpackable(element):
+            # A list of numbers reads in Python as it does in JSON.
+            array = self.code.constant("X", cut_array)
+            return f"{array}({layout.length}, {items}, {layout.length - shown})"
         array = self.code.constant("X", partial(self.values.array, element))
         return f"{array}({items}, {layout.length - shown})"
 
 
 class _Texts(dict[int, str]):
-    """The texts of a pointer or an enum, by value; with `target`, what it points to is told."""
+    """Texts of one type's values, each made when it is first asked for."""
 
-    def __init__(
-        self,
-        values: Values,
-        layout: ScalarLayout,
-        target: types.Composite | None,
-        summary: SummaryOf,
-    ) -> None:
+    def __init__(self, values: Values, make: Callable[[int], str]) -> None:
         super().__init__()
-        self._values = values
-        self._layout = layout
-        self._target = target
-        self._summary = summary
+        self._make = make
+        values.remember(self)
 
     def __missing__(self, value: int) -> str:
-        text = self._values.one(self._layout, value)
-        target = self._target
-        if target is not None and value and (found := self._summary(value, target)):
-            text = (
-                f'{text[:-1]}, "target": {{"type": {quote(str(target))}, "address": "{value:#x}", '
-                f'"summary": {summary_of(found)}, "brief": true}}}}'
-            )
         if len(self) >= MAX_KNOWN:
             self.clear()
-        self[value] = text
+        text = self[value] = self._make(value)
         return text
+
+
+def _pointer(
+    values: Values,
+    layout: ScalarLayout,
+    target: types.Composite,
+    summary: SummaryOf,
+    describe: Describe,
+    value: int,
+) -> str:
+    """Return a pointer to a struct, with what is said of a struct that is not shown here."""
+    text = values.pointer(layout, value)
+    said = describe(summary(value, target)) if value else ""
+    if not said:
+        return text + "}"
+    identity = f'"type": {name(str(target))}, "address": "{value:#x}"'
+    return f'{text}, "target": {{{identity}, {said}}}}}'
+
+
+def _unfollowed(summary: Summary) -> str:
+    """Return what is said of a struct that is shown nowhere: its summary, if it has one."""
+    return f'"summary": {summary_of(summary)}, "brief": true' if summary else ""
+
+
+def _around(summary: Summary) -> str:
+    """Return what is said of the struct that is around this very place."""
+    known = f'"summary": {summary_of(summary)}, ' if summary else ""
+    return f'{known}"seen": true, "cycle": true'
 
 
 def _text(limit: int, data: bytes) -> str:

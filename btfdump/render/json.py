@@ -48,6 +48,11 @@ class JsonReader(Reader):
         super().__init__(context, limits)
         self._values = Values(options)
 
+    def forget(self) -> None:
+        """Forget what was read, not what was compiled: for memory that has changed since."""
+        super().forget()
+        self._values.forget()
+
     def compile(self, layout: StructLayout, selection: Selection | None) -> Fill:
         """Return a function that reads an object of this type; raises `BtfFormatError`."""
         from btfdump.render.compiled_json import compile_members
@@ -71,8 +76,9 @@ def render_json(roots: Iterable[Root], options: Options) -> Iterator[str]:
     head = json.dumps({"kernel": options.release, "source": options.source}, indent=2)
     yield head.removesuffix("\n}") + ',\n  "roots": ['
     separator = "\n"
+    values = Values(options)
     for root in roots:
-        text = _laid_out(_document(root, options))
+        text = _laid_out(_document(root, values))
         yield separator + "    " + text.replace("\n", "\n    ")
         separator = ",\n"
     yield ("]" if separator == "\n" else "\n  ]") + "\n}\n"
@@ -81,8 +87,9 @@ def render_json(roots: Iterable[Root], options: Options) -> Iterator[str]:
 @renderer("jsonl", reader=JsonReader)
 def render_jsonl(roots: Iterable[Root], options: Options) -> Iterator[str]:
     """Yield one line for each root."""
+    values = Values(options)
     for root in roots:
-        yield _document(root, options) + "\n"
+        yield _document(root, values) + "\n"
 
 
 def _laid_out(line: str) -> str:
@@ -94,8 +101,8 @@ def _laid_out(line: str) -> str:
         ) from None
 
 
-def _document(root: Root, options: Options) -> str:
-    builder = _Builder(options, root.name)
+def _document(root: Root, values: Values) -> str:
+    builder = _Builder(values, root.name)
     for event in root.events:
         builder.add(event)
     return builder.text()
@@ -121,8 +128,8 @@ class _Open:
 class _Builder:
     """Writes one root. `open` holds what is open; the root itself stays there up to the end."""
 
-    def __init__(self, options: Options, name: str) -> None:
-        self.values = Values(options)
+    def __init__(self, values: Values, name: str) -> None:
+        self.values = values
         self.begin = f'{{"name": {quote(name)}, ' if name else "{"
         self.out: list[str] = []
         self.open: list[_Open] = []
@@ -193,6 +200,8 @@ class _Builder:
         if event.written is None:
             return self.values.members(event.fields).split(HOLE)
         first, *rest = event.written.split(HOLE)
+        if all(field.slot is not None for field in event.fields):
+            return [first, *rest]
         text = [first]
         for field, piece in zip(event.fields, rest, strict=True):
             if field.slot is not None:

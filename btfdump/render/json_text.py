@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from btfdump.btf import types
@@ -26,11 +27,29 @@ quote = json.JSONEncoder().encode
 """Return a string, or any plain value, as JSON: ASCII alone, on one line."""
 
 
+@lru_cache(maxsize=4096)
+def name(text: str) -> str:
+    """Return a name of a type or member, of which there are few, as JSON."""
+    return quote(text)
+
+
 class Values:
     """Writes the values of one run."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
+        self._remembered: list[dict[int, str]] = []
+        # What a type says of its pointers: (their tags, whether they lead to strings).
+        self._pointers: dict[ScalarLayout, tuple[str, bool]] = {}
+
+    def remember(self, texts: dict[int, str]) -> None:
+        """Let `forget()` clear a table of texts."""
+        self._remembered.append(texts)
+
+    def forget(self) -> None:
+        """Forget the texts of pointers: symbols, strings and summaries may have changed."""
+        for texts in self._remembered:
+            texts.clear()
 
     def members(self, fields: Iterable[Field]) -> str:
         """Return what stands inside the braces of "members", a HOLE for each that has a slot."""
@@ -43,18 +62,18 @@ class Values:
             if not field.name and not isinstance(field.layout, ScalarLayout | ArrayLayout):
                 found += self._members(_inner(field))
             elif field.slot is not None:
-                found.append(f"{quote(field.name)}: {HOLE}")
+                found.append(f"{name(field.name)}: {HOLE}")
             elif field.elided == EMPTY_LIST:
-                found.append(f"{quote(field.name)}: {empty_list(field.layout, field.facts)}")
+                found.append(f"{name(field.name)}: {empty_list(field.layout, field.facts)}")
             else:
-                found.append(f"{quote(field.name)}: {self.value(field)}")
+                found.append(f"{name(field.name)}: {self.value(field)}")
         return found
 
     def value(self, field: Field) -> str:
         """Return a field's value; its own slot is not looked at, those inside it are."""
         if field.facts is None or not field.facts.is_typed:
             return self._value(field)
-        told = f'"type": {quote(str(field.layout.type))}, "provenance": '
+        told = f'"type": {name(str(field.layout.type))}, "provenance": '
         told += quote(field.facts.provenance)
         if isinstance(field.layout, ScalarLayout | ArrayLayout):
             return f'{{{told}, "value": {self._value(field)}}}'
@@ -69,7 +88,7 @@ class Values:
             members = f'"members": {{{self.members(_inner(field))}}}}}'
             if field.name.startswith("["):  # an element's type is that of the array around it
                 return "{" + members
-            return f'{{"type": {quote(str(layout.type))}, {members}'
+            return f'{{"type": {name(str(layout.type))}, {members}'
         if isinstance(field.value, bytes):
             return quote(text_of(field.value, self.options.string))
         assert isinstance(field.value, list)
@@ -86,7 +105,7 @@ class Values:
         assert isinstance(field.layout, ScalarLayout)
         facts, value = field.facts, field.value
         if facts is not None and facts.flags and isinstance(value, int):
-            return f'{{"value": {value}, "flags": {quote(flags(value, facts.flags))}}}'
+            return flagged(facts.flags, value)
         return self.one(field.layout, value)
 
     def one(self, layout: ScalarLayout, value: object) -> str:
@@ -100,10 +119,10 @@ class Values:
         if layout.category is Category.BOOL and value in (0, 1):
             return "true" if value else "false"
         if layout.category is Category.ENUM and isinstance(layout.base, types.Enum | types.Enum64):
-            name = layout.base.names.get(value)
-            bits = scalar(layout, value, self.options)[1] if name is None else ""
+            known = layout.base.names.get(value)
+            bits = scalar(layout, value, self.options)[1] if known is None else ""
             named = f', "flags": {quote(bits)}' if bits else ""
-            return f'{{"enum": {quote(name)}, "value": {value}{named}}}'
+            return f'{{"enum": {quote(known)}, "value": {value}{named}}}'
         if layout.category is Category.POINTER:
             return self.pointer(layout, value) + "}"
         return str(int(value))
@@ -111,33 +130,43 @@ class Values:
     def array(self, element: ScalarLayout, values: Sequence[object], elided: int) -> str:
         """Return an array of scalars."""
         items = f"[{', '.join([self.one(element, value) for value in values])}]"
-        if elided > 0:
-            return f'{{"length": {len(values) + elided}, "first": {items}, "elided": {elided}}}'
-        return items
+        return cut_array(len(values) + elided, items, elided)
 
     def pointer(self, layout: ScalarLayout, value: int) -> str:
         """Return a pointer without its closing brace: what it leads to may follow."""
-        text = f'{{"pointer": "{value:#x}"'
-        base = layout.base
-        if isinstance(base, types.Ptr):
-            tags = base.btf.type_tags(base.type_id)
-            if tags:
-                text += f', "tags": {quote(list(tags))}'
+        known = self._pointers.get(layout)
+        if known is None:
+            known = self._pointers[layout] = _tags(layout), is_string_pointer(layout)
+        tags, is_string = known
+        text = f'{{"pointer": "{value:#x}"{tags}'
         if not value:
             return text
         symbol = self.options.symbolize(value)
         if symbol is not None:
             text += f', "symbol": {quote(symbol)}'
-        if is_string_pointer(layout):
+        if is_string:
             string = self.options.string_at(value)
             if string is not None:
                 text += f', "string": {quote(string)}'
         return text
 
 
+def _tags(layout: ScalarLayout) -> str:
+    base = layout.base
+    tags = base.btf.type_tags(base.type_id) if isinstance(base, types.Ptr) else ()
+    return f', "tags": {quote(list(tags))}' if tags else ""
+
+
 def _inner(field: Field) -> list[Field]:
     assert isinstance(field.value, list)
     return [inner for inner in field.value if isinstance(inner, Field)]
+
+
+def cut_array(length: int, items: object, elided: int) -> str:
+    """Return an array of scalars, of which the first `items` are given."""
+    if elided > 0:
+        return f'{{"length": {length}, "first": {items}, "elided": {elided}}}'
+    return str(items)
 
 
 def array_of_structs(length: int, elements: str, elided: int) -> str:
@@ -148,7 +177,7 @@ def array_of_structs(length: int, elements: str, elided: int) -> str:
 
 def empty_list(layout: Layout, facts: Any) -> str:
     """Return a list that leads to itself; an empty container, if its element type is known."""
-    text = f'{{"type": {quote(str(layout.type))}, "empty": true'
+    text = f'{{"type": {name(str(layout.type))}, "empty": true'
     if facts is not None and facts.expansion is not None:
         text += f', {expansion_of(facts.expansion)}, "elements": []'
     return text + "}"
@@ -156,16 +185,16 @@ def empty_list(layout: Layout, facts: Any) -> str:
 
 def expansion_of(expansion: Any) -> str:
     """Return the keys that say what a container holds, and who told."""
-    node = f'"node": {quote(expansion.node)}, ' if expansion.node else ""
+    node = f'"node": {name(expansion.node)}, ' if expansion.node else ""
     return (
-        f'"container": {quote(expansion.head)}, "element": {quote(str(expansion.element))}, '
-        f'{node}"provenance": {quote(expansion.provenance)}'
+        f'"container": {name(expansion.head)}, "element": {name(str(expansion.element))}, '
+        f'{node}"provenance": {name(expansion.provenance)}'
     )
 
 
 def identity(value: Value, label: str) -> str:
     """Return the keys that name an object: its type, address, and index among its siblings."""
-    text = f'"type": {quote(str(value.type_))}, "address": "{value.address_:#x}"'
+    text = f'"type": {name(str(value.type_))}, "address": "{value.address_:#x}"'
     if value.key_ is not None:
         return f"{text}, {key_of(value.key_)}"
     return f'{text}, "index": {int(label[1:-1])}' if label.startswith("[") else text
@@ -180,13 +209,20 @@ def key_of(key: Key) -> str:
 
 def summary_of(pairs: Iterable[tuple[str, str | int]]) -> str:
     """Return a summary; a string that is no UTF-8 comes with its bytes, as a char array does."""
-    found: dict[str, Any] = {
-        name: text_of(value.encode("utf-8", "surrogateescape"), len(value) * 4)
-        if isinstance(value, str)
-        else value
-        for name, value in pairs
-    }
-    return quote(found)
+    return f"{{{', '.join([f'{name(label)}: {_summary_value(value)}' for label, value in pairs])}}}"
+
+
+def _summary_value(value: str | int) -> str:
+    if type(value) is int:
+        return str(value)
+    if not isinstance(value, str) or value.isascii():
+        return quote(value)
+    return quote(text_of(value.encode("utf-8", "surrogateescape"), len(value) * 4))
+
+
+def flagged(names: dict[int, str], value: int) -> str:
+    """Return an integer with the names of its bits."""
+    return f'{{"value": {value}, "flags": {quote(flags(value, names))}}}'
 
 
 def text_of(data: bytes, limit: int) -> str | dict[str, str]:
