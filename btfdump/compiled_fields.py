@@ -139,6 +139,7 @@ class ObjectWriter:
     def __init__(self, code: Code) -> None:
         self.code = code
         self.emit = code.emit
+        self.tested = ("", 0, 0)  # what the code has just found not to be zero
 
     # What the writers differ in
 
@@ -191,6 +192,7 @@ class ObjectWriter:
         if step.is_wanted:
             return nullcontext()
         end = step.offset + step.tested
+        self.tested = base, step.offset, end
         return self.code.indented(
             f"if {bytes_(base, step.offset, end)} != {self.code.zeros(step.tested)}:"
         )
@@ -207,7 +209,8 @@ class ObjectWriter:
         if not block:
             return
         start, end = block[0].offset, end_of(block)
-        is_tested = len(block) > 1 and not any(step.is_wanted for step in block)
+        is_known = self.tested == (base, start, end)
+        is_tested = len(block) > 1 and not is_known and not any(s.is_wanted for s in block)
         test = f"if {bytes_(base, start, end)} != {self.code.zeros(end - start)}:"
         with self.code.indented(test) if is_tested else nullcontext():
             names = ", ".join(f"v{i}" for i in range(len(block)))

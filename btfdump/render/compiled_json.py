@@ -8,12 +8,14 @@ the struct has not been shown: then it is written with the struct's summary, whi
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump.btf import types
 from btfdump.codegen import CODES, define, is_unpackable
 from btfdump.compiled_fields import Code, FieldsWriter, ObjectWriter, at, bytes_
+from btfdump.errors import BtfFormatError
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.plan import Planner, is_text
 from btfdump.render.compiled_source import escaped
@@ -30,7 +32,7 @@ from btfdump.render.json_text import (
 from btfdump.value import pointer_space
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Sequence
 
     from btfdump.annotate.facts import MemberFacts
     from btfdump.context import Context
@@ -43,8 +45,8 @@ if TYPE_CHECKING:
     """Objects, by address and type, that have been shown: pointers to them lead somewhere."""
     SummaryOf: TypeAlias = Callable[[int, types.Composite], Summary]
     Describe: TypeAlias = Callable[[Summary], str]
-    Members: TypeAlias = tuple[str, list[tuple[Field, tuple[str, ...]]], int]
-    """(text, fields that may lead somewhere with the names around each, zero members left out)"""
+    Members: TypeAlias = tuple[str, list[Field], list[tuple[str, ...]], int]
+    """(text, fields that may lead somewhere, names around each, zero members left out)"""
 
 MAX_KNOWN = 1 << 14
 """Values of one type whose texts are remembered."""
@@ -67,9 +69,9 @@ def compile_members(
     code.constants["J"] = ", ".join
     steps = Planner(context.layouts, context.facts, layout).steps(selection)
     writer = _JsonWriter(code, context, values, summary, layout, bool(selection))
-    code.emit("z, o, f = 0, [], []")
+    code.emit("z, o, f, n = 0, [], [], []")
     writer.struct(steps, "o", "")
-    code.emit(f"return J(o), f, z + {len(steps)} - len(o)")
+    code.emit(f"return J(o), f, n, z + {len(steps)} - len(o)")
     function: Callable[[bytes, int, Known], Members] = define(
         "members", code.function("members(d, a, S)"), code.constants, f"JSON of {layout.type}"
     )
@@ -80,7 +82,7 @@ class _JsonWriter(ObjectWriter):
     """Writes code that appends `"name": value` for each member.
 
     In it `a` is the object's address, `S` are the objects shown, `f` the fields that may lead
-    somewhere.
+    somewhere and `n` the names of the members around each of them.
     """
 
     def __init__(
@@ -100,12 +102,40 @@ class _JsonWriter(ObjectWriter):
         self.fields = FieldsWriter(code)
         self.is_selected = is_selected
         self.tables: dict[object, str] = {}
+        # What folded steps are wrapped in, and the steps: their ids must not come again.
+        self.wrapped: dict[int, tuple[str, str, Step]] = {}
 
     def key(self, step: Step) -> str:
         """Return `"name": ` for the inside of an f-string."""
         return escaped(f"{name(step.name)}: ")
 
     # Scalars
+
+    def struct(self, steps: Sequence[Step], out: str, base: str) -> None:
+        """Append members to `out`; structs of one scalar are read with their neighbours."""
+        super().struct([self.fold(step) for step in steps], out, base)
+
+    def fold(self, step: Step) -> Step:
+        """Return the only scalar of a struct such as refcount_t in its place."""
+        layout = step.layout
+        if not step.name or step.is_wanted or len(step.inner) != 1 or self.leads(step):
+            return step
+        if not isinstance(layout, StructLayout) or step.tested != layout.size:
+            return step
+        only = self.fold(step.inner[0])
+        inner = only.layout
+        if not (only.name and only.is_plain and not only.is_wanted and inner.size == layout.size):
+            return step
+        if not isinstance(inner, ScalarLayout) or self.leads(only):
+            return step
+        if struct_behind(self.context, inner) is not None:
+            return step
+        before, after, _ = self.wrapped.get(id(only), ("", "", only))
+        kind = escaped(name(str(layout.type)))
+        folded = replace(only, name=step.name)
+        before = f'{{{{"type": {kind}, "members": {{{{{self.key(only)}{before}'
+        self.wrapped[id(folded)] = before, f"{after}}}}}}}}}", folded
+        return folded
 
     def scalar(self, step: Step, value: str, out: str, base: str) -> None:
         """Append a scalar or a bit field."""
@@ -116,7 +146,9 @@ class _JsonWriter(ObjectWriter):
             return
         target = None if step.is_bits else struct_behind(self.context, layout)
         if target is None:
-            self.emit(f"{out}.append(f'{self.key(step)}{self.text(step, layout, value)}')")
+            before, after, _ = self.wrapped.get(id(step), ("", "", step))
+            text = f"{before}{self.text(step, layout, value)}{after}"
+            self.emit(f"{out}.append(f'{self.key(step)}{text}')")
             return
         condition, header = value, "if"
         if not (step.selection and step.is_wanted):  # else it was said what to show of the target
@@ -176,13 +208,10 @@ class _JsonWriter(ObjectWriter):
     # Holes
 
     def hole(self, step: Step, make: Callable[[str], None], out: str) -> None:
-        """Write a member that may lead somewhere; `make(list)` appends its field."""
-        field = self.code.fresh("f")
-        self.emit(f"{field} = []")
-        make(field)
+        """Append a member that may lead somewhere; `make(list)` appends its field."""
+        make("f")
         around = self.code.constant("N", step.around) if step.around else "()"
-        self.emit(f"f.append(({field}[0], {around}))")
-        self.emit(f"{out}.append(f'{self.key(step)}{_HOLE}')")
+        self.emit(f"n.append({around}); {out}.append(f'{self.key(step)}{_HOLE}')")
 
     # Structs and arrays
 
@@ -224,6 +253,8 @@ class _JsonWriter(ObjectWriter):
     def not_empty(self, step: Step, out: str, base: str) -> None:
         """Append a struct or an array that is no empty list."""
         leads = self.leads(step)
+        if leads and not step.name and step.selection:
+            raise BtfFormatError(0, "an anonymous struct of which something is known and selected")
         if isinstance(step.layout, StructLayout) and not step.name and not leads:
             self.emit(f"z += {len(step.inner)} - 1")  # its members are those of the struct around
             self.struct(step.inner, out, base)

@@ -63,9 +63,9 @@ class JsonReader(Reader):
 
         def fill(enter: Enter, known: Known) -> None:
             value = enter.value
-            enter.written, found, enter.skipped = members(value.bytes_(), value.address_, known)
-            enter.fields = [field for field, _ in found]
-            enter.around = [names for _, names in found]
+            enter.written, enter.fields, enter.around, enter.skipped = members(
+                value.bytes_(), value.address_, known
+            )
 
         return fill
 
