@@ -93,18 +93,16 @@ class ChainMemory(Memory, Protocol):
         *,
         link_offset: int = 0,
         next_offset: int = 0,
-        limit: int = ...,
     ) -> list[tuple[int, bytes]]:
         """Follow a chain of pointers; return (link, the element's bytes) of each element.
 
         The first pointer is at address `holder`. A pointer leads to a link, which lies
         `link_offset` bytes into an element of `size` bytes; the next pointer is `next_offset` bytes
-        behind the link. All elements are copied at one time, as seen by RCU: nothing that is freed
-        by RCU is freed meanwhile.
+        behind the link. Elements that are freed by RCU are not freed before all are copied.
 
-        Ends before the pointer `stop`; after `limit` elements, or as many as can be copied at one
-        time; before an element that cannot be read as a whole. Never raises for bad memory: what is
-        missing is to be read one by one. An element may come twice where the chain has a cycle.
+        Ends before the pointer `stop`, before an element that cannot be read as a whole, and where
+        no more can be copied at one time. Never raises for bad memory: what is missing is to be
+        read one by one. An element comes again and again where the chain has a cycle.
         """
         ...
 

@@ -1,7 +1,8 @@
 """CopiedChain: a list as a target that can follow it inside the kernel hands it out.
 
-Elements that are copied together, under one rcu_read_lock(), were in the list at the same time: a
-reader from outside meets each at another moment. They are checked by the walkers all the same.
+Elements that are copied together, under one rcu_read_lock(), are elements: what RCU frees is not
+freed, and used again, before all are copied. A reader from outside may follow a pointer to what was
+an element a moment ago. Lists change all the same, so the walkers check copies as they check reads.
 """
 
 from __future__ import annotations
@@ -12,9 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from btfdump.target import ChainMemory
     from btfdump.walk import Head
-
-_FIRST, _MORE = 64, 4
-"""Elements copied at first; and how many times more with each call."""
 
 
 def copied(head: Head, *, stop: int) -> Head:
@@ -55,7 +53,6 @@ class CopiedChain:
     def _begin(self) -> None:
         self._holder = self._head
         self._copies: dict[int, bytes] = {}
-        self._room = _FIRST
         self._is_over = False
 
     def read(self, address: int, size: int) -> bytes:
@@ -71,10 +68,9 @@ class CopiedChain:
 
     def _copy(self) -> None:
         copied = self._memory.copy_chain(
-            self._holder, self._stop, self._size, link_offset=self._link_offset, limit=self._room
+            self._holder, self._stop, self._size, link_offset=self._link_offset
         )
         self._copies = {link - self._link_offset: data for link, data in copied}
-        self._room *= _MORE
         self._is_over = not copied
         if copied:
             self._holder = copied[-1][0]

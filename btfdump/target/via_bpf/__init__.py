@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from btfdump.target import percpu
 from btfdump.target.kernel_symbols import KernelSymbols
 from btfdump.target.via_bpf import privileges
-from btfdump.target.via_bpf.programs import WALK_LIMIT
 
 if TYPE_CHECKING:
     import os
@@ -31,7 +30,7 @@ class BpfTarget:
     """The running kernel, read through BPF programs: implements `btfdump.target.Target`."""
 
     is_live = True
-    description = "live kernel, via bpf"
+    description = "live kernel (via bpf)"
 
     def __init__(
         self,
@@ -69,11 +68,10 @@ class BpfTarget:
         *,
         link_offset: int = 0,
         next_offset: int = 0,
-        limit: int = WALK_LIMIT,
     ) -> list[tuple[int, bytes]]:
         """Follow a chain inside the kernel: see `btfdump.target.ChainMemory`."""
         return self._memory.copy_chain(
-            holder, stop, size, link_offset=link_offset, next_offset=next_offset, limit=limit
+            holder, stop, size, link_offset=link_offset, next_offset=next_offset
         )
 
     def symbol(self, name: str) -> int:

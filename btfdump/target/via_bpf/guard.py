@@ -11,7 +11,6 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from btfdump.errors import CorruptDataError, FaultError
-from btfdump.target.via_bpf.programs import WALK_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -120,7 +119,6 @@ class GuardedMemory:
         *,
         link_offset: int = 0,
         next_offset: int = 0,
-        limit: int = WALK_LIMIT,
     ) -> list[tuple[int, bytes]]:
         """Follow a chain inside the kernel, as `BpfReader.copy_chain()` does, among what is known.
 
@@ -130,7 +128,7 @@ class GuardedMemory:
             if self._readable(holder, 8) < 8 or not self._can_walk:
                 return []
             return self._reader.copy_chain(
-                holder, stop, size, link_offset=link_offset, next_offset=next_offset, limit=limit
+                holder, stop, size, link_offset=link_offset, next_offset=next_offset
             )
 
     def close(self) -> None:

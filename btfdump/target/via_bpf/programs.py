@@ -58,7 +58,7 @@ class Window:
     """
 
     requests: int = 512
-    data: int = 1 << 20
+    data: int = 1 << 21
     largest: int = 1 << 16
 
     @property

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from btfdump.errors import FaultError
 from btfdump.target import UNMAPPED
 from btfdump.target.via_bpf import programs
-from btfdump.target.via_bpf.programs import REQUEST_SIZE, WALK_LIMIT, BoundsTable, Window
+from btfdump.target.via_bpf.programs import REQUEST_SIZE, BoundsTable, Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -178,7 +178,6 @@ class BpfReader:
         *,
         link_offset: int = 0,
         next_offset: int = 0,
-        limit: int = WALK_LIMIT,
     ) -> list[tuple[int, bytes]]:
         """Follow a chain inside the kernel; return (link, the element's bytes) of each element.
 
@@ -186,14 +185,14 @@ class BpfReader:
         which the pointers lead to, `link_offset` bytes into it; the pointer to the next link lies
         `next_offset` bytes behind its link. All elements are copied under one rcu_read_lock().
 
-        Ends before the pointer `stop`, after `limit` or `WALK_LIMIT` elements, at one that cannot
-        be read as a whole or may not be, or where the window is full. Empty for elements that are
-        too large.
+        Ends before the pointer `stop`, after `WALK_LIMIT` elements, before one that cannot be read
+        as a whole or may not be, or where the window is full. Empty for elements that are too
+        large.
         """
         window = self._window
         stride = (size + 7) & ~7
         to_next = link_offset + next_offset
-        count = min(limit, WALK_LIMIT, window.data // stride) if size else 0
+        count = min(programs.WALK_LIMIT, window.data // stride) if size else 0
         fits = size < window.largest and to_next % 8 == 0 and 0 <= to_next <= size - 8
         if count <= 0 or not fits:
             return []
