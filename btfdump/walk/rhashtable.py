@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.errors import FaultError
+from btfdump.errors import FaultError, TypeNotFoundError
 from btfdump.walk import Anomaly, Entry, Head, walker
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class _Table:
         self.shape = head.struct("bucket_table")
         self.buckets_at = self.shape.offset("buckets")
         self.node_size = head.struct("rhash_head").size
+        # Until ba6306e3f648 (Linux 5.2) an empty bucket held a mark, and no lock.
+        self.has_lock = is_known(head, "rhash_lock_head")
         self.seen: dict[int, int] = {}  # link -> the table it was met in
         self.pages: set[int] = set()
 
@@ -128,7 +130,7 @@ class _Table:
 
     def chain(self, table: int, bucket: int, where: int, content: int) -> Iterator[Entry | Anomaly]:
         """Walk one bucket of `table`, at `where`."""
-        link, holder = content & ~1, where
+        link, holder = content & ~1 if self.has_lock else content, where
         while link and not link & 1:
             met = self.seen.get(link)
             if met == table:
@@ -144,9 +146,18 @@ class _Table:
             yield Entry(self.head.element(link), data, bucket)
             holder = link
             (link,) = self.head.pointers(node, 0, 1)
-        if holder != where and link != where | 1:
+        if self.has_lock and holder != where and link != where | 1:
             text = f"bucket {bucket} ends in {link:#x} behind {holder:#x}, not in its own mark"
             yield Anomaly(text, holder)
+
+
+def is_known(head: Head, name: str) -> bool:
+    """Whether the kernel has a `struct name`."""
+    try:
+        head.struct(name)
+    except TypeNotFoundError:
+        return False
+    return True
 
 
 def _walk(head: Head) -> Iterator[Entry | Anomaly]:
