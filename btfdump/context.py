@@ -17,6 +17,7 @@ from btfdump.errors import (
     TypeNotFoundError,
 )
 from btfdump.layout import Layouts, StructLayout
+from btfdump.walk import FAMILIES
 from btfdump.walk.shape import Shape
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ class Context:
         self._pointees: dict[types.Ptr, types.Type] = {}
         self._real: dict[types.Type, types.Composite | None] = {}
         self._shapes: dict[str, Shape] = {}
+        self._container_facts: dict[types.Type, MemberFacts | None] = {}
 
     def wrap(self, address: int) -> int:
         """Reduce an address computed by offset arithmetic to the width of a pointer."""
@@ -95,6 +97,17 @@ class Context:
         if found is None:
             found = self._facts[layout.base] = self.annotations.of_struct(layout.base)
         return found
+
+    def container_facts(self, layout: StructLayout) -> MemberFacts | None:
+        """Return what every container of this type holds, if that is known; None for no container.
+
+        For members of which annotations say nothing.
+        """
+        if layout.base.name not in FAMILIES:
+            return None
+        if layout.base not in self._container_facts:
+            self._container_facts[layout.base] = self.annotations.of_container(layout.base)
+        return self._container_facts[layout.base]
 
     def shape(self, name: str) -> Shape:
         """Return where the members of the kernel's own `struct name` lie, for walkers.

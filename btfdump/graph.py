@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from btfdump.behind import Behind, target_of
+from btfdump.behind import Behind
 from btfdump.btf import types
 from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
 from btfdump.events import Close, Enter, Event, Exit, Note, Number, Open, Seen
@@ -19,6 +19,7 @@ from btfdump.layout import ScalarLayout, StructLayout
 from btfdump.limits import MAX_OBJECT, Place, paths_of
 from btfdump.limits import Limits as Limits
 from btfdump.paths import check_path
+from btfdump.pointees import target_of
 from btfdump.readable import describe, read_around_holes, without_holes
 from btfdump.summaries import Summaries
 from btfdump.value import Value
@@ -93,11 +94,17 @@ class Traversal:
             yield self.brief(value, "")
             return
         facts = value.facts_
-        is_typed = facts is not None and bool(facts.expansion or facts.candidates)
-        if is_typed and isinstance(value.layout_, StructLayout):
-            yield self.behind.container(None, value, place)
+        is_head = isinstance(value.layout_, StructLayout) or value.is_pointer_
+        if facts is not None and facts.length is not None and value.is_pointer_:
+            yield self.behind.arrays.root(value, facts, place)
+        elif facts is not None and facts.is_container and is_head:
+            yield self.behind.contents.container(None, value, place)
         else:
             yield self.object(value, place)
+
+    def is_followed(self, path: tuple[str, ...]) -> bool:
+        """Whether --follow names this path, or one further in."""
+        return any(path == wanted[: len(path)] for wanted in self.follow)
 
     # Objects
 
@@ -170,13 +177,15 @@ class Traversal:
             trouble = ""
             try:
                 if not self.is_read(enter, place):
-                    enter.fields = self.decoder.fields(layout, value.bytes_(), place.selection)
+                    enter.fields = self.decoder.fields(
+                        layout, value.bytes_(), place.selection, paths=value.paths_
+                    )
                     enter.skipped = self.decoder.skipped
             except FaultError as error:
                 data, holes = read_around_holes(
                     self.context.target, value.address_, layout.size, error
                 )
-                fields = self.decoder.fields(layout, data, place.selection)
+                fields = self.decoder.fields(layout, data, place.selection, paths=value.paths_)
                 enter.fields = without_holes(fields, holes)
                 enter.skipped = self.decoder.skipped
                 trouble = describe(error, holes)
@@ -192,6 +201,8 @@ class Traversal:
         """Whether the run's reader has filled in the object: see btfdump/readers.py."""
         layout = enter.value.layout_
         if self.reader is None or self.zero or not isinstance(layout, StructLayout):
+            return False
+        if enter.value.paths_:
             return False
         is_followed = bool(self.follow) or place.depth < self.limits.depth
         known = _EVERYTHING if is_followed else self.seen
@@ -215,11 +226,13 @@ class Traversal:
 
 def pointed_to(value: Value) -> Value:
     """Return what a pointer that was asked for by name points to, if that is a kernel's struct."""
-    layout = value.layout_
+    layout, facts = value.layout_, value.facts_
     if not value.is_pointer_ or not isinstance(layout, ScalarLayout):
         return value
+    if facts is not None and (facts.length is not None or facts.is_container):
+        return value
     try:
-        target = target_of(value.context_, layout, value.facts_)
+        target = target_of(value.context_, layout, facts)
         if isinstance(target, types.Composite) and int(value):
             return value.deref_()
     except FaultError:

@@ -133,19 +133,27 @@ class Decoder:
         self._budget = Budget(0)
 
     def fields(
-        self, layout: Layout, data: bytes, selection: Selection | None = None, *, at: int = 0
+        self,
+        layout: Layout,
+        data: bytes,
+        selection: Selection | None = None,
+        *,
+        at: int = 0,
+        paths: Mapping[str, Any] | None = None,
     ) -> list[Field]:
         """Decode the object at offset `at` of `data`.
 
-        A scalar or an array gives one field without a name.
+        A scalar or an array gives one field without a name. `paths` are facts on this very object,
+        by member path: what is known by the way that led to it.
 
         Afterwards `skipped` is how many zero members were left out.
         """
         self.skipped = 0
         self._budget = Budget(layout.size)
+        outer = ((paths, ""),) if paths else ()
         if isinstance(layout, StructLayout):
-            return self._members(layout, data, at, selection, (), "", 0)
-        return [self._field("", layout, data, at, None, None, (), "", 0)]
+            return self._members(layout, data, at, selection, outer, "", 0)
+        return [self._field("", layout, data, at, None, None, outer, "", 0)]
 
     def _members(
         self,
@@ -180,7 +188,7 @@ class Decoder:
                 continue
             inner = self.layouts.of_member(member, layout)
             inner_path = f"{path}.{name}" if path and name else path or name
-            for paths, prefix in outer:
+            for paths, prefix in reversed(outer):  # the outermost has the last word
                 known = paths.get(inner_path[len(prefix) + 1 :] if prefix else inner_path, known)
             if member.bit_size:
                 fields.append(self._bit_field(member, inner, data, start, known))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from btfdump.bpf.map_types import MapTypes
 from btfdump.bpf.program_btf import KernelBtfs
+from btfdump.btf import types
 from btfdump.btf.reader import Btf
 from btfdump.context import Context
 from btfdump.errors import BtfdumpError, FaultError, TargetError
@@ -15,7 +16,7 @@ from btfdump.modules import LoadedModules
 from btfdump.render import Options, Root, get
 from btfdump.roots import global_value
 from btfdump.roots.task import task, tasks
-from btfdump.value import Value, read_string
+from btfdump.value import Value, pointer_space, read_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -207,13 +208,17 @@ class Kernel(Context):
         return without_notes(find_congestion_controls(self))
 
     def per_cpu(self, value: Value, cpu: int) -> Value:
-        """Return one CPU's instance of a per-CPU variable: the value of `kernel["runqueues"]`.
+        """Return one CPU's instance of a per-CPU variable, or of a `__percpu` pointer's target.
 
-        Mirrors per_cpu() (include/linux/percpu-defs.h). Raises IndexError for a CPU there is not.
+        `value` is that of `kernel["runqueues"]`, or a pointer. Mirrors per_cpu() and per_cpu_ptr()
+        (include/linux/percpu-defs.h). Raises IndexError for a CPU there is not.
         """
         offsets = self.target.per_cpu_offsets
         if not 0 <= cpu < len(offsets):
             raise IndexError(f"CPU {cpu}: this kernel has CPUs 0 to {len(offsets) - 1}")
+        pointer = value.type_.btf.skip_modifiers(value.type_)
+        if isinstance(pointer, types.Ptr) and pointer_space(pointer, value.facts_) == "percpu":
+            return Value(self, self.pointee(pointer), self.wrap(int(value) + offsets[cpu]))
         return Value(self, value.type_, self.wrap(value.address_ + offsets[cpu]))
 
     def dump(

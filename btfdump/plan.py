@@ -107,7 +107,7 @@ class Planner:
             inner = self._layouts.of_member(member, layout)
             inner_path = f"{path}.{name}" if path and name else path or name
             own = known = by_index.get(index)
-            for paths, prefix in outer:
+            for paths, prefix in reversed(outer):
                 known = paths.get(inner_path[len(prefix) + 1 :] if prefix else inner_path, known)
             step = Step(
                 name=name,

@@ -6,9 +6,10 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from btfdump.annotate.facts import Annotations, head_type
+from btfdump.annotate.facts import Annotations
 from btfdump.annotate.grammar import Contains, Lock, Marker, Unknown, parse
 from btfdump.annotate.locks import check_lock
+from btfdump.annotate.members import head_type
 from btfdump.annotate.type_tags import MEANINGS, tags_in
 from btfdump.btf import types
 from btfdump.btf.wire import Kind
@@ -151,11 +152,11 @@ def _container_meaning(
     annotation = parse(tag.text)
     head = head_type(member)
     if isinstance(annotation, Contains):
-        if head is None:
-            return "not understood: the member is not a container"
         facts = annotations.of_global(member, [], (tag.text,))
         if facts.expansion is not None:
-            return f"{head} {annotation}"
+            return f"{facts.expansion.head} {annotation}"
+        if head is None:
+            return "not understood: the member is not a container"
         if facts.candidates:
             nodes = ", ".join(c.node for c in facts.candidates)
             return f"{head} {annotation}: ambiguous, the link may be {nodes}"

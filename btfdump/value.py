@@ -11,18 +11,20 @@ from functools import reduce
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from btfdump.annotate.members import CHAIN, head_type
 from btfdump.btf import types
+from btfdump.cases import applying
 from btfdump.codegen import compile_reader, walk_quickly
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
 from btfdump.evidence import choose_by_evidence
-from btfdump.expression import Path
+from btfdump.expression import Path, evaluate
 from btfdump.interp import bits_to_python, decode_text, to_python
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.walk import Anomaly, Entry, Head, ValueEntry, walker_of
 from btfdump.walk.lists import POISONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from btfdump.annotate.facts import Expansion, MemberFacts
     from btfdump.context import Context
@@ -50,6 +52,7 @@ class Value:
         "_index",
         "_layout",
         "_outer",
+        "_paths",
         "address_",
         "bit_offset_",
         "bit_size_",
@@ -70,6 +73,7 @@ class Value:
         outer: tuple[Value, str] | None = None,
         index: int = 0,
         key: Key = None,
+        paths: Mapping[str, MemberFacts] | None = None,
     ) -> None:
         self._context = context
         self._layout: Layout | None = None
@@ -77,6 +81,7 @@ class Value:
         self._facts = facts
         self._outer = outer
         self._index = index
+        self._paths = paths
         self.type_ = type_
         self.address_ = address
         self.bit_offset_ = bit_offset
@@ -195,6 +200,11 @@ class Value:
         return self._facts
 
     @property
+    def paths_(self) -> Mapping[str, MemberFacts]:
+        """What the way that led here says of the object's members, by path."""
+        return self._paths or {}
+
+    @property
     def is_pointer_(self) -> bool:
         """Whether the type, its modifiers stripped, is a pointer."""
         layout = self.layout_
@@ -273,6 +283,8 @@ class Value:
         type_ = owner.base.btf.type(member.member.type_id)
         facts = self._context.facts(owner).members.get(index)
         facts, outer = self._facts_by_path(layout, name, facts)
+        if facts is not None and facts.cases:
+            facts = applying(facts, self.scopes_())
         if member.bit_size:
             start, bits = divmod(base_bits + member.bit_offset, 8)
             size = (bits + member.bit_size + 7) // 8
@@ -280,8 +292,10 @@ class Value:
                 type_, start, size, bits=(bits, member.bit_size), facts=facts, outer=outer
             )
         offset = base_bits // 8 + member.offset
-        size = self._context.layouts.of_member(member, owner).size
-        return self._part(type_, offset, size, facts=facts, outer=outer)
+        inner = self._context.layouts.of_member(member, owner)
+        if facts is None and isinstance(inner, StructLayout):
+            facts = self._context.container_facts(inner)
+        return self._part(type_, offset, inner.size, facts=facts, outer=outer)
 
     def _facts_by_path(
         self, layout: StructLayout, name: str, facts: MemberFacts | None
@@ -292,6 +306,7 @@ class Value:
             by_path = self._context.facts(layout).paths
             facts = by_path.get(path, facts) if by_path else facts
             if holder._outer is None:
+                facts = holder._paths.get(path, facts) if holder._paths else facts
                 return facts, (self, name)
             holder, step = holder._outer
             path = f"{step}.{path}"
@@ -299,6 +314,13 @@ class Value:
             if outer_layout is None:
                 return facts, (self, name)
             layout = outer_layout
+
+    def scopes_(self) -> list[Value]:
+        """Return this struct and those it is a member of, the innermost first."""
+        scopes = [self]
+        while scopes[-1]._outer is not None:
+            scopes.append(scopes[-1]._outer[0])
+        return scopes
 
     def _struct_layout(self) -> StructLayout | None:
         layout = self.layout_
@@ -327,6 +349,7 @@ class Value:
             facts=facts,
             outer=outer,
             index=index,
+            paths=self._paths if outer is None else None,
         )
 
     def _pointee(self, index: int) -> Value:
@@ -337,8 +360,10 @@ class Value:
         while isinstance(target, types.TypeTag):  # says something of the pointer, not the object
             target = target.target
         target = self._context.real_struct(base.btf.skip_modifiers(target)) or target
-        if self._facts is not None and self._facts.points_to is not None:
-            target = self._facts.points_to
+        facts = self._facts
+        if facts is not None and facts.points_to is not None:
+            target = facts.points_to
+            address = self._context.wrap(address - facts.points_into) if address else 0
         if not address:
             name = self._outer[1] if self._outer is not None else "the pointer"
             raise FaultError(0, 0, f"{name} is NULL ({self.type_})")
@@ -346,7 +371,12 @@ class Value:
         if space in ("user", "percpu"):
             raise FaultError(address, 0, f"{address:#x} is a __{space} pointer ({self.type_})")
         size = self._context.layouts.of(target).size if index else 0
-        return Value(self._context, target, self._context.wrap(address + index * size))
+        address = self._context.wrap(address + index * size)
+        if facts is None:
+            return Value(self._context, target, address)
+        is_head = facts.is_container and head_type(target) is not None
+        known = replace(facts, length=None) if is_head else None
+        return Value(self._context, target, address, facts=known, index=index, paths=facts.behind)
 
     def deref_(self) -> Value:
         """Return what a pointer points to; `FaultError` for NULL, __user and __percpu ones."""
@@ -423,7 +453,8 @@ class Value:
         element = layouts.of(expansion.element)
         assert isinstance(element, StructLayout)
         count, is_whole = 0, False
-        if expansion.head in ("list_head", "hlist_head"):
+        is_plain = self._facts is None or self._facts.skip is None
+        if expansion.head in ("list_head", "hlist_head") and is_plain:
             head, circular = head_of(self, expansion), expansion.head == "list_head"
             pieces = walk_quickly(layouts, element, paths, head, POISONS, circular=circular)
             count, is_whole = yield from pieces
@@ -444,12 +475,22 @@ class Value:
         `expansion` says how they are typed and linked; without, the annotations do.
         """
         expansion = expansion or self.expansion_()
+        if self.is_pointer_ and expansion.head != CHAIN:
+            yield from self._pointee(0).entries_(expansion)
+            return
+        skip = self._facts.skip if self._facts is not None else None
         for item in items_of(self, expansion):
-            if isinstance(item, Entry):
-                element = expansion.element
-                yield Value(self._context, element, item.address, item.data, key=item.key)
-            else:
+            if not isinstance(item, Entry):
                 yield item
+                continue
+            entry = Value(self._context, expansion.element, item.address, item.data, key=item.key)
+            if skip is not None:
+                try:
+                    if evaluate((entry,), skip, "skip"):
+                        continue
+                except BtfdumpError as error:
+                    yield Anomaly(f"skip:{skip}: {error}", item.address)
+            yield entry
 
 
 def head_of(value: Value, expansion: Expansion) -> Head:

@@ -12,7 +12,8 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from btfdump.annotate.facts import Annotations, MemberFacts, head_type
+from btfdump.annotate.facts import Annotations, MemberFacts
+from btfdump.annotate.members import head_type
 from btfdump.btf import types
 from btfdump.walk import FAMILIES
 

@@ -22,16 +22,27 @@ from btfdump.annotate.grammar import (
     Link,
     PointsTo,
     Show,
+    Skip,
     Space,
     TypedBy,
     Unknown,
     parse,
 )
+from btfdump.annotate.members import (
+    CHAIN,
+    container_type,
+    find_member,
+    link_offset,
+    links_of,
+    next_offset,
+    resolve_path,
+    resolve_place,
+)
 from btfdump.btf import types
 from btfdump.btf.sections import member_tags
 from btfdump.btf.wire import Kind
-from btfdump.errors import AnnotationError, BtfFormatError
-from btfdump.walk import FAMILIES, walker_of
+from btfdump.errors import AnnotationError
+from btfdump.walk import walker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -66,6 +77,9 @@ class MemberFacts:
     """All that is known of one member; `problems` are texts for the place where it is shown.
 
     `typed_by` leads to the BPF map that types the member's bytes; once it did, `is_typed` is set.
+    A pointer leads `points_into` bytes into a `points_to`. `skip` tells which entries are none.
+    `behind` has facts on the members of a pointer's target, by path. Each of `cases` holds in place
+    of all this where its expression does.
     """
 
     expansion: Expansion | None = None
@@ -73,6 +87,7 @@ class MemberFacts:
     length: str | None = None
     typed_by: str | None = None
     points_to: types.Composite | None = None
+    points_into: int = 0
     flags: dict[int, str] | None = None
     space: str | None = None
     follow: tuple[str, ...] | None = None
@@ -80,8 +95,16 @@ class MemberFacts:
     is_hex: bool = False
     is_link: bool = False
     is_typed: bool = False
+    skip: str | None = None
     provenance: str = ""
     problems: list[str] = field(default_factory=list)
+    behind: dict[str, MemberFacts] = field(default_factory=dict)
+    cases: list[tuple[str, MemberFacts]] = field(default_factory=list)
+
+    @property
+    def is_container(self) -> bool:
+        """Whether it is known what the container holds, or what it may hold."""
+        return self.expansion is not None or bool(self.candidates)
 
 
 @dataclass(slots=True)
@@ -128,18 +151,19 @@ class Annotations:
         positions = {m.name: i for i, m in enumerate(struct.members) if m.name}
         for index in tags:
             by_path.setdefault(struct.members[index].name, [])
+        elsewhere: list[tuple[tuple[types.Type, list[str]], MemberFacts]] = []
         for path, statements in by_path.items():
             index_ = positions.get(path)
             if index_ is None:
-                member_type = _resolve_path(struct, path)
-                if member_type is None:
+                place = resolve_place(struct, path)
+                if place is None:
                     facts.problems += [
                         f"{source}: {struct} has no member {path}"
                         for source, _ in statements
                         if source != "library"
                     ]
                     continue
-                facts.paths[path] = self._merge(member_type[0], statements, ())
+                elsewhere.append((place, self._merge(place[0], statements, ())))
             else:
                 type_ = struct.btf.type(struct.members[index_].type_id)
                 facts.members[index_] = self._merge(type_, statements, tags.get(index_, ()))
@@ -147,6 +171,8 @@ class Annotations:
             if not struct.members[index].name:
                 type_ = struct.btf.type(struct.members[index].type_id)
                 facts.members[index] = self._merge(type_, [], texts)
+        for (_, pieces), known in sorted(elsewhere, key=lambda found: len(found[0][1])):
+            _place(facts, positions, pieces, known)
         facts.summary = self._summary(struct)
         for index, known in facts.members.items():
             known.expansion = _mark_ring(known.expansion, struct, struct.members[index].name)
@@ -193,7 +219,7 @@ class Annotations:
         tags: tuple[str, ...],
     ) -> MemberFacts:
         facts = MemberFacts()
-        head = head_type(type_)
+        head = container_type(type_)
         ranked = list(statements)
         if tags:
             of_library = [s for s in ranked if s[0] == "library"]
@@ -201,7 +227,19 @@ class Annotations:
             ranked = [*of_user, ("tag", (tuple(parse(text) for text in tags),)), *of_library]
         for source, alternatives in ranked:
             self._apply(facts, type_, head, source, alternatives)
+        if head is not None and not (facts.is_container or facts.is_link):
+            self._by_type(facts, type_, head)
         return facts
+
+    def of_container(self, struct: types.Composite) -> MemberFacts | None:
+        """Return what every container of a type holds, where nothing is said of the one at hand."""
+        facts = MemberFacts()
+        self._by_type(facts, struct, struct.name)
+        return facts if facts.provenance else None
+
+    def _by_type(self, facts: MemberFacts, type_: types.Type, head: str) -> None:
+        for overlay in self.sources():
+            self._apply(facts, type_, head, overlay.source, overlay.container(head))
 
     def _apply(
         self,
@@ -214,14 +252,15 @@ class Annotations:
         complaints: list[str] = []
         for alternative in alternatives:
             trial: list[str] = []
-            unsupported = [a for a in alternative if isinstance(a, Condition | ContainerOf)]
-            if unsupported:  # what holds under a condition must not be taken to hold always
-                complaints.append(f"{source}: this version cannot apply '{unsupported[0]}' yet")
-                continue
-            for annotation in alternative:
-                self._state(facts, type_, head, source, annotation, trial)
-            if not trial:
+            conditions = [a.expression for a in alternative if isinstance(a, Condition)]
+            # What holds under a condition is kept apart; what else may hold is still to come.
+            case = MemberFacts() if conditions else facts
+            for annotation in enclosed(alternative):
+                self._state(case, type_, head, source, annotation, trial)
+            if not trial and not conditions:
                 return
+            if not trial:
+                facts.cases.append((" && ".join(f"({c})" for c in conditions), case))
             complaints += trial
         if source != "library":
             facts.problems += complaints
@@ -246,17 +285,44 @@ class Annotations:
                     facts.points_to = self._unique(annotation.target, type_.btf)
                 except AnnotationError as error:
                     complaints.append(f"{source} points_to:{annotation.target}: {error}")
+        elif isinstance(annotation, ContainerOf):
+            if facts.points_to is None:
+                self._enclose(facts, type_, source, annotation, complaints)
         elif isinstance(annotation, FlagsOf):
             facts.flags = facts.flags or flag_names(type_.btf, annotation.names)
             if not facts.flags:
                 complaints.append(f"{source} flags:{annotation.names}: no such enum or prefix")
         elif isinstance(annotation, Unknown):
-            if head is not None:
+            if head not in (None, CHAIN):
                 complaints.append(
                     f'{source} "{annotation.text}" is not understood: expected NAME:NODE'
                 )
         else:
             _state_plain(facts, annotation)
+
+    def _enclose(
+        self,
+        facts: MemberFacts,
+        type_: types.Type,
+        source: str,
+        tag: ContainerOf,
+        complaints: list[str],
+    ) -> None:
+        """Let a pointer to a member lead to the struct around it."""
+        text = f"{source} container_of:{tag.outer}:{tag.member}"
+        if not isinstance(type_.btf.skip_modifiers(type_), types.Ptr):
+            complaints.append(f"{text}: the member is neither a pointer nor a container")
+            return
+        try:
+            outer = self._unique(tag.outer, type_.btf)
+        except AnnotationError as error:
+            complaints.append(f"{text}: {error}")
+            return
+        resolved = resolve_path(outer, tag.member)
+        if resolved is None:
+            complaints.append(f"{text}: {outer} has no member {tag.member}")
+        else:
+            facts.points_to, facts.points_into = outer, resolved[1]
 
     def _unique(self, name: str, near: Btf) -> types.Composite:
         found = self._find_structs(name, near, True)
@@ -277,24 +343,32 @@ class Annotations:
         complaints: list[str],
     ) -> None:
         text = f'{source} "{tag.element}{":" + tag.node if tag.node else ""}"'
-        if head is None:
+        if head is None or (head == CHAIN and not tag.node):
             if source == "tag":
                 return  # NAME on something that is no container: not ours
             complaints.append(f"{text}: the member is not a container")
             return
-        walker = walker_of(head)
-        assert walker is not None  # what head_type() names can be walked
         structs = self._find_structs(tag.element, near, source != "library")
         if not structs:
-            complaints.append(f"{text}: no struct {tag.element} in the BTF")
+            if head != CHAIN or source != "tag":
+                complaints.append(f"{text}: no struct {tag.element} in the BTF")
             return
         fitting: list[Expansion] = []
         reasons: list[str] = []
+        walker = walker_of(head)
+        assert walker is not None  # what head_type() names can be walked
         for struct in structs:
             if tag.node is None:
-                fitting += _links_of(struct, head, walker.link, source)
+                fitting += [
+                    Expansion(head, struct, node, offset, 0, source)
+                    for node, offset in links_of(struct, walker.link)
+                ]
                 continue
-            link = _link_offset(struct, tag.node, walker.link)
+            link = (
+                next_offset(struct, tag.node)
+                if head == CHAIN
+                else link_offset(struct, tag.node, walker.link)
+            )
             if isinstance(link, str):
                 reasons.append(link)
             else:
@@ -308,6 +382,34 @@ class Annotations:
             complaints.append(f"{text}: struct {tag.element} has no member of struct {walker.link}")
         else:
             complaints.append(f"{text}: {reasons[0]}")
+
+
+def enclosed(alternative: tuple[Annotation, ...]) -> tuple[Annotation, ...]:
+    """Apply `container_of:OUTER:MEMBER` to the `NAME:NODE` beside it: `OUTER:MEMBER.NODE`."""
+    contains = next((a for a in alternative if isinstance(a, Contains)), None)
+    outer = next((a for a in alternative if isinstance(a, ContainerOf)), None)
+    if contains is None or outer is None:
+        return alternative
+    node = f"{outer.member}.{contains.node}" if contains.node else outer.member
+    rest = tuple(a for a in alternative if a is not contains and a is not outer)
+    return (Contains(outer.outer, node), *rest)
+
+
+def _place(
+    facts: StructFacts, positions: dict[str, int], pieces: list[str], known: MemberFacts
+) -> None:
+    """Enter facts on a member that a path leads to, cut where it passes through a pointer."""
+    first, *rest = pieces
+    if not rest:
+        facts.paths[first] = known
+        return
+    if first in positions:
+        holder = facts.members.setdefault(positions[first], MemberFacts())
+    else:
+        holder = facts.paths.setdefault(first, MemberFacts())
+    for piece in rest[:-1]:
+        holder = holder.behind.setdefault(piece, MemberFacts())
+    holder.behind[rest[-1]] = known
 
 
 def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:
@@ -325,6 +427,8 @@ def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:
         facts.space = facts.space or annotation.name
     elif isinstance(annotation, Link):
         facts.is_link = True
+    elif isinstance(annotation, Skip):
+        facts.skip = facts.skip or annotation.expression
 
 
 def flag_names(btf: Btf, names: str) -> dict[int, str]:
@@ -364,84 +468,3 @@ def _bad_summary(overlay: Overlay, struct: types.Composite) -> list[str]:
         for path in paths or ()
         if find_member(struct, path.split(".")[0]) is None
     ]
-
-
-def head_type(type_: types.Type) -> str | None:
-    """Name the container type that `type_`, or the elements of an array `type_`, is."""
-    try:
-        base = type_.btf.skip_modifiers(type_)
-        for _ in range(8):
-            if not isinstance(base, types.Array):
-                break
-            base = type_.btf.skip_modifiers(base.type_id)
-    except BtfFormatError:
-        return None
-    if isinstance(base, types.Composite) and base.name in FAMILIES:
-        return base.name
-    return None
-
-
-def _resolve_path(struct: types.Composite, path: str) -> tuple[types.Type, int, int] | None:
-    """Follow a dotted member path: (type, byte offset, stride of the last `[]`), or None."""
-    current: types.Type = struct
-    offset = stride = 0
-    for step in path.split("."):
-        name, is_array = step.removesuffix("[]"), step.endswith("[]")
-        found = find_member(current, name)
-        if found is None:
-            return None
-        current, at = found
-        offset += at
-        if is_array:
-            base = current.btf.skip_modifiers(current)
-            if not isinstance(base, types.Array):
-                return None
-            current = base.btf.type(base.type_id)
-            stride = base.btf.sizeof(current)
-    return current, offset, stride
-
-
-def find_member(type_: types.Type, name: str) -> tuple[types.Type, int] | None:
-    """Find a member of a struct or union, in anonymous ones inside it too: (type, byte offset)."""
-    pending: list[tuple[types.Type, int, int]] = [(type_, 0, 0)]
-    while pending:
-        current, base_offset, nesting = pending.pop(0)
-        base = current.btf.skip_modifiers(current)
-        if not isinstance(base, types.Composite) or nesting > 32:
-            continue
-        for member in base.members:
-            if member.name == name:
-                return base.btf.type(member.type_id), base_offset + member.offset
-            if not member.name:
-                inner = base.btf.type(member.type_id)
-                pending.append((inner, base_offset + member.offset, nesting + 1))
-    return None
-
-
-def _link_offset(struct: types.Composite, node: str, link: str | None) -> tuple[int, int] | str:
-    """Return (byte offset, stride) of the link, or what is wrong with it.
-
-    Where entries are pointers (`link` is None) it is the member that they point to, of any type.
-    """
-    resolved = _resolve_path(struct, node)
-    if resolved is None:
-        return f"{struct} has no member {node}"
-    type_, offset, stride = resolved
-    if link is None:
-        return offset, stride
-    base = type_.btf.skip_modifiers(type_)
-    if not isinstance(base, types.Composite) or base.name != link:
-        return f"{struct} member {node} is {type_}, expected struct {link}"
-    return offset, stride
-
-
-def _links_of(struct: types.Composite, head: str, link: str | None, source: str) -> list[Expansion]:
-    """Every member of `struct` that could be the link: what NAME alone leaves open."""
-    if link is None:
-        return [Expansion(head, struct, "", 0, 0, source)]
-    found = []
-    for member in struct.members:
-        base = struct.btf.skip_modifiers(member.type_id)
-        if isinstance(base, types.Composite) and base.name == link and member.name:
-            found.append(Expansion(head, struct, member.name, member.offset, 0, source))
-    return found

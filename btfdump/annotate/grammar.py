@@ -91,6 +91,16 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Skip:
+    """Entries of a container that are none: those for which the expression is not zero."""
+
+    expression: str
+
+    def __str__(self) -> str:
+        return f"without those of {self.expression}"
+
+
+@dataclass(frozen=True)
 class Follow:
     """A pointer that is followed without being asked: `members` of the target, or all (none)."""
 
@@ -170,6 +180,7 @@ Annotation: TypeAlias = (
     | Condition
     | Follow
     | Show
+    | Skip
     | Space
     | Link
     | Lock
@@ -267,6 +278,7 @@ _KEYED: dict[str, Callable[[str], Annotation | None]] = {
     "follow": _parse_follow,
     "flags": lambda text: FlagsOf(text) if text else None,
     "cond": lambda text: Condition(text) if text else None,
+    "skip": lambda text: Skip(text) if text else None,
     "show": lambda text: Show(text) if text in _SHOW else None,
     "space": lambda text: Space(text) if text in _SPACES else None,
     "role": lambda text: Link() if text == "link" else None,

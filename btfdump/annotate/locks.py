@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from btfdump.annotate.facts import find_member
+from btfdump.annotate.members import find_member
 from btfdump.btf import types
 
 if TYPE_CHECKING:

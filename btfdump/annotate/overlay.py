@@ -110,6 +110,11 @@ class Overlay:
             raise self._error(f"opaque.{struct}", f"expected a list of structs, not {names!r}")
         return names
 
+    def container(self, head: str) -> Alternatives:
+        """Facts about every container of type `struct head` of which nothing else is known."""
+        value = self._table("container").get(head)
+        return self._alternatives(f"container.{head}", value) if value is not None else ()
+
     def global_(self, name: str) -> Global | None:
         """Type and tags of the global variable `name`."""
         entry = self._table("global").get(name)
@@ -146,9 +151,9 @@ class Overlay:
     def _check(self, text: str) -> None:
         """Parse everything, so that a mistake is reported once, at the start."""
         tables = self._parse(text, "file")
-        for name in tables.keys() - {"struct", "summary", "global", "opaque"}:
+        for name in tables.keys() - {"struct", "summary", "global", "opaque", "container"}:
             raise self._error(
-                f"[{name}]", "expected [struct.NAME], [summary], [global] or [opaque]"
+                f"[{name}]", "expected [struct.NAME], [summary], [global], [container] or [opaque]"
             )
         structs = tables.pop("struct", {})
         if isinstance(structs, dict):
@@ -165,6 +170,8 @@ class Overlay:
             self.summary(struct)
         for name in self._table("global"):
             self.global_(name)
+        for head in self._table("container"):
+            self.container(head)
         for struct in self._table("opaque"):
             self.opaque(struct)
 
@@ -172,16 +179,21 @@ class Overlay:
         if isinstance(value, str):
             return ((self._annotation(where, value),),)
         if isinstance(value, list):
-            return tuple((self._annotation(where, text),) for text in value)
+            return tuple(self._together(where, one) for one in value)
         if isinstance(value, dict) and value.keys() <= {"tag", "tags", "see"}:
             if isinstance(value.get("tag"), str | list):
                 return self._alternatives(where, value["tag"])
             tags = value.get("tags")
             if isinstance(tags, list):
-                return (tuple(self._annotation(where, text) for text in tags),)
+                return (self._together(where, tags),)
         raise self._error(
             where, f"expected a tag, a list of tags or {{ tag = ..., see = ... }}, not {value!r}"
         )
+
+    def _together(self, where: str, value: Any) -> tuple[Annotation, ...]:
+        """Parse one alternative: a tag, or a list of tags that hold together."""
+        texts = value if isinstance(value, list) else [value]
+        return tuple(self._annotation(where, text) for text in texts)
 
     def _annotation(self, where: str, text: Any) -> Annotation:
         annotation = parse(text) if isinstance(text, str) else Unknown(repr(text))

@@ -71,7 +71,7 @@ def build_parser(only: str = "") -> argparse.ArgumentParser:
         )
         if only in ("", name):
             module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
-            cast(Command, module).configure(command)
+            cast("Command", module).configure(command)
             command.set_defaults(run=module.run)
     return parser
 

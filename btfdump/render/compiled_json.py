@@ -148,7 +148,16 @@ class _JsonWriter(ObjectWriter):
         if target is None:
             before, after, _ = self.wrapped.get(id(step), ("", "", step))
             text = f"{before}{self.text(step, layout, value)}{after}"
-            self.emit(f"{out}.append(f'{self.key(step)}{text}')")
+            plain = f"{out}.append(f'{self.key(step)}{text}')"
+            if not is_per_cpu(layout):
+                self.emit(plain)
+                return
+            # It leads somewhere where every pointer does.
+            wanted = bool(step.selection and step.is_wanted)
+            condition = value if wanted else f"{value} and ({value}, None) in S"
+            with self.code.indented(f"if {condition}:"):
+                self.hole(step, partial(self.fields.scalar, step, value, base=base), out)
+            self.emit(f"else: {plain}")
             return
         condition, header = value, "if"
         if not (step.selection and step.is_wanted):  # else it was said what to show of the target
@@ -202,6 +211,8 @@ class _JsonWriter(ObjectWriter):
             or facts.space is not None
             or facts.follow is not None
             or facts.is_string
+            or facts.behind
+            or facts.cases
             or facts.problems
         )
 
@@ -269,6 +280,8 @@ class _JsonWriter(ObjectWriter):
     def is_plain(self, step: Step) -> bool:
         """Whether a struct or an array itself, what is inside it apart, leads nowhere."""
         layout = step.layout
+        if isinstance(layout, StructLayout):
+            return self.context.container_facts(layout) is None
         if not isinstance(layout, ArrayLayout) or layout.is_text:
             return True
         element = layout.element
@@ -378,6 +391,12 @@ def _around(summary: Summary) -> str:
 
 def _text(limit: int, data: bytes) -> str:
     return quote(text_of(data, limit))
+
+
+def is_per_cpu(layout: ScalarLayout) -> bool:
+    """Whether this is a `__percpu` pointer."""
+    pointer = layout.base
+    return isinstance(pointer, types.Ptr) and pointer_space(pointer, None) == "percpu"
 
 
 def struct_behind(context: Context, layout: ScalarLayout) -> types.Composite | None:

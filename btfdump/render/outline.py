@@ -242,7 +242,10 @@ class Outline:
         yield item
         # A root that is no struct is its one field, not something around it.
         depth = item.depth + 1 if self._frames or not event.is_bare else 0
-        frame = _Frame(item, self._fields(event.fields, depth))
+        fields = event.fields
+        if event.is_bare and self._frames and is_branch(fields[0]):
+            fields = children(fields[0])  # of an array that a pointer leads to
+        frame = _Frame(item, self._fields(fields, depth))
         self._frames.append(frame)
         yield from self._resume()
 
@@ -356,6 +359,11 @@ def inline_leaves(field: Field, most: int = 8) -> list[tuple[str, Field]] | None
         if len(leaves) > most:
             return None
     return leaves
+
+
+def is_cut(field: Field) -> bool:
+    """Whether an array of structs has more elements than are shown."""
+    return is_branch(field) and field.elided > 0
 
 
 def children(field: Field) -> list[Field]:

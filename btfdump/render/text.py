@@ -26,6 +26,7 @@ from btfdump.render.outline import (
     Totals,
     by_whom,
     inline_leaves,
+    is_cut,
     totals_text,
     typed_by,
 )
@@ -216,7 +217,8 @@ class TextPainter:
                 yield f"{indent}{_INDENT}/* {of.field.elided} more (--elements) */"
             yield f"{indent}{']' if isinstance(of.field.layout, ArrayLayout) else '}'}{comma}"
         elif isinstance(of, Object):
-            if not of.enter.brief and not of.enter.is_bare:
+            yield from self.elided(of)
+            if not of.enter.brief and (not of.enter.is_bare or of.group is not None):
                 yield f"{indent}}}{comma}"
         else:
             if self.held:
@@ -226,6 +228,12 @@ class TextPainter:
                 if more:
                     yield f"{indent}{_INDENT}/* {more} */"
                 yield f"{indent}}}{comma}"
+
+    def elided(self, of: Object) -> Iterator[str]:
+        """Yield what was left out of an array that a pointer leads to."""
+        if of.enter.is_bare and of.group is not None and is_cut(of.enter.fields[0]):
+            indent = _INDENT * (of.depth + 1)
+            yield f"{indent}/* {of.enter.fields[0].elided} more (--elements) */"
 
     def totals(self, totals: Totals) -> Iterator[str]:
         """Yield what a root left out."""

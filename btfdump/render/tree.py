@@ -31,6 +31,7 @@ from btfdump.render.outline import (
     children,
     has_slot,
     inline_leaves,
+    is_cut,
     is_empty,
     totals_text,
     typed_by,
@@ -154,10 +155,9 @@ class _Painter:
             return
         if isinstance(item, Leaf):
             value, remark = self.value_of(item.field)
-            yield (
-                f"{self.start(item)}{self.label(item.field.name, item.depth)} "
-                f"{value}{remark}{self.type(item.field)}"
-            )
+            name = self.label(item.field.name, item.depth)
+            space = " " if name else ""
+            yield f"{self.start(item)}{name}{space}{value}{remark}{self.type(item.field)}"
         elif isinstance(item, Branch):
             yield self.branch(item)
         elif isinstance(item, Group):
@@ -262,6 +262,7 @@ class _Painter:
                 has_slot(field) for field in enter.fields
             )
             if enter.is_bare:
+                self.has_totals = False
                 enter.fields[0].name = self.root_name
                 return
             name = f"{self.label(self.root_name)} " if self.root_name else ""
@@ -308,6 +309,11 @@ class _Painter:
                 yield self.guide(item.depth + 1, True) + self.style(
                     "dim", f"{of.field.elided} more (--elements)"
                 )
+        elif isinstance(of, Object):
+            enter = of.enter
+            if enter.is_bare and of.group is not None and is_cut(enter.fields[0]):
+                more = f"{enter.fields[0].elided} more (--elements)"
+                yield self.guide(item.depth + 1, True) + self.style("dim", more)
         elif isinstance(of, Group):
             if self.held is not None:
                 yield self.release("")

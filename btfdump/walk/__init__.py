@@ -63,6 +63,7 @@ FAMILIES = {
     "rhltable": "rhashtable",
     "list_lru": "list_lru",
     "assoc_array": "assoc_array",
+    "chain": "chain",
 }
 """Structs that hold others without saying which, and the file of this folder that walks them."""
 
@@ -192,6 +193,15 @@ class Walker:
     head: str
     link: str | None
     walk: Walk
+    empty: Callable[[Head], bool] | None = None
+
+    def is_empty(self, head: Head) -> bool:
+        """Whether the head, whose data are at hand, is that of an empty container.
+
+        It need not be told of one that has more than its links: of buckets alone there are many.
+        """
+        data = head.data or b""
+        return not any(data) or (self.empty is not None and self.empty(head))
 
     def items(self, head: Head) -> Iterator[Item]:
         """Walk the container; what the walker cannot go on without is an `Anomaly`."""
@@ -212,11 +222,16 @@ class Walker:
 _registry: dict[str, Walker] = {}
 
 
-def walker(head: str, *, link: str | None) -> Callable[[_Walk], _Walk]:
-    """Register a generator as the walker of `struct head`, whose entries hold a `struct link`."""
+def walker(
+    head: str, *, link: str | None, empty: Callable[[Head], bool] | None = None
+) -> Callable[[_Walk], _Walk]:
+    """Register a generator as the walker of `struct head`, whose entries hold a `struct link`.
+
+    `empty` tells an empty head by its data, where that is not zeros.
+    """
 
     def register(walk: _Walk) -> _Walk:
-        _registry[head] = Walker(head, link, walk)
+        _registry[head] = Walker(head, link, walk, empty)
         return walk
 
     return register

@@ -47,7 +47,11 @@ def _first(head: Head) -> int:
     return head.pointers(head.read_head(head.platform.pointer_size), 0, 1)[0]
 
 
-@walker("hlist_nulls_head", link="hlist_nulls_node")
+def _is_marked(head: Head) -> bool:
+    return bool(head.pointers(head.data or b"", 0, 1)[0] & 1)
+
+
+@walker("hlist_nulls_head", link="hlist_nulls_node", empty=_is_marked)
 def walk_hlist_nulls_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a list that ends in an odd pointer; every `pprev` is checked."""
     first = _first(head)
@@ -55,7 +59,11 @@ def walk_hlist_nulls_head(head: Head) -> Iterator[Entry | Anomaly]:
         yield from _chain(head, first, has_back=True, is_nulls=True)
 
 
-@walker("hlist_bl_head", link="hlist_bl_node")
+def _is_just_locked(head: Head) -> bool:
+    return head.pointers(head.data or b"", 0, 1)[0] == 1
+
+
+@walker("hlist_bl_head", link="hlist_bl_node", empty=_is_just_locked)
 def walk_hlist_bl_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a list whose head has a lock in bit 0; every `pprev` is checked."""
     yield from _chain(head, _first(head) & ~1, has_back=True, is_nulls=False)

@@ -101,7 +101,11 @@ class _Node:
     back: int
 
 
-@walker("list_head", link="list_head")
+def _leads_to_itself(head: Head) -> bool:
+    return head.pointers(head.data or b"", 0, 1)[0] == head.address
+
+
+@walker("list_head", link="list_head", empty=_leads_to_itself)
 def walk_list_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a circular doubly linked list; an entry's link is a `struct list_head`.
 

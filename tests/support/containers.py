@@ -25,10 +25,12 @@ class Case:
     """
 
     def __init__(self, platform: tuple[str, int], head: str, link: str = "", tag: str = "") -> None:
+        self.members: list[tuple[str, str]] = []
         self.world = world = World(*platform)
         self.define()
         self.word = world.pointer_size
-        members = [("id", "int")] + ([("link", link)] if link else []) + [("tail", "char[40]")]
+        members = [("id", "int"), *self.members, *([("link", link)] if link else [])]
+        members.append(("tail", "char[40]"))
         world.struct("item", members)
         tag = tag or ("item:link" if link else "item")
         world.struct("holder", [("pad", "u64"), ("head", head)], {"head": tag})

@@ -60,6 +60,7 @@ class World:
         self._enums: dict[str, tuple[int, int]] = {}
         self._next = 0xFFFF_8880_0010_0000 if pointer_size == 8 else 0xC010_0000
         self._variables: list[tuple[str, str]] = []
+        self.per_cpu_offsets: tuple[int, ...] = (0,)
         self.target: BufferTarget
         self.struct("list_head", [("next", "struct list_head *"), ("prev", "struct list_head *")])
         self.struct(
@@ -319,6 +320,7 @@ class World:
             self.byteorder,
             self.pointer_size,
             self.symbols,
+            per_cpu_offsets=self.per_cpu_offsets,
             release="6.0-test",
             description="buffer",
         )
