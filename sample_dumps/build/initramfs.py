@@ -66,7 +66,8 @@ def _modules(kernel: KernelFiles) -> Path:
             archive.add(f"lib/modules/{name}", data)
         _write(archive, into)
 
-    key = cache.digest([Path(__file__), Path(kernels.__file__)], str(kernel.modules))
+    files = [Path(__file__), Path(kernels.__file__), *kernel.extra_modules]
+    key = cache.digest(files, str(kernel.modules))
     return cache.keep("modules.cpio", key, make)
 
 

@@ -36,6 +36,8 @@ class KernelFiles:
     image: Path
     modules: Path
     """The folder that holds `kernel/` and modules.builtin."""
+    extra_modules: tuple[Path, ...] = ()
+    """Modules of our own, loaded last."""
 
 
 def debian(version: str) -> KernelFiles:
@@ -58,13 +60,14 @@ def debian_vmlinux(version: str) -> Path:
 def module_files(kernel: KernelFiles, names: Iterable[str]) -> list[tuple[str, bytes]]:
     """Return (file name, ELF bytes) of modules and what they depend on, in loading order.
 
-    A name that is built in, or that this kernel does not have, is left out.
+    The kernel's extra modules come last. A name that is built in, or that this kernel does not have, is left out.
     """
     builtin = {_plain(line) for line in _builtin_lines(kernel)}
     known = {_plain(path.name): path for path in kernel.modules.rglob("*.ko*")}
     order: dict[str, bytes] = {}
     for name in names:
         _add_module(name.replace("-", "_"), known, builtin, order)
+    order |= {_plain(path.name): path.read_bytes() for path in kernel.extra_modules}
     return [(f"{index:02}-{name}.ko", data) for index, (name, data) in enumerate(order.items())]
 
 

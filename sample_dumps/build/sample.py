@@ -28,7 +28,6 @@ WITNESSES = {
     "mounts": "cat /proc/self/mountinfo",
     "tcp": "cat /proc/net/tcp",
     "unix": "cat /proc/net/unix",
-    "slabinfo": "cat /proc/slabinfo",
     "iomem": "cat /proc/iomem",
     "maps": "bpftool map show -j",
     "programs": "bpftool prog show -j",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import drgn
 
-from . import bpf, files, objects, system, tasks
+from . import bpf, files, garden, objects, system, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,7 @@ PARTS: dict[str, Callable[[drgn.Program], Any]] = {
     "sk_storage": files.sockets,
     "workq": system.workqueues,
     "caches": system.slab_caches,
+    "garden": garden.garden,
     "samples": objects.samples,
 }
 

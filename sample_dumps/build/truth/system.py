@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import drgn
 
 SYMBOLS = (
-    *("init_task", "init_top_pgt", "_stext", "_etext", "_end", "__start_BTF", "__stop_BTF"),
+    *("init_task", "init_top_pgt", "_stext", "_etext", "__start_BTF", "__stop_BTF"),
     *("btf_vmlinux", "modules", "super_blocks", "linux_banner", "map_idr", "prog_idr", "btf_idr"),
     *("link_idr", "__per_cpu_offset", "init_uts_ns", "init_nsproxy", "init_net", "init_pid_ns"),
     *("init_cred", "runqueues", "inode_hashtable", "file_systems", "cgrp_dfl_root"),
