@@ -1,6 +1,7 @@
 """`struct maple_tree`: ranges of indexes (include/linux/maple_tree.h, lib/maple_tree.c).
 
-A pointer to a node carries the node's type in bits 3 to 6. A node's slot `i` covers the indexes
+A pointer to a node carries the node's type in bits 3 to 6, and bit 2 is set; that to the root has
+bit 1 as well, which tells it from an entry (mt_mk_node(), mte_mk_root()). A node's slot `i` covers the indexes
 from its pivot `i - 1` + 1 to its pivot `i`; the last one reaches to the end of the node's range. In
 a node with room left, the metadata say where the data end (ma_data_end()).
 """
@@ -23,6 +24,7 @@ MAX_HEIGHT = 31
 _NODE_MASK = 255
 _TYPE_SHIFT, _TYPE_MASK = 3, 15
 _ROOT_PARENT = 1
+_ROOT_NODE, _NODE = 2, 4
 _ALLOC_RANGE = 1
 _HEIGHT_SHIFT, _HEIGHT_MASK = 2, 31
 _ZERO_ENTRY = 257 << 2 | 2
@@ -130,7 +132,7 @@ class _Tree:
             return f"cycle: node {place.address:#x} is reached twice"
         if place.depth > MAX_HEIGHT:
             return f"more than {MAX_HEIGHT} levels: no maple tree"
-        if place.encoded & 3 != 2:
+        if place.encoded & 7 != (_NODE if place.parent else _NODE | _ROOT_NODE):
             return f"{place.encoded:#x} is no node"
         if place.type > ARANGE_64:
             return f"node at {place.address:#x} has type {place.type}: there is none"
@@ -194,7 +196,7 @@ def walk_maple_tree(head: Head) -> Iterator[Item]:
     shape = head.struct("maple_tree")
     data = head.read_head(shape.size)
     root = shape.integer(data, "ma_root")
-    if root & 3 == 2 and root > _RESERVED:
+    if root & 3 == _ROOT_NODE and root > _RESERVED:
         yield from _Tree(head, shape.integer(data, "ma_flags")).items(root)
     else:  # a single entry, at index 0, needs no node
         yield from leaf(head, _Slot(root, 0, 0, 0))

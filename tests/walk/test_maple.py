@@ -36,10 +36,10 @@ class Maples(Case):
         pivots = 15 if self.word == 8 else 31
         if kind == ARANGE or (kind != DENSE and len(slots) <= pivots):
             world.set(node, f"maple_node.{path}meta.end", len(slots) - 1 if end < 0 else end)
-        return node | kind << 3 | 4 | 2
+        return node | kind << 3 | 4
 
     def root(self, encoded: int) -> None:
-        self.set_head("ma_root", encoded)
+        self.set_head("ma_root", encoded | 2)
 
     def two_levels(self) -> tuple[int, int, int]:
         """Items 0 and 1 at 0x10-0x1f and 0x20, item 2 at 0x100."""
@@ -72,7 +72,7 @@ def test_empty(make):
 
 def test_one_entry_at_0_needs_no_node(make):
     maples = make()
-    maples.root(*maples.new_items(1))
+    maples.set_head("ma_root", *maples.new_items(1))
     assert maples.keyed() == [(0, 0)]
 
 
@@ -206,7 +206,7 @@ def test_a_type_that_the_tree_has_not(make):
 def test_a_type_that_there_is_not(make):
     maples = make()
     node = maples.node(LEAF, [(0, None)]) & ~255
-    maples.root(node | 9 << 3 | 2)
+    maples.root(node | 9 << 3 | 4)
     assert maples.walk() == ([], [f"node at {node:#x} has type 9: there is none"])
 
 
@@ -214,7 +214,7 @@ def test_cycle(make):
     maples = make(2)
     node, _, _ = maples.two_levels()
     at = node + maples.world.offset("maple_node.mr64.slot")
-    maples.world.point(at + maples.word, node | RANGE << 3 | 2)
+    maples.world.point(at + maples.word, node | RANGE << 3 | 4)
     found, wrong = maples.walk()
     assert found == [0, 1]
     assert wrong == [f"cycle: node {node:#x} is reached twice"]
@@ -225,10 +225,10 @@ def test_wild(make, at):
     maples = make(2)
     node, _, _ = maples.two_levels()
     if at == "root":
-        maples.root(WILD & ~255 | LEAF << 3 | 2)
+        maples.root(WILD & ~255 | LEAF << 3 | 4)
     else:
         slots = node + maples.world.offset("maple_node.mr64.slot")
-        maples.world.point(slots, WILD & ~255 | LEAF << 3 | 2)
+        maples.world.point(slots, WILD & ~255 | LEAF << 3 | 4)
     found, wrong = maples.walk()
     assert found == ([] if at == "root" else [2])
     assert wrong == [f"node at {WILD & ~255:#x} is unreadable: not mapped"]
