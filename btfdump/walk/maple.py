@@ -1,9 +1,9 @@
 """`struct maple_tree`: ranges of indexes (include/linux/maple_tree.h, lib/maple_tree.c).
 
 A pointer to a node carries the node's type in bits 3 to 6, and bit 2 is set; that to the root has
-bit 1 as well, which tells it from an entry (mt_mk_node(), mte_mk_root()). A node's slot `i` covers the indexes
-from its pivot `i - 1` + 1 to its pivot `i`; the last one reaches to the end of the node's range. In
-a node with room left, the metadata say where the data end (ma_data_end()).
+bit 1 as well, which tells it from an entry (mt_mk_node(), mte_mk_root()). A node's slot `i` covers
+the indexes from its pivot `i - 1` + 1 to its pivot `i`; the last one reaches to the end of the
+node's range. In a node with room left, the metadata say where the data end (ma_data_end()).
 """
 
 from __future__ import annotations
