@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from btfdump.value import Value
 
 MAX_SHOWN = 20
+# Members of the garden whose tags are wrong on purpose.
+UNTYPED = ("no_member", "no_type", "no_grammar", "wrong_link")
 
 
 class Comparison:
@@ -71,6 +73,8 @@ def compare(dump: Path, truth: dict[str, Any]) -> Comparison:
         _compare_tasks(comparison, kernel, truth["tasks"])
         _compare_super_blocks(comparison, kernel, truth["supers"])
         _compare_bytes(comparison, kernel, truth)
+        if truth.get("garden"):
+            _compare_garden(comparison, kernel, truth["garden"])
         for name, sample in truth["samples"].items():
             value = kernel.value(sample["type"].removeprefix("const "), int(sample["addr"], 16))
             comparison.check_object(name, sample["value"], value.read_())
@@ -170,3 +174,25 @@ def _compare_bytes(comparison: Comparison, kernel: Kernel, truth: dict[str, Any]
     ]
     for where, address, data in known:
         comparison.check(where, data, _read, kernel, address, len(data) // 2)
+
+
+def _compare_garden(comparison: Comparison, kernel: Kernel, truth: dict[str, Any]) -> None:
+    """Compare the containers of the module garden: what their tags say must find the same."""
+    garden = kernel.value("struct garden", int(truth["addr"], 16))
+    comparison.check_object("garden", truth["value"], garden)
+    for name, plants in truth["containers"].items():
+        if name not in UNTYPED:
+            member, _, index = name.partition("[")
+            head = garden.member_(member)
+            head = head[int(index[:-1])] if index else head
+            comparison.check(f"garden.{name}", _names(plants), _plants, head)
+
+
+def _names(plants: list[Any]) -> list[str]:
+    """Return the names out of names, or out of lists of index, or range, and name."""
+    names = [plant[-1] if isinstance(plant, list) else plant for plant in plants]
+    return [name for name in names if isinstance(name, str)]  # not an xarray's numbers
+
+
+def _plants(head: Value) -> list[str]:
+    return [plant.name.string_() for plant in head.walk_()]

@@ -60,7 +60,8 @@ def debian_vmlinux(version: str) -> Path:
 def module_files(kernel: KernelFiles, names: Iterable[str]) -> list[tuple[str, bytes]]:
     """Return (file name, ELF bytes) of modules and what they depend on, in loading order.
 
-    The kernel's extra modules come last. A name that is built in, or that this kernel does not have, is left out.
+    The kernel's extra modules come last. A name that is built in, or that this kernel does not
+    have, is left out.
     """
     builtin = {_plain(line) for line in _builtin_lines(kernel)}
     known = {_plain(path.name): path for path in kernel.modules.rglob("*.ko*")}

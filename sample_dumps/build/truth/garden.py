@@ -1,4 +1,4 @@
-"""What the containers of the module `garden` hold (tagged/garden/garden.c), by their own helpers."""
+"""What the containers of the module garden (tagged/garden/garden.c) hold."""
 
 from __future__ import annotations
 
