@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
 
-from . import kernels, programs, sample
+from . import kernels, programs, sample, tagged_kernel
 from .guest import Guest
 
 
@@ -25,7 +26,13 @@ def main() -> int:
     dump.add_argument("--kernel", choices=sorted(kernels.DEBIAN), default="6.12")
     dump.add_argument("--memory", type=int, default=128, metavar="MIB")
     dump.set_defaults(run=_dump)
+    tagged = commands.add_parser("tagged", help="build the tagged kernel and a sample dump of it")
+    tagged.add_argument("folder", type=Path, help="where the files go")
+    tagged.add_argument("--memory", type=int, default=64, metavar="MIB")
+    tagged.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="of make")
+    tagged.set_defaults(run=_tagged)
     packages = commands.add_parser("packages", help="list the Debian packages still to install")
+    packages.add_argument("--tagged", action="store_true", help="and those for `tagged`")
     packages.set_defaults(run=_packages)
     arguments = parser.parse_args()
     status: int = arguments.run(arguments)
@@ -52,8 +59,16 @@ def _dump(arguments: argparse.Namespace) -> int:
     return sample.build(arguments.folder, kernel, [vmlinux], arguments.memory)
 
 
-def _packages(_: argparse.Namespace) -> int:
-    print(*programs.missing_packages())
+def _tagged(arguments: argparse.Namespace) -> int:
+    kernel, debug_files = tagged_kernel.build(arguments.jobs)
+    return sample.build(arguments.folder, kernel, debug_files, arguments.memory)
+
+
+def _packages(arguments: argparse.Namespace) -> int:
+    missing = programs.missing_packages()
+    if arguments.tagged:
+        missing += tagged_kernel.missing_packages()
+    print(*dict.fromkeys(missing))
     return 0
 
 

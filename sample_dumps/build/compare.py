@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from btfdump.value import Value
 
 MAX_SHOWN = 20
-# Members of the garden whose tags are wrong on purpose.
-UNTYPED = ("no_member", "no_type", "no_grammar", "wrong_link")
+# Members of the garden whose tags are wrong on purpose, and heads behind a pointer.
+UNTYPED = ("buckets", "no_member", "no_type", "no_grammar", "wrong_link")
 
 
 class Comparison:
@@ -181,8 +181,8 @@ def _compare_garden(comparison: Comparison, kernel: Kernel, truth: dict[str, Any
     garden = kernel.value("struct garden", int(truth["addr"], 16))
     comparison.check_object("garden", truth["value"], garden)
     for name, plants in truth["containers"].items():
-        if name not in UNTYPED:
-            member, _, index = name.partition("[")
+        member, _, index = name.partition("[")
+        if member not in UNTYPED:
             head = garden.member_(member)
             head = head[int(index[:-1])] if index else head
             comparison.check(f"garden.{name}", _names(plants), _plants, head)
