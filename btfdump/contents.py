@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeVar
 
 from btfdump.errors import CorruptDataError
 from btfdump.events import Close, Group, Note, Number, Open, Seen
@@ -13,14 +13,14 @@ from btfdump.walk import Anomaly, ValueEntry
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from btfdump.events import Label
     from btfdump.graph import Traversal
     from btfdump.interp import Field
     from btfdump.limits import Place, Step
     from btfdump.value import Value
     from btfdump.walk import Key
 
-    Found: TypeAlias = Value | ValueEntry | Anomaly
-
+Found = TypeVar("Found")
 _COUNT_AHEAD = 10_000
 """Entries beyond the last one shown that are still counted, so that "64 of 70" can be said."""
 _BATCH = 64
@@ -44,7 +44,7 @@ class Contents:
             yield Note(str(error), value.address_)
             yield Close()
             return
-        items = value.entries_()
+        items: Iterator[Value | ValueEntry | Anomaly] = value.entries_()
         limit = self.limits.elements
         batch, ended = take(items, min(limit, _BATCH))
         count = count_of(batch) if ended else None
@@ -82,7 +82,7 @@ class Contents:
             return None, kept
         return count_of(batch) + count_of(extra), kept
 
-    def entry(self, value: Value, label: str, place: Place) -> Iterator[Step]:
+    def entry(self, value: Value, label: Label, place: Place) -> Iterator[Step]:
         """Show an entry: in full, or in one line where that would flood the screen.
 
         One line is for what has a summary of its own, such as a task, and for entries of a
@@ -92,7 +92,7 @@ class Contents:
         has_summary = isinstance(layout, StructLayout) and bool(self.context.facts(layout).summary)
         wanted = place.selection is not None or self.traversal.is_followed(place.path)
         depth = place.depth
-        if (has_summary or place.level) and not wanted:
+        if (has_summary or place.level > 0) and not wanted:
             if depth >= self.limits.depth:
                 key = self.traversal.key(value)
                 seen = self.traversal.seen.get(key)

@@ -28,7 +28,44 @@ class Group(Enum):
     POINTER = "pointer"
     CONTAINER = "container"
     ARRAY = "array"
+    MAP = "map"
     NOTE = "note"
+
+
+@dataclass(slots=True)
+class MapKey:
+    """What an element of a BPF map is found by: its label.
+
+    `key` is the key as one field, None where `position` alone tells elements apart. `owner` is the
+    object that local storage is attached to, with its `summary`; `cpu` whose copy of a per-CPU
+    value the element is; `remark` what no member says.
+    """
+
+    position: int
+    key: Field | None = None
+    owner: Value | None = None
+    summary: tuple[tuple[str, str | int], ...] = ()
+    cpu: int | None = None
+    remark: str = ""
+
+
+Label: TypeAlias = "str | MapKey"
+"""What an entry is called: "[3]", or what finds it in a map; "" for what is no entry."""
+
+
+@dataclass(slots=True)
+class Holds:
+    """What a BPF map holds: its type ("hash"), and the C types of its keys and values, if known.
+
+    `cpus` of a per-CPU map is how many copies there are of each element.
+    """
+
+    id: int
+    name: str
+    kind: str
+    key: str = ""
+    value: str = ""
+    cpus: int = 0
 
 
 @dataclass(slots=True)
@@ -46,7 +83,7 @@ class Enter:
 
     value: Value
     fields: list[Field] = field(default_factory=list)
-    label: str = ""
+    label: Label = ""
     summary: tuple[tuple[str, str | int], ...] = ()
     brief: bool = False
     skipped: int = 0
@@ -61,6 +98,11 @@ class Enter:
         """Whether this is no struct or union: its one field, without a name, is all there is."""
         return bool(self.fields) and not isinstance(self.value.layout_, StructLayout)
 
+    @property
+    def is_one_field(self) -> bool:
+        """Whether this is bare and an element of a map: its line is that of its field."""
+        return self.is_bare and isinstance(self.label, MapKey)
+
 
 @dataclass(slots=True)
 class Exit:
@@ -73,6 +115,7 @@ class Open:
 
     A container's `count` is known when all of it fitted into the first batch, else None.
     `provenance` says who told what lies there, where BTF itself does not: "tag", "library", ...
+    `holds` describes a map.
     """
 
     behind: Group
@@ -81,14 +124,19 @@ class Open:
     expansion: Expansion | None = None
     count: int | None = None
     provenance: str = ""
+    holds: Holds | None = None
 
 
 @dataclass(slots=True)
 class Close:
-    """The group ends. `shown` entries of `total` (None: not counted to the end) were given."""
+    """The group ends. `shown` entries of `total` (None: not counted to the end) were given.
+
+    `zero` elements of an array map that are zero were left out, and are not among the `total`.
+    """
 
     shown: int = 0
     total: int | None = None
+    zero: int = 0
 
 
 @dataclass(slots=True)
@@ -96,7 +144,7 @@ class Seen:
     """An object that was given before; `is_cycle`: it is still open around this place."""
 
     value: Value
-    label: str = ""
+    label: Label = ""
     summary: tuple[tuple[str, str | int], ...] = ()
     is_cycle: bool = False
 

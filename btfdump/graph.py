@@ -18,6 +18,7 @@ from btfdump.interp import Decoder, Field
 from btfdump.layout import ScalarLayout, StructLayout
 from btfdump.limits import MAX_OBJECT, Place, paths_of
 from btfdump.limits import Limits as Limits
+from btfdump.map_contents import as_map, contents, value_of_map
 from btfdump.paths import check_path
 from btfdump.pointees import target_of
 from btfdump.readable import describe, read_around_holes, without_holes
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.context import Context
+    from btfdump.events import Label
     from btfdump.interp import Selection
     from btfdump.limits import Step
     from btfdump.readers import Reader
@@ -92,6 +94,10 @@ class Traversal:
         value = typed(pointed_to(value))
         if brief:
             yield self.brief(value, "")
+            return
+        map_ = as_map(value)
+        if map_ is not None:
+            yield contents(self.behind.contents, map_, place)
             return
         facts = value.facts_
         is_head = isinstance(value.layout_, StructLayout) or value.is_pointer_
@@ -208,7 +214,7 @@ class Traversal:
         known = _EVERYTHING if is_followed else self.seen
         return self.reader.read(enter, layout, place.selection, known)
 
-    def brief(self, value: Value, label: str) -> Iterator[Step]:
+    def brief(self, value: Value, label: Label) -> Iterator[Step]:
         """Show an object as one line."""
         summary = self.summary(value)
         events: list[Step] = [Enter(value, label=label, summary=summary, brief=True), Exit()]
@@ -272,6 +278,8 @@ def traverse(
     Raises `MemberNotFoundError` for a path that names what is not there.
     """
     for path in [*paths_of(members or {}), *follow]:
-        check_path(value, path)
+        holder = value_of_map(value)
+        if holder is not None:
+            check_path(holder, path)
     traversal = Traversal(value.context_, limits or Limits(), zero, members, follow, reader)
     return traversal.run(value, brief=brief)

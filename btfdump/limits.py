@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from btfdump.events import Event
+    from btfdump.events import Event, Label
     from btfdump.interp import Selection
 
 MAX_OBJECT = 1 << 24
@@ -46,7 +46,7 @@ class Place(NamedTuple):
     level: int = 0
     path: tuple[str, ...] = ()
     selection: Selection | None = None
-    label: str = ""
+    label: Label = ""
     guided: bool = False
 
     @property

@@ -107,6 +107,8 @@ def _teach_one(
             break
     if facts is not None and facts.points_to is None:
         facts.points_to = target
+        if target.btf is layout.type.btf:  # an object of the program's own, which nobody else shows
+            facts.follow = ()
         facts.provenance = facts.provenance or "kptr"
 
 

@@ -17,6 +17,7 @@ examples:
   btfdump inspect vmcore task --all --format jsonl  every task, a JSON object a line
   btfdump inspect vmcore 'task(1).signal->thread_head'
   btfdump inspect vmcore init_task.children[0].comm
+  btfdump inspect vmcore map h_conf                 what a BPF map holds
   btfdump inspect vmcore 'struct file' 0xffff9caa83317f00
   btfdump inspect vmcore task 1 --members comm,mm.pgd,children.comm
   btfdump inspect vmcore task 1 --follow mm,signal --depth 1

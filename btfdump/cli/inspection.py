@@ -32,9 +32,12 @@ ROOT_HELP = """\
 ROOT is one of
   task                     every task, one line each (--all: in full)
   task PID|NAME...         tasks by process or thread id, or name (* and ? as in the shell)
+  maps                     every BPF map, one line each
+  map ID|NAME...           what BPF maps hold, by id or name
   'TYPE' ADDRESS...        objects of a C type; ADDRESS may be a symbol, or SYMBOL+0xOFFSET
   SYMBOL...                global variables; a per-CPU one of every CPU, or SYMBOL[CPU]
-and ADDRESS, SYMBOL and task(PID|NAME) may be followed by a path of .member, ->member and [index].
+and ADDRESS, SYMBOL, task(PID|NAME) and map(ID|NAME) may be followed by a path of .member, ->member
+and [index].
 """
 """Explains ROOT: for the end of a command's help."""
 

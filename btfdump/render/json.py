@@ -24,6 +24,7 @@ from btfdump.render.json_text import (
     Values,
     empty_list,
     expansion_of,
+    holds_of,
     identity,
     key_of,
     quote,
@@ -177,7 +178,8 @@ class _Builder:
     # Objects
 
     def enter(self, event: Enter) -> None:
-        text = self.lead() + identity(event.value, event.label)
+        found_by = self.values.found_by(event.label)
+        text = self.lead() + found_by + identity(event.value, event.label)
         if event.summary:
             text = f'{text}, "summary": {summary_of(event.summary)}'
         if event.brief:
@@ -217,7 +219,7 @@ class _Builder:
             self.finish(self.open.pop())
 
     def seen(self, event: Seen) -> str:
-        text = identity(event.value, event.label)
+        text = self.values.found_by(event.label) + identity(event.value, event.label)
         if event.summary:
             text = f'{text}, "summary": {summary_of(event.summary)}'
         return f'{text}, "seen": true, "cycle": {"true" if event.is_cycle else "false"}'
@@ -253,6 +255,9 @@ class _Builder:
         text = identity(event.value, "")
         if event.expansion is not None:
             text = f"{text}, {expansion_of(event.expansion)}"
+        if event.holds is not None:
+            text = f"{text}, {holds_of(event.holds)}"
+            text = f'{text}, "provenance": {quote(event.provenance)}'
         return text
 
     def close(self, event: Close) -> None:
@@ -260,6 +265,8 @@ class _Builder:
         if group.end:  # it has elements
             count = "null" if event.total is None else event.total
             group.after = f', "shown": {event.shown}, "count": {count}'
+            if event.zero:
+                group.after += f', "zero_elements": {event.zero}'
         if len(self.open) > 1:
             self.finish(self.open.pop())
             self.out.append(next(self.open[-1].rest))

@@ -15,6 +15,7 @@ from btfdump.render.scalar import flags, is_string_pointer, scalar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from btfdump.events import Holds, Label
     from btfdump.layout import Layout
     from btfdump.render import Options
     from btfdump.value import Value
@@ -68,6 +69,20 @@ class Values:
             else:
                 found.append(f"{name(field.name)}: {self.value(field)}")
         return found
+
+    def found_by(self, label: Label) -> str:
+        """Return the keys of what finds an element of a map, to be followed by others."""
+        if isinstance(label, str):
+            return ""
+        text = f'"index": {label.position}, '
+        if label.key is not None:
+            text = f'"key": {self.value(label.key)}, '
+        elif label.owner is not None:
+            words = f', "summary": {summary_of(label.summary)}' if label.summary else ""
+            text = f'"owner": {{{identity(label.owner, "")}{words}}}, '
+        if label.cpu is not None:
+            text += f'"cpu": {label.cpu}, '
+        return text + (f'"remark": {quote(label.remark)}, ' if label.remark else "")
 
     def value(self, field: Field) -> str:
         """Return a field's value; its own slot is not looked at, those inside it are."""
@@ -192,12 +207,13 @@ def expansion_of(expansion: Any) -> str:
     )
 
 
-def identity(value: Value, label: str) -> str:
+def identity(value: Value, label: Label) -> str:
     """Return the keys that name an object: its type, address, and index among its siblings."""
     text = f'"type": {name(str(value.type_))}, "address": "{value.address_:#x}"'
     if value.key_ is not None:
         return f"{text}, {key_of(value.key_)}"
-    return f'{text}, "index": {int(label[1:-1])}' if label.startswith("[") else text
+    is_entry = isinstance(label, str) and label.startswith("[")
+    return f'{text}, "index": {int(label[1:-1])}' if is_entry else text  # type: ignore[index]
 
 
 def key_of(key: Key) -> str:
@@ -205,6 +221,12 @@ def key_of(key: Key) -> str:
     if isinstance(key, tuple):
         return f'"range": ["{key[0]:#x}", "{key[1]:#x}"]'
     return f'"index": {key}' if isinstance(key, int) else f'"place": {quote(key)}'
+
+
+def holds_of(holds: Holds) -> str:
+    """Return the key that describes a map."""
+    types_ = {"key": holds.key or None, "value": holds.value or None}
+    return f'"map": {quote({"id": holds.id, "name": holds.name, "type": holds.kind} | types_)}'
 
 
 def summary_of(pairs: Iterable[tuple[str, str | int]]) -> str:

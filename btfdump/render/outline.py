@@ -108,6 +108,7 @@ class Totals:
     """What a root left out, given after its last line."""
 
     zero: int = 0
+    slots: int = 0
     empty: int = 0
     unfollowed: int = 0
     elided: int = 0
@@ -240,12 +241,14 @@ class Outline:
         self.totals.empty += event.empty_lists
         self.totals.unfollowed += event.unfollowed
         yield item
-        # A root that is no struct is its one field, not something around it.
-        depth = item.depth + 1 if self._frames or not event.is_bare else 0
-        fields = event.fields
-        if event.is_bare and self._frames and is_branch(fields[0]):
-            fields = children(fields[0])  # of an array that a pointer leads to
-        frame = _Frame(item, self._fields(fields, depth))
+        # A root that is no struct is its one field, not something around it; so is a map's element.
+        if event.is_one_field or (event.is_bare and not self._frames):
+            frame = _Frame(item, self._one(event.fields[0], item.depth, item.is_last))
+        else:
+            fields = event.fields
+            if event.is_bare and is_branch(fields[0]):
+                fields = children(fields[0])  # of an array that a pointer leads to
+            frame = _Frame(item, self._fields(fields, item.depth + 1))
         self._frames.append(frame)
         yield from self._resume()
 
@@ -269,6 +272,7 @@ class Outline:
 
     def _close(self, event: Close) -> Iterator[Item]:
         frame = self._frames.pop()
+        self.totals.slots += event.zero
         if event.total is None or event.total > event.shown:
             self.totals.elided += 1
         if frame.item is not None:
@@ -347,7 +351,7 @@ def inline_leaves(field: Field, most: int = 8) -> list[tuple[str, Field]] | None
     pending = [("", f) for f in reversed(children(field))]
     while pending:
         prefix, inner = pending.pop()
-        if inner.slot is not None or (inner.elided and not is_branch(inner)):
+        if inner.slot is not None or (inner.elided and not is_branch(inner)) or typed_by(inner):
             return None
         name = inner.name if inner.name.startswith("[") else f".{inner.name}" if inner.name else ""
         if is_branch(inner):
@@ -386,8 +390,9 @@ def is_branch(field: Field) -> bool:
 def totals_text(totals: Totals) -> str:
     """Say what a root left out, with the options that show it."""
     parts = []
-    if totals.zero or totals.empty:
+    if totals.zero or totals.slots or totals.empty:
         what = [_count(totals.zero, "zero member")] if totals.zero else []
+        what += [_count(totals.slots, "zero element")] if totals.slots else []
         what += [_count(totals.empty, "empty list")] if totals.empty else []
         parts.append(f"{' and '.join(what)} not shown (--zero)")
     if totals.unfollowed:

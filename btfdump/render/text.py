@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from btfdump.events import Group as Kind
 from btfdump.layout import ArrayLayout, ScalarLayout, StructLayout
 from btfdump.render import Options, Root, renderer
-from btfdump.render.escape import printable
+from btfdump.render.escape import printable, quoted
+from btfdump.render.labels import holds_text, label_text, remark_text
 from btfdump.render.outline import (
     Branch,
     End,
@@ -35,7 +36,7 @@ from btfdump.render.scalar import array, field_scalar, scalar, summary, text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from btfdump.events import Open
+    from btfdump.events import Label, Open
     from btfdump.interp import Field
 
 _INDENT = "  "
@@ -162,6 +163,11 @@ class TextPainter:
             self.held = f"{indent}{name}{self.type(field)}{shown}{f' /*{whom} */' if whom else ''}"
             return
         type_ = printable(str(field.layout.type if field is not None else opened.value.type_))
+        if opened.holds is not None:
+            holds = opened.holds
+            what = f"{quoted(holds.name)} id {holds.id}, {holds_text(holds, opened.count)}"
+            yield f"{indent}({type_} *){opened.value.address_:#x} -> {{ /* {what} */"
+            return
         yield f"{indent}{name}({type_}){{ /* {describe(opened)} */"
 
     def release(self, rest: str) -> str:
@@ -179,7 +185,7 @@ class TextPainter:
                 return
             yield self.release(f" -> {{{f' /* {words} */' if words else ''}")
             return
-        label = f"{enter.label} = " if enter.label else ""
+        label = self.entry(enter.label)
         type_ = printable(str(enter.value.type_))
         words = f" {words}" if words else ""
         comma = "," if item.depth else ""
@@ -190,8 +196,16 @@ class TextPainter:
             )
             return
         if enter.is_bare:
+            if enter.is_one_field:
+                enter.fields[0].name = label.removesuffix(" = ")
             return  # its one field is the line
         yield f"{indent}{label}({type_}){{ /* {enter.value.address_:#x}{words} */"
+
+    def entry(self, label: Label) -> str:
+        """Return what the line of an entry begins with: `[3] = `; nothing for what is none."""
+        text = label_text(label, self.options)
+        remark = remark_text(label)
+        return f"{text}{f' /* {remark} */' if remark else ''} = " if text else ""
 
     def reference(self, item: Reference | Figure, indent: str) -> str:
         """Return the line of an object that was shown before, or of an entry that is no object."""
@@ -204,7 +218,7 @@ class TextPainter:
         remark = f" /* {words + ', ' if words else ''}{where} */"
         if self.held:
             return self.release(f",{remark}")
-        label = f"{seen.label} = " if seen.label else ""
+        label = self.entry(seen.label)
         type_ = printable(str(seen.value.type_))
         return f"{indent}{label}({type_} *){seen.value.address_:#x},{remark}"
 
@@ -217,6 +231,8 @@ class TextPainter:
                 yield f"{indent}{_INDENT}/* {of.field.elided} more (--elements) */"
             yield f"{indent}{']' if isinstance(of.field.layout, ArrayLayout) else '}'}{comma}"
         elif isinstance(of, Object):
+            if of.enter.is_one_field:
+                return
             yield from self.elided(of)
             if not of.enter.brief and (not of.enter.is_bare or of.group is not None):
                 yield f"{indent}}}{comma}"

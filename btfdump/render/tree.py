@@ -14,7 +14,8 @@ from rich.style import Style
 from btfdump.events import Group as Kind
 from btfdump.layout import ArrayLayout, Category, ScalarLayout
 from btfdump.render import Options, Root, renderer
-from btfdump.render.escape import printable
+from btfdump.render.escape import printable, quoted
+from btfdump.render.labels import holds_text, label_text, remark_text
 from btfdump.render.outline import (
     Branch,
     End,
@@ -41,7 +42,7 @@ from btfdump.render.scalar import array, field_scalar, summary, text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from btfdump.events import Enter, Open
+    from btfdump.events import Enter, Holds, Open
     from btfdump.interp import Field
 
 _WIDTH = 110
@@ -82,6 +83,7 @@ class _Painter:
         self.open_: list[bool] = []
         self.widths: dict[int, int] = {}
         self.has_totals = False
+        self.is_list = False
         self.skip = 0
         self.held: tuple[str, int, bool] | None = None
 
@@ -145,7 +147,8 @@ class _Painter:
         if isinstance(item, Totals):
             words = totals_text(item) or ("all shown" if self.has_totals else "")
             if words:
-                yield self.guide(1, True) + self.style("dim", words)
+                # A list that is the root itself has ended its tree with its last entry.
+                yield ("" if self.is_list else self.guide(1, True)) + self.style("dim", words)
             return
         if self.skip:  # inside a struct that was written on one line
             if isinstance(item, Branch):
@@ -203,6 +206,7 @@ class _Painter:
     def group(self, item: Group) -> Iterator[str]:
         opened = item.open
         field = opened.field
+        self.is_list |= item.depth == 0
         if opened.behind is Kind.POINTER and field is not None:
             assert isinstance(field.layout, ScalarLayout)
             line = self.start(item) + self.label(field.name, item.depth)
@@ -210,9 +214,19 @@ class _Painter:
             return
         name = field.name if field is not None else self.root_name
         head = printable(str(field.layout.type if field is not None else opened.value.type_))
+        if opened.holds is not None:
+            yield self.map_heading(opened, opened.holds)
+            return
         label = f"{self.label(name, item.depth)} " if name else ""
         line = f"{self.start(item)}{label}{self.style('dim', head)} -> "
         yield line + self.describe(opened)
+
+    def map_heading(self, opened: Open, holds: Holds) -> str:
+        """Return the line of a map, below which its elements stand."""
+        name = self.style("string", quoted(holds.name))
+        address = f"{self.style('object', 'struct bpf_map')} {opened.value.address_:#x}"
+        what = self.style("dim", holds_text(holds, opened.count))
+        return f"{address} {name} id {holds.id}  {what}"
 
     def describe(self, opened: Open) -> str:
         expansion = opened.expansion
@@ -269,7 +283,14 @@ class _Painter:
             source = self.style("dim", printable(self.source()))
             yield f"{name}{self.heading(enter)}  {source}"
             return
-        yield f"{self.start(item)}{self.label(enter.label)} {self.heading(enter)}"
+        label = label_text(enter.label, self.options)
+        if enter.is_one_field:
+            self.widths[item.depth] = 0
+            enter.fields[0].name = " ".join(filter(None, (label, remark_text(enter.label))))
+            return
+        remark = self.style("dim", remark_text(enter.label))
+        heading = f"{self.start(item)}{self.label(label)} {self.heading(enter)}"
+        yield f"{heading}  {remark}" if remark else heading
 
     def source(self) -> str:
         """Say what the objects come from: `vmcore (ELF) of 6.12.1, 2 CPUs`."""
@@ -292,7 +313,7 @@ class _Painter:
         line += self.style("dim", f" ({where})")
         if self.held is not None:
             return self.release(line)
-        return f"{self.start(item)}{self.label(seen.label)} {line}"
+        return f"{self.start(item)}{self.label(label_text(seen.label, self.options))} {line}"
 
     def note(self, item: Remark) -> Iterator[str]:
         if self.held is not None:
@@ -311,7 +332,8 @@ class _Painter:
                 )
         elif isinstance(of, Object):
             enter = of.enter
-            if enter.is_bare and of.group is not None and is_cut(enter.fields[0]):
+            is_array = enter.is_bare and of.group is not None and not enter.is_one_field
+            if is_array and is_cut(enter.fields[0]):
                 more = f"{enter.fields[0].elided} more (--elements)"
                 yield self.guide(item.depth + 1, True) + self.style("dim", more)
         elif isinstance(of, Group):

@@ -114,6 +114,8 @@ def inspect(*words: str) -> str:
         "modules init_task jiffies",
         "sample_root:struct sample_root",
         "0x10:struct task_struct",
+        "map pcpu lpm ts_stat outer queue",
+        "map m_list m_kptr m_timer btfs.data btfs_cc rb",
         "nosuch",
     ],
 )

@@ -1,0 +1,121 @@
+"""How much memory a map takes, by the sums that the kernel itself does for bpftool.
+
+Mirrors `map_mem_usage` of the map types (struct bpf_map_ops, since Linux 6.4: 90a5527d7686).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.bpf.maps.hashes import NO_PREALLOC
+from btfdump.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfdump.bpf.maps.map_value import MapValue
+
+MMAPABLE = 1 << 10
+"""BPF_F_MMAPABLE of `map_flags`."""
+_LOCKS = 8
+"""HASHTAB_MAP_LOCK_COUNT: an int for each, on every CPU."""
+
+
+def memory_of(map_: MapValue) -> int | None:
+    """Return the bytes that a map takes, None for types whose sum is not known here.
+
+    Raises `FaultError`, `CorruptDataError`.
+    """
+    sum_ = _SUMS.get(map_.kind_)
+    return sum_(map_) if sum_ is not None else None
+
+
+def _cpus(map_: MapValue) -> int:
+    return len(map_.context_.target.per_cpu_offsets)
+
+
+def _page(map_: MapValue) -> int:
+    """Return PAGE_SIZE: the consumer's position has a page of its own, behind the first."""
+    context = map_.context_
+    return Value(context, context.type("struct bpf_ringbuf"), 0).consumer_pos.address_
+
+
+def _array(map_: MapValue) -> int:
+    """array_map_mem_usage()"""
+    array = map_.inside_("bpf_array")
+    entries, size = int(map_.max_entries), int(array.elem_size)
+    if map_.kind_ == "PERCPU_ARRAY":
+        pointer = map_.context_.layouts.pointer_size
+        return array.size_ + entries * pointer + entries * size * _cpus(map_)
+    if int(map_.map_flags) & MMAPABLE:
+        page = _page(map_)
+        return _round_up(array.size_, page) + _round_up(entries * size, page)
+    return array.size_ + entries * size
+
+
+def _hash(map_: MapValue) -> int | None:
+    """htab_map_mem_usage()"""
+    table = map_.inside_("bpf_htab").read_()
+    pointer, cpus = map_.context_.layouts.pointer_size, _cpus(map_)
+    size, values = int(table.elem_size), _round_up(int(map_.value_size), 8) * cpus
+    total = table.size_ + table.buckets.deref_().size_ * int(table.n_buckets) + 4 * cpus * _LOCKS
+    is_percpu, is_lru = "PERCPU" in map_.kind_, "LRU" in map_.kind_
+    if int(map_.map_flags) & NO_PREALLOC:
+        count = map_.count_()
+        if count is None:
+            return None
+        each = size + pointer + (2 * pointer + values if is_percpu else 0)
+        return total + each * count
+    entries = int(map_.max_entries)
+    if not (is_percpu or is_lru or map_.kind_ == "HASH_OF_MAPS"):
+        entries += cpus
+    total += size * entries
+    if is_percpu:
+        return total + values * entries
+    return total if is_lru else total + pointer * cpus
+
+
+def _lpm_trie(map_: MapValue) -> int:
+    """trie_mem_usage()"""
+    trie = map_.inside_("lpm_trie").read_()
+    node = map_.context_.layouts.of(map_.context_.type("struct lpm_trie_node")).size
+    return (node + int(trie.data_size) + int(map_.value_size)) * int(trie.n_entries)
+
+
+def _queue(map_: MapValue) -> int:
+    """queue_stack_map_mem_usage()"""
+    queue = map_.inside_("bpf_queue_stack")
+    return queue.size_ + int(map_.value_size) * int(queue.member_("size"))
+
+
+def _local_storage(map_: MapValue) -> int:
+    """bpf_local_storage_map_mem_usage(): the values themselves are not counted"""
+    smap = map_.inside_("bpf_local_storage_map").read_()
+    return smap.size_ + (smap.buckets.deref_().size_ << int(smap.bucket_log))
+
+
+def _ring_buffer(map_: MapValue) -> int:
+    """ringbuf_map_mem_usage()"""
+    outer = map_.inside_("bpf_ringbuf_map")
+    buffer = outer.rb.deref_()
+    page, pointer = _page(map_), map_.context_.layouts.pointer_size
+    data_pages = int(map_.max_entries) // page
+    pages = int(buffer.nr_pages)
+    return outer.size_ + pages * page + (pages + data_pages) * pointer
+
+
+def _round_up(number: int, step: int) -> int:
+    return (number + step - 1) // step * step
+
+
+_SUMS: dict[str, Callable[[MapValue], int | None]] = {
+    **dict.fromkeys(("ARRAY", "PERCPU_ARRAY", "ARRAY_OF_MAPS", "PROG_ARRAY"), _array),
+    **dict.fromkeys(("PERF_EVENT_ARRAY", "CGROUP_ARRAY"), _array),
+    **dict.fromkeys(("HASH", "LRU_HASH", "PERCPU_HASH", "LRU_PERCPU_HASH"), _hash),
+    "HASH_OF_MAPS": _hash,
+    "LPM_TRIE": _lpm_trie,
+    **dict.fromkeys(("QUEUE", "STACK"), _queue),
+    **dict.fromkeys(("TASK_STORAGE", "INODE_STORAGE"), _local_storage),
+    **dict.fromkeys(("SK_STORAGE", "CGRP_STORAGE"), _local_storage),
+    **dict.fromkeys(("RINGBUF", "USER_RINGBUF"), _ring_buffer),
+}
