@@ -74,16 +74,19 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def truth() -> Callable[[str], Any]:
-    """Return name -> ground truth of the guest that a sample dump was taken of."""
+def truth() -> Callable[..., Any]:
+    """Return (name, which) -> ground truth of the guest that a sample dump was taken of.
+
+    `which` is "" for tasks, BPF and whole objects, "-2" for more of the kernel's containers.
+    """
     known: dict[str, Any] = {}
 
-    def load(name: str) -> Any:
-        folder = SAMPLES[name][1]
-        if folder not in known:
-            with lzma.open(find_dump_file(f"{folder}/ground-truth.json.xz"), "rt") as file:
-                known[folder] = json.load(file)
-        return known[folder]
+    def load(name: str, which: str = "") -> Any:
+        file_name = f"{SAMPLES[name][1]}/ground-truth{which}.json.xz"
+        if file_name not in known:
+            with lzma.open(find_dump_file(file_name), "rt") as file:
+                known[file_name] = json.load(file)
+        return known[file_name]
 
     return load
 

@@ -72,9 +72,11 @@ def members(type_: types.Type) -> Iterator[tuple[types.Member, types.Composite]]
                 yield from members(member.type)
 
 
-def follow(type_: types.Type, path: str) -> types.Type | None:
-    """Follow a dotted path through structs; None where there is no such member."""
+def follow(type_: types.Type, path: str, *, pointers: bool = False) -> types.Type | None:
+    """Follow a dotted path through structs, and pointers; None where there is no such member."""
     for step in path.split("."):
+        if pointers:
+            type_ = element(type_, pointers=True)
         found = next((m for m, _ in members(type_) if m.name == step.removesuffix("[]")), None)
         if found is None:
             return None
@@ -128,7 +130,7 @@ def test_every_line_holds_for_a_real_kernel(btfs, path):
             fits, misfits = 0, []
             for btf in btfs:
                 for struct in structs(btf, name):
-                    type_ = follow(struct, member)
+                    type_ = follow(struct, member, pointers=True)
                     if type_ is None:
                         continue
                     reasons = [
