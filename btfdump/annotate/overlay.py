@@ -94,6 +94,14 @@ class Overlay:
         value = self._table(f"struct.{struct}").get(member)
         return str(value.get("see", "")) if isinstance(value, dict) else ""
 
+    def texts(self, struct: str, member: str) -> tuple[tuple[str, ...], ...]:
+        """Return what is said of a member as it is written: alternatives, each of them tags."""
+        value = self._table(f"struct.{struct}").get(member, [])
+        if isinstance(value, dict):
+            value = [value["tags"]] if "tags" in value else value["tag"]
+        alternatives = value if isinstance(value, list) else [value]
+        return tuple(tuple(a) if isinstance(a, list) else (a,) for a in alternatives)
+
     def summary(self, struct: str) -> list[str] | None:
         """Member paths whose values stand for the whole object in one line."""
         paths = self._table("summary").get(struct)

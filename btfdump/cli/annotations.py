@@ -42,6 +42,19 @@ examples:
   btfdump inspect vmcore 'struct xfs_mount' 0xffff888012345000 --overlay xfs.toml
 """
 
+_ENCODE = """\
+Write what the built-in library (and overlays) say of a kernel's structs into a copy of its BTF, as
+decl tags, so that tools that know no overlays see it: 'bpftool btf dump', the verifier's error
+messages, or btfdump itself, which then says 'tag' where it said 'library'. With --split the file
+holds the tags alone, and is read on top of the BTF it was made of ('bpftool -B').
+
+examples:
+  btfdump annotations encode --btf /sys/kernel/btf/vmlinux -o tagged.btf
+  btfdump annotations encode --btf vmlinux.btf --overlay mine.toml -o tags.btf --split
+  bpftool -B vmlinux.btf btf dump file tags.btf
+  btfdump inspect vmcore task 1 --btf tagged.btf
+"""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
@@ -78,6 +91,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     harvest.add_argument("-o", "--output", metavar="FILE", default="-", help="default: stdout")
     _add_btf(harvest)
     harvest.set_defaults(act=_harvest)
+    encode = actions.add_parser(
+        "encode",
+        help="write annotations into a BTF, as decl tags",
+        description="Write annotations into a BTF, as decl tags.",
+        epilog=_ENCODE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_btf(encode)
+    encode.add_argument("--overlay", action="append", default=[], metavar="FILE")
+    encode.add_argument("--split", action="store_true", help="write the tags alone")
+    encode.add_argument("-o", "--output", metavar="FILE", required=True)
+    encode.set_defaults(act=_encode)
 
 
 def _add_btf(parser: argparse.ArgumentParser) -> None:
@@ -124,6 +149,23 @@ def _harvest(args: argparse.Namespace) -> int:
         f"{len(found.entries)} heads, {len(found.links)} links, {len(found.rings)} rings, "
         f"{len(found.pointers)} pointers to heads, {len(found.conflicts)} conflicts"
     )
+    return OK
+
+
+def _encode(args: argparse.Namespace) -> int:
+    from btfdump.annotate.encode import encode
+    from btfdump.annotate.overlay import Overlay, library
+    from btfdump.btffile import open_btf
+
+    if args.btf is None:
+        raise ExpressionError("say what to write tags into: --btf FILE")
+    btf = open_btf(args.btf, base=args.base)
+    overlays = [Overlay.load(path) for path in reversed(args.overlay)]
+    result = encode(btf, [*overlays, library()], split=args.split)
+    Path(args.output).write_bytes(result.data)
+    for place, why in result.left_out:
+        complain(f"{place} is left out: {why}")
+    complain(f"{args.output}: {result.tags} decl tags added")
     return OK
 
 

@@ -1,0 +1,168 @@
+"""Annotations written into BTF as decl tags: other tools see them, and they mean the same."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from copy import copy
+from typing import TYPE_CHECKING
+
+import pytest
+
+from btfdump.annotate.coverage import annotations_for
+from btfdump.annotate.encode import encode, holder_of
+from btfdump.annotate.overlay import Overlay, library
+from btfdump.btf import Btf, types
+from btfdump.btf.wire import Kind
+from btfdump.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from btfdump.annotate.facts import MemberFacts
+
+
+def facts_of(btf: Btf, overlay: Overlay | None) -> dict[tuple[int, str], MemberFacts]:
+    """What is known of every member of every struct, by the struct's id and the member."""
+    if overlay is not None:
+        overlay = copy(overlay)
+        overlay.source = "overlay library"  # what does not fit is a problem, not silence
+    annotations = annotations_for(btf, (overlay,) if overlay is not None else (), None)
+    found = {}
+    for type_ in btf.iter_types():
+        if isinstance(type_, types.Composite):
+            facts = annotations.of_struct(type_)
+            for index, known in facts.members.items():
+                found[type_.id, type_.members[index].name] = known
+            for path, known in facts.paths.items():
+                holder = holder_of(type_, path)
+                if not isinstance(holder, str):
+                    found[holder[0].id, holder[0].members[holder[1]].name] = known
+    return found
+
+
+def told(known: MemberFacts | None) -> object:
+    """The facts of a member, without who told them."""
+    if known is None:
+        return None
+    e = known.expansion
+    return (
+        (e.head, e.element.id, e.node, e.link_offset, e.link_stride, e.is_ring) if e else None,
+        known.length,
+        known.points_to.id if known.points_to else None,
+        known.space,
+        known.is_link,
+        known.is_hex,
+        known.is_string,
+        known.follow,
+    )
+
+
+@pytest.mark.parametrize("name", ["tagged", "s390x"])
+def test_what_is_written_means_the_same_when_read_back(opened, name):
+    btf = opened(name).btf
+    result = encode(btf, [library()])
+    written = Btf.from_bytes(result.data, name="copy")
+    assert len(written) == len(btf) + result.tags
+    assert result.tags > 300
+    left_out = {place for place, _ in result.left_out}
+    before, after = facts_of(btf, library()), facts_of(written, None)
+    compared = 0
+    for key, known in before.items():
+        struct = btf.type(key[0])
+        if not struct.name and key[1] in {place.rpartition(".")[2] for place in left_out}:
+            continue
+        if known.problems or told(known) == told(type(known)()):
+            continue
+        assert told(after[key]) == told(known), (str(struct), key[1])
+        if known.expansion is not None:
+            assert after[key].expansion.provenance == "tag"
+        compared += 1
+    assert compared > 300
+
+
+def test_the_copy_is_the_original_and_tags(opened):
+    btf = opened("tagged").btf
+    written = Btf.from_bytes(encode(btf, [library()]).data)
+    for type_id in range(1, len(btf), 997):
+        assert str(written.type(type_id)) == str(btf.type(type_id))
+    assert {written.kind(i) for i in range(len(btf), len(written))} == {Kind.DECL_TAG}
+
+
+def test_encoding_again_adds_nothing(world):
+    overlay = Overlay('[struct.item]\none = "item:two"\nid = ["show:hex"]\n', "library")
+    world.struct("box", [("items", "struct list_head")], {"items": "item:one"})
+    first = encode(world.kernel().btf, [overlay])
+    assert first.tags == 2
+    second = encode(Btf.from_bytes(first.data), [overlay])
+    assert (second.tags, second.left_out) == (0, [])
+
+
+def test_authority(world):
+    mine = Overlay('[struct.item]\none = "item:two"\n', "overlay mine")
+    other = Overlay('[struct.item]\none = { tags = ["item:one", "show:hex"] }\n', "library")
+    written = Btf.from_bytes(encode(world.kernel().btf, [mine, other]).data)
+    texts = [tag.text for tag in written.iter_types(Kind.DECL_TAG)]
+    assert texts == ["item:two", "show:hex"]  # each fact from the first that states it
+
+
+def test_what_cannot_be_written_is_said(world):
+    world.struct("<anon>", [("list", "struct list_head")])
+    world.struct("<once>", [("list", "struct list_head")])
+    world.struct("one", [("a", "struct <anon>"), ("b", "struct <anon>"), ("c", "struct <once>")])
+    overlay = Overlay(
+        """
+[struct.one]
+"a.list" = "item:one"
+"c.list" = "item:one"
+"gone.list" = "item:one"
+[struct.item]
+"deep.inner" = "item:one"
+one = ["cond:id", "item:two"]
+two = ["nothing:one"]
+""",
+        "library",
+    )
+    result = encode(world.kernel().btf, [overlay])
+    assert dict(result.left_out) == {
+        "one.a.list": "the anonymous struct around it is used elsewhere too",
+        "item.deep.inner": "a member of struct wrap, which others have too",
+        "item.one": "what it holds depends on conditions",
+    }
+    assert result.tags == 1
+
+
+@pytest.fixture
+def bpftool() -> str:
+    found = shutil.which("bpftool") or shutil.which("bpftool", path="/usr/sbin")
+    assert found, "bpftool is missing: make tools"
+    return found
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_bpftool_shows_the_tags(tmp_path: Path, opened, bpftool: str, split: bool):
+    btf = opened("tagged").btf
+    base, out = tmp_path / "vmlinux.btf", tmp_path / "tagged.btf"
+    base.write_bytes(btf.data)
+    words = ["annotations", "encode", "--btf", str(base), "-o", str(out)]
+    assert main(words + ["--split"] * split) == 0
+    options = ["-B", str(base)] if split else []
+    shown = subprocess.run(
+        [bpftool, *options, "btf", "dump", "file", str(out)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    (css_set,) = btf.find_all("struct", "css_set")
+    assert isinstance(css_set, types.Struct)
+    index = next(i for i, m in enumerate(css_set.members) if m.name == "cgrp_links")
+    assert re.search(
+        rf"DECL_TAG 'cgrp_cset_link:cgrp_link' type_id={css_set.id} component_idx={index}\n", shown
+    )
+    assert out.stat().st_size < (50_000 if split else 4_000_000)
+
+
+def test_the_command_wants_a_btf(capsys, tmp_path):
+    assert main(["annotations", "encode", "-o", str(tmp_path / "x")]) == 2
+    assert "--btf FILE" in capsys.readouterr().err
