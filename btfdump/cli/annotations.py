@@ -55,6 +55,18 @@ examples:
   btfdump inspect vmcore task 1 --btf tagged.btf
 """
 
+_PATCH = """\
+Print a patch of a kernel's source that writes what the built-in library (and overlays) say of its
+structs behind their members, as __attribute__((btf_decl_tag("..."))). A kernel built from it, with
+clang or GCC 16 and pahole, carries the annotations in its own BTF. Members that an annotation
+reaches through another struct (task_struct.pending.list) are tagged where they are declared, if
+that has an annotation of its own. Needs the extra 'harvest'.
+
+examples:
+  btfdump annotations patch linux-6.12 > tags.patch
+  patch -d linux-6.12 -p1 --dry-run < tags.patch
+"""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
@@ -103,6 +115,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     encode.add_argument("--split", action="store_true", help="write the tags alone")
     encode.add_argument("-o", "--output", metavar="FILE", required=True)
     encode.set_defaults(act=_encode)
+    patch = actions.add_parser(
+        "patch",
+        help="print a patch that adds annotations to a kernel's source",
+        description="Print a patch that adds annotations to a kernel's source.",
+        epilog=_PATCH,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    patch.add_argument("source", metavar="LINUX_SRC", help="the top folder of the source")
+    patch.add_argument("--overlay", action="append", default=[], metavar="FILE")
+    patch.set_defaults(act=_patch)
 
 
 def _add_btf(parser: argparse.ArgumentParser) -> None:
@@ -166,6 +188,25 @@ def _encode(args: argparse.Namespace) -> int:
     for place, why in result.left_out:
         complain(f"{place} is left out: {why}")
     complain(f"{args.output}: {result.tags} decl tags added")
+    return OK
+
+
+def _patch(args: argparse.Namespace) -> int:
+    from btfdump.annotate.overlay import Overlay, library
+    from btfdump.cli.progress import Steps
+    from btfdump.harvest import require_parser, source_files
+    from btfdump.harvest.patch import make_patch, render_patch
+
+    require_parser()
+    root = Path(args.source)
+    overlays = [Overlay.load(path) for path in reversed(args.overlay)]
+    with Steps() as steps:
+        patch = make_patch(root, source_files(root), [*overlays, library()], steps.show)
+    for piece in render_patch(root, patch):
+        sys.stdout.buffer.write(piece.encode("utf-8", "surrogateescape"))
+    for place, why in patch.left_out:
+        complain(f"{place} is left out: {why}")
+    complain(f"{patch.tags} tags in {len(patch.edits)} files")
     return OK
 
 

@@ -19,7 +19,7 @@ from btfdump.harvest.conclude import Concluder, Conclusions
 from btfdump.harvest.observe import Observer
 from btfdump.harvest.program import Program
 from btfdump.harvest.resolve import Resolver, members_of
-from btfdump.harvest.scan import FileFacts, scan
+from btfdump.harvest.scan import FileFacts, c_parser, scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -62,13 +62,7 @@ def harvest(
     `progress(done, total, what)` is called now and then. Raises `AnnotationError`, also where
     tree-sitter is not installed.
     """
-    try:
-        import tree_sitter  # noqa: F401
-        import tree_sitter_c  # noqa: F401
-    except ImportError as error:
-        raise AnnotationError(
-            f"harvest needs {error.name}: pip install 'btfdump[harvest]'"
-        ) from error
+    require_parser()
     files = source_files(root, under)
     scanned: list[FileFacts] = []
     for facts in _scan_all(root, files, _member_names(btf), workers):
@@ -85,6 +79,15 @@ def harvest(
         concluder.add(observer.observe(function))
     progress(len(program.functions), len(program.functions), "resolving")
     return concluder.conclude(), program
+
+
+def require_parser() -> None:
+    """Raise `AnnotationError` where the extra `harvest` is not installed."""
+    try:
+        c_parser()
+    except ImportError as error:
+        reason = f"{error.name} is not installed: pip install 'btfdump[harvest]'"
+        raise AnnotationError(reason) from error
 
 
 def _scan_all(

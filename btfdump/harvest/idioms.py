@@ -98,7 +98,8 @@ def _insertions() -> dict[str, Idiom]:
             "list_add list_add_tail list_add_rcu list_add_tail_rcu list_move list_move_tail "
             "hlist_add_head hlist_add_head_rcu hlist_add_tail_rcu hlist_nulls_add_head "
             "hlist_nulls_add_head_rcu hlist_nulls_add_tail_rcu hlist_nulls_add_fake "
-            "hlist_bl_add_head hlist_bl_add_head_rcu llist_add plist_add plist_del plist_requeue "
+            "hlist_bl_add_head hlist_bl_add_head_rcu llist_add __llist_add plist_add "
+            "plist_del plist_requeue "
             "rb_insert_color rb_insert_color_cached rb_erase rb_erase_cached rb_add "
             "rb_add_cached rb_find_add rb_find_add_cached rb_find_add_rcu klist_add_head "
             "klist_add_tail list_is_first list_is_last",

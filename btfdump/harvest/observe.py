@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from btfdump.btf import types
 from btfdump.harvest.idioms import IDIOMS, Idiom
 from btfdump.harvest.resolve import ENDS, Frame, Place, Resolver, Spot, pointee
-from btfdump.harvest.syntax import Call, Expression, Var, type_of_text
+from btfdump.harvest.syntax import Call, Expression, type_of_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,8 +102,8 @@ class Observer:
         for link in self._links(idiom, call, frame):
             yield LinkSeen(link, see, idiom.is_weak)
             for head in heads:
-                if head.is_array or not link.is_array:
-                    index = "[]" if link.is_array else ""  # that of the head
+                if link.length in (0, head.length):
+                    index = "[]" if link.length else ""  # that of the head
                     elements = tuple((s, path + index) for s, path in reversed(link.spots))
                     yield Observation(head, elements, see, is_reading)
         if idiom.item is not None:
@@ -140,8 +140,7 @@ class Observer:
     def _results(self, frame: Frame) -> Iterator[Observation]:
         """What a look-up returns: `item = xa_load(...)`, `return idr_find(...)`."""
         function = frame.function
-        pairs = [(left, right) for left, right in function.assigns if isinstance(left, Var)]
-        for left, right in pairs:
+        for left, right in function.assigns:
             yield from self._looked_up(right, self._items(left, frame), frame)
         if function.returns is not None:
             typed = self._resolver.declared(function.returns)

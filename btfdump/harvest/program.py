@@ -24,6 +24,7 @@ class Program:
         self._globals: dict[tuple[str, str], CType] = {}
         self._global_files: dict[str, list[str]] = {}
         self._structs: dict[str, dict[str, bool]] = {}
+        self._renamed: dict[str, set[str]] = {}
         self.functions: list[Function] = []
         for file in files:
             for function in file.functions:
@@ -31,6 +32,8 @@ class Program:
             for name, type_ in file.globals.items():
                 self._globals[file.path, name] = type_
                 self._global_files.setdefault(name, []).append(file.path)
+            for name, path in file.renamed.items():
+                self._renamed.setdefault(name, set()).add(path)
             for name, fits in file.structs.items():
                 self._structs.setdefault(name, {})[file.path] = fits
 
@@ -58,6 +61,11 @@ class Program:
             found = declared.pop() if len(declared) == 1 else None
         return found
 
+    def member_path(self, name: str) -> list[str]:
+        """Return the members that a macro stands for: `sk_node` -> `__sk_common.skc_node`."""
+        paths = self._renamed.get(name, {name})
+        return next(iter(paths)).split(".") if len(paths) == 1 else [name]
+
     def is_unique_global(self, name: str) -> bool:
         """Whether one .c file alone defines a global variable of that name."""
         files = self._global_files.get(name, ())
@@ -72,11 +80,11 @@ class Program:
         definitions = self._structs.get(struct)
         if not definitions:
             return True
-        nearest = max(definitions, key=lambda path: (_nearness(path, file), definitions[path]))
+        nearest = max(definitions, key=lambda path: (nearness(path, file), definitions[path]))
         return definitions[nearest]
 
 
-def _nearness(path: str, file: str) -> int:
+def nearness(path: str, file: str) -> int:
     """How many folders two files have in common; more than any, if they are one file."""
     if path == file:
         return len(path)

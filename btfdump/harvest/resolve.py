@@ -51,15 +51,15 @@ Spot: TypeAlias = tuple[str, str]
 class Place:
     """A member, as seen from each named struct around it, the innermost first.
 
-    `is_pointer`: the member only points to the head. `is_array`: it is an array of heads, or links.
-    `is_step`: what was named is a pointer to a link (`head.next`), so that the member may be a link
-    as well.
+    `is_pointer`: the member only points to the head. `length`: it is an array of heads, or links,
+    0 if not. `is_step`: what was named is a pointer to a link (`head.next`), so that the member may
+    be a link as well.
     """
 
     spots: tuple[Spot, ...]
     is_pointer: bool = False
     is_step: bool = False
-    is_array: bool = False
+    length: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +100,7 @@ class Frame:
         """Return everything that is assigned to a variable."""
         if not self._assigned:
             for left, right in self.function.assigns:
-                if isinstance(left, Var):
-                    self._assigned.setdefault(left.number, []).append(right)
+                self._assigned.setdefault(left.number, []).append(right)
             for call in self.function.calls:
                 if call.name in LOOPS_OF_LINKS and isinstance(call.args[0], Var):
                     head = call.args[-1]
@@ -174,8 +173,15 @@ class Resolver:
             struct = pointee(base) if expression.arrow else base
             if struct is None or struct.stars or not isinstance(struct.type, types.Composite):
                 return None
-            type_ = self.members(struct.type).get(expression.field)
-            return Typed(type_) if type_ is not None else None
+            type_: types.Type = struct.type
+            for name in self._spelled_out(struct.type, expression.field):
+                found = (
+                    self.members(type_).get(name) if isinstance(type_, types.Composite) else None
+                )
+                if found is None:
+                    return None
+                type_ = found
+            return Typed(type_)
         if isinstance(expression, Index):
             base = self.type_of(expression.base, frame, depth + 1)
             return base if expression.is_sum else pointee(base)
@@ -300,27 +306,34 @@ class Resolver:
     def _descend(self, struct: types.Composite, fields: list[str]) -> list[Place]:
         levels: list[tuple[str, list[str]]] = [(struct.name, [])]
         current: types.Type = struct
-        for number, name in enumerate(fields):
+        fields = list(fields)
+        while fields:
+            name = fields.pop(0)
             if not isinstance(current, types.Composite):
                 return []
+            name, *more = self._spelled_out(current, name)
+            fields[:0] = more
             found = self.members(current).get(name)
             if found is None:
                 return []
-            current, is_array, is_pointer = strip(found)
+            current, length, is_pointer = strip(found)
             for _, path in levels:
                 path.append(name)
             if isinstance(current, types.Composite) and current.name in ENDS:
-                rest = fields[number + 1 :]
                 spots = tuple((s, ".".join(p)) for s, p in reversed(levels) if s)
-                is_step = bool(rest) and rest[-1] in STEPS
-                return [Place(spots, is_pointer, is_step, is_array)]
+                is_step = bool(fields) and fields[-1] in STEPS
+                return [Place(spots, is_pointer, is_step, length)]
             if is_pointer:
                 return []
-            for _, path in levels if is_array else ():
+            for _, path in levels if length else ():
                 path[-1] += "[]"
             if isinstance(current, types.Composite):
                 levels.append((current.name, []))
         return []
+
+    def _spelled_out(self, struct: types.Composite, name: str) -> list[str]:
+        """Return the member path that a name stands for: itself, unless it is a macro."""
+        return [name] if name in self.members(struct) else self.program.member_path(name)
 
     def link_of(self, struct: types.Composite, path: str) -> Place | None:
         """Return the place of a link that is named by its struct and path: `se.group_node`."""
@@ -341,15 +354,18 @@ def pointee(typed: Typed | None) -> Typed | None:
     return None
 
 
-def strip(type_: types.Type) -> tuple[types.Type, bool, bool]:
-    """Return (the type without arrays and pointers, was it an array, was it a pointer)."""
-    is_array = is_pointer = False
+def strip(type_: types.Type) -> tuple[types.Type, int, bool]:
+    """Return (the type without arrays and pointers, the array's length, was it a pointer)."""
+    length = 0
+    is_pointer = False
     base = type_.btf.skip_modifiers(type_)
     while isinstance(base, types.Array | types.Ptr):
-        is_array |= isinstance(base, types.Array)
-        is_pointer |= isinstance(base, types.Ptr)
+        if isinstance(base, types.Array):
+            length = max(length, 1) * base.length
+        else:
+            is_pointer = True
         base = base.btf.skip_modifiers(base.type_id)
-    return base, is_array, is_pointer
+    return base, length, is_pointer
 
 
 def members_of(struct: types.Composite) -> dict[str, types.Type]:

@@ -16,6 +16,8 @@ from btfdump.harvest.syntax import (
     Call,
     CType,
     Expression,
+    Name,
+    Other,
     Var,
     arguments,
     declarators,
@@ -27,7 +29,7 @@ from btfdump.harvest.syntax import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from tree_sitter import Node, Parser
 
@@ -35,17 +37,18 @@ WORTH_READING = re.compile(
     rb"list_|hlist|rb_|rbtree|xa_|idr_|radix_tree|\bmt_|\bmas_|mtree|container_of|hash_|rhash|rhl_"
     rb"|for_each|_entry\b|skb_|timerqueue"
 )
-_STRUCT = re.compile(rb"^(?:typedef )?(?:struct|union)\s+(\w+)\s*\{(.*?)^\}", re.M | re.S)
-_CONDITIONAL = re.compile(
+STRUCT = re.compile(
+    rb"^(?:typedef )?(?:struct|union)\s+(\w+)\s*(?:/\*[^*]*\*/\s*)?\{(.*?)^\}", re.M | re.S
+)
+CONDITIONAL = re.compile(
     rb"^[ \t]*#[ \t]*(?:if|ifdef|ifndef|else|elif|endif)\b(?:\\\n|[^\n])*", re.M
 )
 _TYPE_ARGUMENT = re.compile(rb"([(,]\s*)(struct|union)\s+(\w+)(?=\s*[,)])")
-_TAKES_CONTAINER = re.compile(
-    rb"(\w+)\([^(){};]*\bstruct (?:list_head|h?list_\w+|rb_\w+|xarray|idr|llist_\w+|plist_\w+) \*"
-)
 _END_OF_BLOCK = re.compile(rb"^\}[^\n]*\n", re.M)
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _FEW = 8
+_RENAMED = frozenset(("callback_head",))  # include/linux/types.h: #define rcu_head callback_head
+_MEMBER_NAME = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(\w+(?:\.\w+)+)[ \t]*$", re.M)
 _LINE_END = re.compile(r"\\\n")
 _DEFINING = {
     "LIST_HEAD": CType("struct list_head"),
@@ -73,43 +76,47 @@ class Function:
     returns: CType | None
     macro_params: tuple[str, ...] | None = None
     calls: list[Call] = field(default_factory=list)
-    assigns: list[tuple[Expression, Expression]] = field(default_factory=list)
+    assigns: list[tuple[Var, Expression]] = field(default_factory=list)
     results: list[Expression] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class FileFacts:
-    """What one file says. `structs`: whether its definition of a struct is that of the BTF."""
+    """What one file says.
+
+    `structs`: whether its definition of a struct is that of the BTF. `renamed`: macros that stand
+    for a member of a member (`#define sk_node __sk_common.skc_node`).
+    """
 
     path: str
     functions: list[Function] = field(default_factory=list)
     globals: dict[str, CType] = field(default_factory=dict)
     structs: dict[str, bool] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
 
 
 def scan(path: str, source: bytes, members: Mapping[str, frozenset[str]]) -> FileFacts:
     """Read one file. `members` are the names of the members of each struct in the BTF."""
     facts = FileFacts(path)
-    for match in _STRUCT.finditer(source):
+    for match in STRUCT.finditer(source):
         wanted = members.get(match[1].decode("utf-8", "replace"))
         if wanted is not None:
             words = {word.decode() for word in _WORD.findall(match[2])}
-            # Macros rename or make a few members: `#define rcu_head callback_head`.
-            facts.structs[match[1].decode()] = len(wanted - words) <= len(wanted) // _FEW
-    if WORTH_READING.search(source):
-        is_worth = _worth(source)
+            missing = wanted - words - _RENAMED  # and macros make a few
+            facts.structs[match[1].decode()] = len(missing) <= len(wanted) // _FEW
+    facts.renamed = {m[1].decode(): m[2].decode() for m in _MEMBER_NAME.finditer(source)}
+    if _is_worth_reading(path, source):
         for piece in _pieces(source):
-            for node in _parser().parse(piece).root_node.children:
-                _enter(node, facts, is_worth)
+            for node in c_parser().parse(piece).root_node.children:
+                _enter(node, facts)
     return facts
 
 
-def _worth(source: bytes) -> Callable[[bytes], object]:
-    """Return what tells whether a function names a container, or calls one here that takes one."""
-    names = b"|".join(dict.fromkeys(_TAKES_CONTAINER.findall(source)))
-    if not names:
-        return WORTH_READING.search
-    return re.compile(WORTH_READING.pattern + rb"|\b(?:" + names + rb")\(").search
+def _is_worth_reading(path: str, source: bytes) -> bool:
+    """Whether a file names a container, or is a header with functions that lead to one."""
+    return bool(WORTH_READING.search(source)) or (
+        path.endswith(".h") and b"static inline" in source
+    )
 
 
 def _pieces(source: bytes) -> Iterator[bytes]:
@@ -118,7 +125,7 @@ def _pieces(source: bytes) -> Iterator[bytes]:
     What the parser does not understand then costs one function, not the rest of the file. Of
     conditional code, every branch is read. A type as an argument is made one word, to be C.
     """
-    text = _TYPE_ARGUMENT.sub(rb"\1\2__\3", _CONDITIONAL.sub(b"", source))
+    text = _TYPE_ARGUMENT.sub(rb"\1\2__\3", CONDITIONAL.sub(b"", source))
     start = 0
     for match in _END_OF_BLOCK.finditer(text):
         yield text[start : match.end()]
@@ -127,14 +134,15 @@ def _pieces(source: bytes) -> Iterator[bytes]:
 
 
 @cache
-def _parser() -> Parser:
+def c_parser() -> Parser:
+    """Return the parser of C; raises `ImportError` without the extra `harvest`."""
     import tree_sitter
     import tree_sitter_c
 
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))
 
 
-def _enter(node: Node, facts: FileFacts, is_worth: Callable[[bytes], object]) -> None:
+def _enter(node: Node, facts: FileFacts) -> None:
     if node.type == "declaration":
         _enter_globals(node, facts)
     elif node.type == "preproc_function_def":
@@ -142,10 +150,9 @@ def _enter(node: Node, facts: FileFacts, is_worth: Callable[[bytes], object]) ->
         if macro is not None:
             facts.functions.append(macro)
     elif node.type == "function_definition":
-        if is_worth(node.text or b""):
-            function = _function(node, facts.path)
-            if function is not None:
-                facts.functions.append(function)
+        function = _function(node, facts.path)
+        if function is not None:
+            facts.functions.append(function)
     elif node.type == "compound_statement" and node.prev_sibling is not None:
         # SYSCALL_DEFINE3(name, ...) and the like: parsed as a call, and then a block
         call = text_of(node.prev_sibling)
@@ -194,7 +201,7 @@ def _macro(node: Node, path: str) -> Function | None:
     text = _LINE_END.sub(" ", (value.text or b"").decode("utf-8", "replace"))
     names = tuple(text_of(p) for p in params.named_children if p.type == "identifier")
     macro = _Body(Function(text_of(name), path, 0, [], None, names))
-    tree = _parser().parse(f"void f(void) {{ {text} ; }}".encode())
+    tree = c_parser().parse(f"void f(void) {{ {text} ; }}".encode())
     function = tree.root_node.children[0]
     block = function.child_by_field_name("body")
     if block is None:
@@ -223,8 +230,7 @@ class _Body:
             type_ = CType(base, stars) if base is not None else None
             number = self.scopes.declare(text_of(name), type_)
             if value is not None:
-                result = expression(value, self.scopes.find)
-                self.function.assigns.append((Var(number), result))
+                self._assign(Var(number), expression(value, self.scopes.find))
 
     def read(self, block: Node) -> None:
         """Read a block: its statements and expressions, in order; blocks inside it are scopes."""
@@ -247,18 +253,22 @@ class _Body:
             self.declare(node)
         elif node.type == "call_expression":
             call = arguments(node, find)
-            if call is not None:
+            if call is not None and any(not isinstance(arg, Other | Name) for arg in call.args):
                 self.function.calls.append(call)
                 self._declare_by_macro(call)
         elif node.type == "assignment_expression":
             left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
             if left is not None and right is not None:
-                self.function.assigns.append((expression(left, find), expression(right, find)))
+                self._assign(expression(left, find), expression(right, find))
         elif node.type == "return_statement" and node.named_children:
             self.function.results.append(expression(node.named_children[0], find))
+
+    def _assign(self, left: Expression, right: Expression) -> None:
+        if isinstance(left, Var) and not isinstance(right, Other):
+            self.function.assigns.append((left, right))
 
     def _declare_by_macro(self, call: Call) -> None:
         """MA_STATE(mas, tree, ...) declares a variable that stands for the tree from there on."""
         if call.name in ("MA_STATE", "VMA_ITERATOR") and len(call.args) > 1:
             number = self.scopes.declare(call.texts[0], type_of_text("struct ma_state"))
-            self.function.assigns.append((Var(number), call.args[1]))
+            self._assign(Var(number), call.args[1])

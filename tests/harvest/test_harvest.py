@@ -53,6 +53,7 @@ static inline struct list_head *box_items(struct box *b)
 }
 #define for_each_item(pos, box) \\
 	list_for_each_entry(pos, &(box)->items, link)
+#define deep_node part.node
 #define to_item(n) container_of(n, struct item, hash)
 """
 
@@ -193,6 +194,7 @@ OTHER_KINDS = {
     "i = xa_load(&b->all, 1);": (("box", "all"), ("item", "")),
     "list_add(&i->part.node, &b->items);": (("box", "items"), ("item", "part.node")),
     "list_add(&i->link, n ? &b->items : &b->items);": (("box", "items"), ("item", "link")),
+    "list_add(&i->deep_node, &b->items);": (("box", "items"), ("item", "part.node")),
     "list_add(&i->link, &b->inner.node);": (("part", "node"), ("item", "link")),
 }
 
@@ -278,6 +280,7 @@ void f(struct box *b, struct item *i) { list_add(&i->hash, &b->items); }
 void g(struct box *b, struct item *i) { list_add(&i->gone, &b->items); }
 void h(struct box *b, struct stranger *i) { list_add(&i->link, &b->items); }
 void k(struct box *b, struct item *i) { list_add(&i->link, &b->gone); }
+void l(struct box *b, struct item *i) { hlist_add_head(&i->hashes[b->n], &b->table[i->id]); }
 """
     )
     assert found.entries == found.conflicts == []
