@@ -16,30 +16,26 @@ if TYPE_CHECKING:
     from btfdump.value import Value
 
 
-def kernel_btfs(kernel: Context) -> Iterator[tuple[Value | Note, Btf]]:
+def kernel_btfs(kernel: Context) -> Iterator[tuple[Value, Btf] | Note]:
     """Yield each `struct btf` of the kernel itself, vmlinux's first, with its types.
 
-    A note stands for a module whose types could not be read.
+    A note stands for a module whose types cannot be read. Raises `SymbolNotFoundError` for a kernel
+    without BPF.
     """
     vmlinux = find_global(kernel, "btf_vmlinux")
     if vmlinux:  # NULL until somebody needs it
         yield vmlinux.deref_(), kernel.btf
-    if kernel.modules is None:
-        return
-    known = {btf.name: btf for btf in kernel.modules.btfs()}
     try:
         for module in find_global(kernel, "btf_modules").walk_():
-            name = module.btf.member_("name").string_()
-            if name in known:
-                yield module.btf.deref_(), known[name]
-            else:
-                yield Note(f"the BTF of module {name} could not be read"), kernel.btf
+            try:
+                yield module.btf.deref_(), types_of(kernel, module.btf)
+            except BtfdumpError as error:
+                yield Note(f"BTF of a module: {error}", module.address_)
     except BtfdumpError as error:
-        yield Note(f"btf_modules: {error}"), kernel.btf
+        yield Note(f"btf_modules: {error}")
 
 
-def types_of(kernel: Context, btf: Value) -> Btf | None:
-    """Return the types of the `struct btf` that `btf` points to, None if it is a program's."""
-    name = btf.member_("name").string_() if "name" in dir(btf) else "vmlinux"
-    known = [kernel.btf, *(kernel.modules.btfs() if kernel.modules is not None else ())]
-    return next((types for types in known if types.name == name), None)
+def types_of(kernel: Context, btf: Value) -> Btf:
+    """Return the types of the `struct btf` that `btf` points to; raises as `KernelBtfs.of()`."""
+    assert kernel.kernel_btfs is not None  # set by Kernel
+    return kernel.kernel_btfs.of(btf)

@@ -89,11 +89,11 @@ def find_kfuncs(kernel: Context) -> Iterator[Kfunc | Note]:
 
     Raises `SymbolNotFoundError` and `TypeNotFoundError` where a kernel has no BPF, or hides it.
     """
-    for value, btf in kernel_btfs(kernel):
-        if isinstance(value, Note):
-            yield value
+    for item in kernel_btfs(kernel):
+        if isinstance(item, Note):
+            yield item
             continue
-        registry = _Registry(value, btf)
+        registry = _Registry(*item)
         yield from registry.kfuncs()
         yield from registry.destructors()
 

@@ -102,7 +102,7 @@ def prog_of(value: Value) -> Prog:
         value=value,
         id=int(aux.id),
         type=short_name(value.type, "BPF_PROG_TYPE_"),
-        name=aux.member_("name").string_(),
+        name=_name(aux),
         tag=value.tag.bytes_().hex(),
         btf_id=int(aux.btf.id) if aux.btf else 0,
         map_ids=_used_maps(aux),
@@ -113,6 +113,22 @@ def prog_of(value: Value) -> Prog:
         jited_size=_jited_size(value, aux),
         statistics=_statistics(value, aux),
     )
+
+
+def _name(aux: Value) -> str:
+    """Return the name of a program: of its first function, where its own was cut.
+
+    Mirrors get_prog_full_name() in tools/bpf/bpftool/common.c.
+    """
+    name = aux.member_("name")
+    text = name.string_()
+    if len(text) < len(name) - 1 or not aux.btf or not int(aux.func_info_cnt):
+        return text
+    try:
+        full = types_of(aux.context_, aux.btf).type(int(aux.func_info[0].type_id)).name
+    except BtfdumpError:  # the shorter name is true as well
+        return text
+    return full if full.startswith(text) else text
 
 
 _INSTRUCTION = 8  # sizeof(struct bpf_insn)
@@ -155,7 +171,7 @@ def _struct_name(aux: Value) -> str:
     """Return the name of the struct that a struct_ops program implements a member of."""
     types = aux.context_.btf
     if "attach_btf" in dir(aux) and aux.attach_btf:
-        types = types_of(aux.context_, aux.attach_btf) or types
+        types = types_of(aux.context_, aux.attach_btf)
     return types.type(int(aux.attach_btf_id)).name
 
 

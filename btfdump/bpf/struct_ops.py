@@ -89,7 +89,7 @@ def struct_ops_of(map_: Value) -> StructOps:
     outer = Value(kernel, kernel.type("struct bpf_struct_ops_map"), map_.address_)
     btf = kernel.btf
     if "btf" in dir(outer) and outer.btf:  # of a module, since 6.9 (fcc2c1fb0651)
-        btf = types_of(kernel, outer.btf) or btf
+        btf = types_of(kernel, outer.btf)
     value_type = btf.type(int(map_.btf_vmlinux_value_type_id))
     value = Value(kernel, value_type, outer.kvalue.address_).read_()
     ops = value.data
@@ -139,10 +139,11 @@ def find_struct_ops_types(kernel: Context) -> Iterator[str | Note]:
 
     Kernels before 6.9 (612d087d4ba5) do not keep the list where it can be found: then none.
     """
-    for value, btf in kernel_btfs(kernel):
-        if isinstance(value, Note):
-            yield value
+    for item in kernel_btfs(kernel):
+        if isinstance(item, Note):
+            yield item
             continue
+        value, btf = item
         try:
             yield from _types_in(value, btf)
         except BtfdumpError as error:

@@ -14,13 +14,13 @@ from btfdump.bpf.kernel_btf import kernel_btfs
 from btfdump.btf import types
 from btfdump.errors import BtfdumpError, SymbolNotFoundError
 from btfdump.events import Note
-from btfdump.value import Value
 from btfdump.variables import find_global
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from btfdump.context import Context
+    from btfdump.value import Value
 
 LSM_PREFIX = "bpf_lsm_"
 """What the function is called that stands for a hook of security modules (kernel/bpf/bpf_lsm.c)."""
@@ -121,9 +121,9 @@ def traced_function(value: Value) -> str:
     owner, function = key >> 32, key & (_OF_KERNEL - 1)
     if not key & _OF_KERNEL:
         return f"function [{function}] of program {owner}"
-    for struct, btf in kernel_btfs(kernel):
-        if isinstance(struct, Value) and int(struct.id) == owner:
-            found = btf.type(function)
+    for item in kernel_btfs(kernel):
+        if not isinstance(item, Note) and int(item[0].id) == owner:
+            found = item[1].type(function)
             if isinstance(found, types.Func):
                 return found.name
     address = int(value.func.addr)

@@ -15,16 +15,18 @@ if TYPE_CHECKING:
     from btfdump.context import Context
     from btfdump.roots import Query
 
-_COLUMNS = ("id", "type", "prog", "target", "address")
+_COLUMNS = ("id", "type", "prog", "target", "held_by", "address")
 
 
 @table_root("links", argument="ID or TYPE")
 def list_links(kernel: Context, query: Query) -> Table:
-    """BPF links: the program, and where it is attached."""
+    """BPF links: the program, where it is attached, who holds it there."""
     from btfdump.bpf.links import find_links
     from btfdump.bpf.progs import prog_labels
+    from btfdump.roots.holders import find_holders
 
     links = find_links(kernel)
+    holders = find_holders(kernel)
     labels = prog_labels(kernel)
 
     def rows() -> Iterator[dict[str, Any] | Note]:
@@ -32,12 +34,13 @@ def list_links(kernel: Context, query: Query) -> Table:
             if isinstance(link, Note):
                 yield link
             elif query.wants(str(link.id), link.type):
-                yield _row(link, labels)
+                yield _row(link, labels, holders.of(link.value.address_))
+        yield from holders.notes
 
     return Table("links", _COLUMNS, rows())
 
 
-def _row(link: Link, labels: dict[int, str]) -> dict[str, Any]:
+def _row(link: Link, labels: dict[int, str], held_by: list[str]) -> dict[str, Any]:
     return {
         "id": link.id,
         "type": link.type,
@@ -45,5 +48,6 @@ def _row(link: Link, labels: dict[int, str]) -> dict[str, Any]:
         "prog_id": link.prog_id or None,
         "target": link.target or None,
         **link.details,
+        "held_by": held_by,
         "address": f"{link.value.address_:#x}",
     }

@@ -27,15 +27,18 @@ _COLUMNS = (
     "runs",
     "run_ns",
     "uid",
+    "held_by",
 )
 
 
 @table_root("progs", argument="ID or NAME")
 def list_progs(kernel: Context, query: Query) -> Table:
-    """BPF programs: type, BTF, the maps they use, what they are attached to, how often they ran."""
+    """BPF programs: type, BTF, maps used, what they are attached to, how often they ran, whose."""
     from btfdump.bpf.progs import find_progs
+    from btfdump.roots.holders import find_holders
 
     progs = find_progs(kernel)
+    holders = find_holders(kernel)
     attached: dict[int, list[str]] = {}
     notes = list(_attachments(kernel, attached))
 
@@ -44,8 +47,9 @@ def list_progs(kernel: Context, query: Query) -> Table:
             if isinstance(prog, Note):
                 yield prog
             elif query.wants(str(prog.id), prog.name):
-                yield _row(prog, attached.get(prog.id, []))
-        yield from notes
+                held_by = holders.of(prog.value.address_)
+                yield _row(prog, attached.get(prog.id, []), held_by)
+        yield from (*notes, *holders.notes)
 
     return Table("progs", _COLUMNS, rows())
 
@@ -71,7 +75,7 @@ def _attachments(kernel: Context, attached: dict[int, list[str]]) -> Iterator[No
                 attached.setdefault(slot.prog_id, []).append(text)
 
 
-def _row(prog: Prog, attached: list[str]) -> dict[str, Any]:
+def _row(prog: Prog, attached: list[str], held_by: list[str]) -> dict[str, Any]:
     return {
         "id": prog.id,
         "type": prog.type,
@@ -85,6 +89,7 @@ def _row(prog: Prog, attached: list[str]) -> dict[str, Any]:
         "run_ns": prog.statistics.nanoseconds,
         "misses": prog.statistics.misses,
         "uid": prog.uid,
+        "held_by": held_by,
         "loaded_ns": prog.load_time,
         "bytes_xlated": prog.translated_size,
         "bytes_jited": prog.jited_size,
