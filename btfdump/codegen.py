@@ -33,6 +33,8 @@ CODES = {(1, False): "B", (2, False): "H", (4, False): "I", (8, False): "Q"}
 CODES |= {(size, True): code.lower() for (size, _), code in CODES.items()}
 """struct.unpack() codes by (size in bytes, signed)."""
 
+HOT = 16
+"""Objects of a type from which on compiling code for them pays (see docs/performance.md)."""
 _PIECE = 256
 """Entries that a projection reads ahead at most; it begins with one."""
 _MAX_SPAN = 1 << 16
@@ -67,15 +69,15 @@ def is_unpackable(layout: Layout) -> bool:
 
 
 def compile_reader(
-    layouts: Layouts, layout: StructLayout, paths: Sequence[str]
+    layouts: Layouts, layout: StructLayout, paths: Sequence[str], start: int = 0
 ) -> Callable[[bytes], tuple[Any, ...]]:
-    """Return a function from a struct's bytes to a tuple of the members `paths`.
+    """Return a function from a struct's bytes, `start` on, to a tuple of the members `paths`.
 
     Values are as `Value.value_()` gives them. Raises `MemberNotFoundError`.
     """
     fields = [Located(layouts, layout, path) for path in paths]
     spots = [field.spot(f"v{i}") for i, field in enumerate(fields) if field.is_plain]
-    constants, lines = _decode(layouts, fields, _runs(spots), 0)
+    constants, lines = _decode(layouts, fields, _runs(spots), start)
     body = "".join(f"    {line}\n" for line in lines)
     source = f"def read(d):\n{body}    return {_row(fields)}\n"
     reader: Callable[[bytes], tuple[Any, ...]] = define(

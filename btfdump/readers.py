@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
+from btfdump.codegen import HOT
 from btfdump.errors import BtfFormatError
 from btfdump.summaries import Summaries
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     Known: TypeAlias = Container[tuple[int, types.Type]]
     """Objects that have been shown: pointers to them lead somewhere."""
     Fill: TypeAlias = Callable[[Enter, Known], None]
-
-HOT = 16
-"""Objects of a type from which on compiling its reader pays (see docs/performance.md)."""
 
 
 class Reader:

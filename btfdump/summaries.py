@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from btfdump.codegen import Located
+from btfdump.codegen import HOT, Located, compile_reader
 from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.value import Value, read_string
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from btfdump.btf import types
     from btfdump.context import Context
 
@@ -94,34 +96,45 @@ class _Plan:
             path: [n for n in path.split(".") if n not in ("val", "counter", "refs")][-1]
             for path in context.facts(layout).summary
         }
-        self._own: dict[str, Located] = {}
+        self._layouts = context.layouts
+        self._layout = layout
+        self._texts: dict[str, Located] = {}
+        self._numbers: dict[str, Located] = {}
         for path in self.labels:
             try:
                 located = Located(context.layouts, layout, path)
             except (BtfdumpError, LookupError):  # behind a pointer, or not there at all
                 continue
             inner = located.layout
-            is_text = isinstance(inner, ArrayLayout) and inner.is_text
-            is_number = isinstance(inner, ScalarLayout) and inner.category is not Category.POINTER
-            if is_text or is_number:
-                self._own[path] = located
-        self._start = min((own.offset for own in self._own.values()), default=0)
-        self._end = max((own.end for own in self._own.values()), default=0)
+            if isinstance(inner, ArrayLayout) and inner.is_text:
+                self._texts[path] = located
+            elif isinstance(inner, ScalarLayout) and inner.category is not Category.POINTER:
+                self._numbers[path] = located
+        own = [*self._texts.values(), *self._numbers.values()]
+        self._start = min((located.offset for located in own), default=0)
+        self._end = max((located.end for located in own), default=0)
+        self._count = 0
+        self._reader: Callable[[bytes], tuple[Any, ...]] = self._read_numbers
 
     def read(self, value: Value, limit: int) -> dict[str, object]:
         """Return what is in the object itself, by path; {} where it cannot be read at once."""
-        if not 0 < self._end - self._start <= MAX_SPAN:
+        start = self._start
+        if not 0 < self._end - start <= MAX_SPAN:
             return {}
         try:
-            data = value.span_(self._start, self._end - self._start)
+            data = value.span_(start, self._end - start)
         except FaultError:
             return {}
-        return {
-            path: shown_text(data[own.offset - self._start : own.end - self._start], limit)
-            if isinstance(own.layout, ArrayLayout)
-            else own.read(data, -self._start)
-            for path, own in self._own.items()
-        }
+        self._count += 1
+        if self._count == HOT:
+            self._reader = compile_reader(self._layouts, self._layout, list(self._numbers), start)
+        found: dict[str, object] = dict(zip(self._numbers, self._reader(data), strict=True))
+        for path, text in self._texts.items():
+            found[path] = shown_text(data[text.offset - start : text.end - start], limit)
+        return found
+
+    def _read_numbers(self, data: bytes) -> tuple[Any, ...]:
+        return tuple(located.read(data, -self._start) for located in self._numbers.values())
 
 
 def summary_value(member: Value, limit: int) -> object:

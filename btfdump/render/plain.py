@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btfdump.codegen import HOT
 from btfdump.interp import Decoder
 from btfdump.layout import StructLayout
 from btfdump.render import Options
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btfdump.layout import Layout, Layouts
-
-HOT = 16
-"""Objects of a type from which on compiling its formatter pays (see docs/performance.md)."""
 
 
 def reference_text(layouts: Layouts, layout: Layout, data: bytes, *, zero: bool = False) -> str:
