@@ -48,7 +48,7 @@ def ours(core: str) -> dict[str, Any]:
     """Take the command's steps."""
     marks = [peak()]
     import btfdump.cli.inspect
-    import btfdump.render.text
+    import btfdump.render.text  # noqa: F401 - measured
     from btfdump.btf.reader import Btf
     from btfdump.kernel import Kernel
     from btfdump.target.via_drgn import open_core

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btfdump import indexcache
 from btfdump.bpf.map_types import MapTypes
 from btfdump.bpf.program_btf import KernelBtfs
 from btfdump.btf import types
@@ -46,6 +47,7 @@ class Kernel(Context):
         super().__init__(target, btf, overlays)
         self._formatter: Formatter | None = None
         self.problems: list[str] = []
+        self.is_to_be_kept = False
         self.forget()
 
     def forget(self) -> None:
@@ -72,6 +74,9 @@ class Kernel(Context):
     def close(self) -> None:
         """Release the dump; values that were not read yet cannot be read any more."""
         self.target.close()
+        if self.is_to_be_kept:  # now that nobody waits for it
+            self.is_to_be_kept = False
+            indexcache.store(self.btf)
 
     def check_btf(self, source: str) -> None:
         """Raise `TargetError` if types from elsewhere plainly are not those of this kernel.
@@ -293,16 +298,18 @@ def open_core(
     btf: str | Path | None = None,
     vmlinux: str | Path | None = None,
     overlays: Iterable[str | Path] = (),
+    cache: bool = False,
 ) -> Kernel:
     """Open a vmcore. No debuginfo is needed: types come from the BTF in the dump's own memory.
 
     `btf` (a raw blob or an ELF file) and `vmlinux` (an ELF file, for symbols too) replace what the
-    dump lacks; `overlays` are TOML files of annotations. Raises `TargetError` and its kin,
-    `BtfFormatError`, `AnnotationError`.
+    dump lacks; `overlays` are TOML files of annotations. With `cache` the index of the BTF is kept
+    for the next time (btfdump/indexcache.py). Raises `TargetError` and its kin, `BtfFormatError`,
+    `AnnotationError`.
     """
     from btfdump.target.via_drgn import open_core as open_target
 
-    return _open(lambda: open_target(path, vmlinux=vmlinux), btf, vmlinux, overlays)
+    return _open(lambda: open_target(path, vmlinux=vmlinux), btf, vmlinux, overlays, cache)
 
 
 def open_live(
@@ -311,6 +318,7 @@ def open_live(
     btf: str | Path | None = None,
     vmlinux: str | Path | None = None,
     overlays: Iterable[str | Path] = (),
+    cache: bool = False,
 ) -> Kernel:
     """Open the running kernel: `via` "kcore" (needs root), or the first source that can be read.
 
@@ -318,7 +326,7 @@ def open_live(
     """
     from btfdump.target.sources import open_live as open_target
 
-    return _open(lambda: open_target(via, vmlinux=vmlinux), btf, vmlinux, overlays)
+    return _open(lambda: open_target(via, vmlinux=vmlinux), btf, vmlinux, overlays, cache)
 
 
 def open_qemu(
@@ -327,6 +335,7 @@ def open_qemu(
     btf: str | Path | None = None,
     vmlinux: str | Path | None = None,
     overlays: Iterable[str | Path] = (),
+    cache: bool = False,
 ) -> Kernel:
     """Attach to a QEMU guest by its QMP socket: a path, or HOST:PORT. The guest stops for a moment.
 
@@ -334,7 +343,7 @@ def open_qemu(
     """
     from btfdump.target.via_drgn.qemu import open_qemu as open_target
 
-    return _open(lambda: open_target(socket, vmlinux=vmlinux), btf, vmlinux, overlays)
+    return _open(lambda: open_target(socket, vmlinux=vmlinux), btf, vmlinux, overlays, cache)
 
 
 def _open(
@@ -342,6 +351,7 @@ def _open(
     btf: str | Path | None,
     vmlinux: str | Path | None,
     overlays: Iterable[str | Path],
+    cache: bool,
 ) -> Kernel:
     """Open a target, and what the kernel in it is to be seen by; close it again if that fails."""
     from btfdump.annotate.overlay import Overlay
@@ -357,8 +367,10 @@ def _open(
         else:
             data = target.btf_bytes()
         # Kernel BTF is checked record by record, when looked at: a full check costs a cold start.
-        parsed = Btf.from_bytes(data, name="vmlinux", check=False)
+        index = indexcache.load(data) if cache else None
+        parsed = Btf.from_bytes(data, name="vmlinux", check=False, index=index)
         kernel = Kernel(target, parsed, loaded)
+        kernel.is_to_be_kept = cache and index is None
         if given is not None:
             kernel.check_btf(str(given))
         for overlay in loaded:

@@ -43,6 +43,8 @@ class NameIndex:
         if not name or "\0" in name:
             return ()
         raw = encode(name)
+        if self._records.index is not None:
+            return tuple(i for i in self._records.index.candidates(raw) if self._is_called(i, raw))
         if self._by_name is None and len(self._answers) < SEARCHES:
             return self._search(raw)
         if self._by_name is None:
@@ -50,6 +52,15 @@ class NameIndex:
             self._column, self._distinct = b"", None
         found = self._by_name.get(raw, ())
         return found if isinstance(found, tuple) else (found,)
+
+    def _is_called(self, type_id: int, name: bytes) -> bool:
+        """Whether a type really is called that."""
+        if type_id not in self._records:
+            return False
+        try:
+            return self._strings.raw(self._records.words[self._records.at(type_id)]) == name
+        except IndexError:  # a record that hasn't been checked may lie
+            return False
 
     def _search(self, name: bytes) -> tuple[int, ...]:
         if self._distinct is None:

@@ -19,6 +19,7 @@ from .wire import MODIFIERS, U32_MAX, Kind, kind_of, parse_header, parse_layout
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from .index import Index
     from .wire import ByteOrder
 
 KEYWORDS: dict[str, tuple[Kind, ...]] = {
@@ -52,7 +53,12 @@ class Btf:
     """
 
     def __init__(
-        self, data: bytes, base: Btf | None = None, name: str = "", pointer_size: int | None = None
+        self,
+        data: bytes,
+        base: Btf | None = None,
+        name: str = "",
+        pointer_size: int | None = None,
+        index: Index | None = None,
     ) -> None:
         header = parse_header(data, split=base is not None)
         if base and base.byteorder != header.byteorder:
@@ -68,7 +74,7 @@ class Btf:
         self.strings: Strings = Strings(
             data[header.str_start : header.str_end], base.strings if base else None
         )
-        self._records = Records(data, header, self.layout, self.start_id)
+        self._records = Records(data, header, self.layout, self.start_id, index)
         self._names = NameIndex(self._records, self.strings)
         self._types: dict[int, Type] = {} if base else {0: Void(self, 0, "")}
         self._finals: dict[int, int] = {}
@@ -86,18 +92,26 @@ class Btf:
         name: str = "",
         check: bool = True,
         pointer_size: int | None = None,
+        index: Index | None = None,
     ) -> Btf:
         """Parse a blob of BTF: the bytes of /sys/kernel/btf/vmlinux, or of an ELF section `.BTF`.
 
         With `check` every record is checked now; without, each when it is first used. The BTF of a
         module needs its `base`. `pointer_size`, in bytes, overrides what the BTF says of itself.
+        `index` is what `index()` returned for these very bytes.
         Raises `BtfFormatError`.
         """
-        btf = cls(bytes(data), base, name, pointer_size)
+        btf = cls(bytes(data), base, name, pointer_size, index)
         if check:
             check_all(btf, btf._records)
             btf._checked = True
         return btf
+
+    def index(self) -> Index:
+        """Return what is worked out of these bytes, to be kept for the next time."""
+        from .index import Index
+
+        return self._records.index or Index.of(self._records, self.strings)
 
     def __len__(self) -> int:
         """Return the number of ids, those of void and of the base included: `btf__type_cnt()`."""

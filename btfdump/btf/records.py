@@ -16,8 +16,9 @@ from btfdump.errors import BtfFormatError
 from .wire import TRAILERS, TYPE_WORDS, Kind, kind_of, vlen_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from .index import Index
     from .wire import Header
 
 
@@ -25,12 +26,18 @@ class Records:
     """The records of one blob: `words` in host byte order, `starts` where in it each begins.
 
     Ids count from `start_id`, the number of ids in the base BTF (without one 1, for void), up to
-    but not including `end_id`. Raises `BtfFormatError` for a record that overruns the section, or
-    is of a kind whose length nobody tells.
+    but not including `end_id`. `index`, of this very blob, saves working it out; one that does not
+    fit is ignored. Raises `BtfFormatError` for a record that overruns the section, or is of a kind
+    whose length nobody tells.
     """
 
     def __init__(
-        self, data: bytes, header: Header, layout: Mapping[int, tuple[int, int]], start_id: int
+        self,
+        data: bytes,
+        header: Header,
+        layout: Mapping[int, tuple[int, int]],
+        start_id: int,
+        index: Index | None = None,
     ) -> None:
         self.start_id = start_id
         self.offset = header.type_start
@@ -38,7 +45,8 @@ class Records:
         self.words.frombytes(memoryview(data)[header.type_start : header.type_end])
         if header.byteorder != sys.byteorder:
             self.words.byteswap()
-        self.starts = self._index(layout)
+        self.index = index if index is not None and index.fits(len(self.words)) else None
+        self.starts: Sequence[int] = self.index.starts if self.index else self._index(layout)
         self.end_id = start_id + len(self.starts)
 
     def _index(self, layout: Mapping[int, tuple[int, int]]) -> list[int]:
@@ -95,6 +103,8 @@ class Records:
     @cached_property
     def kinds(self) -> bytes:
         """The kind of every record, one byte each."""
+        if self.index is not None:
+            return self.index.kinds
         top = 3 if sys.byteorder == "little" else 0
         without_flag = bytes(i & 0x7F for i in range(256))
         return self.infos.tobytes()[top :: self.infos.itemsize].translate(without_flag)

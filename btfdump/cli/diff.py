@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from btfdump.cli.options import add_color, add_extent, add_sources
+from btfdump.cli.options import add_cache, add_color, add_extent, add_sources
 from btfdump.cli.terminal import complain, is_colorful
 from btfdump.errors import BtfdumpError, ExpressionError, TargetError
 
@@ -53,6 +53,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     add_color(form)
     add_sources(parser)
+    add_cache(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -92,7 +93,13 @@ def _document(path: str, args: argparse.Namespace) -> dict[str, Any]:
         return load(path)
     if not args.root:
         raise ExpressionError(f"{path}: is a vmcore: say what to compare, for example 'task 1'")
-    with open_core(path, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay) as kernel:
+    with open_core(
+        path,
+        btf=args.btf,
+        vmlinux=args.vmlinux,
+        overlays=args.overlay,
+        cache=not args.no_cache,
+    ) as kernel:
         job = Inspection(kernel, args)
         document = job.document()
     if job.failed or job.misused:

@@ -38,5 +38,11 @@ def run(args: argparse.Namespace) -> int:
     """Open the vmcore and print what was asked for; return the exit status."""
     from btfdump.kernel import open_core
 
-    with open_core(args.core, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay) as kernel:
+    with open_core(
+        args.core,
+        btf=args.btf,
+        vmlinux=args.vmlinux,
+        overlays=args.overlay,
+        cache=not args.no_cache,
+    ) as kernel:
         return inspect(kernel, args)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from btfdump.cli.interrupt import INTERRUPTED, Interrupt
-from btfdump.cli.options import add_extent, add_form, add_sources
+from btfdump.cli.options import add_cache, add_extent, add_form, add_sources
 from btfdump.cli.progress import with_progress
 from btfdump.cli.terminal import FAILED, OK, USAGE, complain, is_colorful, is_unicode, write
 from btfdump.errors import BtfdumpError, ExpressionError
@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_extent(parser)
     add_form(parser)
     add_sources(parser)
+    add_cache(parser)
 
 
 def inspect(kernel: Kernel, args: argparse.Namespace) -> int:

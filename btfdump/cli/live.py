@@ -47,7 +47,13 @@ def run(args: argparse.Namespace) -> int:
     """Open the running kernel and print what was asked for; return the exit status."""
     from btfdump.kernel import open_live
 
-    with open_live(args.via, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay) as kernel:
+    with open_live(
+        args.via,
+        btf=args.btf,
+        vmlinux=args.vmlinux,
+        overlays=args.overlay,
+        cache=not args.no_cache,
+    ) as kernel:
         drop_privileges = getattr(kernel.target, "drop_privileges", None)
         if drop_privileges is not None:  # what is open goes on without them
             drop_privileges()

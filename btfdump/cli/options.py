@@ -117,6 +117,15 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_cache(parser: argparse.ArgumentParser) -> None:
+    """Add the option to do without the cache, for commands that open a kernel."""
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="neither read nor write the cache of BTF indexes, XDG_CACHE_HOME/btfdump",
+    )
+
+
 def _seconds(text: str) -> float:
     try:
         value = float(text)

@@ -44,6 +44,10 @@ def run(args: argparse.Namespace) -> int:
     from btfdump.kernel import open_qemu
 
     with open_qemu(
-        args.socket, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay
+        args.socket,
+        btf=args.btf,
+        vmlinux=args.vmlinux,
+        overlays=args.overlay,
+        cache=not args.no_cache,
     ) as kernel:
         return inspect_or_watch(kernel, args)

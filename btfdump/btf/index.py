@@ -1,0 +1,101 @@
+"""What a `Btf` works out when it is loaded and asked for names, to be kept: see indexcache.py.
+
+Nothing in it is believed that would make a type another one: a name found by it is compared with
+the name in the BTF, and each record is checked as it is without.
+"""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from binascii import crc32
+from bisect import bisect_left
+from dataclasses import dataclass
+from itertools import accumulate
+from struct import Struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .records import Records
+    from .strings import Strings
+
+_HEAD = Struct("=8s32sII")  # magic, digest of the BTF, number of types, CRC of that and the rest
+_MAGIC = b"BTFidx1" + sys.byteorder[:1].encode()
+_WORD = array("I").itemsize
+
+
+@dataclass(frozen=True)
+class Index:
+    """Where each record starts, its kind, and the ids of all names, by the CRC of the name."""
+
+    starts: array[int]
+    kinds: bytes
+    sums: array[int]
+    ids: array[int]
+
+    @classmethod
+    def of(cls, records: Records, strings: Strings) -> Index:
+        """Work it out."""
+        own = strings.data.split(b"\0")
+        ends = accumulate(map(len, own), lambda end, length: end + 1 + length)
+        known = {end - len(s): crc32(s) for end, s in zip(ends, own, strict=True)}
+        named = []
+        for type_id, offset in enumerate(records.name_offsets(), records.start_id):
+            if not 0 < offset < strings.end:  # a record that hasn't been checked may lie
+                continue
+            checksum = known.get(offset - strings.start)
+            if checksum is None:  # the tail of another string, or one of the base's
+                checksum = crc32(strings.raw(offset))
+            named.append(checksum << 32 | type_id)
+        named.sort()
+        return cls(
+            array("I", records.starts),
+            records.kinds,
+            array("I", [both >> 32 for both in named]),
+            array("I", [both & 0xFFFF_FFFF for both in named]),
+        )
+
+    def candidates(self, name: bytes) -> Iterator[int]:
+        """Yield, in order, the ids of types that may be called `name`: all that are, and others."""
+        wanted = crc32(name)
+        at = bisect_left(self.sums, wanted)
+        while at < len(self.sums) and self.sums[at] == wanted:
+            yield self.ids[at]
+            at += 1
+
+    def to_bytes(self, digest: bytes) -> bytes:
+        """Return what `from_bytes()` reads; `digest` (32 bytes) is that of the BTF."""
+        body = b"".join(
+            [self.starts.tobytes(), self.sums.tobytes(), self.ids.tobytes(), self.kinds]
+        )
+        count = len(self.starts)
+        return _HEAD.pack(_MAGIC, digest, count, crc32(body, count)) + body
+
+    @classmethod
+    def from_bytes(cls, data: bytes, digest: bytes) -> Index | None:
+        """Return the index in `data`; None if that is not whole, or of another BTF."""
+        if len(data) < _HEAD.size:
+            return None
+        magic, of_btf, count, checksum = _HEAD.unpack_from(data)
+        body = memoryview(data)[_HEAD.size :]
+        if (magic, of_btf, checksum) != (_MAGIC, digest, crc32(body, count)):
+            return None
+        names, rest = divmod(len(body) - count * (_WORD + 1), 2 * _WORD)
+        if names < 0 or rest:
+            return None
+        columns = [array("I") for _ in range(3)]
+        at = 0
+        for column, length in zip(columns, (count, names, names), strict=True):
+            column.frombytes(body[at : at + length * _WORD])
+            at += length * _WORD
+        starts, sums, ids = columns
+        return cls(starts, bytes(body[at:]), sums, ids)
+
+    def fits(self, words: int) -> bool:
+        """Whether all its records start inside a type section of that many words.
+
+        What else may be wrong is found when it is used.
+        """
+        return max(self.starts) + 3 <= words if self.starts else not words
