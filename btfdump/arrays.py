@@ -10,6 +10,7 @@ from btfdump.buckets import is_table, occupied
 from btfdump.errors import BtfdumpError, FaultError
 from btfdump.events import Close, Enter, Exit, Group, Note, Open
 from btfdump.expression import evaluate_length
+from btfdump.fresh import MOVED, has_moved
 from btfdump.interp import Field
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.limits import MAX_OBJECT
@@ -69,7 +70,7 @@ class Arrays:
         addresses = [(i, a) for i, a in enumerate(field.value) if isinstance(a, int) and a]
         inner = self.behind.inside(place, path)._replace(depth=place.depth + 1)
         here = self.behind.at(owner, field, facts)
-        return self.entries(field, here, target, addresses, inner)
+        return self.entries(field, here, target, here.address_, addresses, inner)
 
     # Lengths told by annotations
 
@@ -90,7 +91,8 @@ class Arrays:
             addresses = [(i, int(v)) for i, v in enumerate(value.value_()) if v]
             if length > len(value):
                 notes.append(f"{length - len(value)} of {length} pointers were not looked at")
-            yield self.entries(field, here, target, addresses, place, notes)
+            array = field.value
+            yield self.entries(field, here, target, array, addresses, place, notes)
             return
         yield Open(Group.POINTER, field, value, provenance=told_by(field))
         yield self.shown(value, length, facts, notes, place)
@@ -220,18 +222,23 @@ class Arrays:
         field: Field,
         value: Value,
         target: types.Composite,
+        array: int,
         addresses: list[tuple[int, int]],
         place: Place,
         notes: Iterable[str] = (),
     ) -> Iterator[Step]:
-        """Show what the pointers of an array point to; NULL ones have been dropped."""
+        """Show what the pointers of the array at `array` point to; NULL ones have been dropped."""
         yield Open(Group.ARRAY, field, value, None, len(addresses), told_by(field))
         for text in notes:
             yield Note(text, value.address_)
         shown = addresses[: self.limits.elements]
+        size = self.context.layouts.pointer_size
         for index, address in shown:
             entry = Value(self.context, target, address)
-            yield self.behind.contents.entry(entry, f"[{index}]", place)
+            if has_moved(self.context.wrap(array + index * size), address, entry):
+                yield Note(f"[{index}] {MOVED}", address)
+            else:
+                yield self.behind.contents.entry(entry, f"[{index}]", place)
         yield Close(len(shown), len(addresses))
 
     # Per-CPU

@@ -16,6 +16,7 @@ from btfdump.cases import applying
 from btfdump.contents import Contents
 from btfdump.errors import BtfdumpError
 from btfdump.events import Close, Enter, Group, Note, Open
+from btfdump.fresh import MOVED, has_moved
 from btfdump.interp import EMPTY_LIST, Field
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.limits import Place, selection_of
@@ -271,8 +272,8 @@ class Behind:
             elif not self.is_known(value, owner):
                 if not self.traversal.summary(value):
                     return None
-                return self.target(field, value, self.traversal.brief(value, ""))
-        return self.target(field, value, self.traversal.object(value, inner))
+                return self.target(owner, field, value, self.traversal.brief(value, ""))
+        return self.target(owner, field, value, self.traversal.object(value, inner))
 
     def many(
         self,
@@ -317,11 +318,16 @@ class Behind:
         key = self.traversal.key(value)
         return key in self.traversal.seen or key == self.traversal.key(owner)
 
-    def target(self, field: Field, value: Value, inner: Iterator[Step]) -> Iterator[Step]:
-        """Show the target of a pointer below it."""
-        yield Open(Group.POINTER, field, value, provenance=told_by(field))
-        yield inner
-        yield Close(1, 1)
+    def target(
+        self, owner: Value, field: Field, value: Value, inner: Iterator[Step]
+    ) -> Iterator[Step]:
+        """Return the group of a pointer's target, or of a note if it has moved meanwhile."""
+        assert isinstance(field.value, int)
+        slot = self.context.wrap(owner.address_ + field.offset)
+        if has_moved(slot, field.value, value):
+            return self.notes(field, self.at(owner, field, None), [MOVED])
+        opened = Open(Group.POINTER, field, value, provenance=told_by(field))
+        return iter((opened, inner, Close(1, 1)))
 
 
 def is_bare_scalar(field: Field) -> bool:

@@ -44,26 +44,34 @@ class Contents:
             yield Note(str(error), value.address_)
             yield Close()
             return
-        items: Iterator[Value | ValueEntry | Anomaly] = value.entries_()
+        items: Iterator[Value | ValueEntry | Anomaly] = value.entries_(expansion)
         limit = self.limits.elements
-        batch, ended = take(items, min(limit, _BATCH))
+        is_live = self.context.target.is_live
+        # What is live is counted by links alone; an entry is read when its turn has come.
+        counted = value.links_(expansion) if is_live else items
+        batch, ended = take(counted, min(limit, _BATCH))
         count = count_of(batch) if ended else None
         if not ended and limit <= _BATCH:
-            count, batch = self.count_on(items, batch)
+            count, batch = self.count_on(counted, batch)
         yield Open(Group.CONTAINER, field, value, expansion, count, expansion.provenance)
         for problem in value.facts_.problems if value.facts_ is not None else ():
             yield Note(problem, value.address_)
         shown = 0
-        for item in chain(batch, items if count is None else ()):
+        for item in items if is_live else chain(batch, items if count is None else ()):
             if isinstance(item, Anomaly):
                 yield Note(item.message, item.address)
             elif shown < limit:
                 yield self.item(item, shown, place)
                 shown += 1
+            elif count is not None:  # counted ahead
+                break
             else:
                 more, _ = self.count_on(items, [])
                 count = None if more is None else shown + 1 + more
                 break
+        else:
+            if is_live and count is not None:  # entries may have come or gone since the count
+                count = shown
         yield Close(shown, count)
 
     def item(self, item: Value | ValueEntry, position: int, place: Place) -> Iterator[Step]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from btfdump.annotate.facts import Expansion, MemberFacts
     from btfdump.context import Context
     from btfdump.layout import Layout
-    from btfdump.walk import Item, Key
+    from btfdump.walk import Item, Key, Walker
 
 MAX_STRING = 4096
 """Longest C string that is read through a pointer, in bytes."""
@@ -454,6 +454,7 @@ class Value:
         assert isinstance(element, StructLayout)
         count, is_whole = 0, False
         is_plain = self._facts is None or self._facts.skip is None
+        is_plain = is_plain and not self._context.target.is_live
         if expansion.head in ("list_head", "hlist_head") and is_plain:
             head, circular = head_of(self, expansion), expansion.head == "list_head"
             pieces = walk_quickly(layouts, element, paths, head, POISONS, circular=circular)
@@ -475,11 +476,23 @@ class Value:
         `expansion` says how they are typed and linked; without, the annotations do.
         """
         expansion = expansion or self.expansion_()
-        if self.is_pointer_ and expansion.head != CHAIN:
-            yield from self._pointee(0).entries_(expansion)
-            return
+        holder = self._holder_of(expansion)
+        yield from holder._values(items_of(holder, expansion), expansion)
+
+    def links_(self, expansion: Expansion) -> Iterator[Value | ValueEntry | Anomaly]:
+        """Walk a container once and as it is now, along links alone: its entries are not read."""
+        holder = self._holder_of(expansion)
+        yield from holder._values(links_of(holder, expansion), expansion)
+
+    def _holder_of(self, expansion: Expansion) -> Value:
+        """Return what holds the container's head: this, or what this points to."""
+        return self._pointee(0) if self.is_pointer_ and expansion.head != CHAIN else self
+
+    def _values(
+        self, items: Iterator[Item], expansion: Expansion
+    ) -> Iterator[Value | ValueEntry | Anomaly]:
         skip = self._facts.skip if self._facts is not None else None
-        for item in items_of(self, expansion):
+        for item in items:
             if not isinstance(item, Entry):
                 yield item
                 continue
@@ -504,14 +517,25 @@ def head_of(value: Value, expansion: Expansion) -> Head:
         expansion.element.size,
         value.slice_(0, value.size_),
         value.context_,
+        value.context_.target.is_live,
     )
 
 
 def items_of(value: Value, expansion: Expansion) -> Iterator[Item]:
     """Walk the container that `value` is the head of."""
+    return _walker(expansion).items(head_of(value, expansion))
+
+
+def links_of(value: Value, expansion: Expansion) -> Iterator[Item]:
+    """Walk the container that `value` is the head of along links alone, once."""
+    head = replace(head_of(value, expansion), element_size=0, data=None)
+    return _walker(expansion).once(head)
+
+
+def _walker(expansion: Expansion) -> Walker:
     walker = walker_of(expansion.head)
     assert walker is not None  # an expansion is made for what can be walked
-    return walker.items(head_of(value, expansion))
+    return walker
 
 
 def pointer_space(pointer: types.Ptr, facts: MemberFacts | None) -> str | None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from btfdump.render import Options, Root
     from btfdump.roots import Selected
     from btfdump.table import Row, Table
-    from btfdump.value import Value
 
 _SNPRINTF_FLAGS = ("compact", "noname", "ptr_raw")
 
@@ -194,10 +193,10 @@ class Inspection:
                 self.failed = True
                 self.complain(f"{selected.name}: {error}")
                 continue
-            events = self.counted(selected.value, events)
+            events = self.counted(selected, events)
             yield Root(events, "" if selected.is_plain else selected.name)
 
-    def counted(self, value: Value, events: Iterable[Event]) -> Iterator[Event]:
+    def counted(self, selected: Selected, events: Iterable[Event]) -> Iterator[Event]:
         """Keep account of notes, and of a root of which nothing could be read.
 
         Where the user interrupts, all that is open is ended.
@@ -207,7 +206,7 @@ class Inspection:
 
         self.shown += 1
         is_root = True
-        unfinished = Unfinished(value)
+        unfinished = Unfinished(selected.value)
         for event in self.interrupt.until(events):
             if isinstance(event, Note):
                 self.notes += 1
@@ -218,6 +217,10 @@ class Inspection:
             yield event
         if self.interrupt.came:
             yield from unfinished.ends("interrupted")
+        fate = selected.fate()
+        if fate:
+            self.notes += 1
+            yield Note(fate, selected.value.address_)
 
     def total(self) -> int | None:
         """Return how many roots there will be, where that is quickly said."""

@@ -35,12 +35,14 @@ if TYPE_CHECKING:
 class Selected:
     """A value that a user's words stand for, and what to call it: `task(1)`, `init_task.comm`.
 
-    `is_plain`: the output says by itself what it is, a heading of its own would be noise.
+    `is_plain`: the output says by itself what it is, a heading of its own would be noise. `fate()`
+    says what has become of a live value since it was read, "" where it is what it was.
     """
 
     value: Value
     name: str
     is_plain: bool = False
+    fate: Callable[[], str] = str
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,8 @@ def select(kernel: Context, text: str) -> Iterator[Selected]:
             raise ExpressionError(f"{text}: no root {call[1]}(...); there are {known}")
         path = Path.parse(text[call.end() :], where=call[0])
         for found in kind.find(kernel, call[2].strip() or None):
-            yield Selected(path.follow(found.value), f"{found.name}{path.text}", not path.steps)
+            name = f"{found.name}{path.text}"
+            yield Selected(path.follow(found.value), name, not path.steps, found.fate)
         return
     symbol = _SYMBOL.match(text)
     if symbol is None:

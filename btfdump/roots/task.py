@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from btfdump.errors import (
     CorruptDataError,
     FaultError,
+    MemberNotFoundError,
     ObjectNotFoundError,
     SymbolNotFoundError,
     TypeNotFoundError,
@@ -30,9 +31,13 @@ def tasks(kernel: Context) -> Iterator[Value]:
     init_task = global_value(kernel, "init_task")
     task_struct = kernel.type("struct task_struct")
     troubles: list[str] = []
+    given: set[int] = set()  # live threads may become processes: exec() of one that is no leader
     for process in gathered(entries(init_task, "tasks", task_struct, "tasks"), troubles, ""):
         where = f"threads of the process at {process.address_:#x}: "
-        yield from gathered(threads(process), troubles, where)
+        for thread in gathered(threads(process), troubles, where):
+            if thread.address_ not in given:
+                given.add(thread.address_)
+                yield thread
     if troubles:
         more = f"; and {len(troubles) - 3} more" if len(troubles) > 3 else ""
         raise CorruptDataError("; ".join(troubles[:3]) + more)
@@ -47,10 +52,16 @@ def gathered(values: Iterator[Value], troubles: list[str], where: str) -> Iterat
 
 
 def threads(process: Value) -> Iterator[Value]:
-    """Yield a thread group: its leader first, then the other threads in list order."""
+    """Yield a thread group: its leader first, then the other threads in list order.
+
+    A live process may have exited and left its `struct signal_struct` to another: whose threads
+    those are, they say themselves.
+    """
     yield process
+    is_live = process.context_.target.is_live
     for thread in entries(process.signal, "thread_head", process.type_, "thread_node"):
-        if thread.address_ != process.address_:
+        is_other = is_live and int(thread.group_leader) != process.address_
+        if thread.address_ != process.address_ and not is_other:
             yield thread
 
 
@@ -70,6 +81,8 @@ def entries(holder: Value, head: str, element: object, link: str) -> Iterator[Va
     trouble: Anomaly | None = None
     for item in items_of(holder.member_(head), expansion):
         if isinstance(item, Anomaly):
+            if item.is_change and not item.ends:  # all there is was found nevertheless
+                continue
             trouble = item if trouble is None or item.ends else trouble
         elif isinstance(item, Entry):
             yield Value(kernel, struct, item.address, item.data)
@@ -106,7 +119,26 @@ def find_tasks(kernel: Context, argument: str | None) -> Iterator[Selected]:
 def _selected(value: Value) -> Selected:
     pid = _pid(value)
     name = f"task({pid})" if pid is not None else f"task at {value.address_:#x}"
-    return Selected(value, name, is_plain=True)
+    return Selected(value, name, is_plain=True, fate=lambda: fate(value))
+
+
+def fate(task: Value) -> str:
+    """Say that a live task has exited since it was read, "" if it has not.
+
+    An exiting task loses its `thread_pid` (kernel/pid.c: __change_pid()) before it is freed.
+    """
+    from btfdump.value import Value
+
+    if not task.context_.target.is_live:
+        return ""
+    try:
+        now = Value(task.context_, task.type_, task.address_)
+        same = int(now.thread_pid) == int(task.thread_pid)
+    except MemberNotFoundError:  # before Linux 4.19
+        return ""
+    except FaultError:
+        same = False
+    return "" if same else "it exited while it was shown: what hangs off it may be gone"
 
 
 def _pid(value: Value) -> int | None:

@@ -78,7 +78,7 @@ class Head:
     `address` is that of the head; an entry's link lies `link_offset` bytes into an element of
     `element_size` bytes (0: unknown; then entries come without data). `data` is the head's own
     bytes where they were read with the object around it. `kernel` knows the kernel's own structs;
-    walkers of containers that are made of pointers alone do without.
+    walkers of containers that are made of pointers alone do without. `is_live`: the memory changes.
     """
 
     memory: Memory
@@ -88,6 +88,7 @@ class Head:
     element_size: int = 0
     data: bytes | None = None
     kernel: Surroundings | None = None
+    is_live: bool = False
 
     def struct(self, name: str) -> Shape:
         """Return where the members of the kernel's `struct name` lie.
@@ -171,11 +172,15 @@ class ValueEntry:
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """A broken invariant at `address`. `ends` tells that the walk stops here, or loses entries."""
+    """A broken invariant at `address`. `ends` tells that the walk stops here, or loses entries.
+
+    `is_change`: nothing is broken, the container was changing while it was walked.
+    """
 
     message: str
     address: int
     ends: bool = False
+    is_change: bool = False
 
 
 Item: TypeAlias = "Entry | ValueEntry | Anomaly"
@@ -187,12 +192,14 @@ _Walk = TypeVar("_Walk", bound="Walk")
 class Walker:
     """A registered walker: the struct it starts from, and the struct of its links.
 
-    `link` is None where entries are pointers to the objects themselves.
+    `link` is None where entries are pointers to the objects themselves. `has_back` says that every
+    entry is checked by what leads back from it to the one before, or to the head.
     """
 
     head: str
     link: str | None
     walk: Walk
+    has_back: bool
     empty: Callable[[Head], bool] | None = None
 
     def is_empty(self, head: Head) -> bool:
@@ -205,6 +212,16 @@ class Walker:
 
     def items(self, head: Head) -> Iterator[Item]:
         """Walk the container; what the walker cannot go on without is an `Anomaly`."""
+        if not head.is_live:
+            yield from self.once(head)
+            return
+        from btfdump.walk.moving import MovingWalk
+
+        by_key = self.link is None and not self.has_back
+        yield from MovingWalk(self.once, head, has_back=self.has_back, by_key=by_key).items()
+
+    def once(self, head: Head) -> Iterator[Item]:
+        """Walk the container once, as if nothing in it changed."""
         try:
             yield from self.walk(head)
         except FaultError as error:
@@ -223,15 +240,21 @@ _registry: dict[str, Walker] = {}
 
 
 def walker(
-    head: str, *, link: str | None, empty: Callable[[Head], bool] | None = None
+    head: str,
+    *,
+    link: str | None,
+    has_back: bool | None = None,
+    empty: Callable[[Head], bool] | None = None,
 ) -> Callable[[_Walk], _Walk]:
     """Register a generator as the walker of `struct head`, whose entries hold a `struct link`.
 
-    `empty` tells an empty head by its data, where that is not zeros.
+    `has_back` is by default whether there are links: see `Walker`. `empty` tells an empty head by
+    its data, where that is not zeros.
     """
 
     def register(walk: _Walk) -> _Walk:
-        _registry[head] = Walker(head, link, walk, empty)
+        is_checked = link is not None if has_back is None else has_back
+        _registry[head] = Walker(head, link, walk, is_checked, empty)
         return walk
 
     return register

@@ -69,7 +69,7 @@ def walk_hlist_bl_head(head: Head) -> Iterator[Entry | Anomaly]:
     yield from _chain(head, _first(head) & ~1, has_back=True, is_nulls=False)
 
 
-@walker("llist_head", link="llist_node")
+@walker("llist_head", link="llist_node", has_back=False)
 def walk_llist_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a lockless list, the newest entry first."""
     yield from _chain(head, _first(head), has_back=False, is_nulls=False)

@@ -134,6 +134,8 @@ def walk_list_head(head: Head) -> Iterator[Entry | Anomaly]:
         yield Entry(head.element(link), node.data)
         chain.advance(link)
         link = node.following
+    if last != chain.holder and head.is_live:  # something may have been added at the end
+        _, last = head.pointers(head.memory.read(head.address, len(data)), 0, 2)
     if last != chain.holder:
         yield Anomaly(
             f"prev of the head is {last:#x}, but the last entry is at {chain.holder:#x}",

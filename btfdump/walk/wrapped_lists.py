@@ -65,7 +65,7 @@ def walk_klist(head: Head) -> Iterator[Entry | Anomaly]:
         yield item
 
 
-@walker("sk_buff_head", link=None)
+@walker("sk_buff_head", link=None, has_back=True)
 def walk_sk_buff_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a queue of `struct sk_buff`, chained by `next` and `prev` of their own type.
 

@@ -15,6 +15,7 @@ NATIVE = (CLANG, "-O1", "-static", "-Wall", "-Werror")
 PROGRAMS = {
     "agent": ("agent.c", ()),
     "bpfload": ("bpfload/*.c", ("-lbpf", "-lelf", "-lz")),
+    "churn": ("churn.c", ("-lbpf", "-lelf", "-lz", "-lpthread")),
     "processes": ("processes.c", ("-lpthread",)),
 }
 # What Debian installs for what is run here; bpftool is in /usr/sbin.
