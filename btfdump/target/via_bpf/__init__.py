@@ -8,8 +8,10 @@ changed or attached to, and nothing stays behind.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from btfdump.errors import BtfdumpError
 from btfdump.target import percpu
 from btfdump.target.kernel_symbols import KernelSymbols
 from btfdump.target.via_bpf import privileges
@@ -103,11 +105,13 @@ class BpfTarget:
     def drop_privileges(self) -> None:
         """Give up root and every capability of this process, for good; reading goes on.
 
-        Kernels before 5.19 want CAP_BPF for every run of a program where
-        kernel.unprivileged_bpf_disabled is set (c8644cd0efe7); there it is kept. Raises
-        `TargetError`.
+        What takes privileges is read before: /proc/kallsyms, on kernels before 6.0. Kernels before
+        5.19 want CAP_BPF for every run of a program where kernel.unprivileged_bpf_disabled is set
+        (c8644cd0efe7); there it is kept. Raises `TargetError`.
         """
-        privileges.drop(lambda: self._memory.read_many([(0, 1)]))
+        with suppress(BtfdumpError):  # who asks for a symbol will be told
+            self.symbols.find("init_task")
+        privileges.drop(self._memory.try_run)
 
     def close(self) -> None:
         """Give the maps and programs back: every read faults from now on."""

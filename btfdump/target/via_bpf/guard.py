@@ -131,6 +131,11 @@ class GuardedMemory:
                 holder, stop, size, link_offset=link_offset, next_offset=next_offset
             )
 
+    def try_run(self) -> None:
+        """Run a program once; raises `BpfError` where that is not permitted any more."""
+        with self._lock:
+            self._reader.try_run()
+
     def close(self) -> None:
         """Give the reader back."""
         with self._lock:

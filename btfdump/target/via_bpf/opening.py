@@ -16,7 +16,7 @@ from btfdump.target.via_bpf import BpfTarget, privileges
 from btfdump.target.via_bpf.guard import GuardedMemory
 from btfdump.target.via_bpf.kernel_map import Survey
 from btfdump.target.via_bpf.reader import BpfReader
-from btfdump.target.via_bpf.syscall import BpfError, SystemBpf
+from btfdump.target.via_bpf.syscall import MAP_CREATE, BpfError, SystemBpf
 
 if TYPE_CHECKING:
     import os
@@ -97,7 +97,7 @@ def _open_reader(running: RunningKernel) -> BpfReader:
     try:
         reader = BpfReader(SystemBpf())
         try:
-            reader.read_many([(0, 8)])
+            reader.try_run()
         except BaseException:
             reader.close()
             raise
@@ -123,6 +123,11 @@ def refusal(error: BpfError, running: RunningKernel) -> TargetError:
         )
     if error.errno == errno.EPERM and missing:
         return TargetError(f"bpf(2) is not permitted: {', '.join(missing)} missing; {_GRANT}")
+    if error.errno == errno.EPERM and error.command == MAP_CREATE:
+        return TargetError(
+            "bpf(2) is not permitted: kernels before 5.11 count maps as locked memory; allow this "
+            "process 4 MiB of it (ulimit -l 4096), or run as root"
+        )
     if error.errno == errno.EPERM:
         return TargetError(
             "bpf(2) is not permitted, with all capabilities: in a user namespace, or forbidden by "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 import sys
@@ -53,8 +54,8 @@ def drop(try_: Callable[[], object]) -> None:
 
     Root becomes the user that called sudo, or nobody, if that user can read the modules that Python
     has yet to load; a root without capabilities otherwise. Other processes cannot trace this one
-    afterwards, and take what it has open. CAP_BPF is kept where `try_()` raises OSError (EPERM)
-    without it. Raises `TargetError` if it fails.
+    afterwards, and take what it has open. CAP_BPF is kept where `try_()` raises EPERM without it.
+    Raises `TargetError` if it fails.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
@@ -71,7 +72,9 @@ def drop(try_: Callable[[], object]) -> None:
     _set_capabilities(libc, effective=0, permitted=kept)
     try:
         try_()
-    except PermissionError:
+    except OSError as error:
+        if error.errno != errno.EPERM:
+            raise
         _set_capabilities(libc, effective=kept, permitted=kept)
     else:
         _set_capabilities(libc, effective=0, permitted=0)

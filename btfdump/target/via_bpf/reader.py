@@ -101,6 +101,11 @@ class BpfReader:
                 return self._memory[window.data_at : window.data_at + size]
         return self._read_in_pieces(address, size)
 
+    def try_run(self) -> None:
+        """Run the program that reads, and read nothing; raises `BpfError` if that is refused."""
+        self._word.pack_into(self._memory, programs.COUNT, 0)
+        self._run_reader()
+
     def _require_open(self, address: int, size: int) -> None:
         if not self._is_open:
             raise FaultError(address, size, "the target is closed")

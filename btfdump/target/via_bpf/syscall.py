@@ -11,8 +11,10 @@ import errno
 import mmap
 import os
 import platform
+import resource
 import struct
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from btfdump.errors import TargetError
@@ -34,6 +36,7 @@ _NUMBERS = {
     "s390x": 351,
 }
 _MAP_CREATE, _PROG_LOAD, _PROG_TEST_RUN = 0, 5, 10
+MAP_CREATE, PROG_LOAD, TEST_RUN = "BPF_MAP_CREATE", "BPF_PROG_LOAD", "BPF_PROG_TEST_RUN"
 _MAP_TYPE_ARRAY, _MMAPABLE = 2, 1 << 10
 _RAW_TRACEPOINT = 17
 """A test run of this program type holds rcu_read_lock(), since 5.10 (1b4d60ec162f)."""
@@ -49,11 +52,12 @@ _TEST_ATTRIBUTES = struct.Struct("=I76x")  # fd, retval, ...
 _RETVAL = struct.Struct("=4xI")
 
 
-class BpfError(OSError):
-    """What bpf(2) refused, and in `log` what the verifier said."""
+class BpfError(TargetError, OSError):
+    """What bpf(2) refused: the command, and in `log` what the verifier said."""
 
-    def __init__(self, number: int, what: str, log: str = "") -> None:
-        super().__init__(number, f"{what}: {os.strerror(number)}")
+    def __init__(self, number: int, command: str, log: str = "") -> None:
+        super().__init__(number, f"{command}: {os.strerror(number)}")
+        self.command = command
         self.log = log
 
 
@@ -97,8 +101,16 @@ class SystemBpf:
         self._syscall.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_uint)
 
     def create_array(self, size: int) -> int:
-        """Make an array map of one value of `size` bytes; return its file descriptor."""
-        return self._call(_MAP_CREATE, map_attributes(size), "BPF_MAP_CREATE")
+        """Make an array map of one value of `size` bytes; return its file descriptor.
+
+        Before 5.11, maps count as locked memory (80ee81e0403c): the limit is raised if need be.
+        """
+        try:
+            return self._call(_MAP_CREATE, map_attributes(size), MAP_CREATE)
+        except BpfError as error:
+            if error.errno != errno.EPERM or not _raise_locked_memory():
+                raise
+        return self._call(_MAP_CREATE, map_attributes(size), MAP_CREATE)
 
     def map_value(self, map_fd: int, size: int) -> mmap.mmap:
         """Return the value's memory, shared with the kernel."""
@@ -110,9 +122,7 @@ class SystemBpf:
         license_ = ctypes.create_string_buffer(_LICENSE)
         addresses = ctypes.addressof(instructions), ctypes.addressof(license_)
         try:
-            return self._call(
-                _PROG_LOAD, program_attributes(len(code), *addresses), "BPF_PROG_LOAD"
-            )
+            return self._call(_PROG_LOAD, program_attributes(len(code), *addresses), PROG_LOAD)
         except BpfError as error:
             if error.errno == errno.EPERM:
                 raise
@@ -124,7 +134,7 @@ class SystemBpf:
             len(code), *addresses, log=ctypes.addressof(log), log_size=_LOG_SIZE
         )
         try:
-            return self._call(_PROG_LOAD, attributes, "BPF_PROG_LOAD")
+            return self._call(_PROG_LOAD, attributes, PROG_LOAD)
         except BpfError:
             first.log = log.value.decode("utf-8", "replace")
             raise first from None
@@ -138,7 +148,7 @@ class SystemBpf:
 
         def run() -> int:
             if syscall(*arguments) < 0:
-                raise BpfError(ctypes.get_errno(), "BPF_PROG_TEST_RUN")
+                raise BpfError(ctypes.get_errno(), TEST_RUN)
             result: int = _RETVAL.unpack_from(attributes)[0]
             return result
 
@@ -148,12 +158,23 @@ class SystemBpf:
         """Give up a map or a program."""
         os.close(fd)
 
-    def _call(self, command: int, attributes: bytes, what: str) -> int:
+    def _call(self, command: int, attributes: bytes, name: str) -> int:
         buffer = ctypes.create_string_buffer(attributes, len(attributes))
         result: int = self._syscall(self._number, command, ctypes.addressof(buffer), len(buffer))
         if result < 0:
-            raise BpfError(ctypes.get_errno(), what)
+            raise BpfError(ctypes.get_errno(), name)
         return result
+
+
+def _raise_locked_memory() -> bool:
+    """Allow this process more locked memory; tell whether that was possible."""
+    limits = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+    for hard in (resource.RLIM_INFINITY, limits[1]):
+        if limits != (hard, hard):
+            with suppress(ValueError, OSError):  # without CAP_SYS_RESOURCE
+                resource.setrlimit(resource.RLIMIT_MEMLOCK, (hard, hard))
+                return True
+    return False
 
 
 def map_attributes(size: int) -> bytes:

@@ -79,9 +79,37 @@ def test_missing_capabilities(tmp_path, capabilities, expected):
     ],
 )
 def test_refusals_say_what_to_do(tmp_path, number, log, how, message):
-    error = opening.refusal(BpfError(number, "BPF_PROG_LOAD", log), running(tmp_path, **how))
+    error = opening.refusal(BpfError(number, syscall.PROG_LOAD, log), running(tmp_path, **how))
     with pytest.raises(TargetError, match=message):
         raise error
+
+
+def test_maps_are_locked_memory_on_old_kernels(tmp_path):
+    error = opening.refusal(BpfError(errno.EPERM, syscall.MAP_CREATE), running(tmp_path))
+    assert "ulimit -l 4096" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("limits", "allowed", "expected"),
+    [
+        ((64, 64), True, (-1, -1)),
+        ((64, 128), False, (128, 128)),
+        ((128, 128), False, None),
+        ((-1, -1), True, None),
+    ],
+)
+def test_raising_the_limit_of_locked_memory(monkeypatch, limits, allowed, expected):
+    now = [limits]
+
+    def change(_, new):
+        if new[1] == -1 and not allowed:
+            raise ValueError("not allowed to raise maximum limit")
+        now.append(new)
+
+    monkeypatch.setattr("resource.getrlimit", lambda _: limits)
+    monkeypatch.setattr("resource.setrlimit", change)
+    assert syscall._raise_locked_memory() == (expected is not None)
+    assert now[1:] == ([expected] if expected else [])
 
 
 def test_lockdown_integrity_is_not_in_the_way(tmp_path):
