@@ -1,4 +1,4 @@
-"""CopiedChain: a list as a target that can follow it inside the kernel hands it out.
+"""Lists whose elements are copied inside the kernel, where the memory can do that.
 
 Elements that are copied together, under one rcu_read_lock(), are elements: what RCU frees is not
 freed, and used again, before all are copied. A reader from outside may follow a pointer to what was
@@ -7,70 +7,65 @@ an element a moment ago. Lists change all the same, so the walkers check copies 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
+
+from btfdump.walk import Head
 
 if TYPE_CHECKING:
     from btfdump.target import ChainMemory
-    from btfdump.walk import Head
 
 
 def copied(head: Head, *, stop: int) -> Head:
-    """Return the head with a memory that copies elements ahead, if its memory can.
+    """Return a head that copies elements ahead, if its memory can: it is for one walk.
 
     For heads whose first pointer, and links whose next pointer, is their first member. The last
     pointer of the chain is `stop`.
     """
     if not head.element_size or not hasattr(type(head.memory), "copy_chain"):
         return head
-    chain = CopiedChain(
-        head.memory,  # type: ignore[arg-type]
-        head.address,
-        stop,
-        head.link_offset,
-        head.element_size,
-    )
-    return replace(head, memory=chain)
+    values = (getattr(head, field.name) for field in fields(Head))
+    return _CopiedHead(*values, origin=head, copies=_Copies(head, stop))
 
 
-class CopiedChain:
-    """A `Memory` for one walk: whole elements come from copies, anything else is read.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _CopiedHead(Head):
+    """A head whose elements come from copies; what is not among them, `origin` reads."""
 
-    A copy is handed out once; whoever reads an element again sees it as it is by then. Reading the
-    head begins anew.
-    """
+    origin: Head
+    copies: _Copies
 
-    def __init__(
-        self, memory: ChainMemory, head: int, stop: int, link_offset: int, element_size: int
-    ) -> None:
-        self._memory = memory
-        self._head = head
+    def read_node(self, link: int, size: int) -> tuple[bytes | None, bytes]:
+        """Return (the element's bytes, the link's bytes), as `Head.read_node()` does."""
+        data = self.copies.take(link)
+        if data is None:
+            return self.origin.read_node(link, size)
+        return data, data[self.link_offset : self.link_offset + size]
+
+
+class _Copies:
+    """The copied elements of one list, each of which is handed out once."""
+
+    def __init__(self, head: Head, stop: int) -> None:
+        self._memory: ChainMemory = head.memory  # type: ignore[assignment]
+        self._size = head.element_size
+        self._link_offset = head.link_offset
         self._stop = stop
-        self._link_offset = link_offset
-        self._size = element_size
-        self._begin()
-
-    def _begin(self) -> None:
-        self._holder = self._head
+        self._holder = head.address
         self._copies: dict[int, bytes] = {}
         self._is_over = False
 
-    def read(self, address: int, size: int) -> bytes:
-        """Read `size` bytes at virtual `address`; raises `FaultError`."""
-        if size != self._size:
-            if address == self._head:
-                self._begin()
-            return self._memory.read(address, size)
+    def take(self, link: int) -> bytes | None:
+        """Return the element around `link` if it is the next, or is among those copied already."""
         if not self._copies and not self._is_over:
             self._copy()
-        data = self._copies.pop(address, None)
-        return self._memory.read(address, size) if data is None else data
+        return self._copies.pop(link, None)
 
     def _copy(self) -> None:
         copied = self._memory.copy_chain(
             self._holder, self._stop, self._size, link_offset=self._link_offset
         )
-        self._copies = {link - self._link_offset: data for link, data in copied}
+        self._copies = dict(copied)
         self._is_over = not copied
         if copied:
             self._holder = copied[-1][0]

@@ -8,7 +8,7 @@ import pytest
 from synthetic import World
 
 from btfdump.walk import Anomaly, Entry, Head
-from btfdump.walk.copied import CopiedChain, copied
+from btfdump.walk.copied import copied
 from btfdump.walk.lists import walk_hlist_head, walk_list_head
 
 WALKS = {"list_head": walk_list_head, "hlist_head": walk_hlist_head}
@@ -57,11 +57,9 @@ class Lists:
     def head(self, memory=None):
         return Head(memory or self.memory, self.platform, self.address, LINK, SIZE)
 
-    def chain(self):
-        """Return the memory that the walk of a list_head reads through."""
-        memory = copied(self.head(), stop=self.address).memory
-        assert isinstance(memory, CopiedChain)
-        return memory
+    def copied(self):
+        """Return the head that the walk of a list_head goes by."""
+        return copied(self.head(), stop=self.address)
 
     def walk(self, memory=None):
         return WALKS[self.kind](self.head(memory))
@@ -128,30 +126,33 @@ def test_an_element_that_changes_between_two_pieces_is_noticed(kind):
 
 def test_an_element_read_again_is_read_anew():
     lists = Lists("list_head", 3)
-    memory = lists.chain()
-    first = memory.read(lists.items[0], SIZE)
+    head = lists.copied()
+    first, _ = head.read_node(lists.items[0] + LINK, 16)
     lists.world.set(lists.items[0], "item.id", 99)
-    assert memory.read(lists.items[0], SIZE) != first
+    again, link = head.read_node(lists.items[0] + LINK, 16)
+    assert first != again == lists.world.target.read(lists.items[0], SIZE)
+    assert link == again[LINK : LINK + 16]
     assert lists.memory.reads == [(lists.items[0], SIZE)]
 
 
-def test_reading_the_head_begins_anew():
+def test_every_walk_copies_anew():
     lists = Lists("list_head", 3)
-    memory = lists.chain()
-    memory.read(lists.items[0], SIZE)
+    list(lists.walk())
     lists.world.set(lists.items[1], "item.id", 99)
-    memory.read(lists.address, 16)
-    assert memory.read(lists.items[1], SIZE) == lists.world.target.read(lists.items[1], SIZE)
+    assert [entry.data for entry in lists.walk()][1] == lists.world.target.read(
+        lists.items[1], SIZE
+    )
     assert len(lists.memory.chains) == 2
 
 
-def test_other_reads_go_through():
-    lists = Lists("list_head", 3)
-    memory = lists.chain()
-    assert memory.read(lists.items[1] + LINK, 16) == lists.memory.memory.read(
-        lists.items[1] + LINK, 16
-    )
-    assert not lists.memory.chains
+def test_what_is_not_copied_is_read_as_the_head_would():
+    class Other(Head):
+        def read_node(self, link, size):
+            return None, b"other"
+
+    lists = Lists("list_head", 3, room=0)
+    head = copied(Other(lists.memory, lists.platform, lists.address, LINK, SIZE), stop=0)
+    assert head.read_node(lists.items[0] + LINK, 16) == (None, b"other")
 
 
 def test_what_cannot_be_copied_is_read():
