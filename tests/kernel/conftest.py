@@ -9,9 +9,13 @@ import pytest
 
 from sample_dumps.build import kernels, programs
 from sample_dumps.build.guest import Guest
+from sample_dumps.build.packages import PackageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import NoReturn
+
+    from sample_dumps.build.kernels import KernelFiles
 
 # Set where these tests must run: what is missing then is a failure.
 REQUIRED = "BTFDUMP_REQUIRE_GUESTS"
@@ -21,16 +25,27 @@ REQUIRED = "BTFDUMP_REQUIRE_GUESTS"
 def guest_tools() -> None:
     """Skip when this machine cannot run guests."""
     missing = programs.missing_packages()
-    if not missing:
-        return
-    reason = f"guests need more of Debian: apt-get install {' '.join(missing)}"
-    if os.environ.get(REQUIRED):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    if missing:
+        _unavailable(f"guests need more of Debian: apt-get install {' '.join(missing)}")
 
 
 @pytest.fixture(scope="session", params=sorted(kernels.DEBIAN))
-def guest(request: pytest.FixtureRequest, guest_tools: None) -> Iterator[Guest]:
+def guest_kernel(request: pytest.FixtureRequest, guest_tools: None) -> KernelFiles:
+    """Return each kernel that guests boot, downloaded once."""
+    try:
+        return kernels.debian(request.param)
+    except PackageError as error:
+        _unavailable(str(error))
+
+
+@pytest.fixture(scope="session")
+def guest(guest_kernel: KernelFiles) -> Iterator[Guest]:
     """Boot each kernel once for all tests: leave it running, and as it was."""
-    with Guest.boot(request.param) as running:
+    with Guest(guest_kernel) as running:
         yield running
+
+
+def _unavailable(reason: str) -> NoReturn:
+    if os.environ.get(REQUIRED):
+        pytest.fail(reason)
+    pytest.skip(reason)
