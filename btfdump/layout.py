@@ -362,7 +362,7 @@ def _check_member(member: MemberLayout, layout: Layout, owner: StructLayout) -> 
 
 def _is_opaque(struct: types.Composite) -> bool:
     """Whether a struct hides its members: as `__opaque`, before that in nameless bit fields."""
-    return struct.size > 0 and all(member.name == "__opaque" for member in struct.members)
+    return struct.size > 0 and all(m.name.strip("_") == "opaque" for m in struct.members)
 
 
 def _first(packer: Packer) -> Callable[[bytes, int], int]:

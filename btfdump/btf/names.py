@@ -75,7 +75,8 @@ class _Spelling:
             self.steps -= 1
             if type_.id in seen or len(seen) > _MAX_DECLARATOR:
                 return _join(qualifiers, ELLIPSIS, tags, declarator)
-            seen.add(type_.id)
+            if type_.id:  # void, or made by a caller: neither leads back to itself
+                seen.add(type_.id)
             if type(type_) in _QUALIFIERS:
                 qualifier = _QUALIFIERS[type(type_)]
                 if qualifier not in qualifiers:

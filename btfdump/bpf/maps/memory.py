@@ -67,7 +67,7 @@ def _hash(map_: MapValue) -> int | None:
         each = size + pointer + (2 * pointer + values if is_percpu else 0)
         return total + each * count
     entries = int(map_.max_entries)
-    if not (is_percpu or is_lru or map_.kind_ == "HASH_OF_MAPS"):
+    if table.extra_elems:
         entries += cpus
     total += size * entries
     if is_percpu:
@@ -104,6 +104,43 @@ def _ring_buffer(map_: MapValue) -> int:
     return outer.size_ + pages * page + (pages + data_pages) * pointer
 
 
+def _bloom_filter(map_: MapValue) -> int:
+    """bloom_map_mem_usage()"""
+    bloom = map_.inside_("bpf_bloom_filter").read_()
+    return bloom.size_ + _round_up((int(bloom.bitset_mask) + 1) // 8, 8)
+
+
+def _stack_trace(map_: MapValue) -> int:
+    """stack_map_mem_usage()"""
+    stacks = map_.inside_("bpf_stack_map").read_()
+    bucket = map_.context_.layouts.of(map_.context_.type("struct stack_map_bucket")).size
+    pointer = map_.context_.layouts.pointer_size
+    each = bucket + int(map_.value_size)
+    return stacks.size_ + int(stacks.n_buckets) * pointer + int(map_.max_entries) * each
+
+
+def _devices(map_: MapValue) -> int:
+    """dev_map_mem_usage()"""
+    table = map_.inside_("bpf_dtab").read_()
+    slots = int(table.n_buckets if map_.kind_ == "DEVMAP_HASH" else map_.max_entries)
+    each = map_.context_.layouts.of(map_.context_.type("struct bpf_dtab_netdev")).size
+    pointers = slots * map_.context_.layouts.pointer_size
+    return table.size_ + pointers + int(table.member_("items")) * each
+
+
+def _slots_behind(struct: str) -> Callable[[MapValue], int]:
+    """Return the sum for a struct followed by, or with a pointer to, as many pointers as entries.
+
+    cpu_map_mem_usage(), sock_map_mem_usage(), reuseport_array_mem_usage()
+    """
+
+    def total(map_: MapValue) -> int:
+        pointer = map_.context_.layouts.pointer_size
+        return map_.inside_(struct).size_ + int(map_.max_entries) * pointer
+
+    return total
+
+
 def _round_up(number: int, step: int) -> int:
     return (number + step - 1) // step * step
 
@@ -117,5 +154,11 @@ _SUMS: dict[str, Callable[[MapValue], int | None]] = {
     **dict.fromkeys(("QUEUE", "STACK"), _queue),
     **dict.fromkeys(("TASK_STORAGE", "INODE_STORAGE"), _local_storage),
     **dict.fromkeys(("SK_STORAGE", "CGRP_STORAGE"), _local_storage),
+    "BLOOM_FILTER": _bloom_filter,
+    "STACK_TRACE": _stack_trace,
+    **dict.fromkeys(("DEVMAP", "DEVMAP_HASH"), _devices),
+    "CPUMAP": _slots_behind("bpf_cpu_map"),
+    "SOCKMAP": _slots_behind("bpf_stab"),
+    "REUSEPORT_SOCKARRAY": _slots_behind("reuseport_array"),
     **dict.fromkeys(("RINGBUF", "USER_RINGBUF"), _ring_buffer),
 }

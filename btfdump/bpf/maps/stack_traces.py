@@ -25,9 +25,7 @@ def walk_stack_traces(map_: MapValue) -> Iterator[Element | Anomaly]:
     """Yield each stack that is kept, by its id: its return addresses, the innermost first."""
     context = map_.context_
     outer = map_.inside_("bpf_stack_map").read_()
-    frame = context.type("struct bpf_stack_build_id" if _by_build_id(map_) else "unsigned long")
-    if isinstance(frame, types.Int):
-        frame = types.Ptr(frame.btf, 0, "", 0)  # void *: shown with its symbol
+    frame = _frame_type(map_)
     size = context.layouts.of(frame).size
     buckets = outer.buckets.address_
     count = int(outer.n_buckets)
@@ -44,8 +42,14 @@ def walk_stack_traces(map_: MapValue) -> Iterator[Element | Anomaly]:
         )
 
 
-def _by_build_id(map_: MapValue) -> bool:
-    return bool(int(map_.map_flags) & BY_BUILD_ID)
+def _frame_type(map_: MapValue) -> types.Type:
+    """Return the type of a frame: a build id and offset, or a void *, shown with its symbol."""
+    if int(map_.map_flags) & BY_BUILD_ID:
+        return map_.context_.type("struct bpf_stack_build_id")
+    pointers = map_.inside_("bpf_array").ptrs.type_  # void *[]
+    array = pointers.btf.skip_modifiers(pointers)
+    assert isinstance(array, types.Array)
+    return array.element
 
 
 def _frames(map_: MapValue, frame: types.Type, count: int, address: int, data: bytes) -> Value:
