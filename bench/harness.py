@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-SAMPLE = Path(__file__).resolve().parent.parent / "sample_dumps" / "tagged-6.12" / "vmcore"
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLE = ROOT / "sample_dumps" / "tagged-6.12" / "vmcore"
 
 
 @dataclass

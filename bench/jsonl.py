@@ -22,7 +22,7 @@ from drgn import Object
 
 import btfdump
 from bench.drgn_types import BtfTypes, program_of
-from bench.harness import Row, alternate, parser, table
+from bench.harness import ROOT, Row, alternate, parser, table
 from btfdump.graph import traverse
 from btfdump.limits import Limits
 from btfdump.render import Root, get, reader_for
@@ -30,8 +30,6 @@ from btfdump.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 def drgn_lines(kernel: btfdump.Kernel, addresses: Sequence[int], *, read: bool) -> int:
