@@ -8,7 +8,7 @@ must agree with.
 from __future__ import annotations
 
 import linecache
-from itertools import count
+from itertools import count, repeat
 from struct import Struct as Packer
 from typing import TYPE_CHECKING, Any
 
@@ -210,20 +210,20 @@ def walk_quickly(
     except FaultError:
         return 0, False
     end = head.address if circular else 0
-    count, link, holder = yield from walk(
-        head.memory, head.address, link, frozenset((_LOST, 0, head.address, *nowhere))
-    )
+    stops = frozenset((_LOST, 0, head.address, *nowhere))
+    count, link, holder = yield from walk(head.memory, head.address, link, end, stops)
     return count, link == end and (not circular or last == [holder])
 
 
 def compile_walk(
     layouts: Layouts, layout: StructLayout, paths: Sequence[str], link_offset: int
-) -> Callable[[Memory, int, int, frozenset[int]], _Pieces] | None:
+) -> Callable[[Memory, int, int, int, frozenset[int]], _Pieces] | None:
     """Return a function that follows the links of a list, for tuples of the members `paths`.
 
-    Called with (memory, address of the head, first link, where to stop), it yields pieces from 1
-    entry growing to `_PIECE`, and returns (entries yielded, the pointer it stopped at, the last
-    link). `_LOST`, one of the stops, is what it stops at where something is out of order.
+    Called with (memory, address of the head, first link, the pointer at the list's end, pointers
+    that lead nowhere), it yields pieces from 1 entry growing to `_PIECE`, and returns (entries
+    yielded, the pointer it stopped at, the last link). `_LOST` is what it stops at where something
+    is out of order; a pointer that leads nowhere may be found out by what is read there.
 
     An entry costs one read, of the bytes from the first to the last that are needed, and as a rule
     one struct.unpack() of links and members together. None instead of a function: these bytes are
@@ -242,7 +242,8 @@ def compile_walk(
     constants, lines = _decode(layouts, fields, others, start)
     # unpack() of exactly these bytes is faster than unpack_from().
     constants["unpack"] = Packer(_pattern(layouts, first, start, end)).unpack
-    constants |= {"unchecked_read": unchecked_read, "PIECE": _PIECE, "LOST": _LOST}
+    constants |= {"unchecked_read": unchecked_read, "repeat": repeat}
+    constants |= {"PIECE": _PIECE, "LOST": _LOST}
     names = ", ".join(name for *_, name in first)
     read = f"read(link - {link_offset - start}, {end - start})"
     if lines:
@@ -251,20 +252,21 @@ def compile_walk(
         lines = [f"{names}, = unpack({read})"]
     body = "\n                ".join(lines)
     source = f"""\
-def walk(memory, holder, link, stops, *, unpack=unpack):
+def walk(memory, holder, link, end, stops, *, unpack=unpack):
     count, room = 0, 1
     while link not in stops:
         piece = []
+        append = piece.append
         read, errors = unchecked_read(memory)
         try:
-            for _ in range(room):
+            for _ in repeat(None, room):
                 {body}
                 if back != holder:
                     link = LOST
                     break
-                piece.append({_row(fields)})
+                append({_row(fields)})
                 holder, link = link, following
-                if link in stops:
+                if link == end:
                     break
         except errors:
             link = LOST
@@ -273,7 +275,7 @@ def walk(memory, holder, link, stops, *, unpack=unpack):
         room = min(2 * room, PIECE)
     return count, link, holder
 """
-    walk: Callable[[Memory, int, int, frozenset[int]], _Pieces] = define(
+    walk: Callable[[Memory, int, int, int, frozenset[int]], _Pieces] = define(
         "walk", source, constants, f"walk of {layout.type}: {', '.join(paths)}"
     )
     return walk
