@@ -91,8 +91,8 @@ class _Writer:
     In it `d` are the bytes, `o` the lines of text so far and `a` appends to them. A function that
     writes an element of an array has its offset in `b` and its index in `i`: `base` is "b" then.
     Offsets are from there. Other variables: `v0`, `v1`, ... values, `w` a word of bit fields, `p`
-    parts of a line, and at level N of indentation `zN`, whether a piece is zero, and
-    `nN`, how many lines there were before it.
+    parts of a line, and for the Nth thing that is counted `zN`, whether it is zero, and `nN`, how
+    many lines there were before it.
     """
 
     def __init__(self, source: Source, *, base: str, depth: int) -> None:
@@ -105,6 +105,8 @@ class _Writer:
         self.lines: list[str] = []
         self.block: list[Item] = []
         self.word: list[BitField] = []
+        self.marks = 0
+        self.around = (0, 0)  # offset and size of the innermost piece
 
     # Python
 
@@ -130,6 +132,11 @@ class _Writer:
             self.emit("pass")
         self.level -= 1
 
+    def mark(self) -> str:
+        """Name a variable for how many lines there are now."""
+        self.marks += 1
+        return f"n{self.marks}"
+
     def at(self, offset: int) -> str:
         """Return an expression for an offset into the bytes."""
         return f"{self.base}+{offset}" if self.base else str(offset)
@@ -147,12 +154,24 @@ class _Writer:
         """Write what is left out if these bytes are zero.
 
         With zeros shown it is not left out; the text for zeros is kept from the first time on.
+        A piece that is all there is of the one around it needs no test of its own.
         """
-        if not self.zero:
+        around, self.around = self.around, (at, size)
+        if around == (at, size):
+            yield
+        elif self.zero:
+            with self.kept_if_zero(at, size):
+                yield
+        else:
             with self.indented(f"if {self.is_set(at, size)}:"):
                 yield
-            return
-        is_zero, first = f"z{self.level}", f"n{self.level}"
+        self.around = around
+
+    @contextmanager
+    def kept_if_zero(self, at: int, size: int) -> Iterator[None]:
+        """Write what is taken from the first time on if these bytes are zero."""
+        first = self.mark()
+        is_zero = f"z{first[1:]}"
         kept = self.source.kept_text()
         self.emit(f"{is_zero} = {self.bytes_(at, at + size)} == {self.source.zeros(size)}")
         self.emit(f"if {is_zero} and {kept}: a({kept})")
@@ -170,7 +189,7 @@ class _Writer:
     @contextmanager
     def brackets(self, prefix: str, opening: str, closing: str) -> Iterator[None]:
         """Write lines in brackets: none at all if there are none and zeros are skipped."""
-        first = f"n{self.level}"
+        first = self.mark()
         if not self.zero:
             self.emit(f"{first} = len(o)")
         self.emit(f"a(f'{prefix}{opening}')")
