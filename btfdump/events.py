@@ -57,7 +57,8 @@ Label: TypeAlias = "str | MapKey"
 class Holds:
     """What a BPF map holds: its type ("hash"), and the C types of its keys and values, if known.
 
-    `cpus` of a per-CPU map is how many copies there are of each element.
+    `entries` is the kernel's own count of elements, None where it keeps none; `cpus` of a per-CPU
+    map is how many copies there are of each.
     """
 
     id: int
@@ -65,6 +66,7 @@ class Holds:
     kind: str
     key: str = ""
     value: str = ""
+    entries: int | None = None
     cpus: int = 0
 
 

@@ -254,6 +254,8 @@ class Layouts:
                 )
         elif isinstance(base, types.Ptr):
             size, category = self.pointer_size, Category.POINTER
+            if size == 4:  # in values of BPF maps, pointers have 8 bytes all the same
+                size = base.btf.pointer_size or size
         elif isinstance(base, types.Enum | types.Enum64):
             size, signed, category = base.size, base.is_signed, Category.ENUM
         elif isinstance(base, types.Float):

@@ -92,7 +92,14 @@ def _holds(map_: MapValue) -> Holds:
     key, value = (str(t) if t is not None else "" for t in (types_.key, types_.value))
     kind = map_.kind_.lower()
     cpus = len(map_.context_.target.per_cpu_offsets) if "percpu" in kind else 0
-    return Holds(int(map_.id), map_.name_, kind, key, value, cpus)
+    return Holds(int(map_.id), map_.name_, kind, key, value, _count(map_), cpus)
+
+
+def _count(map_: MapValue) -> int | None:
+    try:
+        return map_.count_()
+    except BtfdumpError:
+        return None  # what is wrong is told where its elements are
 
 
 class _Listing:

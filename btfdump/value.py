@@ -543,6 +543,8 @@ def pointer_space(pointer: types.Ptr, facts: MemberFacts | None) -> str | None:
     for tag in pointer.btf.type_tags(pointer.type_id):
         if tag in ("user", "percpu", "iomem"):
             return tag
+        if tag == "percpu_kptr":  # in values of BPF maps
+            return "percpu"
     return facts.space if facts is not None else None
 
 

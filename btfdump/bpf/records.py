@@ -42,7 +42,7 @@ def kptrs(map_: Value, btfs: KernelBtfs) -> Iterator[Kptr]:
     if "record" in members and _is_pointer(map_.record):
         record = map_.record.deref_()
         for field in _entries(record, "fields", int(record.cnt)):
-            if (field.member_("type").enumerator_() or "").startswith("BPF_KPTR"):
+            if (field.member_("type").enumerator_() or "").startswith(("BPF_KPTR", "BPF_UPTR")):
                 yield _kptr(field, btfs)
     elif "kptr_off_tab" in members and _is_pointer(map_.kptr_off_tab):
         table = map_.kptr_off_tab.deref_()

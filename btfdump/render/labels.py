@@ -44,6 +44,8 @@ def remark_text(label: Label) -> str:
 def holds_text(holds: Holds, count: int | None) -> str:
     """Say what a map holds: `hash, 7 elements: struct conf_key -> struct conf_val`."""
     one, more = ("copy", f"copies on {holds.cpus} CPUs") if holds.cpus else ("element", "elements")
+    if count is None and holds.entries is not None:
+        count = holds.entries * max(holds.cpus, 1)
     number = f"many {more}" if count is None else f"{count} {one if count == 1 else more}"
     types = " -> ".join(printable(name) for name in (holds.key, holds.value) if name)
     return f"{printable(holds.kind)}, {number}{f': {types}' if types else ''}"

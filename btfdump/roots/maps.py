@@ -150,9 +150,9 @@ def _owners(kernel: Context, owners: dict[int, list[str]]) -> Iterator[Note]:
     """Enter by address of a map the processes that have a file descriptor of it."""
     from btfdump.roots.task import tasks
 
-    operations = kernel.symbol("bpf_map_fops")
     known: dict[int, int] = {}
     try:
+        operations = kernel.symbol("bpf_map_fops")
         for task in tasks(kernel):
             try:
                 if int(task.pid) != int(task.tgid) or not task.files:

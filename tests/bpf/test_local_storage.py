@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from annotated import dumped, texts
 
+from btfdump.btf import Btf, BtfBuilder
+from btfdump.btf.wire import Kind
 from btfdump.errors import CorruptDataError, FaultError, MemberNotFoundError
+from btfdump.layout import Layouts
+from btfdump.value import pointer_space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,6 +161,24 @@ def test_a_struct_of_the_programs_own_stays_its_own(opened):
     kernel = opened("tagged")
     stat = kernel.btf_by_id(15).find("struct", "task_stat")
     assert kernel.real_struct(stat) is None
+
+
+def program_btf() -> Btf:
+    """Return a program's BTF: pointers, made for the 64-bit bpf target."""
+    builder = BtfBuilder()
+    builder.int_("long int", 8, signed=True)
+    task = builder.fwd("task_struct")
+    for tag in ("kptr", "percpu_kptr"):
+        builder.ptr(builder.type_tag(tag, task))
+    return builder.parse()
+
+
+def test_pointers_of_programs_have_eight_bytes_on_32_bit_machines():
+    btf = program_btf()
+    (first, second) = btf.iter_types(Kind.PTR)
+    assert Layouts("little", 4).of(first).size == 8
+    assert Layouts("little", 8).of(first).size == 8
+    assert (pointer_space(first, None), pointer_space(second, None)) == (None, "percpu")
 
 
 # Damage

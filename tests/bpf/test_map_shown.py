@@ -138,6 +138,15 @@ def test_limits_are_told(opened):
     assert "└── 5 more (--elements)" in shown(kernel, "h_conf", "tree", limits={"elements": 2})
 
 
+def test_the_kernels_count_is_told_where_not_all_is_walked(patched, poke, monkeypatch):
+    monkeypatch.setattr("btfdump.contents._COUNT_AHEAD", 2)
+    found = document(patched, "h_conf", limits={"elements": 1})
+    assert (found["shown"], found["count"]) == (1, None)
+    tree = shown(patched, "h_conf", "tree", limits={"elements": 1})
+    assert "hash, 7 elements: struct conf_key" in tree
+    assert "more than the 1 shown (--elements)" in tree
+
+
 def test_zero_elements_of_arrays_are_counted(patched):
     patched.target.write(patched.map("in0")[1].address_, bytes(8))
     found = document(patched, "in0")

@@ -17,6 +17,7 @@ from btfdump.events import Note
 from btfdump.kernel import Kernel, open_core
 from btfdump.layout import ArrayLayout, StructLayout
 from btfdump.roots import Query, tables
+from sample_dumps.build.guest import Guest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from btfdump.bpf.maps.map_value import MapValue
     from btfdump.layout import Layout
     from btfdump.value import Value
-    from sample_dumps.build.guest import Guest
 
 pytestmark = pytest.mark.kernel
 
@@ -299,6 +299,15 @@ def test_inside_the_guest(guest: Guest, scene: Scene):
     live = json.loads(out)
     frozen = json.loads("".join(scene.kernel.dump(scene.kernel.map("by_port"), "jsonl")))
     assert live == frozen
+
+
+@pytest.mark.parametrize("version", ["6.12"])
+def test_a_machine_without_bpf(guest_tools: None, version: str, capsys: pytest.CaptureFixture[str]):
+    with Guest.boot(version, python=False, memory_mib=256, append="btfdump.idle") as idle:
+        assert main(["qemu", str(idle.qmp_socket), "maps", "--format", "json"]) == 0
+        assert json.loads(capsys.readouterr().out)["rows"] == []
+        assert main(["qemu", str(idle.qmp_socket), "maps", "--format", "text"]) == 0
+        assert capsys.readouterr().out.endswith("no maps\n")
 
 
 def test_from_outside(guest: Guest, scene: Scene, capsys: pytest.CaptureFixture[str]):
