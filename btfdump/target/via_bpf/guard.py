@@ -49,25 +49,27 @@ class GuardedMemory:
         self._loaded_at = clock()
         self._can_walk = reader.set_bounds(self._map.readable)
 
-    def _refresh(self, age: float) -> bool:
-        """Load the map again if it is older than `age` seconds; tell whether it was."""
-        if self._clock() - self._loaded_at <= age:
-            return False
+    def _age(self) -> float:
+        return self._clock() - self._loaded_at
+
+    def _refresh(self) -> None:
         try:
             self._map = self._survey()
             self._can_walk = self._reader.set_bounds(self._map.readable)
         except (FaultError, CorruptDataError):  # it changed under our hands: next time
             pass
         self._loaded_at = self._clock()
-        return True
 
-    def _readable(self, address: int, size: int) -> int:
-        """Return how many of `size` bytes at `address` may be read."""
-        self._refresh(_MAX_AGE)
-        readable = self._map.readable.end_of(address) - address
-        if readable < size and self._refresh(_MIN_AGE):
-            readable = self._map.readable.end_of(address) - address
-        return min(size, readable)
+    def _allows(self, address: int, size: int) -> bool:
+        """Tell whether `size` bytes at `address` may be read."""
+        if self._age() > _MAX_AGE:
+            self._refresh()
+        if self._map.readable.covers(address, size):
+            return True
+        if self._age() > _MIN_AGE:
+            self._refresh()
+            return self._map.readable.covers(address, size)
+        return False
 
     def read(self, address: int, size: int) -> bytes:
         """Read exactly `size` bytes at virtual `address`.
@@ -81,9 +83,9 @@ class GuardedMemory:
             reason = "negative size" if size < 0 else f"more than {MAX_READ} bytes at once"
             raise FaultError(address, size, reason)
         with self._lock:
-            readable = self._readable(address, size)
-            if readable == size:
+            if self._allows(address, size):
                 return self._reader.read(address, size)
+            readable = self._map.readable.end_of(address) - address
             if readable:
                 self._reader.read(address, readable)  # an earlier fault is the one to report
             refused = address + readable
@@ -92,9 +94,11 @@ class GuardedMemory:
     def read_many(self, requests: Sequence[tuple[int, int]]) -> list[bytes | None]:
         """Read every (address, size) in as few calls as can be; None where one is not readable."""
         with self._lock:
-            self._refresh(_MAX_AGE)
+            if self._age() > _MAX_AGE:
+                self._refresh()
             allowed = self._allowed(requests)
-            if len(allowed) < len(requests) and self._refresh(_MIN_AGE):
+            if len(allowed) < len(requests) and self._age() > _MIN_AGE:
+                self._refresh()
                 allowed = self._allowed(requests)
             found: list[bytes | None] = [None] * len(requests)
             results = self._reader.read_many([requests[at] for at in allowed])
@@ -104,11 +108,11 @@ class GuardedMemory:
 
     def _allowed(self, requests: Sequence[tuple[int, int]]) -> list[int]:
         """Return which of the requests may be served, by their numbers."""
-        end_of = self._map.readable.end_of
+        covers = self._map.readable.covers
         return [
             at
             for at, (address, size) in enumerate(requests)
-            if 0 < size <= MAX_READ and end_of(address) >= address + size
+            if 0 < size <= MAX_READ and covers(address, size)
         ]
 
     def copy_chain(
@@ -125,7 +129,7 @@ class GuardedMemory:
         Empty where that cannot be done; then `read()` tells why.
         """
         with self._lock:
-            if self._readable(holder, 8) < 8 or not self._can_walk:
+            if not self._allows(holder, 8) or not self._can_walk:
                 return []
             return self._reader.copy_chain(
                 holder, stop, size, link_offset=link_offset, next_offset=next_offset

@@ -39,6 +39,11 @@ class Ranges:
     def __contains__(self, address: int) -> bool:
         return self.end_of(address) > address
 
+    def covers(self, address: int, size: int) -> bool:
+        """Tell whether `size` bytes (at least one) from `address` on lie in one interval."""
+        at = bisect_right(self._starts, address)
+        return at > 0 and address + size <= self._ends[at - 1]
+
     def end_of(self, address: int) -> int:
         """Return where the interval around `address` ends, `address` itself if it is in none."""
         at = bisect_right(self._starts, address) - 1

@@ -140,23 +140,24 @@ class BpfReader:
         window = self._window
         start = 0
         while start < len(requests):
+            words: list[int] = []
             places: list[tuple[int, int]] = []
             offset = 0
-            rows: list[tuple[int, int, int, int]] = []
             for address, size in requests[start : start + window.requests]:
-                if rows and offset + size > window.data:
+                if places and offset + size > window.data:
                     break
-                rows.append((address, size, offset, 0))
-                places.append((offset + window.data_at, size))
+                words += address, size, offset, 0
+                places.append((offset, size))
                 offset = (offset + size + 7) & ~7
-            start += len(rows)
-            layout = _requests(self._order, len(rows))
-            self._word.pack_into(self._memory, programs.COUNT, len(rows))
-            layout.pack_into(self._memory, window.requests_at, *chain.from_iterable(rows))
+            start += len(places)
+            layout = _requests(self._order, len(places))
+            self._word.pack_into(self._memory, programs.COUNT, len(places))
+            layout.pack_into(self._memory, window.requests_at, *words)
             self._run_reader()
             results = layout.unpack_from(self._memory, window.requests_at)[3::4]
+            data = self._memory[window.data_at : window.data_at + offset]
             yield from [
-                self._memory[at : at + size] if not result else None
+                data[at : at + size] if not result else None
                 for (at, size), result in zip(places, results, strict=True)
             ]
 

@@ -103,6 +103,12 @@ def test_an_unmapped_byte_before_the_refused_one_comes_first(world):
     assert error.address == BASE + 3 * PAGE
 
 
+def test_absurd_sizes_among_many(world):
+    sizes = [0, -1, MAX_READ + 1, 1 << 40, 8]
+    found = world.guard.read_many([(BASE, size) for size in sizes])
+    assert found == [None] * 4 + [world.memory.read(BASE, 8)]
+
+
 @pytest.mark.parametrize(("size", "reason"), [(-1, "negative"), (MAX_READ + 1, "at once")])
 def test_absurd_sizes(world, size, reason):
     assert reason in fault(world, BASE, size).reason

@@ -20,6 +20,14 @@ def test_where_the_interval_around_an_address_ends(address, end):
     assert (address in ranges) == (end > address)
 
 
+@pytest.mark.parametrize(
+    ("address", "size", "expected"),
+    [(10, 10, True), (10, 11, False), (9, 2, False), (19, 1, True), (20, 1, False), (35, 5, True)],
+)
+def test_what_is_covered_lies_in_one_interval(address, size, expected):
+    assert Ranges([(10, 20), (30, 40)]).covers(address, size) == expected
+
+
 def test_union():
     assert list(Ranges([(1, 5)]) | Ranges([(5, 9), (20, 30)])) == [(1, 9), (20, 30)]
 
