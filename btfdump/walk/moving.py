@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from btfdump.errors import FaultError
+from btfdump.target import read_many
 from btfdump.walk import Anomaly, Entry, Head
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class MovingWalk:
         size = _BATCH
         while True:
             walk = self._fresh()
-            batch = [self._read(item) for item in islice(walk, size)]
+            batch = self._read(list(islice(walk, size)))
             is_whole = len(batch) < size
             found = self._present()
             before = len(self._given)
@@ -182,15 +182,19 @@ class MovingWalk:
         """Walk along the links alone, up to a bound."""
         return islice(self._walk(replace(self._head, element_size=0)), _LOOK + 2 * len(self._given))
 
-    def _read(self, item: Item) -> Item:
-        """Give an entry the bytes of its element, unless it has them or they cannot be read."""
-        if not isinstance(item, Entry) or item.data is not None or not self._head.element_size:
-            return item
-        try:
-            data = self._head.memory.read(item.address, self._head.element_size)
-        except FaultError:
-            return item
-        return replace(item, data=data)
+    def _read(self, items: list[Item]) -> list[Item]:
+        """Give entries the bytes of their elements, unless they have them or cannot be read."""
+        size = self._head.element_size
+        bare = {
+            at: item
+            for at, item in enumerate(items)
+            if size and isinstance(item, Entry) and item.data is None
+        }
+        found = read_many(self._head.memory, [(item.address, size) for item in bare.values()])
+        for (at, item), data in zip(bare.items(), found, strict=True):
+            if data is not None:
+                items[at] = replace(item, data=data)
+        return items
 
     def _give(self, item: Item) -> None:
         if isinstance(item, Anomaly):
