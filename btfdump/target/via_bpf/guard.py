@@ -45,20 +45,22 @@ class GuardedMemory:
         self._survey = survey
         self._clock = clock
         self._lock = RLock()
-        self._map = survey()
-        self._loaded_at = clock()
-        self._can_walk = reader.set_bounds(self._map.readable)
+        self._load()
 
     def _age(self) -> float:
         return self._clock() - self._loaded_at
 
+    def _load(self) -> None:
+        self._map = self._survey()
+        self._loaded_at = self._clock()
+        if not self._reader.set_bounds(self._map.readable):  # tens of thousands of areas
+            self._reader.set_bounds(self._map.always)
+
     def _refresh(self) -> None:
         try:
-            self._map = self._survey()
-            self._can_walk = self._reader.set_bounds(self._map.readable)
+            self._load()
         except (FaultError, CorruptDataError):  # it changed under our hands: next time
-            pass
-        self._loaded_at = self._clock()
+            self._loaded_at = self._clock()
 
     def _allows(self, address: int, size: int) -> bool:
         """Tell whether `size` bytes at `address` may be read."""
@@ -129,7 +131,7 @@ class GuardedMemory:
         Empty where that cannot be done; then `read()` tells why.
         """
         with self._lock:
-            if not self._allows(holder, 8) or not self._can_walk:
+            if not self._allows(holder, 8):
                 return []
             return self._reader.copy_chain(
                 holder, stop, size, link_offset=link_offset, next_offset=next_offset

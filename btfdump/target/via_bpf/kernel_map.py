@@ -37,9 +37,13 @@ _NOT_RAM = "no RAM there, maybe a device: not read"
 
 @dataclass(frozen=True)
 class KernelMap:
-    """What may be read, what is known to be devices, and where the direct map lies."""
+    """What may be read, what is known to be devices, and where the direct map lies.
+
+    `always` is the part of `readable` that stays, in a few ranges: RAM, image, struct pages.
+    """
 
     readable: Ranges
+    always: Ranges
     devices: Ranges
     direct_map: tuple[int, int]
 
@@ -99,7 +103,7 @@ class Survey:
         known |= Ranges([self._struct_pages(max(end for _, end in ram))])
         self._reader.set_bounds(known)
         areas, devices = self._areas(known)
-        return KernelMap(known | Ranges(areas), Ranges(devices), direct_map)
+        return KernelMap(known | Ranges(areas), known, Ranges(devices), direct_map)
 
     # What is where
 

@@ -40,6 +40,7 @@ def open_live_bpf(
     these is missing, or what in the kernel is in the way.
     """
     running = running or RunningKernel()
+    _require_accepted_memory(running)
     symbols = _symbols(running, vmlinux)
     blob = running.btf()
     if blob is None:
@@ -64,6 +65,21 @@ def open_live_bpf(
     except BaseException:
         reader.close()
         raise
+
+
+def _require_accepted_memory(running: RunningKernel) -> None:
+    """Raise `TargetError` where a touch of RAM may end the guest (drivers/firmware/efi)."""
+    try:
+        lines = (running.root / "proc/meminfo").read_text("ascii", "replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        key, _, amount = line.partition(":")
+        if key == "Unaccepted" and amount.split()[:1] != ["0"]:
+            raise TargetError(
+                f"this confidential guest has not accepted {amount.strip()} of its memory yet, and "
+                "reading there would end it; use another source, or accept_memory=eager"
+            )
 
 
 def _symbols(running: RunningKernel, vmlinux: str | os.PathLike[str] | None) -> SymbolSource:

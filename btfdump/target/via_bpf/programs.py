@@ -85,7 +85,7 @@ class BoundsTable:
     the end of a readable range, then `NO_BOUND`.
     """
 
-    bits: int = 12
+    bits: int = 15
 
     @property
     def size(self) -> int:

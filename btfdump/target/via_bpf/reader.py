@@ -13,12 +13,12 @@ from btfdump.errors import FaultError
 from btfdump.target import UNMAPPED
 from btfdump.target.via_bpf import programs
 from btfdump.target.via_bpf.programs import REQUEST_SIZE, BoundsTable, Window
+from btfdump.target.via_bpf.ranges import Ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from btfdump.target import ByteOrder
-    from btfdump.target.via_bpf.ranges import Ranges
     from btfdump.target.via_bpf.syscall import Bpf
 
 _PAGE = 4096  # the smallest page of all architectures
@@ -66,6 +66,8 @@ class BpfReader:
         self._run_walk = self._bpf.runner(self._keep(self._bpf.load(walk)))
         self._memory = self._bpf.map_value(window_fd, self._window.size)
         self._bounds = self._bpf.map_value(table_fd, self._table.size)
+        self._bounds_used = self._table.size // 8
+        self.set_bounds(Ranges())
 
     def _keep(self, fd: int) -> int:
         self._fds.append(fd)
@@ -165,15 +167,17 @@ class BpfReader:
 
     def set_bounds(self, ranges: Ranges) -> bool:
         """Tell the walk what it may read; False, and nothing at all, if these are too many."""
-        room = 1 << self._table.bits
+        fits = 2 * len(ranges) < 1 << self._table.bits
         bounds = array("Q", [0])
-        if fits := 2 * len(ranges) < room:
+        if fits:
             bounds.extend(bound >> programs.FRAME_BITS for bound in chain.from_iterable(ranges))
-        bounds.extend([programs.NO_BOUND] * (room + 1 - len(bounds)))
+        used = len(bounds)
+        bounds.extend([programs.NO_BOUND] * (self._bounds_used - used))
+        self._bounds_used = used
         if self._byteorder != sys.byteorder:
             bounds.byteswap()
         self._require_open(0, 0)
-        self._bounds[: self._table.size] = bounds.tobytes()
+        self._bounds[: 8 * len(bounds)] = bounds.tobytes()
         return fits
 
     def copy_chain(

@@ -40,7 +40,8 @@ class World:
         if self.trouble:
             raise self.trouble
         devices = Ranges([(DEVICE, DEVICE + PAGE)])
-        return KernelMap(Ranges(self.readable), devices, (BASE, BASE + 8 * PAGE))
+        always = Ranges(self.readable[:1])
+        return KernelMap(Ranges(self.readable), always, devices, (BASE, BASE + 8 * PAGE))
 
     def asked(self, address):
         return [at for at, size in self.machine.copied if at <= address < at + size]
@@ -153,6 +154,15 @@ def test_chains_stay_in_what_is_known(world):
     world.memory.write(BASE + 64, DEVICE.to_bytes(8, "little"))
     assert [link for link, _ in world.guard.copy_chain(BASE, 0, 32)] == [BASE + 64]
     assert not world.asked(DEVICE)
+
+
+def test_with_too_many_areas_chains_stay_in_ram(world):
+    world.readable += [(AREA + at * 2 * PAGE, AREA + (2 * at + 1) * PAGE) for at in range(1, 20)]
+    world.now += 2
+    world.memory.write(BASE, (BASE + 64).to_bytes(8, "little"))
+    world.memory.write(BASE + 64, AREA.to_bytes(8, "little"))
+    assert [link for link, _ in world.guard.copy_chain(BASE, 0, 32)] == [BASE + 64]
+    assert world.guard.read(AREA, 8)
 
 
 def test_several_threads(world):

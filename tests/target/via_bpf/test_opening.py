@@ -131,6 +131,15 @@ def test_a_kernel_without_btf(tmp_path):
         opening.open_live_bpf(kernel)
 
 
+@pytest.mark.parametrize("amount", ["0 kB", "1048576 kB"])
+def test_memory_that_is_not_accepted_is_not_risked(tmp_path, amount):
+    write(tmp_path, "proc/meminfo", f"MemTotal:       4000 kB\nUnaccepted:     {amount}\n")
+    kernel = running(tmp_path)
+    expected = "No such file" if amount == "0 kB" else "not accepted 1048576 kB of.*eager"
+    with pytest.raises(TargetError, match=expected):
+        opening.open_live_bpf(kernel)
+
+
 def test_another_architecture(monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "m68k")
     with pytest.raises(TargetError, match=r"bpf\(2\) on m68k.*expected 64-bit Python on x86_64"):
