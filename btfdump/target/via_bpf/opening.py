@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from btfdump.target.symbols import SymbolSource
 
 _ENOTSUPP = 524  # include/linux/errno.h: not for user space, but it gets out
+_OTHERWISE = "use another source, or take a vmcore"
 _GRANT = (
     "run as root, or give them: sudo setpriv --reuid=$USER --regid=$(id -g) --init-groups "
     "--inh-caps=+bpf,+perfmon,+syslog --ambient-caps=+bpf,+perfmon,+syslog btfdump live ..."
@@ -40,6 +41,7 @@ def open_live_bpf(
     these is missing, or what in the kernel is in the way.
     """
     running = running or RunningKernel()
+    _require_capabilities(running)
     _require_accepted_memory(running)
     symbols = _symbols(running, vmlinux)
     blob = running.btf()
@@ -65,6 +67,17 @@ def open_live_bpf(
     except BaseException:
         reader.close()
         raise
+
+
+def _require_capabilities(running: RunningKernel) -> None:
+    """Raise `TargetError` where bpf(2) will be refused; CAP_SYSLOG alone may not be needed."""
+    missing = privileges.missing(running.root / "proc/self/status")
+    if set(missing) - {"CAP_SYSLOG"}:
+        raise _not_permitted(missing)
+
+
+def _not_permitted(missing: list[str]) -> TargetError:
+    return TargetError(f"bpf(2) is not permitted: {', '.join(missing)} missing; {_GRANT}")
 
 
 def _require_accepted_memory(running: RunningKernel) -> None:
@@ -124,7 +137,6 @@ def _open_reader(running: RunningKernel) -> BpfReader:
 
 def refusal(error: BpfError, running: RunningKernel) -> TargetError:
     """Say why the kernel refuses, and what to do."""
-    missing = privileges.missing(running.root / "proc/self/status")
     if error.errno == errno.ENOSYS:
         return MissingDataError("the kernel has no bpf(2) (CONFIG_BPF_SYSCALL=n)", _OTHERWISE)
     if error.errno == _ENOTSUPP:
@@ -137,8 +149,6 @@ def refusal(error: BpfError, running: RunningKernel) -> TargetError:
             "bpf(2): the kernel is locked down (confidentiality) and lets nobody read its memory; "
             "boot without lockdown=confidentiality, or take a vmcore"
         )
-    if error.errno == errno.EPERM and missing:
-        return TargetError(f"bpf(2) is not permitted: {', '.join(missing)} missing; {_GRANT}")
     if error.errno == errno.EPERM and error.command == MAP_CREATE:
         return TargetError(
             "bpf(2) is not permitted: kernels before 5.11 count maps as locked memory; allow this "
@@ -154,6 +164,3 @@ def refusal(error: BpfError, running: RunningKernel) -> TargetError:
     if "bpf_probe_read_kernel" in error.log or "unknown func" in error.log:
         said += " (locked down? see /sys/kernel/security/lockdown)"
     return TargetError(f"bpf(2): {error.strerror}{said}; {_OTHERWISE}")
-
-
-_OTHERWISE = "use another source, or take a vmcore"

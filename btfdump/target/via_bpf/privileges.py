@@ -107,17 +107,23 @@ def _next_user() -> tuple[int, int]:
 
 
 def _can_go_on(user: int, group: int) -> bool:
-    """Tell whether another user can read what Python has yet to load: it looks as that user."""
+    """Tell whether this process may become another user, and still read what it has yet to load.
+
+    It looks as that user.
+    """
     places = [Path(place or ".") for place in [*sys.path, str(Path(__file__).parent)]]
     places = [place for place in places if place.exists()]
     groups = os.getgroups()
     try:
         os.setgroups([])
+    except PermissionError:  # a root without CAP_SETGID, in a container
+        return False
+    try:
         os.setegid(group)
         os.seteuid(user)
         return all(os.access(place, os.R_OK, effective_ids=True) for place in places)
-    except OSError as error:
-        raise TargetError(f"privileges cannot be dropped: {error.strerror}") from None
+    except PermissionError:
+        return False
     finally:
         os.seteuid(0)
         os.setegid(0)

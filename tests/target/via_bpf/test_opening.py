@@ -51,13 +51,6 @@ def test_missing_capabilities(tmp_path, capabilities, expected):
         (
             errno.EPERM,
             "",
-            {"capabilities": 0},
-            r"PERFMON, CAP_BPF missing.*setpriv",
-        ),
-        (errno.EPERM, "", {"capabilities": SYSLOG | BPF}, "not permitted: CAP_PERFMON missing"),
-        (
-            errno.EPERM,
-            "",
             {},
             "in a user namespace, or forbidden by seccomp",
         ),
@@ -112,6 +105,21 @@ def test_raising_the_limit_of_locked_memory(monkeypatch, limits, allowed, expect
     assert now[1:] == ([expected] if expected else [])
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "message"),
+    [
+        (0, r"not permitted: CAP_SYSLOG, CAP_PERFMON, CAP_BPF missing; run as root.*setpriv"),
+        (SYSLOG | BPF, "not permitted: CAP_PERFMON missing"),
+        (SYSLOG | PERFMON, "not permitted: CAP_BPF missing"),
+        (BPF | PERFMON, "kallsyms: No such file"),
+        (ROOT, "kallsyms: No such file"),
+    ],
+)
+def test_what_is_missing_is_said_at_once(tmp_path, capabilities, message):
+    with pytest.raises(TargetError, match=message):
+        opening.open_live_bpf(running(tmp_path, capabilities))
+
+
 def test_lockdown_integrity_is_not_in_the_way(tmp_path):
     error = opening.refusal(BpfError(errno.EINVAL, "x"), running(tmp_path, lockdown="integrity"))
     assert "locked down" not in str(error)
@@ -161,6 +169,36 @@ def test_who_root_becomes(monkeypatch, environment, expected):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert privileges._next_user() == expected
+
+
+@pytest.mark.parametrize(
+    ("refused", "readable", "expected"),
+    [
+        (None, True, True),
+        (None, False, False),
+        ("setgroups", True, False),
+        ("setegid", True, False),
+        ("seteuid", True, False),
+    ],
+)
+def test_root_stays_root_where_it_could_not_go_on(monkeypatch, refused, readable, expected):
+    """Without CAP_SETUID or CAP_SETGID, or with modules that only root may read."""
+    now = {"groups": [1, 2], "egid": 0, "euid": 0}
+
+    def change(name):
+        def set_(value):
+            if name == refused and value not in (0, [1, 2]):
+                raise PermissionError
+            now[name.removeprefix("set")] = value
+
+        return set_
+
+    monkeypatch.setattr("os.getgroups", lambda: [1, 2])
+    for name in ("setgroups", "setegid", "seteuid"):
+        monkeypatch.setattr(f"os.{name}", change(name))
+    monkeypatch.setattr("os.access", lambda *_, effective_ids: readable and now["euid"] == 7)
+    assert privileges._can_go_on(7, 8) == expected
+    assert now == {"groups": [1, 2], "egid": 0, "euid": 0}
 
 
 def test_nothing_is_said_of_a_status_without_capabilities(tmp_path):
