@@ -76,7 +76,7 @@ def test_a_chain_is_the_list_of_processes(results: Any):
 
 def test_a_changing_list_shows_tasks_only(results: Any):
     storm = results["storm"]
-    assert storm["walks"] > 5
+    assert storm["walks"] >= 2
     assert storm["strange"] == []
     assert storm["noted"] <= storm["walks"] // 2
 
