@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from btfdump import roots
 from btfdump.cli import main
 
 if TYPE_CHECKING:
@@ -61,6 +63,20 @@ def test_tasks_by_id_and_name(run):
     assert status == OK
     comms = [json.loads(line)["summary"]["comm"] for line in out.splitlines()]
     assert comms == ["init", "w_alpha", "w_beta", "w_gamma"]
+
+
+def test_help_names_every_root(run):
+    status, out, _ = run("--help")
+    assert status == OK
+    for name in (*roots.kinds(), *roots.tables()):
+        assert re.search(rf"^ [^.\n]*\b{name}\b", out, re.MULTILINE), name
+
+
+def test_options_may_stand_between_words(run):
+    assert run("task", "--members", "pid", "1", "74") == run("task", "1", "74", "--members", "pid")
+    status, out, err = run("kfuncs", "--hook", "xdp", "bpf_throw", "--nonsense")
+    assert (status, out) == (USAGE, "")
+    assert "--nonsense" in err
 
 
 def test_table_of_tasks(run):

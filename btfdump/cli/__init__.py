@@ -13,7 +13,7 @@ import argparse
 import importlib
 import signal
 import sys
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from btfdump.cli.interrupt import INTERRUPTED
 from btfdump.cli.terminal import FAILED, USAGE, complain
@@ -54,6 +54,23 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USAGE, f"{self.prog}: {message}\ntry '{self.prog} --help'\n")
 
 
+class _CommandParser(_Parser):
+    """The parser of one command: options may stand between the words, as GNU programs take them."""
+
+    _is_parsing = False
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        if self._is_parsing:  # what follows calls this for the options, and for the rest
+            return super().parse_known_args(args, namespace)
+        self._is_parsing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_parsing = False
+
+
 def build_parser(only: str = "") -> argparse.ArgumentParser:
     """Return the parser of the command line: whole, or with the arguments of one command alone."""
     from btfdump import __version__
@@ -64,7 +81,9 @@ def build_parser(only: str = "") -> argparse.ArgumentParser:
         epilog="'btfdump COMMAND --help' explains a command, with examples.",
     )
     parser.add_argument("--version", action="version", version=f"btfdump {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", required=True, parser_class=_CommandParser
+    )
     for name, line in COMMANDS.items():
         command = commands.add_parser(
             name, help=line, formatter_class=argparse.RawDescriptionHelpFormatter

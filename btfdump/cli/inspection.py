@@ -33,6 +33,11 @@ ROOT is one of
   task PID|NAME...         tasks by process or thread id, or name (* and ? as in the shell)
   maps                     every BPF map, one line each
   map ID|NAME...           what BPF maps hold, by id or name
+  progs, links             BPF programs and links [ID|NAME|TYPE...]
+  kfuncs                   kernel functions for BPF programs [NAME...], also by --hook and --flag
+  struct-ops, tcp-cc       structs of functions that BPF programs implement; congestion controls
+  trampolines, lsm-hooks   functions, and hooks of security modules, with BPF programs on them
+  bpf-iters                what BPF iterator programs run over
   'TYPE' ADDRESS...        objects of a C type; ADDRESS may be a symbol, or SYMBOL+0xOFFSET
   SYMBOL...                global variables; a per-CPU one of every CPU, or SYMBOL[CPU]
 and ADDRESS, SYMBOL, task(PID|NAME) and map(ID|NAME) may be followed by a path of .member, ->member
