@@ -6,13 +6,13 @@ a `struct bpf_trampoline`, one for each function, found in a hash table.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from btfdump.bpf.enums import enumerator_names
-from btfdump.bpf.kernel_btf import kernel_btfs
 from btfdump.btf import types
-from btfdump.errors import BtfdumpError, SymbolNotFoundError
+from btfdump.errors import BtfdumpError, FaultError, ObjectNotFoundError, SymbolNotFoundError
 from btfdump.events import Note
 from btfdump.variables import find_global
 
@@ -69,6 +69,8 @@ def find_trampolines(kernel: Context) -> Iterator[Trampoline | Note]:
 
 
 def _read(table: Value) -> Iterator[Trampoline | Note]:
+    with suppress(FaultError):  # then each bucket is read, as far as that goes
+        table.read_()
     for bucket in table:
         try:
             for value in bucket.walk_():
@@ -121,10 +123,12 @@ def traced_function(value: Value) -> str:
     owner, function = key >> 32, key & (_OF_KERNEL - 1)
     if not key & _OF_KERNEL:
         return f"function [{function}] of program {owner}"
-    for item in kernel_btfs(kernel):
-        if not isinstance(item, Note) and int(item[0].id) == owner:
-            found = item[1].type(function)
-            if isinstance(found, types.Func):
-                return found.name
+    assert kernel.kernel_btfs is not None  # set by Kernel
+    try:
+        found = kernel.kernel_btfs.by_id(owner).type(function)
+    except ObjectNotFoundError:  # of a module that is gone
+        found = None
+    if isinstance(found, types.Func):
+        return found.name
     address = int(value.func.addr)
     return kernel.symbolize(address) or f"{address:#x}"
