@@ -62,7 +62,10 @@ class _CommandParser(_Parser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
-        if self._is_parsing:  # what follows calls this for the options, and for the rest
+        # What is called below calls this for the options, and for the rest; it has no way with
+        # commands of a command.
+        has_commands = any(action.nargs == argparse.PARSER for action in self._actions)
+        if self._is_parsing or has_commands:
             return super().parse_known_args(args, namespace)
         self._is_parsing = True
         try:
