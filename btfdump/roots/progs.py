@@ -34,13 +34,19 @@ _COLUMNS = (
 @table_root("progs", argument="ID or NAME")
 def list_progs(kernel: Context, query: Query) -> Table:
     """BPF programs: type, BTF, maps used, what they are attached to, how often they ran, whose."""
+    from btfdump.bpf.attachments import find_attachments
     from btfdump.bpf.progs import find_progs
     from btfdump.roots.holders import find_holders
 
     progs = find_progs(kernel)
     holders = find_holders(kernel)
     attached: dict[int, list[str]] = {}
-    notes = list(_attachments(kernel, attached))
+    notes = []
+    for item in find_attachments(kernel):
+        if isinstance(item, Note):
+            notes.append(item)
+        else:
+            attached.setdefault(item.prog_id, []).append(item.place)
 
     def rows() -> Iterator[dict[str, Any] | Note]:
         for prog in progs:
@@ -52,27 +58,6 @@ def list_progs(kernel: Context, query: Query) -> Table:
         yield from (*notes, *holders.notes)
 
     return Table("progs", _COLUMNS, rows())
-
-
-def _attachments(kernel: Context, attached: dict[int, list[str]]) -> Iterator[Note]:
-    """Enter by id of a program what holds it in place: links, and maps of type struct_ops."""
-    from btfdump.bpf.links import find_links
-    from btfdump.bpf.struct_ops import find_struct_ops
-
-    for link in find_links(kernel):
-        if isinstance(link, Note):
-            yield link
-        elif link.prog_id:
-            text = f"link {link.id} {link.type} {link.target}".rstrip()
-            attached.setdefault(link.prog_id, []).append(text)
-    for item in find_struct_ops(kernel):
-        if isinstance(item, Note):
-            yield item
-            continue
-        for slot in item.slots:
-            if slot.prog_id:
-                text = f"map {item.map_id} {item.map_name} {slot.name}"
-                attached.setdefault(slot.prog_id, []).append(text)
 
 
 def _row(prog: Prog, attached: list[str], held_by: list[str]) -> dict[str, Any]:

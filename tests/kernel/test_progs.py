@@ -27,6 +27,15 @@ _BPFTOOL = {
     "net": "bpftool net show -j",
     "tagged": "bpftool btf dump id 1 -j",
 }
+# The old ways to attach a program, which bpfload does not take.
+_ATTACH = """
+bpftool cgroup attach /sys/fs/cgroup/thicket egress name on_egress
+bpftool net attach xdpgeneric name on_frame dev lo
+"""
+_DETACH = """
+bpftool net detach xdpgeneric dev lo
+bpftool cgroup detach /sys/fs/cgroup/thicket egress name on_egress
+"""
 # Programs run while statistics are counted; afterwards the counts stay as they are.
 _COUNT = """
 echo 1 > /proc/sys/kernel/bpf_stats_enabled
@@ -52,11 +61,13 @@ class Frozen:
 @pytest.fixture(scope="module")
 def frozen(guest: Guest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Frozen]:
     guest.check(_COUNT)
+    guest.check(_ATTACH)
     said = {name: json.loads(guest.check(command)) for name, command in _BPFTOOL.items()}
     available = guest.check("cat /proc/sys/net/ipv4/tcp_available_congestion_control")
     path = tmp_path_factory.mktemp("frozen") / "vmcore"
     with guest.stopped():
         guest.dump(path, "kdump-zlib")
+    guest.check(_DETACH)
     with open_core(path) as kernel:
         yield Frozen(kernel, said, available.decode().split())
     path.unlink()
@@ -115,8 +126,16 @@ def test_where_links_lead(frozen: Frozen):
     for event in frozen.said["perf"]:
         name = event.get("func") or event["tracepoint"]
         assert targets[event["prog_id"]].endswith(name)
-    for device in frozen.said["net"][0]["xdp"]:
-        assert targets[device["id"]] == device["devname"]
+    assert "dum0" in targets.values()
+
+
+def test_programs_without_a_link(frozen: Frozen):
+    attached = {row["name"]: row["attached"] for row in frozen.table("progs")}
+    assert "cgroup_inet_egress of cgroup /thicket" in attached["on_egress"]
+    assert "cgroup_inet_egress of cgroup /grove" not in attached["on_egress"]  # that is a link
+    assert [place for place in attached["on_frame"] if place.startswith("xdp")] == ["xdp skb lo"]
+    devices = {device["devname"] for device in frozen.said["net"][0]["xdp"]}
+    assert devices == {"dum0", "lo"}
 
 
 def test_struct_ops(frozen: Frozen):
@@ -177,7 +196,7 @@ def test_who_holds_them(frozen: Frozen, guest: Guest):
 
 def settled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Leave out what goes on while nobody looks."""
-    moving = {"runs", "run_ns", "misses"}
+    moving = {"runs", "run_ns", "misses", "attached"}
     return [{key: row[key] for key in row if key not in moving} for row in rows]
 
 
