@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from btfdump.annotate.facts import MemberFacts
 from btfdump.arrays import Arrays
 from btfdump.btf import types
 from btfdump.buckets import is_table
@@ -22,13 +23,14 @@ from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.limits import Place, selection_of
 from btfdump.pointees import target_of, told_by
 from btfdump.value import Value, pointer_space
+from btfdump.walk import FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.annotate.facts import MemberFacts
     from btfdump.context import Context
     from btfdump.graph import Traversal
+    from btfdump.infer import Inference
     from btfdump.limits import Step
 
 
@@ -41,6 +43,7 @@ class Behind:
         self.limits = traversal.limits
         self.contents = Contents(traversal)
         self.arrays = Arrays(self)
+        self.inference: Inference | None = None
 
     def slots(self, owner: Value, enter: Enter, place: Place) -> Iterator[Iterator[Step]]:
         """Find the fields that groups of events follow for, mark them, and return the groups."""
@@ -64,6 +67,8 @@ class Behind:
             if facts is not None and facts.typed_by is not None:
                 facts = self.typed(owner, field, facts, enter, self.inside(place, path))
             layout = field.layout
+            if facts is None and isinstance(layout, StructLayout) and layout.base.name in FAMILIES:
+                facts = self.look_into(owner, field)
             has_problems = facts is not None and bool(facts.problems)
             if (
                 not self.traversal.zero
@@ -79,7 +84,7 @@ class Behind:
                 yield group
             elif isinstance(layout, ScalarLayout):
                 enter.unfollowed += self.is_struct_pointer(field, facts)
-            elif isinstance(field.value, list):
+            elif isinstance(field.value, list) and not field.remark:
                 self.look_again(owner, field)
                 inherits = facts if isinstance(field.layout, ArrayLayout) else None
                 pending.extend(
@@ -87,6 +92,26 @@ class Behind:
                     for inner in reversed(field.value)
                     if isinstance(inner, Field)
                 )
+
+    def look_into(self, owner: Value, field: Field) -> MemberFacts | None:
+        """Say how much is in a container of which nothing is known, and infer what it is.
+
+        The link of an entry, by which it was found, is none.
+        """
+        if (owner.type_.btf.skip_modifiers(owner.type_), field.offset) in self.traversal.links:
+            return None
+        if self.inference is None:
+            from btfdump.infer import Inference
+
+            self.inference = Inference(self.context)
+        found = self.inference.look_into(self.at(owner, field, None))
+        if found is None:
+            return None
+        if found.expansion is None:
+            field.remark = str(found)
+            return None
+        field.facts = known = MemberFacts(expansion=found.expansion)
+        return known
 
     def look_again(self, owner: Value, field: Field) -> None:
         """Cut an array of heads by what is occupied, not by what is zero."""

@@ -44,6 +44,7 @@ class Contents:
             yield Note(str(error), value.address_)
             yield Close()
             return
+        self.traversal.links.add((expansion.element, expansion.link_offset))
         items: Iterator[Value | ValueEntry | Anomaly] = value.entries_(expansion)
         limit = self.limits.elements
         is_live = self.context.target.is_live

@@ -29,7 +29,15 @@ if TYPE_CHECKING:
     from btfdump.bpf.map_types import MapTypes
     from btfdump.bpf.program_btf import KernelBtfs
     from btfdump.btf.reader import Btf
+    from btfdump.slab import SlabObject
     from btfdump.target import Target
+
+    class Slabs(Protocol):
+        """Slab caches: which object an address lies in."""
+
+        def find(self, address: int) -> SlabObject | None:
+            """Return the slab object around an address, None where none is, or cannot be told."""
+            ...
 
     class Modules(Protocol):
         """Loaded modules: their BTF and their symbols, found when first asked for."""
@@ -74,6 +82,7 @@ class Context:
         self.modules: Modules | None = None
         self.kernel_btfs: KernelBtfs | None = None
         self.map_types: MapTypes | None = None
+        self.infers = True  # types of what nothing is said of may be told by evidence
         self.layouts = Layouts(
             target.platform.byteorder, target.platform.pointer_size, self._stand_in
         )
@@ -86,6 +95,11 @@ class Context:
         self._real: dict[types.Type, types.Composite | None] = {}
         self._shapes: dict[str, Shape] = {}
         self._container_facts: dict[types.Type, MemberFacts | None] = {}
+
+    @property
+    def slabs(self) -> Slabs | None:
+        """What finds the slab object around an address."""
+        return None
 
     def wrap(self, address: int) -> int:
         """Reduce an address computed by offset arithmetic to the width of a pointer."""
@@ -168,6 +182,10 @@ class Context:
             if not keyword and self.btf.find_all(other, name):
                 raise TypeNotFoundError(f"no type {name!r}; there is a {other} {name}")
         raise TypeNotFoundError(f"no {spelled} in the BTF of this kernel or its modules")
+
+    def btfs(self) -> Iterable[Btf]:
+        """Yield the BTF of vmlinux, and those of the modules."""
+        return self._btfs(everywhere=True)
 
     def _btfs(self, *, everywhere: bool, near: Btf | None = None) -> Iterable[Btf]:
         if near is not None and near is not self.btf:

@@ -30,14 +30,15 @@ def choose_by_evidence(value: Value, candidates: tuple[Expansion, ...]) -> Expan
         first = next(value.entries_(candidate), None)
         if first is None or isinstance(first, Anomaly | ValueEntry):
             continue
-        if _points_back(first, holder_type, holder.address_):
+        if points_back(first, holder_type, holder.address_):
             kept.append(candidate)
     if len(kept) != 1:
         return None
     return replace(kept[0], provenance="inferred")
 
 
-def _points_back(entry: Value, holder: types.Type, address: int) -> bool:
+def points_back(entry: Value, holder: types.Type, address: int) -> bool:
+    """Whether a pointer to the type `holder` in an entry holds that address."""
     layout = entry.layout_
     if not isinstance(layout, StructLayout):
         return False

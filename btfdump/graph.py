@@ -70,6 +70,8 @@ class Traversal:
         # Objects shown in full (True: still open around this place), and open ones of any kind.
         self.seen: dict[tuple[int, types.Type], bool] = {}
         self.partial: set[tuple[int, types.Type]] = set()
+        # (struct, offset) of the links that containers shown so far are held together by.
+        self.links: set[tuple[types.Type, int]] = set()
         self.objects = 0
         self.is_limit_told = False
         self.summaries = reader.summaries if reader else Summaries(context, limits.string)

@@ -62,10 +62,21 @@ class Field:
 
     `value` is an int, float, bytes (char arrays, undescribed bytes), or the list of fields inside a
     struct, union or array. `facts` is what the annotations say of it. `slot` is set by `graph` when
-    events about what lies behind this field follow the object that holds it.
+    events about what lies behind this field follow the object that holds it. `remark` is what else
+    there is to say of it.
     """
 
-    __slots__ = ("bit_size", "elided", "facts", "layout", "name", "offset", "slot", "value")
+    __slots__ = (
+        "bit_size",
+        "elided",
+        "facts",
+        "layout",
+        "name",
+        "offset",
+        "remark",
+        "slot",
+        "value",
+    )
 
     def __init__(
         self,
@@ -84,6 +95,7 @@ class Field:
         self.bit_size = bit_size
         self.slot: object | None = None
         self.elided = 0
+        self.remark = ""
 
 
 FieldValue: TypeAlias = "int | float | bytes | list[Field] | list[int] | list[float]"

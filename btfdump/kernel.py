@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from btfdump import indexcache
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from btfdump.bpf.struct_ops import StructOps
     from btfdump.bpf.trampolines import Trampoline
     from btfdump.render.plain import Formatter
+    from btfdump.slab import SlabFinder
     from btfdump.target import Target
 
 
@@ -59,6 +61,13 @@ class Kernel(Context):
         self.map_types: MapTypes = MapTypes(self, self.kernel_btfs)
         self.loaded_modules = LoadedModules(self, self.__getitem__, self.kernel_btfs)
         self.modules = self.loaded_modules
+
+    @cached_property
+    def slabs(self) -> SlabFinder:
+        """What finds the slab object around an address; looks nothing up until it is asked."""
+        from btfdump.slab import SlabFinder
+
+        return SlabFinder(self)
 
     def __enter__(self) -> Kernel:
         return self
@@ -250,6 +259,10 @@ class Kernel(Context):
             self._formatter = Formatter(self.layouts)
         return self._formatter.text(value.layout_, value.bytes_(), zero=zero)
 
+    def slab_object(self, address: int) -> str | None:
+        """Say which slab object an address lies in: `slab kmalloc-64, object 0x...+0x8`."""
+        return self.slabs.describe(address) if self.infers else None
+
     def _cpus(self) -> int:
         try:
             return len(self.target.per_cpu_offsets)
@@ -279,6 +292,7 @@ class Kernel(Context):
 
         return Options(
             symbolize=self.symbolize,
+            locate=self.slab_object,
             string_at=string_at,
             zero=zero,
             color=color,

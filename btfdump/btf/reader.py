@@ -13,7 +13,7 @@ from .lookup import NameIndex
 from .names import spell
 from .records import Records
 from .strings import Strings
-from .types import Array, DeclTag, Reference, Type, TypeTag, Var, Void
+from .types import Array, DeclTag, Reference, Struct, Type, TypeTag, Var, Void
 from .wire import MODIFIERS, U32_MAX, Kind, kind_of, parse_header, parse_layout
 
 if TYPE_CHECKING:
@@ -153,6 +153,16 @@ class Btf:
         records = self._records
         ids = range(records.start_id, records.end_id) if kind is None else records.ids(kind)
         return map(self.type, ids)
+
+    def structs_of_size(self, smallest: int, largest: int) -> Iterator[Struct]:
+        """Yield the structs of this blob, not the base's, of that many bytes, from and to."""
+        records = self._records
+        sizes, start = records.sizes, records.start_id
+        for type_id in records.ids(Kind.STRUCT):
+            if smallest <= sizes[type_id - start] <= largest:
+                found = self.type(type_id)
+                if isinstance(found, Struct):
+                    yield found
 
     def string(self, offset: int) -> str:
         """Return the string at a byte `offset` of the string sections; raises `BtfFormatError`.

@@ -101,6 +101,11 @@ class Records:
         return values
 
     @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """The third word of every record: of structs and unions the size in bytes."""
+        return self._column(2)
+
+    @cached_property
     def kinds(self) -> bytes:
         """The kind of every record, one byte each."""
         if self.index is not None:

@@ -86,6 +86,7 @@ class Inspection:
         complain: Callable[[str], None] = complain,
     ) -> None:
         self.kernel = kernel
+        self.kernel.infers = args.infer
         self.args = args
         self.complain = complain
         self.limits = limits_of(args)

@@ -31,6 +31,12 @@ def add_extent(parser: argparse.ArgumentParser) -> None:
         metavar="PATH,...",
         help="show these members only; a path leads through pointers and containers",
     )
+    shape.add_argument(
+        "--no-infer",
+        dest="infer",
+        action="store_false",
+        help="infer nothing from slab caches where the type of entries is not known",
+    )
     shape.add_argument("--zero", action="store_true", help="show zero members and empty lists")
     shape.add_argument(
         "--elements",

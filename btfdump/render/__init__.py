@@ -32,13 +32,15 @@ def _no_symbol(address: int) -> str | None:
 class Options:
     """What a renderer is told beside the events.
 
-    `symbolize(address)` names an address, `string_at(address)` reads the C string there; both may
-    return None. `color` asks for terminal escapes of our own. `zero` keeps what is empty. `source`
-    and `release` say what is shown, for headings. `compact`, `noname` and `ptr_raw` are flags of
-    bpf_snprintf_btf(), for the format that prints as it does.
+    `symbolize(address)` names an address, `locate(address)` the slab object that it is in, for
+    `void *`; `string_at(address)` reads the C string there; all may return None. `color` asks for
+    terminal escapes of our own. `zero` keeps what is empty. `source` and `release` say what is
+    shown, for headings. `compact`, `noname` and `ptr_raw` are flags of bpf_snprintf_btf(), for the
+    format that prints as it does.
     """
 
     symbolize: Callable[[int], str | None] = _no_symbol
+    locate: Callable[[int], str | None] = _no_symbol
     string_at: Callable[[int], str | None] = _no_symbol
     zero: bool = False
     color: bool = False

@@ -30,6 +30,7 @@ from btfdump.render.json_text import (
     text_of,
 )
 from btfdump.value import pointer_space
+from btfdump.walk import FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
@@ -281,7 +282,8 @@ class _JsonWriter(ObjectWriter):
         """Whether a struct or an array itself, what is inside it apart, leads nowhere."""
         layout = step.layout
         if isinstance(layout, StructLayout):
-            return self.context.container_facts(layout) is None
+            # How much is in a container of which nothing is known is looked into.
+            return step.facts is not None or layout.base.name not in FAMILIES
         if not isinstance(layout, ArrayLayout) or layout.is_text:
             return True
         element = layout.element
@@ -290,6 +292,8 @@ class _JsonWriter(ObjectWriter):
                 not isinstance(element.base, types.Ptr)
                 or struct_behind(self.context, element) is None
             )
+        if isinstance(element, StructLayout) and element.base.name in FAMILIES:
+            return step.facts is not None or not layout.size
         return isinstance(element, StructLayout) or not layout.size
 
     def members(self, step: Step, start: str, out: str, base: str) -> None:

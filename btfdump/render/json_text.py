@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from btfdump.btf import types
 from btfdump.interp import EMPTY_LIST, Field, decode_text
 from btfdump.layout import ArrayLayout, Category, ScalarLayout
-from btfdump.render.scalar import flags, is_string_pointer, scalar
+from btfdump.render.scalar import flags, is_string_pointer, is_void_pointer, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ class Values:
         self.options = options
         self._remembered: list[dict[int, str]] = []
         # What a type says of its pointers: (their tags, whether they lead to strings).
-        self._pointers: dict[ScalarLayout, tuple[str, bool]] = {}
+        self._pointers: dict[ScalarLayout, tuple[str, bool, bool]] = {}
 
     def remember(self, texts: dict[int, str]) -> None:
         """Let `forget()` clear a table of texts."""
@@ -100,7 +100,8 @@ class Values:
         if isinstance(layout, ScalarLayout):
             return self.scalar(field)
         if not isinstance(layout, ArrayLayout):
-            members = f'"members": {{{self.members(_inner(field))}}}}}'
+            members = f'"members": {{{self.members(_inner(field))}}}'
+            members += f', "remark": {quote(field.remark)}}}' if field.remark else "}"
             if field.name.startswith("["):  # an element's type is that of the array around it
                 return "{" + members
             return f'{{"type": {name(str(layout.type))}, {members}'
@@ -151,14 +152,20 @@ class Values:
         """Return a pointer without its closing brace: what it leads to may follow."""
         known = self._pointers.get(layout)
         if known is None:
-            known = self._pointers[layout] = _tags(layout), is_string_pointer(layout)
-        tags, is_string = known
+            known = self._pointers[layout] = (
+                _tags(layout),
+                is_string_pointer(layout),
+                is_void_pointer(layout),
+            )
+        tags, is_string, is_void = known
         text = f'{{"pointer": "{value:#x}"{tags}'
         if not value:
             return text
         symbol = self.options.symbolize(value)
         if symbol is not None:
             text += f', "symbol": {quote(symbol)}'
+        elif is_void and (place := self.options.locate(value)) is not None:
+            text += f', "slab": {quote(place)}'
         if is_string:
             string = self.options.string_at(value)
             if string is not None:

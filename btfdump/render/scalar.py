@@ -104,7 +104,18 @@ def pointer(layout: ScalarLayout, value: int, options: Options) -> tuple[str, st
         if string is not None:
             return text, quoted(string)
     symbol = options.symbolize(value)
+    if symbol is None and is_void_pointer(layout):
+        symbol = options.locate(value)
     return text, printable(symbol) if symbol is not None else ""
+
+
+def is_void_pointer(layout: ScalarLayout) -> bool:
+    """Whether the type is a `void *` into the kernel's own memory."""
+    base = layout.base
+    if not isinstance(base, types.Ptr):
+        return False
+    is_foreign = set(base.btf.type_tags(base.type_id)) & {"user", "percpu", "iomem"}
+    return isinstance(base.btf.skip_modifiers(base.type_id), types.Void) and not is_foreign
 
 
 def is_string_pointer(layout: ScalarLayout) -> bool:

@@ -105,7 +105,8 @@ class TextPainter:
 
     def opening(self, field: Field) -> str:
         """Return the type and the bracket that opens an aggregate."""
-        return f"{self.type(field)}{'[' if isinstance(field.layout, ArrayLayout) else '{'}"
+        remark = f" /* {printable(field.remark)} */" if field.remark else ""
+        return f"{self.type(field)}{'[' if isinstance(field.layout, ArrayLayout) else '{'}{remark}"
 
     def leaf(self, field: Field, depth: int) -> str:
         """Return the line of a field that takes one."""
@@ -149,7 +150,8 @@ class TextPainter:
             shown, remark = self.value(leaf)
             parts.append(f"{printable(name)} = {shown}{f' /* {remark} */' if remark else ''}")
         inside = f" {', '.join(parts)} " if parts else ""
-        return f"{self.name(field)}{self.type(field)}{{{inside}}},"
+        remark = f" /* {printable(field.remark)} */" if field.remark else ""
+        return f"{self.name(field)}{self.type(field)}{{{inside}}},{remark}"
 
     def group(self, item: Group, indent: str) -> Iterator[str]:
         """Yield the first line of what lies behind a field; a pointer's waits for its target."""

@@ -136,7 +136,7 @@ class _Painter:
 
     def type(self, field: Field) -> str:
         is_link = field.facts is not None and field.facts.is_link
-        role = " (link)" if is_link else ""
+        role = " (link)" if is_link else f" ({printable(field.remark)})" if field.remark else ""
         return "  " + self.style(
             "dim", f"{printable(str(field.layout.type))}{role}{typed_by(field)}"
         )
