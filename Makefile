@@ -3,6 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SAMPLE := sample_dumps/tagged-6.12/vmcore
+# More dumps to measure on, where they are: of Debian's kernel, and one that is an ELF file. With
+# VMLINUX=FILE, the debug information of the kernel of VMLINUX_CORE, drgn with DWARF is measured too.
+BENCH_CORES = $(SAMPLE) $(wildcard ../shared/dumps/stock-6.12/vmcore)
+BENCH_ELF = $(wildcard ../shared/dumps/formats/filtered.elf.xz)
+VMLINUX_CORE = $(lastword $(BENCH_CORES))
 
 .PHONY: demo test lint bench tools clean
 
@@ -19,11 +24,14 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python -m bench.cold_start $(SAMPLE)
-	$(BIN)/python -m bench.task_text $(SAMPLE)
-	$(BIN)/python -m bench.libbpf_text $(SAMPLE)
-	$(BIN)/python -m bench.jsonl $(SAMPLE)
+	$(BIN)/python -m bench.cold_start $(BENCH_CORES)
+	$(BIN)/python -m bench.memory $(BENCH_CORES)
+	$(BIN)/python -m bench.task_text $(BENCH_CORES) $(BENCH_ELF)
+	$(BIN)/python -m bench.libbpf_text $(BENCH_CORES)
+	$(BIN)/python -m bench.jsonl $(BENCH_CORES)
+	$(BIN)/python -m bench.members $(SAMPLE)
 	$(BIN)/python -m bench.long_list
+	$(if $(VMLINUX),$(BIN)/python -m bench.debuginfo $(VMLINUX) $(VMLINUX_CORE))
 
 # One test feeds what BtfBuilder writes to bpftool, the only tool of Debian's the tests need.
 tools:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import argparse
 import gc
+import lzma
 import os
+import shutil
+import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "sample_dumps" / "tagged-6.12" / "vmcore"
@@ -133,12 +137,27 @@ def table(title: str, rows: Iterable[Row]) -> None:
         print(f"  {line.rstrip()}", flush=True)
 
 
+@contextmanager
+def unpacked(core: str) -> Iterator[str]:
+    """Give a vmcore as a file that can be opened: an .xz is unpacked, and removed afterwards."""
+    if not core.endswith(".xz"):
+        yield core
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(core).stem
+        with lzma.open(core) as packed, path.open("wb") as out:
+            shutil.copyfileobj(packed, out, 1 << 20)
+        yield str(path)
+
+
 def parser(name: str, doc: str | None, runs: int) -> argparse.ArgumentParser:
     """Return a parser with what most benchmarks take: CORE... and --runs."""
     made = argparse.ArgumentParser(
         prog=f"python -m bench.{name}", description=(doc or "").partition("\n")[0]
     )
-    made.add_argument("core", metavar="CORE", nargs="*", default=[str(SAMPLE)], help="a vmcore")
+    made.add_argument(
+        "core", metavar="CORE", nargs="*", default=[str(SAMPLE)], help="a vmcore, .xz too"
+    )
     made.add_argument(
         "--runs", type=int, default=runs, metavar="N", help=f"runs of each side ({runs})"
     )

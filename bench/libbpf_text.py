@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import btfdump
 from bench.harness import Row, Times, alternate, parser, table
+from btfdump import indexcache
 from btfdump.btf import Btf
 from btfdump.value import Value
 
@@ -107,8 +108,17 @@ def load_rows(blob: Path, program: Path | None, runs: int) -> list[Row]:
     def ours(check: bool) -> object:
         return Btf.from_bytes(blob.read_bytes(), check=check).find("struct", "task_struct")
 
+    def cached() -> object:
+        data = blob.read_bytes()
+        index = indexcache.load(data)
+        assert index is not None
+        return Btf.from_bytes(data, check=False, index=index).find("struct", "task_struct")
+
+    os.environ["XDG_CACHE_HOME"] = str(blob.parent)
+    indexcache.store(Btf.from_bytes(blob.read_bytes(), check=False))
     sides: dict[str, Callable[[], object]] = {
         "unchecked": lambda: ours(False),
+        "cached": cached,
         "checked": lambda: ours(True),
     }
     bpftool = find_bpftool()
@@ -124,7 +134,12 @@ def load_rows(blob: Path, program: Path | None, runs: int) -> list[Row]:
             libbpf.add(figures["wall"], figures["cpu"])
     found = alternate(sides, runs)
     rows = []
-    for side, title in (("unchecked", "load BTF, find a struct"), ("checked", "all checked")):
+    titles = {
+        "unchecked": "load BTF, find a struct",
+        "cached": "the same, index from the cache",
+        "checked": "the same, every record checked",
+    }
+    for side, title in titles.items():
         if bpftool is not None:
             rows.append(Row(title, found[side], "bpftool btf dump file", found["bpftool"], 1))
         if libbpf.wall:

@@ -6,7 +6,8 @@
 
 Both sides read through the same drgn `Program` and know the same types (bench/drgn_types.py). drgn
 formats once the fastest way it has, with the object read as a whole and everything that looks
-elsewhere switched off, and once as str() does. The formatter is compiled before the clock starts.
+elsewhere switched off, and once as str() does, which reads member by member: what that costs
+depends on the form of the dump. The formatter is compiled before the clock starts.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from drgn import Object
 
 import btfdump
 from bench.drgn_types import BtfTypes, program_of
-from bench.harness import Row, alternate, parser, table
+from bench.harness import Row, alternate, parser, table, unpacked
 from btfdump.value import Value
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ FEW = 12
 """Tasks for which drgn's str() is measured: it takes tens of milliseconds for each."""
 
 
-def compare(core: str, runs: int) -> None:
-    with btfdump.open_core(core) as kernel:
+def compare(core: str, path: str, runs: int) -> None:
+    with btfdump.open_core(path) as kernel:
         prog = program_of(kernel)
         BtfTypes(prog, kernel.btf).register()
         type_ = kernel.type("struct task_struct")
@@ -103,7 +104,8 @@ def compare(core: str, runs: int) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     args = parser("task_text", __doc__, 15).parse_args(argv)
     for core in args.core:
-        compare(core, args.runs)
+        with unpacked(core) as path:
+            compare(core, path, args.runs)
 
 
 if __name__ == "__main__":
