@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Ids: TypeAlias = int | tuple[int, ...]  # a bare int, where it is one, spares the garbage collector
 
-SEARCHES = 16  # after as many it is time for the dict, which costs about what these did
+SEARCHES = 40  # after as many it is time for the dict, which costs about what these did
 
 
 class NameIndex:
