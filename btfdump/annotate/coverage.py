@@ -20,6 +20,7 @@ from btfdump.walk import FAMILIES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from btfdump.annotate.facts import Expansion
     from btfdump.annotate.overlay import Overlay
     from btfdump.btf.reader import Btf
 
@@ -114,19 +115,31 @@ def _members(struct: types.Composite, annotations: Annotations) -> Iterator[Know
             head = head_type(type_)
             if head is not None:
                 known = facts.paths.get(path) or own.members.get(index)
-                yield _known(struct.name, path, head, known)
+                yield _known(struct.name, path, head, known, annotations, type_)
                 continue
             base = _without_arrays(type_)
             if isinstance(base, types.Composite) and not base.name:
                 pending.append((base, f"{path}." if member.name else prefix))
 
 
-def _known(struct: str, path: str, head: str, facts: MemberFacts | None) -> Known:
-    if facts is not None and facts.expansion is not None:
-        expansion = facts.expansion
-        link = f":{expansion.node}" if expansion.node else ""
-        source, detail = expansion.provenance, f"{expansion.element.name}{link}"
-        return Known(struct, path, head, source, detail)
+def _known(
+    struct: str,
+    path: str,
+    head: str,
+    facts: MemberFacts | None,
+    annotations: Annotations,
+    type_: types.Type,
+) -> Known:
+    base = _without_arrays(type_)
+    if facts is None and isinstance(base, types.Composite):
+        facts = annotations.of_container(base)  # what every container of this type holds
+    stated = _expansions(facts) if facts is not None else []
+    if stated:
+        detail = " or ".join(
+            f"{e.element.name}{':' if e.node else ''}{e.node}{f' if {case}' if case else ''}"
+            for case, e in stated
+        )
+        return Known(struct, path, head, stated[0][1].provenance, detail)
     if struct in FAMILIES:
         return Known(struct, path, head, PART)
     if facts is None:
@@ -137,6 +150,12 @@ def _known(struct: str, path: str, head: str, facts: MemberFacts | None) -> Know
     if facts.candidates:
         detail = "one of " + ", ".join(f"{c.element.name}:{c.node}" for c in facts.candidates)
     return Known(struct, path, head, UNKNOWN, detail)
+
+
+def _expansions(facts: MemberFacts) -> list[tuple[str, Expansion]]:
+    """What a container holds: (under which condition, "" for always; what)."""
+    cases = [(case, known.expansion) for case, known in facts.cases]
+    return [(case, e) for case, e in (*cases, ("", facts.expansion)) if e is not None]
 
 
 def check(btf: Btf, overlay: Overlay) -> Iterator[Checked]:

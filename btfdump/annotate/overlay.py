@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 Alternatives: TypeAlias = "tuple[tuple[Annotation, ...], ...]"
 """Sets of facts about one member; the first set that fits the kernel's types holds."""
 
-_HEADING = re.compile(r"^\[([^\]\n]+)\]", re.MULTILINE)
+_BARE = str.maketrans("", "", "\"' ")
 _TYPE = re.compile(r"(?:(?:struct|union|enum) )?[A-Za-z_][\w ]*(?: ?\*+)?(?:\[\d*\])?")
 
 
@@ -56,11 +56,13 @@ class Overlay:
         self._path = path
         self._whole: dict[str, dict[str, Any]] | None = None
         self._tables: dict[str, list[str]] = {}
-        headings = list(_HEADING.finditer(text))
-        ends = [*(match.start() for match in headings[1:]), len(text)]
-        for match, end in zip(headings, ends, strict=False):
-            name = match[1].replace('"', "").replace("'", "").replace(" ", "")
-            self._tables.setdefault(name, []).append(text[match.end() : end])
+        # Most of a library is never asked for: its tables are found here, and parsed on demand.
+        for piece in f"\n{text}".split("\n[")[1:]:
+            end = piece.find("]")
+            name = piece[:end]
+            if not name.replace(".", "_").isidentifier():  # quotes and spaces, in users' files
+                name = name.translate(_BARE)
+            self._tables.setdefault(name, []).append(piece[end + 1 :])
 
     @classmethod
     def load(cls, path: str | Path) -> Overlay:

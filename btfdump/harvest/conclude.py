@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from btfdump.btf import types
+from btfdump.harvest.containers import LINK_OF, LINK_TYPES
 from btfdump.harvest.observe import LinkSeen, Observation, Spliced
-from btfdump.harvest.resolve import LINK_OF, LINK_TYPES, Place, strip
+from btfdump.harvest.resolve import Place, strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -81,11 +82,10 @@ class Concluder:
     def conclude(self) -> Conclusions:
         """Weigh everything."""
         found = Conclusions()
-        strong = {s for s, seen in self._links.items() if any(not link.is_weak for link in seen)}
         for spot, observations in sorted(self._seen.items()):
-            kept = [o for o in observations if not (o.head.is_step and spot in strong)]
+            kept = [o for o in observations if not (o.head.is_step and spot in self._links)]
             if kept:
-                self._weigh(spot, kept, strong, found)
+                self._weigh(spot, kept, found)
         self._splice(found)
         for spot, observations in sorted(self._pointers.items()):
             element = common_element(observations)
@@ -94,22 +94,18 @@ class Concluder:
         heads = {e.spot for e in found.entries} | {e.spot for e in found.rings}
         heads |= {c.spot for c in found.conflicts} | set(self._seen)
         for spot, seen in sorted(self._links.items()):
-            if spot in heads and not (spot in strong and self._only_steps(spot)):
-                continue
-            if self._type_at(spot) == "list_head":
-                best = min(seen, key=lambda link: link.is_weak)
-                found.links.append((spot, best.see))
+            is_head = spot in heads and not self._only_steps(spot)
+            if not is_head and self._type_at(spot) == "list_head":
+                found.links.append((spot, seen[0].see))
         found.entries.sort(key=lambda e: e.spot)
         return found
 
     def _only_steps(self, spot: Spot) -> bool:
         return all(o.head.is_step for o in self._seen.get(spot, ()))
 
-    def _weigh(
-        self, spot: Spot, observations: list[Observation], strong: set[Spot], found: Conclusions
-    ) -> None:
+    def _weigh(self, spot: Spot, observations: list[Observation], found: Conclusions) -> None:
         others = [o for o in observations if spot not in o.elements]
-        if spot in strong:
+        if spot in self._links:
             if not others:
                 found.rings.append(_entry(spot, spot, observations))
             else:

@@ -24,7 +24,6 @@ class Idiom:
     item: int | None = None
     is_result: bool = False
     is_link_pointer: bool = False
-    is_weak: bool = False
     other_head: int | None = None
 
 
@@ -122,14 +121,6 @@ def _insertions() -> dict[str, Idiom]:
     }
 
 
-def _links() -> dict[str, Idiom]:
-    """Only the link is named. Weak: rarely, a head is emptied so."""
-    return {
-        **_many(Idiom(node=0, is_weak=True), "list_del list_del_init list_del_rcu"),
-        **_many(Idiom(node=0, is_weak=True), "list_del_init_careful list_bidir_del_rcu"),
-    }
-
-
 def _splices() -> dict[str, Idiom]:
     """Two heads of the same elements."""
     return _many(
@@ -180,7 +171,6 @@ IDIOMS: dict[str, Idiom] = {
     **_loops(),
     **_entries(),
     **_insertions(),
-    **_links(),
     **_splices(),
     **_pointers(),
 }

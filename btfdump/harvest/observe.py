@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from btfdump.btf import types
+from btfdump.harvest.containers import leads_to_container
 from btfdump.harvest.idioms import IDIOMS, Idiom
-from btfdump.harvest.resolve import ENDS, Frame, Place, Resolver, Spot, pointee
+from btfdump.harvest.resolve import Frame, Place, Resolver, Spot, pointee
 from btfdump.harvest.syntax import Call, Expression, type_of_text
 
 if TYPE_CHECKING:
@@ -36,11 +37,13 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class LinkSeen:
-    """One place in the source that uses a member as a link (`is_weak`: only to remove it)."""
+    """One place in the source that uses a member as a link, beside the head or the type.
+
+    That a member is removed from a list (`list_del()`) does not say so: heads are, at times.
+    """
 
     link: Place
     see: str
-    is_weak: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,7 @@ class Observer:
 
     def _takes_place(self, callee: Frame) -> bool:
         """Whether a parameter of the function is a pointer to a container or link."""
-        params = callee.function.types[: callee.function.params]
-        return any(p and p.stars and p.base.removeprefix("struct ") in ENDS for p in params)
+        return any(map(leads_to_container, callee.function.types[: callee.function.params]))
 
     def _idiom(
         self, idiom: Idiom, call: Call, frame: Frame
@@ -100,7 +102,7 @@ class Observer:
             return
         is_reading = idiom.node is None
         for link in self._links(idiom, call, frame):
-            yield LinkSeen(link, see, idiom.is_weak)
+            yield LinkSeen(link, see)
             for head in heads:
                 if link.length in (0, head.length):
                     index = "[]" if link.length else ""  # that of the head

@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump.btf import types
+from btfdump.harvest.containers import ENDS
 from btfdump.harvest.idioms import FIRSTS, IDIOMS, LOOPS_OF_LINKS, STEPS
 from btfdump.harvest.syntax import (
     AddressOf,
@@ -29,17 +30,12 @@ from btfdump.harvest.syntax import (
     Var,
     type_of_text,
 )
-from btfdump.walk import walkers
 
 if TYPE_CHECKING:
     from btfdump.btf.reader import Btf
     from btfdump.harvest.program import Program
     from btfdump.harvest.scan import Function
 
-LINK_OF = {name: walker.link for name, walker in walkers().items()}
-"""The link that each container's elements hold; None: it holds pointers to them."""
-LINK_TYPES = frozenset(filter(None, LINK_OF.values()))
-ENDS = LINK_TYPES | frozenset(LINK_OF)
 MAX_NESTING = 12
 """How far pointers are followed through variables, calls and macros."""
 

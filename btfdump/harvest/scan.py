@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
+from btfdump.harvest.containers import leads_to_container
+from btfdump.harvest.idioms import IDIOMS
 from btfdump.harvest.scopes import Scopes
 from btfdump.harvest.syntax import (
+    AddressOf,
     Call,
     CType,
     Expression,
-    Name,
     Other,
     Var,
     arguments,
@@ -25,7 +27,6 @@ from btfdump.harvest.syntax import (
     expression,
     function_name,
     text_of,
-    type_of_text,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ _TYPE_ARGUMENT = re.compile(rb"([(,]\s*)(struct|union)\s+(\w+)(?=\s*[,)])")
 _END_OF_BLOCK = re.compile(rb"^\}[^\n]*\n", re.M)
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _FEW = 8
+_TREE_STATE = CType("struct ma_state")
 _RENAMED = frozenset(("callback_head",))  # include/linux/types.h: #define rcu_head callback_head
 _MEMBER_NAME = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(\w+(?:\.\w+)+)[ \t]*$", re.M)
 _LINE_END = re.compile(r"\\\n")
@@ -151,7 +153,10 @@ def _enter(node: Node, facts: FileFacts) -> None:
             facts.functions.append(macro)
     elif node.type == "function_definition":
         function = _function(node, facts.path)
-        if function is not None:
+        if function is not None and (function.calls or function.results or function.assigns):
+            facts.functions.append(function)
+        elif function is not None and function.returns is not None and function.returns.stars:
+            function.types = function.types[: function.params]  # what it returns is all it says
             facts.functions.append(function)
     elif node.type == "compound_statement" and node.prev_sibling is not None:
         # SYSCALL_DEFINE3(name, ...) and the like: parsed as a call, and then a block
@@ -253,7 +258,7 @@ class _Body:
             self.declare(node)
         elif node.type == "call_expression":
             call = arguments(node, find)
-            if call is not None and any(not isinstance(arg, Other | Name) for arg in call.args):
+            if call is not None and self._matters(call):
                 self.function.calls.append(call)
                 self._declare_by_macro(call)
         elif node.type == "assignment_expression":
@@ -261,14 +266,39 @@ class _Body:
             if left is not None and right is not None:
                 self._assign(expression(left, find), expression(right, find))
         elif node.type == "return_statement" and node.named_children:
-            self.function.results.append(expression(node.named_children[0], find))
+            result = expression(node.named_children[0], find)
+            if leads_to_container(self.function.returns) or _is_look_up(result):
+                self.function.results.append(result)
+
+    def _matters(self, call: Call) -> bool:
+        """Whether a call may say something of a container: of most, nothing is kept."""
+        if self.function.macro_params is not None or WORTH_READING.search(call.name.encode()):
+            return True
+        types = self.function.types
+        return any(
+            isinstance(arg, AddressOf) or (isinstance(arg, Var) and _may_lead(types[arg.number]))
+            for arg in call.args
+        )
 
     def _assign(self, left: Expression, right: Expression) -> None:
-        if isinstance(left, Var) and not isinstance(right, Other):
+        if not isinstance(left, Var) or isinstance(right, Other):
+            return
+        if _may_lead(self.function.types[left.number]) or _is_look_up(right):
             self.function.assigns.append((left, right))
 
     def _declare_by_macro(self, call: Call) -> None:
         """MA_STATE(mas, tree, ...) declares a variable that stands for the tree from there on."""
         if call.name in ("MA_STATE", "VMA_ITERATOR") and len(call.args) > 1:
-            number = self.scopes.declare(call.texts[0], type_of_text("struct ma_state"))
+            number = self.scopes.declare(call.texts[0], _TREE_STATE)
             self._assign(Var(number), call.args[1])
+
+
+def _may_lead(type_: CType | None) -> bool:
+    """Whether what a variable was assigned is needed to know where it leads, or its type."""
+    unknown = type_ is None or type_.base.startswith(("void", "typeof", "__auto"))
+    return unknown or leads_to_container(type_) or type_ == _TREE_STATE
+
+
+def _is_look_up(expression: Expression) -> bool:
+    idiom = IDIOMS.get(expression.name) if isinstance(expression, Call) else None
+    return idiom is not None and idiom.is_result
