@@ -34,7 +34,7 @@ def registered(context: Context, symbol: str, struct: str) -> Iterator[Value]:
     for item in idr.entries_(Expansion("idr", element, "", 0, 0, "root")):
         if isinstance(item, Value):
             yield item
-        else:
+        elif not isinstance(item, Anomaly) or item.ends or not item.is_change:
             text = item.message if isinstance(item, Anomaly) else f"{item.value:#x} is no pointer"
             troubles.append(text)
     if troubles:

@@ -31,7 +31,8 @@ class Interrupt:
         self._before: signal._HANDLER = None
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
+        is_main = threading.current_thread() is threading.main_thread()
+        if is_main and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as nohup and `&` do
             self._before = signal.signal(signal.SIGINT, self._take)
             self._is_active = True
         return self

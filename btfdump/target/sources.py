@@ -45,12 +45,12 @@ def open_live(
     """
     if via is not None and via not in SOURCES:
         raise ValueError(f"no source {via!r}; there are {', '.join(SOURCES)}")
+    if via is not None:
+        return SOURCES[via](running, vmlinux)
     troubles = []
-    for name in [via] if via is not None else SOURCES:
+    for name, open_source in SOURCES.items():
         try:
-            return SOURCES[name](running, vmlinux)
+            return open_source(running, vmlinux)
         except TargetError as error:
-            troubles.append(error)
-    if len(troubles) == 1:
-        raise troubles[0]
-    raise TargetError("; and then: ".join(str(trouble) for trouble in troubles))
+            troubles.append(f"via {name}: {error}")
+    raise TargetError("; ".join(troubles))

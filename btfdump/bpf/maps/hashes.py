@@ -84,7 +84,8 @@ def _heads(map_: MapValue, table: Value, size: int) -> Iterator[tuple[int, Head]
             pointer = data[at : at + pointer_size]
             if not int.from_bytes(pointer, order) & 1:  # an empty chain is its mark alone
                 address = context.wrap(start + first * step + at)
-                yield first + at // step, Head(target, platform, address, 0, size, pointer)
+                head = Head(target, platform, address, 0, size, pointer, is_live=target.is_live)
+                yield first + at // step, head
 
 
 def _chain(head: Head, bucket: int, count: int, hash_at: int) -> Iterator[Entry | Anomaly]:
