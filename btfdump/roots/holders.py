@@ -26,7 +26,7 @@ _OPERATIONS = ("bpf_prog_fops", "bpf_map_fops", "bpf_link_fops", "bpf_link_fops_
 
 @dataclass(slots=True)
 class Holders:
-    """Address of a BPF object -> who holds it ("bpfload 120"); `notes`: what could not be read."""
+    """Address of a BPF object -> who holds it ("bpfload(120)"); `notes`: what could not be read."""
 
     by_address: dict[int, list[str]] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
@@ -46,7 +46,7 @@ def find_holders(kernel: Context) -> Holders:
     try:
         for process in _processes(kernel):
             try:
-                who = f"{process.comm.string_()} {int(process.tgid)}"
+                who = f"{process.comm.string_()}({int(process.tgid)})"
                 for address in reader.objects(process):
                     found.by_address.setdefault(address, []).append(who)
             except BtfdumpError as error:
@@ -82,6 +82,7 @@ class _Files:
         file = Value(kernel, kernel.type("struct file"), 0)
         self._f_op = file.f_op.address_
         self._private_data = file.private_data.address_
+        self._objects = {0: 0}  # by file: processes share them
 
     def objects(self, process: Value) -> Iterator[int]:
         """Yield the address of each BPF object that a process has open, once."""
@@ -93,13 +94,15 @@ class _Files:
             raise CorruptDataError(f"claims {count} descriptors", table.address_)
         size = self._kernel.layouts.pointer_size
         data = self._kernel.target.read(int(table.fd), count * size)
-        seen = {0}
-        for at in range(0, len(data), size):
-            file = self._pointer(data[at : at + size])
-            if file not in seen:
-                seen.add(file)
-                if self._read(file + self._f_op) in self._operations:
-                    yield self._read(file + self._private_data)
+        files = (self._pointer(data[at : at + size]) for at in range(0, len(data), size))
+        yield from filter(None, dict.fromkeys(map(self._object, files)))
+
+    def _object(self, file: int) -> int:
+        """Return the address of the BPF object that a `struct file` stands for, else 0."""
+        if file not in self._objects:
+            is_bpf = self._read(file + self._f_op) in self._operations
+            self._objects[file] = self._read(file + self._private_data) if is_bpf else 0
+        return self._objects[file]
 
     def _read(self, address: int) -> int:
         return self._pointer(self._kernel.target.read(address, self._kernel.layouts.pointer_size))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from btfdump.context import Context
     from btfdump.roots import Query
 
-_COLUMNS = ("id", "type", "prog", "target", "held_by", "address")
+_COLUMNS = ("id", "type", "prog", "target", "owner", "address")
 
 
 @table_root("links", argument="ID or TYPE")
@@ -40,7 +40,7 @@ def list_links(kernel: Context, query: Query) -> Table:
     return Table("links", _COLUMNS, rows())
 
 
-def _row(link: Link, labels: dict[int, str], held_by: list[str]) -> dict[str, Any]:
+def _row(link: Link, labels: dict[int, str], owners: list[str]) -> dict[str, Any]:
     return {
         "id": link.id,
         "type": link.type,
@@ -48,6 +48,6 @@ def _row(link: Link, labels: dict[int, str], held_by: list[str]) -> dict[str, An
         "prog_id": link.prog_id or None,
         "target": link.target or None,
         **link.details,
-        "held_by": held_by,
+        "owner": owners,
         "address": f"{link.value.address_:#x}",
     }

@@ -9,7 +9,6 @@ from btfdump.errors import BtfdumpError, FaultError
 from btfdump.events import Note
 from btfdump.roots import table_root
 from btfdump.table import Table
-from btfdump.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,10 +16,10 @@ if TYPE_CHECKING:
     from btfdump.bpf.maps.map_value import MapValue
     from btfdump.context import Context
     from btfdump.roots import Query
+    from btfdump.roots.holders import Holders
 
 MAX_COUNTED = 100_000
 """Elements, or copies of them, that are walked to count those of one map."""
-MAX_FILES = 1 << 20
 _COLUMNS = (
     "id",
     "type",
@@ -39,18 +38,19 @@ _COLUMNS = (
 def list_maps(kernel: Context, query: Query) -> Table:
     """BPF maps: type, name, types of key and value, entries, memory, who holds and uses them."""
     from btfdump.bpf.maps.find import maps
+    from btfdump.roots.holders import find_holders
 
     found = maps(kernel)
     kernel.symbol("map_idr")  # raises before the first map is asked for
 
     def rows() -> Iterator[dict[str, Any] | Note]:
         users: dict[int, list[str]] = {}
-        owners: dict[int, list[str]] = {}
         yield from _users(kernel, users)
-        yield from _owners(kernel, owners)
+        holders = find_holders(kernel)
+        yield from holders.notes
         try:
             for map_ in found:
-                yield from _row(map_, query, users, owners)
+                yield from _row(map_, query, users, holders)
         except BtfdumpError as error:
             yield Note(str(error))
 
@@ -58,7 +58,7 @@ def list_maps(kernel: Context, query: Query) -> Table:
 
 
 def _row(
-    map_: MapValue, query: Query, users: dict[int, list[str]], owners: dict[int, list[str]]
+    map_: MapValue, query: Query, users: dict[int, list[str]], holders: Holders
 ) -> Iterator[dict[str, Any] | Note]:
     """Yield the row of a map if it is wanted, after notes on what cannot be told of it."""
     try:
@@ -66,7 +66,7 @@ def _row(
         if not query.wants(str(number), map_.member_("name").string_()):
             return
         row = _described(map_, number) | {
-            "owner": owners.get(map_.address_, []),
+            "owner": holders.of(map_.address_),
             "programs": users.get(number, []),
         }
     except (BtfdumpError, LookupError) as error:
@@ -144,44 +144,3 @@ def _users(kernel: Context, users: dict[int, list[str]]) -> Iterator[Note]:
                 users.setdefault(number, []).append(prog.label)
     except BtfdumpError as error:
         yield Note(f"programs: {error}")
-
-
-def _owners(kernel: Context, owners: dict[int, list[str]]) -> Iterator[Note]:
-    """Enter by address of a map the processes that have a file descriptor of it."""
-    from btfdump.roots.task import tasks
-
-    known: dict[int, int] = {}
-    try:
-        operations = kernel.symbol("bpf_map_fops")
-        for task in tasks(kernel):
-            try:
-                if int(task.pid) != int(task.tgid) or not task.files:
-                    continue
-                name = f"{task.comm.string_()}({int(task.pid)})"
-                for map_ in dict.fromkeys(_maps_held(task, operations, known)):
-                    owners.setdefault(map_, []).append(name)
-            except FaultError:
-                continue  # a file table that cannot be read names nobody
-    except BtfdumpError as error:
-        yield Note(f"owners: {error}")
-
-
-def _maps_held(task: Value, operations: int, known: dict[int, int]) -> Iterator[int]:
-    """Yield the addresses of the maps that a process has open: of files with `bpf_map_fops`."""
-    kernel = task.context_
-    table = task.files.fdt.deref_()
-    count = min(int(table.max_fds), MAX_FILES)
-    size, order = kernel.layouts.pointer_size, kernel.layouts.byteorder
-    data = kernel.target.read(int(table.fd), count * size) if count else b""
-    file_type = kernel.type("struct file")
-    for at in range(0, len(data), size):
-        address = int.from_bytes(data[at : at + size], order)
-        if not address:
-            continue
-        if address not in known:
-            known[address] = 0
-            file = Value(kernel, file_type, address)
-            if int(file.f_op) == operations:
-                known[address] = int(file.private_data)
-        if known[address]:
-            yield known[address]

@@ -27,7 +27,7 @@ _COLUMNS = (
     "runs",
     "run_ns",
     "uid",
-    "held_by",
+    "owner",
 )
 
 
@@ -53,14 +53,14 @@ def list_progs(kernel: Context, query: Query) -> Table:
             if isinstance(prog, Note):
                 yield prog
             elif query.wants(str(prog.id), prog.name):
-                held_by = holders.of(prog.value.address_)
-                yield _row(prog, attached.get(prog.id, []), held_by)
+                owners = holders.of(prog.value.address_)
+                yield _row(prog, attached.get(prog.id, []), owners)
         yield from (*notes, *holders.notes)
 
     return Table("progs", _COLUMNS, rows())
 
 
-def _row(prog: Prog, attached: list[str], held_by: list[str]) -> dict[str, Any]:
+def _row(prog: Prog, attached: list[str], owners: list[str]) -> dict[str, Any]:
     return {
         "id": prog.id,
         "type": prog.type,
@@ -74,7 +74,7 @@ def _row(prog: Prog, attached: list[str], held_by: list[str]) -> dict[str, Any]:
         "run_ns": prog.statistics.nanoseconds,
         "misses": prog.statistics.misses,
         "uid": prog.uid,
-        "held_by": held_by,
+        "owner": owners,
         "loaded_ns": prog.load_time,
         "bytes_xlated": prog.translated_size,
         "bytes_jited": prog.jited_size,

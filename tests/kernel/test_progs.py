@@ -191,7 +191,7 @@ def test_kfuncs(frozen: Frozen):
 def test_who_holds_them(frozen: Frozen, guest: Guest):
     loader = guest.check("pidof bpfload").decode().strip()
     assert find_holders(frozen.kernel).notes == []
-    assert {tuple(row["held_by"]) for row in frozen.table("links")} == {(f"bpfload {loader}",)}
+    assert {tuple(row["owner"]) for row in frozen.table("links")} == {(f"bpfload({loader})",)}
 
 
 def settled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

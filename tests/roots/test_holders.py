@@ -26,7 +26,7 @@ def said_by_the_guest(text: str) -> set[tuple[str, int, str]]:
     for line in text.splitlines():
         process = _PROCESS.match(line)
         if process is not None:
-            who = f"{process[2]} {process[1]}"
+            who = f"{process[2]}({process[1]})"
         for kind, number in _OBJECT.findall(line):
             found.add((kind, int(number), who))
     return found
