@@ -15,12 +15,13 @@ from btfdump.btf import types
 from btfdump.buckets import is_table
 from btfdump.cases import applying
 from btfdump.contents import Contents
-from btfdump.errors import BtfdumpError
+from btfdump.errors import BtfdumpError, CorruptDataError
 from btfdump.events import Close, Enter, Group, Note, Open
 from btfdump.fresh import MOVED, has_moved
 from btfdump.interp import EMPTY_LIST, Field
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.limits import Place, selection_of
+from btfdump.placed import place_of
 from btfdump.pointees import target_of, told_by
 from btfdump.value import Value, pointer_space
 from btfdump.walk import FAMILIES
@@ -279,13 +280,9 @@ class Behind:
             return self.per_cpu(owner, field, facts, path, place)
         if facts is not None and (facts.length is not None or facts.is_container):
             return self.many(owner, field, facts, path, place)
-        target = target_of(self.context, layout, facts)
-        if not isinstance(target, types.Composite):
+        value = self.pointee(owner, field, layout, facts)
+        if value is None:
             return None
-        address, behind = field.value, None
-        if facts is not None:
-            address, behind = self.context.wrap(address - facts.points_into), facts.behind
-        value = Value(self.context, target, address, paths=behind)
         inner = self.inside(place, path)
         # A field that is here at all has been selected; without a selection of its own, all of it.
         if inner.selection is None and not self.traversal.is_followed(path):
@@ -299,6 +296,22 @@ class Behind:
                     return None
                 return self.target(owner, field, value, self.traversal.brief(value, ""))
         return self.target(owner, field, value, self.traversal.object(value, inner))
+
+    def pointee(
+        self, owner: Value, field: Field, layout: ScalarLayout, facts: MemberFacts | None
+    ) -> Value | None:
+        """Return the struct that a pointer leads to, None if it leads to no struct."""
+        target = target_of(self.context, layout, facts)
+        if not isinstance(target, types.Composite):
+            return None
+        assert isinstance(field.value, int)
+        if facts is None:
+            return Value(self.context, target, field.value)
+        try:
+            address = place_of(self.holder(owner, field), field.value, facts)
+        except CorruptDataError:
+            return None  # what is said of such pointers does not hold of this one
+        return Value(self.context, target, address, paths=facts.behind)
 
     def many(
         self,

@@ -20,6 +20,7 @@ from btfdump.evidence import choose_by_evidence
 from btfdump.expression import Path, evaluate
 from btfdump.interp import bits_to_python, decode_text, to_python
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump.placed import place_of
 from btfdump.walk import Anomaly, Entry, Head, ValueEntry, walker_of
 from btfdump.walk.lists import POISONS
 
@@ -363,7 +364,8 @@ class Value:
         facts = self._facts
         if facts is not None and facts.points_to is not None:
             target = facts.points_to
-            address = self._context.wrap(address - facts.points_into) if address else 0
+            holder = self._outer[0] if self._outer is not None else self
+            address = place_of(holder, address, facts) if address else 0
         if not address:
             name = self._outer[1] if self._outer is not None else "the pointer"
             raise FaultError(0, 0, f"{name} is NULL ({self.type_})")

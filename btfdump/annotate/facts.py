@@ -20,6 +20,7 @@ from btfdump.annotate.grammar import (
     Follow,
     Length,
     Link,
+    Placed,
     PointsTo,
     Show,
     Skip,
@@ -77,7 +78,8 @@ class MemberFacts:
     """All that is known of one member; `problems` are texts for the place where it is shown.
 
     `typed_by` leads to the BPF map that types the member's bytes; once it did, `is_typed` is set.
-    A pointer leads `points_into` bytes into a `points_to`. `skip` tells which entries are none.
+    A pointer leads `points_into` bytes into a `points_to`, or to a blob in which that is `placed`
+    somewhere. `skip` tells which entries are none.
     `behind` has facts on the members of a pointer's target, by path. Each of `cases` holds in place
     of all this where its expression does.
     """
@@ -88,6 +90,7 @@ class MemberFacts:
     typed_by: str | None = None
     points_to: types.Composite | None = None
     points_into: int = 0
+    placed: Placed | None = None
     flags: dict[int, str] | None = None
     space: str | None = None
     follow: tuple[str, ...] | None = None
@@ -279,12 +282,15 @@ class Annotations:
         if isinstance(annotation, Contains):
             if facts.expansion is None and not facts.candidates:
                 self._expand(facts, type_.btf, head, source, annotation, complaints)
-        elif isinstance(annotation, PointsTo):
+        elif isinstance(annotation, PointsTo | Placed):
             if facts.points_to is None:
+                placed = annotation if isinstance(annotation, Placed) else None
                 try:
                     facts.points_to = self._unique(annotation.target, type_.btf)
+                    facts.placed = placed
                 except AnnotationError as error:
-                    complaints.append(f"{source} points_to:{annotation.target}: {error}")
+                    key = "points_to" if placed is None else "placed"
+                    complaints.append(f"{source} {key}:{annotation.target}: {error}")
         elif isinstance(annotation, ContainerOf):
             if facts.points_to is None:
                 self._enclose(facts, type_, source, annotation, complaints)

@@ -60,6 +60,22 @@ class PointsTo:
 
 
 @dataclass(frozen=True)
+class Placed:
+    """What lies in a blob that several share: a struct, and where.
+
+    It lies as many bytes behind the pointer's target as the global variable's member `displacement`
+    says, provided that `back` leads from it to the object that holds the pointer.
+    """
+
+    target: str
+    displacement: str
+    back: str
+
+    def __str__(self) -> str:
+        return f"points to what holds struct {self.target} at {self.displacement}"
+
+
+@dataclass(frozen=True)
 class ContainerOf:
     """The object is embedded as `member` in a `struct outer`."""
 
@@ -175,6 +191,7 @@ Annotation: TypeAlias = (
     | Length
     | TypedBy
     | PointsTo
+    | Placed
     | ContainerOf
     | FlagsOf
     | Condition
@@ -257,6 +274,14 @@ def _parse_points_to(text: str) -> Annotation | None:
     return PointsTo(name) if _NAME.fullmatch(name) else None
 
 
+def _parse_placed(text: str) -> Annotation | None:
+    parts = ["".join(part.split()) for part in text.split(":")]
+    if len(parts) != 3 or not _NAME.fullmatch(parts[0]):
+        return None
+    is_sound = "." in parts[1] and all(_PLACE.fullmatch(part) for part in parts[1:])
+    return Placed(*parts) if is_sound else None
+
+
 def _parse_typed_by(text: str) -> Annotation | None:
     path = "".join(text.split())
     return TypedBy(path) if _PLACE.fullmatch(path) else None
@@ -274,6 +299,7 @@ _KEYED: dict[str, Callable[[str], Annotation | None]] = {
     "len": lambda text: Length(text) if text else None,
     "points_to": _parse_points_to,
     "typed_by": _parse_typed_by,
+    "placed": _parse_placed,
     "container_of": _parse_container_of,
     "follow": _parse_follow,
     "flags": lambda text: FlagsOf(text) if text else None,

@@ -123,11 +123,14 @@ def _entries(map_: MapValue) -> tuple[int | None, str]:
     if count is not None:
         return count, ""
     found, trouble = 0, ""
-    for item in islice(map_.elements_(), MAX_COUNTED):
+    items = map_.elements_()
+    for item in islice(items, MAX_COUNTED):
         if isinstance(item, Element):
             found += not item.cpu  # of a per-CPU element, the copy of CPU 0
         elif item.ends:
             trouble = trouble or item.message
+    if next(items, None) is not None:
+        return None, f"more than {found} elements: not counted"
     return found, trouble
 
 

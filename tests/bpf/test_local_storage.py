@@ -125,6 +125,38 @@ def test_owners_lead_to_it(kind, owner, opened, truth):
     assert note["members"]["id"] == (8000 if owner == "sock" else 9000)
 
 
+@pytest.mark.parametrize("name", ["tagged", "stock"])
+def test_an_inode_leads_to_it_through_its_security_blob(name, opened, truth):
+    kernel = opened(name)
+    for known in truth(name)["inode_storage"]["list"]:
+        inode = kernel.value("struct inode", int(known["inode"], 16))
+        blob = inode.i_security.deref_()
+        assert blob.address_ == int(known["blob"], 16)
+        (elem,) = inode.i_security.storage.list.walk_()
+        assert elem.address_ == int(known["storage"]["elems"][0]["elem"], 16)
+        blob = dumped(kernel, inode)["members"]["i_security"]
+        assert blob["target"]["type"] == "struct bpf_storage_blob"
+        assert "obj_note" in json.dumps(blob)
+
+
+def test_an_inode_without_it_leads_nowhere(opened):
+    """The place in the blob is there, but what lies there does not lead back."""
+    kernel = opened("tagged")
+    inode = kernel.task(1).files.fdt.fd[0].f_inode.deref_()
+    assert "target" not in dumped(kernel, inode)["members"]["i_security"]
+    with pytest.raises(CorruptDataError, match="no struct bpf_storage_blob behind 0x"):
+        inode.i_security.storage  # noqa: B018
+
+
+def test_a_blob_of_another_inode_is_none(patched, poke, truth):
+    first, second, *_ = truth("tagged")["inode_storage"]["list"]
+    inode = patched.value("struct inode", int(first["inode"], 16))
+    poke(inode.i_security.deref_().storage, int(second["storage"]["bpf_local_storage"], 16))
+    assert "target" not in dumped(patched, inode)["members"]["i_security"]
+    with pytest.raises(CorruptDataError, match="storage->owner is 0x"):
+        inode.i_security.deref_()
+
+
 def test_members_are_reached_through_the_bytes(opened):
     data = opened("tagged").task(1).bpf_storage.list[0].sdata.data
     assert (int(data.pid), int(data.depth)) == (1, 0xFFFF)
