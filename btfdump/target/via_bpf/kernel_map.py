@@ -94,12 +94,14 @@ class Survey:
         Raises `FaultError` or `CorruptDataError` where its books cannot be read.
         """
         end = self._word_at("high_memory")
-        direct_map = self._offset, -(-end // self._page) * self._page
+        # On s390x the direct map begins at 0: a NULL pointer must not be read there.
+        direct_map = max(self._offset, self._page), -(-end // self._page) * self._page
         self._reader.set_bounds(Ranges([self._image, direct_map]))  # for the tree of resources
         ram = list(self._system_ram())
         if not ram:
             raise CorruptDataError("the resource tree has no System RAM")
-        known = Ranges([self._image, *((self._offset + a, self._offset + b) for a, b in ram)])
+        mapped = ((max(self._offset + a, direct_map[0]), self._offset + b) for a, b in ram)
+        known = Ranges([self._image, *mapped])
         known |= Ranges([self._struct_pages(max(end for _, end in ram))])
         self._reader.set_bounds(known)
         areas, devices = self._areas(known)

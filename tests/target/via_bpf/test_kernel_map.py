@@ -146,6 +146,15 @@ def test_ram_is_system_ram_in_whole_pages(byteorder, symbol):
     assert pages == [(PAGES, PAGES + 0x1_1000_0000 // PAGE * 64)]
 
 
+def test_null_is_not_read_where_the_direct_map_begins_at_0():
+    books = Books(byteorder="big")
+    books.world.write(books.symbols["page_offset_base"], bytes(8))
+    books.resource(books.resources, 0, 0xFFF, RAM)
+    found = books.survey(machine="s390x")()
+    assert among(found.readable, 0, DIRECT) == [(0x1000, 0x9F000)]
+    assert found.why_not(8) == "not mapped"
+
+
 def with_areas(**how):
     books = Books(**how)
     books.resource(books.resources, 0x100000, 0x1FFFFF, RAM)
