@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import struct
 import sys
 
 import pytest
@@ -213,3 +215,33 @@ def test_the_real_bpf_refuses_what_makes_no_sense():
     with pytest.raises(BpfError, match="BPF_MAP_CREATE") as caught:
         bpf.create_array(0)
     assert caught.value.errno in (errno.EINVAL, errno.EPERM, errno.ENOSYS)
+
+
+class TwoLoads(syscall.SystemBpf):
+    """Loading fails twice: without and with a buffer for the verifier's log."""
+
+    def __init__(self, *numbers):
+        super().__init__()
+        self.numbers, self.tries = list(numbers), []
+
+    def _call(self, command, attributes, name):
+        self.tries.append(struct.unpack_from("=IIQ", attributes, 24))
+        level, size, address = self.tries[-1]
+        if level:
+            ctypes.memmove(address, b"unknown func\n", min(size, 13))
+        raise BpfError(self.numbers.pop(0), name)
+
+
+def test_the_verifiers_words_come_with_the_first_error():
+    bpf = TwoLoads(errno.EINVAL, errno.ENOSPC)
+    with pytest.raises(BpfError, match="BPF_PROG_LOAD: Invalid argument") as caught:
+        bpf.load(bytes(8))
+    assert caught.value.log == "unknown func\n"
+    assert [level for level, _, _ in bpf.tries] == [0, 1]
+
+
+def test_a_load_that_is_not_permitted_is_not_tried_again():
+    bpf = TwoLoads(errno.EPERM)
+    with pytest.raises(BpfError, match="not permitted"):
+        bpf.load(bytes(8))
+    assert bpf.tries == [(0, 0, 0)]
