@@ -46,7 +46,7 @@ def composites(btf: Btf) -> list[types.Composite]:
     return found
 
 
-def check(layouts: Layouts, type_: types.Composite, seed: int) -> None:
+def check(layouts: Layouts, type_: types.Composite, seed: int, *, zero: bool) -> None:
     layout = layouts.of(type_)
     assert isinstance(layout, StructLayout)
     if layout.size > MOST:
@@ -58,23 +58,24 @@ def check(layouts: Layouts, type_: types.Composite, seed: int) -> None:
         with pytest.raises(BtfFormatError):
             compile_text(layouts, layout)
         return
-    for zero in (False, True):
-        compiled = compile_text(layouts, layout, zero=zero)
-        if zero:  # from here on compiled code writes what it keeps of this for all that is zero
-            assert compiled(nothing) == expected, type_
-        for density in (0.0, 0.05, 1.0) if seed % 16 == 0 else (0.1 if zero else 0.3,):
-            data = some_bytes(layout.size, seed, density)
-            assert compiled(data) == reference_text(layouts, layout, data, zero=zero), type_
+    compiled = compile_text(layouts, layout, zero=zero)
+    if zero:  # from here on compiled code writes what it keeps of this for all that is zero
+        assert compiled(nothing) == expected, type_
+    for density in (0.0, 0.05, 1.0) if seed % 16 == 0 else (0.1 if zero else 0.3,):
+        data = some_bytes(layout.size, seed, density)
+        assert compiled(data) == reference_text(layouts, layout, data, zero=zero), type_
 
 
 @pytest.mark.parametrize("byteorder", ["little", "big"])
 @pytest.mark.parametrize("part", range(4))
 def test_text_of_every_struct(sample_btf: Btf, byteorder: str, part: int) -> None:
+    """Every struct is tried in both byte orders: with zeros shown in one, skipped in the other."""
     # The types are the same in either order; only the layout's reading of bytes differs.
     layouts = Layouts(byteorder, 8)  # type: ignore[arg-type]
     for seed, type_ in enumerate(composites(sample_btf)):
-        if seed % 4 == part and (byteorder == "little" or seed % 16 == part):
-            check(layouts, type_, seed)
+        if seed % 4 == part:
+            zero = (seed // 4) % 2 == (byteorder == "big")
+            check(layouts, type_, seed, zero=zero)
             linecache.cache.clear()
 
 
@@ -86,10 +87,15 @@ def test_readers_of_every_struct(sample_btf: Btf, byteorder: str) -> None:
         layout = layouts.of(type_)
         assert isinstance(layout, StructLayout)
         names = [m.name for m in layout.members if m.name]
-        if not names or layout.size > MOST or seed % 4:
+        if not names or layout.size > MOST:
             continue
         data = some_bytes(layout.size, seed, 1.0)
-        expected = to_python(layouts, layout, data)
+        try:
+            expected = to_python(layouts, layout, data)
+        except BtfFormatError:  # corrupt on purpose
+            with pytest.raises(BtfFormatError):
+                compile_reader(layouts, layout, names)
+            continue
         got = compile_reader(layouts, layout, names)(data)
         # NaN is not equal to itself: compare what is shown.
         assert repr(got) == repr(tuple(expected[name] for name in names)), type_
