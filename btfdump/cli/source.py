@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from btfdump.cli.options import paths
 from btfdump.cli.terminal import OK
@@ -12,12 +12,16 @@ from btfdump.errors import ExpressionError
 if TYPE_CHECKING:
     import argparse
 
+    from btfdump.btf import Btf
+    from btfdump.layout import StructLayout
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
     parser.description = (
         "Print the Python source that is compiled for a struct when it is hot: its\n"
-        "formatter, or with --members the reader of those members."
+        "formatter, or with --members the reader of those members; with --format what\n"
+        "reads objects for `inspect`: as fields, or as text for json and jsonl."
     )
     parser.epilog = "example:\n  btfdump source 'struct list_head' --btf /sys/kernel/btf/vmlinux\n"
     parser.add_argument("type", metavar="TYPE", help="a struct or union: 'struct foo'")
@@ -25,14 +29,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base", metavar="FILE", help="the BTF that a module's is split on")
     parser.add_argument("--zero", action="store_true", help="the formatter that shows zeros")
     parser.add_argument("--members", type=paths, action="extend", default=[], metavar="PATH,...")
+    parser.add_argument("--format", choices=("fields", "json"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the source; return the exit status."""
     from btfdump.btffile import open_btf
-    from btfdump.codegen import compile_reader
     from btfdump.layout import Layouts, StructLayout
-    from btfdump.render.compiled import compile_text
 
     btf = open_btf(args.btf, base=args.base)
     keyword, _, name = args.type.strip().partition(" ")
@@ -41,9 +44,35 @@ def run(args: argparse.Namespace) -> int:
     layouts = Layouts(btf.byteorder, btf.pointer_size or 8)
     layout = layouts.of(btf.find(keyword, name.strip()))
     assert isinstance(layout, StructLayout)
-    if args.members:
+    if args.format:
+        function = _reader(args, btf, layout)
+    elif args.members:
+        from btfdump.codegen import compile_reader
+
         function = compile_reader(layouts, layout, args.members)
     else:
-        function = compile_text(layouts, layout, zero=args.zero)  # type: ignore[assignment]
-    sys.stdout.write(function.source.lstrip("\n"))  # type: ignore[attr-defined]
+        from btfdump.render.compiled import compile_text
+
+        function = compile_text(layouts, layout, zero=args.zero)
+    sys.stdout.write(function.source.lstrip("\n"))
     return OK
+
+
+def _reader(args: argparse.Namespace, btf: Btf, layout: StructLayout) -> Any:
+    """Compile what reads an object for `inspect`, with what the library knows of its members."""
+    from btfdump.compiled_fields import compile_fields
+    from btfdump.kernel import Kernel
+    from btfdump.limits import Limits, selection_of
+    from btfdump.render.compiled_json import compile_members
+    from btfdump.render.json_text import Values
+    from btfdump.summaries import Summaries
+    from btfdump.target.buffer import BufferTarget
+
+    kernel = Kernel(BufferTarget({}), btf)
+    limits = Limits()
+    selection = selection_of(args.members) or None
+    if args.format == "fields":
+        return compile_fields(kernel.layouts, kernel.facts, layout, selection, limits.elements)
+    values = Values(kernel.options(limits=limits))
+    summary = Summaries(kernel, limits.string).at
+    return compile_members(kernel, layout, selection, limits.elements, values, summary)
