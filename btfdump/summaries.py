@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Summary: TypeAlias = tuple[tuple[str, "str | int"], ...]
 """(label, value) of each member; bytes of strings that are not UTF-8 are surrogates."""
 
-MAX_KNOWN = 1 << 14
+MAX_KNOWN = 1 << 12
 """Summaries that are remembered."""
 MAX_SPAN = 1 << 14
 """Bytes that are read at once for the members of one summary."""

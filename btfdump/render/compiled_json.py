@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     Members: TypeAlias = tuple[str, list[Field], list[tuple[str, ...]], int]
     """(text, fields that may lead somewhere, names around each, zero members left out)"""
 
-MAX_KNOWN = 1 << 14
+MAX_KNOWN = 1 << 10
 """Values of one type whose texts are remembered."""
 _HOLE = "\\x00"  # json_text.HOLE, in source
 
