@@ -111,6 +111,7 @@ class ProgramTarget:
     release = ""
     description = "synthetic core"
     per_cpu_offsets = (0,)
+    is_live = False
 
     def __init__(self, prog: Program) -> None:
         self._read = prog.read

@@ -26,7 +26,6 @@ from btfdump.render.json_text import (
     flagged,
     name,
     quote,
-    summary_of,
     text_of,
 )
 from btfdump.value import pointer_space
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     Known: TypeAlias = Container[tuple[int, types.Type]]
     """Objects, by address and type, that have been shown: pointers to them lead somewhere."""
     SummaryOf: TypeAlias = Callable[[int, types.Composite], Summary]
-    Describe: TypeAlias = Callable[[Summary], str]
+    Describe: TypeAlias = Callable[[Values, Summary], str]
     Members: TypeAlias = tuple[str, list[Field], list[tuple[str, ...]], int]
     """(text, fields that may lead somewhere, names around each, zero members left out)"""
 
@@ -375,21 +374,21 @@ def _pointer(
 ) -> str:
     """Return a pointer to a struct, with what is said of a struct that is not shown here."""
     text = values.pointer(layout, value)
-    said = describe(summary(value, target)) if value else ""
+    said = describe(values, summary(value, target)) if value else ""
     if not said:
         return text + "}"
     identity = f'"type": {name(str(target))}, "address": "{value:#x}"'
     return f'{text}, "target": {{{identity}, {said}}}}}'
 
 
-def _unfollowed(summary: Summary) -> str:
+def _unfollowed(values: Values, summary: Summary) -> str:
     """Return what is said of a struct that is shown nowhere: its summary, if it has one."""
-    return f'"summary": {summary_of(summary)}, "brief": true' if summary else ""
+    return f'"summary": {values.summary(summary)}, "brief": true' if summary else ""
 
 
-def _around(summary: Summary) -> str:
+def _around(values: Values, summary: Summary) -> str:
     """Return what is said of the struct that is around this very place."""
-    known = f'"summary": {summary_of(summary)}, ' if summary else ""
+    known = f'"summary": {values.summary(summary)}, ' if summary else ""
     return f'{known}"seen": true, "cycle": true'
 
 

@@ -28,7 +28,6 @@ from btfdump.render.json_text import (
     identity,
     key_of,
     quote,
-    summary_of,
 )
 
 if TYPE_CHECKING:
@@ -147,7 +146,8 @@ class _Builder:
         if isinstance(event, Enter):
             self.enter(event)
         elif isinstance(event, Exit):
-            self.exit()
+            if len(self.open) > 1:  # the root stays open for notes
+                self.finish(self.open.pop())
         elif isinstance(event, Open):
             self.enter_group(event)
         elif isinstance(event, Close):
@@ -181,7 +181,7 @@ class _Builder:
         found_by = self.values.found_by(event.label)
         text = self.lead() + found_by + identity(event.value, event.label)
         if event.summary:
-            text = f'{text}, "summary": {summary_of(event.summary)}'
+            text = f'{text}, "summary": {self.values.summary(event.summary)}'
         if event.brief:
             self.out.append(f'{text}, "brief": true')
             self.open.append(_Open(""))
@@ -214,14 +214,10 @@ class _Builder:
                 text += self.values.value(field), piece
         return "".join(text).split(HOLE)
 
-    def exit(self) -> None:
-        if len(self.open) > 1:
-            self.finish(self.open.pop())
-
     def seen(self, event: Seen) -> str:
         text = self.values.found_by(event.label) + identity(event.value, event.label)
         if event.summary:
-            text = f'{text}, "summary": {summary_of(event.summary)}'
+            text = f'{text}, "summary": {self.values.summary(event.summary)}'
         return f'{text}, "seen": true, "cycle": {"true" if event.is_cycle else "false"}'
 
     def note(self, event: Note) -> None:

@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from btfdump.events import Holds, Label
     from btfdump.layout import Layout
     from btfdump.render import Options
+    from btfdump.summaries import Summary
     from btfdump.value import Value
     from btfdump.walk import Key
 
 HOLE = "\0"
 """Stands in the text of members where what lies behind one of them goes: JSON has no such byte."""
+
+MAX_SUMMARIES = 1 << 10
+"""Summaries whose texts are remembered."""
 
 quote = json.JSONEncoder().encode
 """Return a string, or any plain value, as JSON: ASCII alone, on one line."""
@@ -40,8 +44,19 @@ class Values:
     def __init__(self, options: Options) -> None:
         self.options = options
         self._remembered: list[dict[int, str]] = []
+        # By identity, as 1 and True are equal but not written the same: the keys are kept alive.
+        self._summaries: dict[int, tuple[Summary, str]] = {}
         # What a type says of its pointers: (their tags, whether they lead to strings).
         self._pointers: dict[ScalarLayout, tuple[str, bool, bool]] = {}
+
+    def summary(self, pairs: Summary) -> str:
+        """Return a summary; the same object is written once, as it stands at several places."""
+        known = self._summaries.get(id(pairs))
+        if known is None:
+            if len(self._summaries) >= MAX_SUMMARIES:
+                self._summaries.clear()
+            known = self._summaries[id(pairs)] = pairs, summary_of(pairs)
+        return known[1]
 
     def remember(self, texts: dict[int, str]) -> None:
         """Let `forget()` clear a table of texts."""
@@ -51,6 +66,7 @@ class Values:
         """Forget the texts of pointers: symbols, strings and summaries may have changed."""
         for texts in self._remembered:
             texts.clear()
+        self._summaries.clear()
 
     def members(self, fields: Iterable[Field]) -> str:
         """Return what stands inside the braces of "members", a HOLE for each that has a slot."""
@@ -78,7 +94,7 @@ class Values:
         if label.key is not None:
             text = f'"key": {self.value(label.key)}, '
         elif label.owner is not None:
-            words = f', "summary": {summary_of(label.summary)}' if label.summary else ""
+            words = f', "summary": {self.summary(label.summary)}' if label.summary else ""
             text = f'"owner": {{{identity(label.owner, "")}{words}}}, '
         if label.cpu is not None:
             text += f'"cpu": {label.cpu}, '
@@ -220,7 +236,7 @@ def identity(value: Value, label: Label) -> str:
     if value.key_ is not None:
         return f"{text}, {key_of(value.key_)}"
     is_entry = isinstance(label, str) and label.startswith("[")
-    return f'{text}, "index": {int(label[1:-1])}' if is_entry else text  # type: ignore[index]
+    return f'{text}, "index": {label[1:-1]}' if is_entry else text  # type: ignore[index]
 
 
 def key_of(key: Key) -> str:
