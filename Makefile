@@ -31,6 +31,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.jsonl $(BENCH_CORES)
 	$(BIN)/python -m bench.members $(SAMPLE)
 	$(BIN)/python -m bench.long_list
+	$(BIN)/python -m bench.walkers $(BENCH_CORES)
 	$(if $(VMLINUX),$(BIN)/python -m bench.debuginfo $(VMLINUX) $(VMLINUX_CORE))
 
 # One test feeds what BtfBuilder writes to bpftool, the only tool of Debian's the tests need.

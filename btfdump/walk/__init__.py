@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from functools import lru_cache
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from btfdump.errors import (
     AmbiguousTypeError,
@@ -123,11 +125,9 @@ class Head:
 
     def pointers(self, data: bytes, offset: int, count: int) -> tuple[int, ...]:
         """Decode `count` pointers from `data` at `offset`."""
-        size, order = self.platform.pointer_size, self.platform.byteorder
-        return tuple(
-            int.from_bytes(data[at : at + size], order)
-            for at in range(offset, offset + count * size, size)
-        )
+        platform = self.platform
+        unpack = _unpacker(platform.byteorder, platform.pointer_size, count)
+        return unpack(data, offset)
 
     def element(self, link: int) -> int:
         """container_of(): the address of the element whose link is at `link` (wraps at 64 bits)."""
@@ -149,8 +149,16 @@ class Head:
         return None, self.memory.read(link, size)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+@lru_cache(maxsize=256)
+def _unpacker(
+    byteorder: str, pointer_size: int, count: int
+) -> Callable[[bytes, int], tuple[int, ...]]:
+    """Return a function from (bytes, offset) to that many pointers."""
+    mark = "<" if byteorder == "little" else ">"
+    return Struct(f"{mark}{count}{'Q' if pointer_size == 8 else 'I'}").unpack_from
+
+
+class Entry(NamedTuple):
     """An element: its address, its bytes where they were read on the way, its key if it has one."""
 
     address: int

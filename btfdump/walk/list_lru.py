@@ -63,4 +63,4 @@ def _node_count(head: Head) -> int:
 
 def _list(head: Head, address: int, key: str) -> Iterator[Entry | Anomaly]:
     for item in walk_list_head(replace(head, address=head.wrap(address), data=None)):
-        yield replace(item, key=key) if isinstance(item, Entry) else item
+        yield item._replace(key=key) if isinstance(item, Entry) else item

@@ -9,7 +9,7 @@ the head, and from there on a node met before ends the walk.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump.errors import FaultError
 from btfdump.walk import Anomaly, Entry, Head, walker
@@ -92,8 +92,7 @@ class _Chain:
         return seen
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
+class _Node(NamedTuple):
     """An element's bytes (None: not readable as a whole) and its two pointers."""
 
     data: bytes | None

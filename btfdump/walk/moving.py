@@ -193,7 +193,7 @@ class MovingWalk:
         found = read_many(self._head.memory, [(item.address, size) for item in bare.values()])
         for (at, item), data in zip(bare.items(), found, strict=True):
             if data is not None:
-                items[at] = replace(item, data=data)
+                items[at] = item._replace(data=data)
         return items
 
     def _give(self, item: Item) -> None:

@@ -93,10 +93,10 @@ class _Walk:
             step = next(stack[-1], None)
             if step is None:
                 stack.pop()
-            elif isinstance(step, tuple):
-                stack.append(self.slots_of(*step))
-            else:
+            elif isinstance(step, Entry | ValueEntry | Anomaly):
                 yield step
+            else:
+                stack.append(self.slots_of(*step))
 
     def slots_of(
         self, node: _Node | None, wrong: list[Anomaly]
@@ -210,9 +210,16 @@ def walk_idr(head: Head) -> Iterator[Item]:
     shape = head.struct("idr")
     base = shape.integer(head.read_head(shape.size), "idr_base") if "idr_base" in shape else 0
     for item in walk_xarray(head.inside(shape.offset("idr_rt"))):
-        if isinstance(item, Anomaly) or not base:
+        if isinstance(item, Entry):
+            yield item._replace(key=_from(base, item.key))
+        elif isinstance(item, ValueEntry):
+            yield replace(item, key=_from(base, item.key))
+        else:
             yield item
-        elif isinstance(item.key, tuple):
-            yield replace(item, key=(item.key[0] + base, item.key[1] + base))
-        elif isinstance(item.key, int):
-            yield replace(item, key=item.key + base)
+
+
+def _from(base: int, key: Key) -> Key:
+    """Count an index, or a range, from `base`."""
+    if isinstance(key, tuple):
+        return key[0] + base, key[1] + base
+    return key + base if isinstance(key, int) else key

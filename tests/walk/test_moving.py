@@ -128,7 +128,7 @@ class Model:
     def bytes_at(self, address: int, size: int) -> bytes:
         start = HEAD if address < BASE else address - (address - BASE) % SIZE
         data = self.memory.get(start)
-        if data is None or address + size > start + len(data):
+        if data is None or not start <= address <= start + len(data) - size:
             raise FaultError(address, size, UNMAPPED)
         return bytes(data[address - start : address - start + size])
 
