@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump.annotate.facts import Expansion
 from btfdump.btf import types
-from btfdump.errors import BtfFormatError
+from btfdump.errors import BtfdumpError, BtfFormatError
 from btfdump.evidence import points_back
 from btfdump.value import Value
 from btfdump.walk import Anomaly, Entry, Head, walker_of
@@ -110,7 +110,10 @@ class Inference:
         """Return the structs that the cache may hold with a link there, each with its path."""
         key = cache, offset, link
         if key not in self._fitting:
-            self._fitting[key] = self._find_fitting(cache, offset, link)
+            try:
+                self._fitting[key] = self._find_fitting(cache, offset, link)
+            except BtfFormatError:  # one that cannot be read might fit as well
+                self._fitting[key] = []
         return self._fitting[key]
 
     def _find_fitting(self, cache: Cache, offset: int, link: str | None) -> list[_Candidate]:
@@ -192,7 +195,10 @@ def _point_back(head: Value, struct: types.Composite, nodes: list[int], offset: 
     """Whether every entry has a pointer back to the object that holds the head."""
     entries = [Value(head.context_, struct, node - offset) for node in nodes]
     for outer in head.scopes_()[1:]:
-        holder = outer.type_.btf.skip_modifiers(outer.type_)
-        if all(points_back(entry, holder, outer.address_) for entry in entries):
-            return True
+        try:
+            holder = outer.type_.btf.skip_modifiers(outer.type_)
+            if all(points_back(entry, holder, outer.address_) for entry in entries):
+                return True
+        except BtfdumpError:
+            continue
     return False

@@ -82,12 +82,7 @@ class SlabFinder:
         number = (address - direct.base) >> _PAGE_SHIFT
         if number < 0 or number >> 40:
             return None
-        if number not in self._slabs:
-            try:
-                self._slabs[number] = self._slab(number, direct, caches)
-            except BtfdumpError:
-                self._slabs[number] = None
-        slab = self._slabs[number]
+        slab = self._slab_of(number, direct, caches)
         if slab is None:
             return None
         index, _ = divmod(address - slab.start, slab.cache.size)
@@ -103,6 +98,18 @@ class SlabFinder:
         inside = address - found.start
         where = f", object {found.start:#x}+{inside:#x}" if inside else ""
         return f"slab {found.cache.name}{where}"
+
+    def _slab_of(self, number: int, direct: _DirectMap, caches: dict[int, Cache]) -> _Slab | None:
+        """Return the slab that a page belongs to; of what is live it is looked up each time."""
+        if number in self._slabs:
+            return self._slabs[number]
+        try:
+            slab = self._slab(number, direct, caches)
+        except BtfdumpError:
+            slab = None
+        if not self.kernel.target.is_live:
+            self._slabs[number] = slab
+        return slab
 
     def _slab(self, number: int, direct: _DirectMap, caches: dict[int, Cache]) -> _Slab | None:
         page = self.kernel.shape("page")

@@ -164,6 +164,29 @@ def test_links_are_no_heads(opened):
             assert guess is None or guess.expansion is None
 
 
+def test_types_that_cannot_be_read_leave_it_open(opened, monkeypatch):
+    """One of them might fit as well."""
+    from btfdump.errors import BtfFormatError
+
+    kernel = opened("stock")
+    dentry = next(
+        sb.s_root
+        for sb in kernel["super_blocks"].walk_()
+        if len(list(sb.s_root.d_children.walk_()))
+    )
+    guess = Inference(kernel).look_into(dentry.d_children)
+    assert guess is not None
+    assert guess.expansion is not None
+
+    def broken(smallest: int, largest: int) -> None:
+        raise BtfFormatError(0, "broken")
+
+    monkeypatch.setattr(kernel.btf, "structs_of_size", broken)
+    guess = Inference(kernel).look_into(dentry.d_children)
+    assert guess is not None
+    assert guess.expansion is None
+
+
 def test_words():
     assert str(Guess(1, True)) == "1 node, element type unknown"
     assert str(Guess(1000, False)) == "1000+ nodes, element type unknown"
