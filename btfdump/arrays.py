@@ -235,7 +235,8 @@ class Arrays:
         size = self.context.layouts.pointer_size
         for index, address in shown:
             entry = Value(self.context, target, address)
-            if has_moved(self.context.wrap(array + index * size), address, entry):
+            slot = self.context.wrap(array + index * size)
+            if has_moved((*place.chain, (slot, address)), entry):
                 yield Note(f"[{index}] {MOVED}", address)
             else:
                 yield self.behind.contents.entry(entry, f"[{index}]", place)

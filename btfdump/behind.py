@@ -283,7 +283,7 @@ class Behind:
         value = self.pointee(owner, field, layout, facts)
         if value is None:
             return None
-        inner = self.inside(place, path)
+        inner = self.via(owner, field, self.inside(place, path))
         # A field that is here at all has been selected; without a selection of its own, all of it.
         if inner.selection is None and not self.traversal.is_followed(path):
             if facts is not None and facts.follow is not None:
@@ -294,8 +294,9 @@ class Behind:
             elif not self.is_known(value, owner):
                 if not self.traversal.summary(value):
                     return None
-                return self.target(owner, field, value, self.traversal.brief(value, ""))
-        return self.target(owner, field, value, self.traversal.object(value, inner))
+                brief = self.traversal.brief(value, "")
+                return self.target(owner, field, value, inner, brief)
+        return self.target(owner, field, value, inner, self.traversal.object(value, inner))
 
     def pointee(
         self, owner: Value, field: Field, layout: ScalarLayout, facts: MemberFacts | None
@@ -323,7 +324,8 @@ class Behind:
     ) -> Iterator[Step] | None:
         """Return the group of an array or a container that a pointer leads to."""
         if facts.length is not None:
-            return self.arrays.counted(owner, field, facts, self.inside(place, path))
+            inner = self.via(owner, field, self.inside(place, path))
+            return self.arrays.counted(owner, field, facts, inner)
         expansion = facts.expansion
         if expansion is not None and expansion.is_ring and place.is_open:
             return None
@@ -356,16 +358,21 @@ class Behind:
         key = self.traversal.key(value)
         return key in self.traversal.seen or key == self.traversal.key(owner)
 
+    def via(self, owner: Value, field: Field, inner: Place) -> Place:
+        """Return a place that remembers which pointer led there, where that may change."""
+        if not self.context.target.is_live or not isinstance(field.value, int):
+            return inner
+        slot = self.context.wrap(owner.address_ + field.offset)
+        return inner._replace(chain=(*inner.chain, (slot, field.value)))
+
     def target(
-        self, owner: Value, field: Field, value: Value, inner: Iterator[Step]
+        self, owner: Value, field: Field, value: Value, inner: Place, shown: Iterator[Step]
     ) -> Iterator[Step]:
         """Return the group of a pointer's target, or of a note if it has moved meanwhile."""
-        assert isinstance(field.value, int)
-        slot = self.context.wrap(owner.address_ + field.offset)
-        if has_moved(slot, field.value, value):
+        if has_moved(inner.chain, value):
             return self.notes(field, self.at(owner, field, None), [MOVED])
         opened = Open(Group.POINTER, field, value, provenance=told_by(field))
-        return iter((opened, inner, Close(1, 1)))
+        return iter((opened, shown, Close(1, 1)))
 
 
 def is_bare_scalar(field: Field) -> bool:

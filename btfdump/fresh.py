@@ -11,16 +11,19 @@ from btfdump.errors import BtfdumpError, FaultError
 from btfdump.limits import MAX_OBJECT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from btfdump.context import Context
     from btfdump.value import Value
 
 MOVED = "changed while it was read: what it pointed to may be gone"
 
 
-def has_moved(slot: int, pointer: int, value: Value) -> bool:
-    """Whether `pointer` at address `slot`, which led to `value`, is no longer what is there.
+def has_moved(chain: Iterable[tuple[int, int]], value: Value) -> bool:
+    """Whether of the pointers that led to `value`, (address, pointer), any has changed.
 
-    `value` is read as a whole before the pointer is: if it still leads there, that is what it led
-    to when it was read.
+    `value` is read as a whole before they are: if they still lead there, that is what they led to
+    when it was read.
     """
     context = value.context_
     if not context.target.is_live:
@@ -30,8 +33,13 @@ def has_moved(slot: int, pointer: int, value: Value) -> bool:
             value.read_()
     except BtfdumpError:  # told where the object is shown
         pass
+    return any(_holds(context, slot) != pointer for slot, pointer in chain)
+
+
+def _holds(context: Context, slot: int) -> int | None:
+    """Return the pointer at address `slot`, None if it cannot be read."""
     try:
         data = context.target.read(slot, context.layouts.pointer_size)
     except FaultError:
-        return True
-    return int.from_bytes(data, context.target.platform.byteorder) != pointer
+        return None
+    return int.from_bytes(data, context.target.platform.byteorder)

@@ -38,7 +38,8 @@ class Limits:
 class Place(NamedTuple):
     """Where an object hangs: pointers followed, nesting, containers around it, path from the root.
 
-    `selection` is what to show of it, by the user's wish or (`guided`) by an annotation's.
+    `selection` is what to show of it, by the user's wish or (`guided`) by an annotation's. `chain`
+    holds, of live memory, the pointers that led here from the root: each one's address and value.
     """
 
     depth: int = 0
@@ -48,6 +49,7 @@ class Place(NamedTuple):
     selection: Selection | None = None
     label: Label = ""
     guided: bool = False
+    chain: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_open(self) -> bool:

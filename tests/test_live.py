@@ -95,6 +95,19 @@ def test_a_pointer_in_an_array_that_has_moved(pointers):
     assert notes == [f"[1] {MOVED}"]
 
 
+def test_a_pointer_further_up_that_has_moved(pointers):
+    """What a stale object points to is stale, though it still points there."""
+    world, owner, things = pointers
+    world.struct("top", [("owner", "struct owner *")])
+    top = world.new("top", owner=owner)
+    kernel = live(world)
+    value = kernel.value("struct top", top)
+    when_read(kernel, things[0], lambda: kernel.target.write(top, world.pack(0)))
+    ids, notes = shown(traverse(value, Limits(depth=2), zero=True))
+    assert ids == []
+    assert notes == [MOVED, MOVED, *(f"[{index}] {MOVED}" for index in range(3))]
+
+
 def test_a_dump_is_not_read_again(pointers):
     world, owner, _ = pointers
     kernel = world.kernel()
