@@ -285,5 +285,6 @@ def test_nothing_wrong_is_shown_while_everything_moves(guest: Guest):
                 assert "chang" in text or "exited" in text, text
         assert len(seen) > 50
     assert churned > looks, "the tasks that come and go were not seen"
-    assert elements > 0, "nothing that was stored was seen"
+    # The last look may come when it is over.
+    assert elements >= max(1, looks - 1), "the value that stays was not seen"
     guest.check("rm -f /tmp/all.* /tmp/churn.log")

@@ -91,6 +91,16 @@ static int load_types(int *key, int *value)
 	return btf__fd(btf);
 }
 
+/* Store a value with our parent, among all that come and go. */
+static void store_to_stay(int map)
+{
+	int task = syscall(SYS_pidfd_open, getppid(), 0);
+	struct sealed sealed = {MAGIC, getppid(), 0, MAGIC ^ getppid()};
+
+	expect(!bpf_map_update_elem(map, &task, &sealed, BPF_NOEXIST), "element");
+	close(task);
+}
+
 /* Store values with ourselves and with a child that stays, and delete them again. */
 static void store_and_delete(void)
 {
@@ -115,13 +125,14 @@ static void store_and_delete(void)
 	}
 	for (int i = 0; i < 2; i++)
 		tasks[i] = syscall(SYS_pidfd_open, pids[i], 0);
+	store_to_stay(maps[0]);
 	for (; !is_over(); count++) {
 		int who = count % 2, map = maps[count / 2 % MAPS];
 		struct sealed sealed = {MAGIC, pids[who], count, MAGIC ^ count ^ pids[who]};
 
 		/* Seconds of storms, and seconds in which there is time to see a value. */
 		if (time(NULL) & 1)
-			usleep(1000);
+			usleep(5000);
 		/* Six in a row are stored, then six deleted, the last of which frees everything. */
 		if (count / (2 * MAPS) % 2)
 			bpf_map_delete_elem(map, &tasks[who]);
