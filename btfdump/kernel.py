@@ -375,9 +375,12 @@ def _open(
     try:
         given = btf if btf is not None else vmlinux
         if given is not None:
+            from btfdump.btf.join import is_split, join
             from btfdump.target.elf import read_btf_file
 
             data = read_btf_file(given)
+            if is_split(data):  # tags alone: `btfdump annotations encode --split`
+                data = join(target.btf_bytes(), data)
         else:
             data = target.btf_bytes()
         # Kernel BTF is checked record by record, when looked at: a full check costs a cold start.

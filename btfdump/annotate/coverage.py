@@ -45,7 +45,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One line of an overlay: whether it applies to this BTF, and why not."""
+    """One line of an overlay: whether it applies to this BTF, and why not.
+
+    `is_proven`: entries on a real dump have borne it out.
+    """
 
     source: str
     struct: str
@@ -54,6 +57,7 @@ class Checked:
     see: str
     status: str
     reason: str = ""
+    is_proven: bool = False
 
 
 @dataclass(slots=True)
@@ -180,7 +184,8 @@ def check(btf: Btf, overlay: Overlay) -> Iterator[Checked]:
                 else:
                     status, reason = APPLIES, ""
                     break
-            yield Checked(overlay.source, name, member, says, see, status, reason)
+            is_proven = overlay.is_proven(name, member)
+            yield Checked(overlay.source, name, member, says, see, status, reason, is_proven)
 
 
 def _without_source(problem: str) -> str:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from btfdump.annotate.coverage import annotations_for
 from btfdump.annotate.grammar import Condition, parse
+from btfdump.annotate.members import head_type
 from btfdump.btf import types
 from btfdump.btf.builder import BtfBuilder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from btfdump.annotate.facts import Annotations
     from btfdump.annotate.overlay import Overlay
@@ -63,7 +64,24 @@ def _tags(
                 if isinstance(struct, types.Composite):
                     for member in overlay.members(name):
                         _add(overlay, struct, member, annotations, uses, tags, result)
+    for overlay in overlays:
+        _add_by_type(btf, overlay.container_texts(), tags)
     return tags
+
+
+def _add_by_type(
+    btf: Btf,
+    by_head: Mapping[str, tuple[tuple[str, ...], ...]],
+    tags: dict[tuple[int, int], list[str]],
+) -> None:
+    """Tag the containers of which nothing is said but what every one of their type holds."""
+    for struct in btf.iter_types() if by_head else ():
+        if isinstance(struct, types.Composite):
+            tagged = {tag.component_index for tag in btf.decl_tags(struct.id)}
+            for index, member in enumerate(struct.members):
+                texts = by_head.get(head_type(member.type) or "")
+                if texts and index not in tagged and (struct.id, index) not in tags:
+                    tags[struct.id, index] = list(texts[0])
 
 
 def _add(

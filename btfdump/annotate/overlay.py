@@ -96,13 +96,21 @@ class Overlay:
         value = self._table(f"struct.{struct}").get(member)
         return str(value.get("see", "")) if isinstance(value, dict) else ""
 
+    def is_proven(self, struct: str, member: str) -> bool:
+        """Whether the line says that entries on a real dump bear it out (tests/annotate).
+
+        Of a global variable where `struct` is "".
+        """
+        value = self._table(f"struct.{struct}" if struct else "global").get(member)
+        return isinstance(value, dict) and bool(value.get("proven"))
+
     def texts(self, struct: str, member: str) -> tuple[tuple[str, ...], ...]:
         """Return what is said of a member as it is written: alternatives, each of them tags."""
-        value = self._table(f"struct.{struct}").get(member, [])
-        if isinstance(value, dict):
-            value = [value["tags"]] if "tags" in value else value["tag"]
-        alternatives = value if isinstance(value, list) else [value]
-        return tuple(tuple(a) if isinstance(a, list) else (a,) for a in alternatives)
+        return _texts(self._table(f"struct.{struct}").get(member, []))
+
+    def container_texts(self) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """Return what is said of every container of a type, as `texts()` does, by the type."""
+        return {head: _texts(value) for head, value in self._table("container").items()}
 
     def summary(self, struct: str) -> list[str] | None:
         """Member paths whose values stand for the whole object in one line."""
@@ -133,7 +141,7 @@ class Overlay:
         type_ = entry.get("type") if isinstance(entry, dict) else entry
         if not isinstance(type_, str) or not _TYPE.fullmatch(type_):
             raise self._error(f"global.{name}", f"expected a C type, not {type_!r}")
-        if not isinstance(entry, dict) or entry.keys() <= {"type", "see"}:
+        if not isinstance(entry, dict) or entry.keys() <= {"type", "see", "proven"}:
             return Global(type_)
         tags = {key: value for key, value in entry.items() if key != "type"}
         return Global(type_, self._alternatives(f"global.{name}", tags))
@@ -190,7 +198,7 @@ class Overlay:
             return ((self._annotation(where, value),),)
         if isinstance(value, list):
             return tuple(self._together(where, one) for one in value)
-        if isinstance(value, dict) and value.keys() <= {"tag", "tags", "see"}:
+        if isinstance(value, dict) and value.keys() <= {"tag", "tags", "see", "proven"}:
             if isinstance(value.get("tag"), str | list):
                 return self._alternatives(where, value["tag"])
             tags = value.get("tags")
@@ -215,6 +223,13 @@ class Overlay:
 
     def _error(self, where: str, reason: str) -> AnnotationError:
         return AnnotationError(f"{self._path or self.source}: {where}: {reason}")
+
+
+def _texts(value: Any) -> tuple[tuple[str, ...], ...]:
+    if isinstance(value, dict):
+        value = [value["tags"]] if "tags" in value else value["tag"]
+    alternatives = value if isinstance(value, list) else [value]
+    return tuple(tuple(a) if isinstance(a, list) else (a,) for a in alternatives)
 
 
 def _toml() -> Any:

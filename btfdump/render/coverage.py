@@ -49,7 +49,8 @@ def _entries(source: str, checked: Sequence[Checked], every: bool) -> Iterator[s
     counts = Counter(row.status for row in checked)
     yield (
         printable(
-            f"{source}: {len(checked)} entries: {counts[APPLIES]} apply, {counts[NO_STRUCT]} name "
+            f"{source}: {len(checked)} entries: {counts[APPLIES]} apply"
+            f"{_proven(checked)}, {counts[NO_STRUCT]} name "
             f"structs that are not here, {counts[NO_MEMBER]} members that are not, "
             f"{counts[MISFIT]} do not fit"
         )
@@ -57,7 +58,8 @@ def _entries(source: str, checked: Sequence[Checked], every: bool) -> Iterator[s
     )
     for row in checked:
         if row.status == MISFIT or (every and row.status == APPLIES):
-            why = row.reason or f"{row.says} ({row.see})"
+            proven = ", proven on a dump" if row.is_proven else ""
+            why = row.reason or f"{row.says} ({row.see}{proven})"
             yield printable(f"  {row.struct}.{row.member}: {why}") + "\n"
     for status in (NO_STRUCT, NO_MEMBER):
         rows = [f"{row.struct}.{row.member}" for row in checked if row.status == status]
@@ -65,6 +67,11 @@ def _entries(source: str, checked: Sequence[Checked], every: bool) -> Iterator[s
             text = ", ".join(rows)
             yield f"  {status}:\n"
             yield from (f"    {printable(line)}\n" for line in wrap(text, _WIDTH - 4))
+
+
+def _proven(checked: Sequence[Checked]) -> str:
+    count = sum(row.is_proven and row.status == APPLIES for row in checked)
+    return f" ({count} proven on a dump)" if count else ""
 
 
 def _table(members: Sequence[Known]) -> Iterator[str]:

@@ -16,6 +16,7 @@ from btfdump.annotate.overlay import Overlay, library
 from btfdump.btf import Btf, types
 from btfdump.btf.wire import Kind
 from btfdump.cli import main
+from btfdump.kernel import open_core
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +98,33 @@ def test_encoding_again_adds_nothing(world):
     assert first.tags == 2
     second = encode(Btf.from_bytes(first.data), [overlay])
     assert (second.tags, second.left_out) == (0, [])
+
+
+def test_tags_alone_are_read_on_top_of_the_dumps_own_types(tmp_path, sample, opened):
+    path = tmp_path / "tags.btf"
+    path.write_bytes(encode(opened("stock").btf, [library()], split=True).data)
+    with open_core(sample("stock"), btf=path) as kernel:
+        (css_set,) = kernel.btf.find_all("struct", "css_set")
+        assert isinstance(css_set, types.Struct)
+        facts = kernel.annotations.of_struct(css_set)
+        by_name = {css_set.members[i].name: known for i, known in facts.members.items()}
+        assert by_name["cgrp_links"].expansion.provenance == "tag"
+        assert [str(t.comm) for t in kernel.tasks()] == [
+            str(t.comm) for t in opened("stock").tasks()
+        ]
+
+
+def test_what_every_container_of_a_type_holds(world):
+    world.struct("sk_buff", [("next", "struct sk_buff *"), ("prev", "struct sk_buff *")])
+    world.struct("sk_buff_head", [("next", "struct sk_buff *"), ("prev", "struct sk_buff *")])
+    world.struct("sock", [("in", "struct sk_buff_head"), ("out", "struct sk_buff_head[2]")])
+    overlay = Overlay('[container]\nsk_buff_head = "sk_buff"\n', "library")
+    written = Btf.from_bytes(encode(world.kernel().btf, [overlay]).data)
+    (sock,) = written.find_all("struct", "sock")
+    assert [(tag.component_index, tag.text) for tag in written.decl_tags(sock)] == [
+        (0, "sk_buff"),
+        (1, "sk_buff"),
+    ]
 
 
 def test_authority(world):
