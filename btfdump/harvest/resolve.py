@@ -318,7 +318,7 @@ class Resolver:
             if isinstance(current, types.Composite) and current.name in ENDS:
                 spots = tuple((s, ".".join(p)) for s, p in reversed(levels) if s)
                 is_step = bool(fields) and fields[-1] in STEPS
-                return [Place(spots, is_pointer, is_step, length)]
+                return [Place(spots, is_pointer, is_step, length)] if spots else []
             if is_pointer:
                 return []
             for _, path in levels if length else ():

@@ -36,6 +36,9 @@ def render_text(
     yield printable(f"{name}:") + "\n"
     for source in dict.fromkeys(row.source for row in checked):
         yield from _entries(source, [row for row in checked if row.source == source], every)
+    if not members:
+        yield "no containers\n"
+        return
     yield from _table(members)
     unknown = [member for member in members if member.status == UNKNOWN]
     if unknown:
@@ -61,12 +64,17 @@ def _entries(source: str, checked: Sequence[Checked], every: bool) -> Iterator[s
             proven = ", proven on a dump" if row.is_proven else ""
             why = row.reason or f"{row.says} ({row.see}{proven})"
             yield printable(f"  {row.struct}.{row.member}: {why}") + "\n"
-    for status in (NO_STRUCT, NO_MEMBER):
-        rows = [f"{row.struct}.{row.member}" for row in checked if row.status == status]
-        if rows:
-            text = ", ".join(rows)
-            yield f"  {status}:\n"
-            yield from (f"    {printable(line)}\n" for line in wrap(text, _WIDTH - 4))
+    structs = dict.fromkeys(row.struct for row in checked if row.status == NO_STRUCT)
+    yield from _list(NO_STRUCT, list(structs))
+    yield from _list(
+        NO_MEMBER, [f"{row.struct}.{row.member}" for row in checked if row.status == NO_MEMBER]
+    )
+
+
+def _list(status: str, names: Sequence[str]) -> Iterator[str]:
+    if names:
+        yield f"  {status}:\n"
+        yield from (f"    {printable(line)}\n" for line in wrap(", ".join(names), _WIDTH - 4))
 
 
 def _proven(checked: Sequence[Checked]) -> str:

@@ -150,6 +150,8 @@ def test_text_and_json_tell_the_same(btf, overlay):
     assert "contains struct item linked by two (box.c: add())" in text
     assert "14 container members:" in text
     assert "unknown (7):" in text
+    assert "no struct:\n    nowhere\n  no member:\n    box.absent\n" in text
+    assert "".join(render_text("dummy", [], [], every=False)) == "dummy:\nno containers\n"
     (document,) = json.loads("".join(render_json([("box.btf", rows, members)])))
     assert document["coverage"]["list_head"] == {
         "all": 11, "known": 4, "unknown": 7, "part": 1, "tag": 1, "link": 1, "overlay mine.toml": 2,

@@ -92,6 +92,8 @@ def btf() -> Btf:
             ("up", "struct box *"),
         ],
     )
+    world.struct("<anon>", [("l", "struct list_head")])
+    world.b.typedef("anon_t", world.b.next_id - 1)
     return world.kernel().btf
 
 
@@ -292,6 +294,14 @@ def test_what_the_parser_does_not_understand_costs_one_function(read):
         + "(" * 3000 + "1" + ")" * 3000 + " + 1" * 3000 + ";\n}\n"
     )  # fmt: skip
     assert [e.spot for e in found.entries] == [("box", "items")]
+
+
+def test_structs_without_a_name_are_passed_over(read):
+    found = read(
+        "void f(anon_t *a, struct item *i) { list_add(&i->link, &a->l); list_add(&a->l, &b); }"
+    )
+    assert found.entries == []
+    assert dict(found.links) == {("item", "link"): "box.c: f()"}
 
 
 def test_recursion_in_the_source_ends(read):
