@@ -180,6 +180,8 @@ class _JsonWriter(ObjectWriter):
         if layout.category in (Category.INT, Category.CHAR) and is_unpackable(layout):
             return f"{{{value}}}"
         one = partial(self.values.one, layout)
+        if layout.category is Category.POINTER:
+            one = partial(self.values.whole_pointer, layout)
         if layout.category in (Category.POINTER, Category.ENUM):
             return f"{{{self.remembered(layout, one)}[{value}]}}"
         return f"{{{self.code.constant('X', one)}({value})}}"

@@ -156,13 +156,17 @@ class Values:
             named = f', "flags": {quote(bits)}' if bits else ""
             return f'{{"enum": {quote(known)}, "value": {value}{named}}}'
         if layout.category is Category.POINTER:
-            return self.pointer(layout, value) + "}"
+            return self.whole_pointer(layout, value)
         return str(int(value))
 
     def array(self, element: ScalarLayout, values: Sequence[object], elided: int) -> str:
         """Return an array of scalars."""
         items = f"[{', '.join([self.one(element, value) for value in values])}]"
         return cut_array(len(values) + elided, items, elided)
+
+    def whole_pointer(self, layout: ScalarLayout, value: int) -> str:
+        """Return a pointer that nothing is said of but its address, symbol and string."""
+        return self.pointer(layout, value) + "}"
 
     def pointer(self, layout: ScalarLayout, value: int) -> str:
         """Return a pointer without its closing brace: what it leads to may follow."""
