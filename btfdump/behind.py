@@ -205,20 +205,15 @@ class Behind:
 
     def holder(self, owner: Value, field: Field) -> Value:
         """Return the innermost struct that declares `field`: expressions name its members."""
-        layout, offset = owner.layout_, 0
-        while isinstance(layout, StructLayout):
-            for member in layout.members:
-                inner = self.context.layouts.of_member(member, layout)
-                at = offset + member.offset
-                if member.name == field.name and at == field.offset:
-                    data = owner.slice_(offset, layout.size)
-                    return Value(self.context, layout.type, owner.address_ + offset, data)
-                if isinstance(inner, StructLayout) and at <= field.offset <= at + inner.size:
-                    layout, offset = inner, at
-                    break
-            else:
-                break
-        return owner
+        layout = owner.layout_
+        if not isinstance(layout, StructLayout):
+            return owner
+        found = self.context.layouts.declarer(layout, field.name, field.offset)
+        if found is None:
+            return owner
+        declarer, offset = found
+        data = owner.slice_(offset, declarer.size)
+        return Value(self.context, declarer.type, owner.address_ + offset, data)
 
     def inside(self, place: Place, path: tuple[str, ...]) -> Place:
         """Return the place of an object behind a field at `path`."""

@@ -187,6 +187,7 @@ class Layouts:
         self._stand_in = stand_in
         self.pointer_size = pointer_size
         self._cache: dict[types.Type, Layout] = {}
+        self._declarers: dict[tuple[StructLayout, str, int], tuple[StructLayout, int] | None] = {}
         # Generated functions, by what they were generated for; see codegen.
         self.compiled: dict[object, Any] = {}
         mark = "<" if byteorder == "little" else ">"
@@ -333,6 +334,35 @@ class Layouts:
         if not found:
             raise MemberNotFoundError(f"{layout.type} has no member {name!r}")
         return found[0]
+
+    def declarer(
+        self, layout: StructLayout, name: str, offset: int
+    ) -> tuple[StructLayout, int] | None:
+        """Return the innermost struct that declares the member `name` at `offset`, and its offset.
+
+        None where there is no such member: an element of an array.
+        """
+        key = layout, name, offset
+        if key not in self._declarers:
+            self._declarers[key] = self._find_declarer(layout, name, offset)
+        return self._declarers[key]
+
+    def _find_declarer(
+        self, layout: StructLayout, name: str, offset: int
+    ) -> tuple[StructLayout, int] | None:
+        start = 0
+        for _ in range(MAX_NESTING):
+            for member in layout.members:
+                at = start + member.offset
+                if member.name == name and at == offset:
+                    return layout, start
+                inner = self.of_member(member, layout)
+                if isinstance(inner, StructLayout) and at <= offset <= at + inner.size:
+                    layout, start = inner, at
+                    break
+            else:
+                break
+        return None
 
     def _search(self, layout: StructLayout, name: str) -> tuple[MemberPath, ...]:
         pending = [(layout, 0, 0)]
