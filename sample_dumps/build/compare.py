@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from btfdump.errors import BtfdumpError
@@ -180,12 +181,12 @@ def _compare_garden(comparison: Comparison, kernel: Kernel, truth: dict[str, Any
     """Compare the containers of the module garden: what their tags say must find the same."""
     garden = kernel.value("struct garden", int(truth["addr"], 16))
     comparison.check_object("garden", truth["value"], garden)
-    for name, plants in truth["containers"].items():
-        member, _, index = name.partition("[")
-        if member not in UNTYPED:
-            head = garden.member_(member)
-            head = head[int(index[:-1])] if index else head
-            comparison.check(f"garden.{name}", _names(plants), _plants, head)
+    for path, plants in truth["containers"].items():
+        head = garden
+        for part in re.findall(r"\w+", path):
+            head = head[int(part)] if part.isdecimal() else head.member_(part)
+        if not path.startswith(UNTYPED):
+            comparison.check(f"garden.{path}", _names(plants), _plants, head)
 
 
 def _names(plants: list[Any]) -> list[str]:

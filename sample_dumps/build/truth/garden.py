@@ -49,8 +49,11 @@ def _linked(root: drgn.Object) -> dict[str, list[str]]:
         head = root.table[index].address_of_()
         found[f"table[{index}]"] = _names(hlist_for_each_entry(PLANT, head, "in_hash"))
     for index in range(1 << root.bucket_bits.value_()):
-        head = root.buckets + index
-        found[f"buckets[{index}]"] = _names(hlist_for_each_entry(PLANT, head, "in_hash"))
+        for name, head in (
+            (f"buckets[{index}]", root.buckets + index),
+            (f"pots[{index}].plants", root.pots[index].plants.address_of_()),
+        ):
+            found[name] = _names(hlist_for_each_entry(PLANT, head, "in_hash"))
     found["llist"] = _names(llist_for_each_entry(PLANT, root.llist.first, "in_llist"))
     found["plist"] = _names(plist_for_each_entry(PLANT, root.plist.address_of_(), "in_plist"))
     for name, tree in (

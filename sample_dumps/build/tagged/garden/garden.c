@@ -73,6 +73,12 @@ struct plant {
 	};
 };
 
+/* A head with company: what a hash table often is made of. */
+struct pot {
+	struct hlist_head plants TAG("plant:in_hash");
+	spinlock_t lock;
+};
+
 /* Another type in a list, deep inside a nameless struct. */
 struct seed {
 	int number;
@@ -105,6 +111,7 @@ struct TAG("root:garden") garden {
 	struct hlist_head hash TAG("plant:in_hash");
 	struct hlist_head table[4] TAG("plant:in_hash");
 	struct hlist_head *buckets TAG("plant:in_hash") TAG("len:1 << bucket_bits");
+	struct pot *pots TAG("len:1 << bucket_bits");
 	u8 bucket_bits;
 	struct hlist_nulls_head nulls TAG("plant:in_nulls");
 	struct hlist_bl_head bl TAG("plant:in_bl");
@@ -180,7 +187,7 @@ struct TAG("root:garden") garden {
 
 static struct garden garden;
 static DEFINE_PER_CPU(struct plant, garden_corner);
-static DEFINE_PER_CPU(struct list_head, garden_paths);
+static TAG("plant:in_list") DEFINE_PER_CPU(struct list_head, garden_paths);
 
 static const struct rhashtable_params by_id = {
 	.key_len = sizeof(plant_id),
@@ -304,8 +311,11 @@ static void __init fill_hash_lists(struct garden *g)
 		hlist_add_head(&grow(20 + i, "table")->in_hash, &g->table[i % 3]);
 	g->bucket_bits = 3;
 	g->buckets = kcalloc(1 << g->bucket_bits, sizeof(*g->buckets), GFP_KERNEL | __GFP_NOFAIL);
-	for (i = 0; i < 5; i++)
+	g->pots = kcalloc(1 << g->bucket_bits, sizeof(*g->pots), GFP_KERNEL | __GFP_NOFAIL);
+	for (i = 0; i < 5; i++) {
 		hlist_add_head(&grow(30 + i, "bucket")->in_hash, &g->buckets[(3 * i) % 8]);
+		hlist_add_head(&grow(60 + i, "pot")->in_hash, &g->pots[(5 * i) % 4].plants);
+	}
 	INIT_HLIST_NULLS_HEAD(&g->nulls, 42);
 	INIT_HLIST_BL_HEAD(&g->bl);
 	INIT_HLIST_BL_HEAD(&g->bl_locked);
