@@ -34,6 +34,12 @@ def test_a_signal_is_a_negative_status(guest: Guest):
     assert guest.run("kill -SEGV $$").status == -11
 
 
+def test_no_signal_is_ignored(guest: Guest):
+    assert guest.run("yes | head -n 1") == (0, b"y\n", b"")
+    ignored = guest.check(["grep", "SigIgn", "/proc/self/status"]).split()[1]
+    assert int(ignored, 16) == 0
+
+
 def test_a_missing_program_is_an_ordinary_failure(guest: Guest):
     result = guest.run(["no-such-program"])
     assert result.status == 127

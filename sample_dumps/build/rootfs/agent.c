@@ -100,6 +100,10 @@ static int64_t now_ms(void)
 
 static void run_child(char **arguments, int input, int output, int errors)
 {
+	static const int not_ours[] = { SIGPIPE, SIGINT, SIGQUIT };
+
+	for (int i = 0; i < 3; i++)
+		signal(not_ours[i], SIG_DFL);
 	setpgid(0, 0);
 	dup2(input, 0);
 	dup2(output, 1);
