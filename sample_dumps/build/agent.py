@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import socket
 import struct
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Sequence
-    from pathlib import Path
 
 REQUEST = struct.Struct("<III")
 FRAME = struct.Struct("<II")
@@ -41,9 +40,8 @@ class Result(NamedTuple):
 class Agent:
     """Runs commands in the guest, one at a time."""
 
-    def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(str(path))
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
 
     def wait_ready(self, timeout: float) -> None:
         """Wait until the guest's workload runs and the agent listens."""

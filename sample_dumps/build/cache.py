@@ -1,4 +1,4 @@
-"""What is downloaded or built, kept outside the tree: $XDG_CACHE_HOME/btfdump."""
+"""What is downloaded or built, kept outside the tree: $XDG_CACHE_HOME/btfdump/guests."""
 
 from __future__ import annotations
 
@@ -14,16 +14,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+# Fixed at the start: tests give the commands they run another XDG_CACHE_HOME.
+FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "btfdump" / "guests"
 # Several working trees share the cache, each with its own state of the sources.
-KEPT_VERSIONS = 8
-
-
-def folder() -> Path:
-    """Return the cache's folder, made when it does not exist."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    path = Path(base) / "btfdump"
-    path.mkdir(parents=True, exist_ok=True)
-    return path
+KEPT_VERSIONS = 4
 
 
 def digest(files: Iterable[Path], *words: str) -> str:
@@ -39,8 +33,8 @@ def digest(files: Iterable[Path], *words: str) -> str:
 
 def keep(name: str, key: str, make: Callable[[Path], None]) -> Path:
     """Return the file or folder `name` of this key; `make` writes it first when it is missing."""
-    place = folder() / name
-    place.mkdir(exist_ok=True)
+    place = FOLDER / name
+    place.mkdir(parents=True, exist_ok=True)
     wanted = place / key
     with _locked(place / ".lock"):
         if not wanted.exists():

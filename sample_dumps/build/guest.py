@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -163,9 +164,9 @@ class Guest:
             self._qemu = subprocess.Popen(command, stdin=stdin, stderr=errors)
         deadline = time.monotonic() + BOOT_SECONDS
         try:
-            self._wait_for_sockets(deadline)
-            self._agent = Agent(self.folder / "agent")
-            self._qmp = Qmp(self.folder / "qmp", timeout=BOOT_SECONDS)
+            self._agent = Agent(self._connect("agent", deadline))
+            self._qmp = Qmp(self._connect("qmp", deadline))
+            self._qmp.negotiate()
             self._agent.wait_ready(deadline - time.monotonic())
         except (AgentError, QmpError, OSError) as error:
             tail = self.console()[-2000:] + (self.folder / "qemu.err").read_text()
@@ -187,12 +188,20 @@ class Guest:
         command += ["-chardev", f"socket,id=agent,path={self.folder / 'agent'},server=on,wait=off"]
         return [*command, "-device", "virtserialport,chardev=agent,name=btfdump.agent"]
 
-    def _wait_for_sockets(self, deadline: float) -> None:
-        names = ("qmp", "qmp-free", "agent")
-        while not all((self.folder / name).exists() for name in names):
-            if time.monotonic() > deadline or (self._qemu and self._qemu.poll() is not None):
-                raise AgentError("QEMU does not start")
-            time.sleep(0.02)
+    def _connect(self, name: str, deadline: float) -> socket.socket:
+        """Connect to a socket of QEMU's as soon as it listens."""
+        while True:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.settimeout(BOOT_SECONDS)
+            try:
+                connection.connect(str(self.folder / name))
+            except OSError as error:
+                connection.close()
+                if time.monotonic() > deadline or (self._qemu and self._qemu.poll() is not None):
+                    raise AgentError(f"QEMU does not start: {name}: {error}") from error
+                time.sleep(0.02)
+            else:
+                return connection
 
     def _connected(self) -> Agent:
         if self._agent is None:

@@ -30,7 +30,7 @@ class Pin:
 
 def find(pin: Pin) -> Pin:
     """Return the pin, or the newest package of its family if Debian no longer has it (said)."""
-    unpacked = cache.folder() / "unpacked" / _key(pin)
+    unpacked = cache.FOLDER / "unpacked" / _key(pin)
     if unpacked.exists() or pin.version in _versions(pin.name):
         return pin
     names = _run("apt-cache", "search", "--names-only", pin.family).splitlines()

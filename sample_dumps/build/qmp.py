@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import socket
 
 
 class QmpError(Exception):
@@ -17,12 +16,13 @@ class QmpError(Exception):
 class Qmp:
     """A connection to a QMP socket; it is the only one that this socket allows."""
 
-    def __init__(self, path: Path, timeout: float) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(timeout)
-        self._socket.connect(str(path))
-        self._lines = self._socket.makefile("rb")
-        self._read()  # the greeting
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
+        self._lines = connection.makefile("rb")
+
+    def negotiate(self) -> None:
+        """Read the greeting and leave the negotiation mode: the first thing to do."""
+        self._read()
         self.command("qmp_capabilities")
 
     def command(self, name: str, **arguments: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sample_dumps.build import packages
+from sample_dumps.build import cache, packages
 from sample_dumps.build.packages import PackageError, Pin
 
 PIN = Pin("linux-image-6.1.0-50-cloud", "6.1.100-1", r"linux-image-6\.1\.0-\d+-cloud")
@@ -19,7 +19,7 @@ SERIES = {
 @pytest.fixture
 def archive(monkeypatch, tmp_path) -> dict[str, str]:
     """Return package -> version: what Debian has."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(cache, "FOLDER", tmp_path)
     has = dict(SERIES)
 
     def run(*command: str) -> str:
