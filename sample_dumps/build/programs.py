@@ -10,8 +10,9 @@ from . import cache
 
 ROOTFS = Path(__file__).parent / "rootfs"
 CLANG = "clang-16"
-BPF = (CLANG, "-target", "bpf", "-O2", "-g", "-Wall", "-Werror", "-idirafter")
-NATIVE = (CLANG, "-O1", "-static", "-Wall", "-Werror")
+COMMON = (CLANG, "-Wall", "-Werror", "-fdebug-compilation-dir=.")
+BPF = (*COMMON, "-target", "bpf", "-O2", "-g", "-idirafter")
+NATIVE = (*COMMON, "-O1", "-static")
 PROGRAMS = {
     "agent": ("agent.c", ()),
     "bpfload": ("bpfload/*.c", ("-lbpf", "-lelf", "-lz")),
@@ -58,12 +59,17 @@ def compiled() -> Path:
 
 def _compile_all(into: Path) -> None:
     into.mkdir()
-    for source in sorted((ROOTFS / "bpf").glob("*.bpf.c")):
+    for source in sorted(ROOTFS.glob("bpf/*.bpf.c")):
         out = into / source.with_suffix(".o").name
-        _run(*BPF, _multiarch(), "-c", str(source), "-o", str(out))
+        _run(*BPF, _multiarch(), "-c", _relative(source), "-o", str(out))
     for name, (files, libraries) in PROGRAMS.items():
-        paths = sorted(str(path) for path in ROOTFS.glob(files))
+        paths = sorted(_relative(path) for path in ROOTFS.glob(files))
         _run(*NATIVE, "-o", str(into / name), *paths, *libraries)
+
+
+def _relative(source: Path) -> str:
+    # Line information names the file: as it is in the source, not as it is on this machine.
+    return str(source.relative_to(ROOTFS))
 
 
 def _multiarch() -> str:
@@ -73,4 +79,4 @@ def _multiarch() -> str:
 
 
 def _run(*command: str) -> None:
-    subprocess.run(command, check=True)
+    subprocess.run(command, cwd=ROOTFS, check=True)
