@@ -26,6 +26,7 @@ SAMPLES = {
     "zstd": ("formats/zstd.kdump", "tagged-6.12"),
     "filtered": ("formats/filtered.elf.xz", "tagged-6.12"),
     "flattened": ("formats/zlib.flattened", "tagged-6.12"),
+    "garden": ("garden-6.12/vmcore", "garden-6.12"),
 }
 
 

@@ -36,7 +36,8 @@ def archives(kernel: KernelFiles, *, python: bool) -> list[Path]:
 def _userland() -> Path:
     tools = [_program("busybox"), _program("bpftool")]
     stamps = [f"{path} {path.stat().st_mtime_ns}" for path in tools]
-    key = cache.digest([*programs.sources(), Path(__file__)], *stamps)
+    files = [*programs.sources(), Path(programs.__file__), Path(__file__)]
+    key = cache.digest(files, *stamps)
 
     def make(into: Path) -> None:
         archive = Archive()
