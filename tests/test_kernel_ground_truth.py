@@ -485,5 +485,10 @@ def test_user_pointers_are_never_followed(opened, root):
     text = "".join(kernel.dump(root, "json", Limits(depth=3)))
     ubuf = json.loads(text)["roots"][0]["members"]["ubuf"]
     assert ubuf == {"pointer": "0x7fff12345678", "tags": ["user"]}
+
+
+def test_per_cpu_pointers_give_a_value_for_each_cpu(opened, root):
+    text = "".join(opened("tagged").dump(root, "json", Limits(depth=3)))
     cnt = json.loads(text)["roots"][0]["members"]["cnt"]
-    assert "target" not in cnt
+    assert cnt["tags"] == ["percpu"]
+    assert cnt["target"]["value"] == [1000, 1001]
