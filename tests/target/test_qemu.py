@@ -104,6 +104,10 @@ def test_a_queue_behind_the_occupant(serve):
     path = str(serve(GREETING))
     clients = []
     try:
+        occupant = socket.socket(socket.AF_UNIX)
+        clients.append(occupant)
+        occupant.connect(path)
+        assert occupant.recv(1)  # it is served, so nobody leaves the queue from now on
         for _ in range(8):
             client = socket.socket(socket.AF_UNIX)
             client.setblocking(False)
