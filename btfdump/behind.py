@@ -23,7 +23,8 @@ from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.limits import Place, selection_of
 from btfdump.placed import place_of
 from btfdump.pointees import target_of, told_by
-from btfdump.value import Value, pointer_space
+from btfdump.pointers import pointer_space
+from btfdump.value import Value
 from btfdump.walk import FAMILIES
 
 if TYPE_CHECKING:

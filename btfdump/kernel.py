@@ -15,10 +15,11 @@ from btfdump.errors import BtfdumpError, FaultError, TargetError
 from btfdump.graph import traverse
 from btfdump.limits import Limits
 from btfdump.modules import LoadedModules
+from btfdump.pointers import pointer_space, read_string
 from btfdump.render import Options, Root, get
 from btfdump.roots import global_value
 from btfdump.roots.task import task, tasks
-from btfdump.value import Value, pointer_space, read_string
+from btfdump.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from btfdump.codegen import HOT, Located, compile_reader
 from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
-from btfdump.value import Value, read_string
+from btfdump.pointers import read_string
+from btfdump.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,6 +21,7 @@ from btfdump.expression import Path, evaluate
 from btfdump.interp import bits_to_python, decode_text, to_python
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.placed import place_of
+from btfdump.pointers import pointer_space, read_string
 from btfdump.walk import Anomaly, Entry, Head, ValueEntry, walker_of
 from btfdump.walk.lists import POISONS
 
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
 MAX_STRING = 4096
 """Longest C string that is read through a pointer, in bytes."""
-_STRING_PIECE = 64
 
 
 class Value:
@@ -538,38 +538,3 @@ def _walker(expansion: Expansion) -> Walker:
     walker = walker_of(expansion.head)
     assert walker is not None  # an expansion is made for what can be walked
     return walker
-
-
-def pointer_space(pointer: types.Ptr, facts: MemberFacts | None) -> str | None:
-    """Return the address space of a pointer: "user", "percpu", ... by type tag or annotation."""
-    for tag in pointer.btf.type_tags(pointer.type_id):
-        if tag in ("user", "percpu", "iomem"):
-            return tag
-        if tag == "percpu_kptr":  # in values of BPF maps
-            return "percpu"
-    return facts.space if facts is not None else None
-
-
-def read_string(context: Context, address: int, limit: int) -> bytes:
-    """Read a C string of at most `limit` bytes; raises `FaultError` if its start is unreadable."""
-    text = b""
-    while len(text) < limit:
-        # A piece never crosses a 64-byte line, so it never reaches into the next page.
-        size = min(_STRING_PIECE - address % _STRING_PIECE, limit - len(text))
-        try:
-            piece = context.target.read(address, size)
-        except FaultError as error:
-            size = error.address - address  # a buffer may end before its line does
-            if 0 < size < _STRING_PIECE:
-                piece = context.target.read(address, size)
-                limit = len(text) + size
-            elif text:
-                break
-            else:
-                raise
-        end = piece.find(b"\0")
-        if end >= 0:
-            return text + piece[:end]
-        text += piece
-        address += size
-    return text

@@ -18,6 +18,7 @@ from btfdump.compiled_fields import Code, FieldsWriter, ObjectWriter, at, bytes_
 from btfdump.errors import BtfFormatError
 from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.plan import Planner, is_text
+from btfdump.pointers import pointer_space
 from btfdump.render.compiled_source import escaped
 from btfdump.render.json_text import (
     array_of_structs,
@@ -28,7 +29,6 @@ from btfdump.render.json_text import (
     quote,
     text_of,
 )
-from btfdump.value import pointer_space
 from btfdump.walk import FAMILIES
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from btfdump.btf import Btf, BtfBuilder
 from btfdump.btf.wire import Kind
 from btfdump.errors import CorruptDataError, FaultError, MemberNotFoundError
 from btfdump.layout import Layouts
-from btfdump.value import pointer_space
+from btfdump.pointers import pointer_space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
