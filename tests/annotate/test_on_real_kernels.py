@@ -1,0 +1,80 @@
+"""What an annotation can say beside `NAME:NODE`, on the kernels' own data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from btfdump.errors import CorruptDataError
+from btfdump.kernel import open_core
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.kernel import Kernel
+    from btfdump.value import Value
+
+
+@pytest.fixture(params=["tagged", "stock", "s390x"])
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def kernel(opened, name: str) -> Kernel:
+    return opened(name)
+
+
+def test_one_head_type_holds_two_element_types(kernel):
+    """`inet_bind_hashbucket.chain` holds buckets of `bhash` or of `bhash2`: its place tells."""
+    tables = kernel["tcp_hashinfo"]
+    ports: dict[str, set[int]] = {}
+    for member, struct in (("bhash", "inet_bind_bucket"), ("bhash2", "inet_bind2_bucket")):
+        heads = tables.member_(member)
+        found = [e for at in range(int(tables.bhash_size)) for e in heads[at].chain.walk_()]
+        assert {str(entry.type_) for entry in found} == {f"struct {struct}"}
+        ports[member] = {int(entry.port) for entry in found}
+    assert ports["bhash"] == ports["bhash2"]
+
+
+def test_a_base_leads_to_what_it_is_embedded_in(sample, name, tmp_path, truth):
+    """A list of `cgroup_subsys_state`, of which each is `cgroup.self`."""
+    overlay = tmp_path / "css.toml"
+    overlay.write_text(
+        '[struct.cgroup]\n"self.children" = '
+        '{ tags = ["cgroup_subsys_state:sibling", "container_of:cgroup:self"] }\n'
+    )
+    known = {row["addr"]: row["path"] for row in truth(name)["cgroups"]}
+    root = next(int(address, 0) for address, path in known.items() if path == "/")
+    with open_core(sample(name), overlays=[overlay]) as kernel:
+        children = list(kernel.value("struct cgroup", root).member_("self").children.walk_())
+        assert {str(child.type_) for child in children} == {"struct cgroup"}
+        paths = {f"/{child.kn.name.string_()}" for child in children}
+    assert paths == {path for path in known.values() if path.count("/") == 1 and path != "/"}
+
+
+def test_a_union_holds_children_of_directories_only(kernel, truth, name):
+    """`kernfs_node.dir.children` shares its place with what files and links keep there."""
+    root = next(row["addr"] for row in truth(name)["cgroups"] if row["path"] == "/")
+    top = kernel.value("struct cgroup", int(root, 0)).kn.deref_()
+    directories, files = 0, 0
+    for node in below(top):
+        if int(node.flags) & 1:
+            directories += 1
+        else:
+            files += 1
+            with pytest.raises(CorruptDataError, match="cannot be walked"):
+                next(node.dir.children.walk_())
+    assert directories == len(truth(name)["cgroups"]) - 1
+    assert files > directories
+
+
+def below(node: Value) -> Iterator[Value]:
+    """Yield every node of a kernfs tree below a directory."""
+    work = [node]
+    while work:
+        for child in work.pop().dir.children.walk_():
+            yield child
+            if int(child.flags) & 1:
+                work.append(child)
