@@ -3,10 +3,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 SAMPLE := sample_dumps/tagged-6.12/vmcore
-# More dumps to measure on, where they are: of Debian's kernel, and one that is an ELF file. With
-# VMLINUX=FILE, the debug information of the kernel of VMLINUX_CORE, drgn with DWARF is measured too.
-BENCH_CORES = $(SAMPLE) $(wildcard ../shared/dumps/stock-6.12/vmcore)
-BENCH_ELF = $(wildcard ../shared/dumps/formats/filtered.elf.xz)
+# More dumps to measure on: of Debian's kernel, and one that is an ELF file. With VMLINUX=FILE, the
+# debug information of the kernel of VMLINUX_CORE, drgn with DWARF is measured too.
+BENCH_CORES = $(SAMPLE) sample_dumps/stock-6.12/vmcore
+BENCH_ELF = tests/data/formats/filtered.elf.xz
 VMLINUX_CORE = $(lastword $(BENCH_CORES))
 
 .PHONY: demo test lint bench tools clean

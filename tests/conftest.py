@@ -6,8 +6,9 @@ import json
 import lzma
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import kdump_formats
 import pytest
 
 from btfdump.kernel import Kernel, open_core
@@ -16,17 +17,36 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-DUMPS = REPOSITORY.parent / "shared" / "dumps"
+DUMPS = REPOSITORY / "sample_dumps"
+FORMATS = Path(__file__).parent / "data" / "formats"
 GOLDEN = Path(__file__).parent / "golden"
-# name -> (file under DUMPS, folder of its ground truth)
+
+
+def unpack_xz(source: Path, path: Path) -> None:
+    with lzma.open(source) as packed, path.open("wb") as out:
+        shutil.copyfileobj(packed, out, 1 << 20)
+
+
+class Sample(NamedTuple):
+    """A sample dump."""
+
+    file: Path
+    folder: str
+    """The folder under DUMPS of what is known of its guest."""
+    make: Callable[[Path, Path], None] | None = None
+    """What writes the dump out of the file, where the file is not the dump itself."""
+
+
+TAGGED = DUMPS / "tagged-6.12" / "vmcore"
 SAMPLES = {
-    "tagged": ("tagged-6.12/vmcore", "tagged-6.12"),
-    "stock": ("stock-6.12/vmcore", "stock-6.12"),
-    "s390x": ("s390x-6.12/vmcore.elf.xz", "s390x-6.12"),
-    "zstd": ("formats/zstd.kdump", "tagged-6.12"),
-    "filtered": ("formats/filtered.elf.xz", "tagged-6.12"),
-    "flattened": ("formats/zlib.flattened", "tagged-6.12"),
-    "garden": ("garden-6.12/vmcore", "garden-6.12"),
+    "tagged": Sample(TAGGED, "tagged-6.12"),
+    "stock": Sample(DUMPS / "stock-6.12" / "vmcore", "stock-6.12"),
+    "stock-7.3": Sample(DUMPS / "stock-7.3" / "vmcore", "stock-7.3"),
+    "s390x": Sample(DUMPS / "s390x-6.12" / "vmcore.elf.xz", "s390x-6.12", unpack_xz),
+    "zstd": Sample(TAGGED, "tagged-6.12", kdump_formats.write_zstd),
+    "filtered": Sample(FORMATS / "filtered.elf.xz", "tagged-6.12", unpack_xz),
+    "flattened": Sample(TAGGED, "tagged-6.12", kdump_formats.write_flattened),
+    "garden": Sample(DUMPS / "garden-6.12" / "vmcore", "garden-6.12"),
 }
 
 
@@ -36,22 +56,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def find_dump_file(relative: str) -> Path:
-    """Find a file among the dumps beside the repository; the tagged ones are inside it as well."""
-    folder, _, rest = relative.partition("/")
-    places = [DUMPS / relative, REPOSITORY / "sample_dumps" / relative]
-    if folder == "tagged-6.12":
-        places.append(REPOSITORY / "sample_dumps" / rest)
-    for path in places:
-        if path.exists():
-            return path
-    pytest.fail(f"{places[0]} is missing: the sample dumps are expected beside the repository")
-
-
 @pytest.fixture(scope="session")
 def dump_file() -> Callable[[str], Path]:
-    """Return path under the dumps -> where that file is."""
-    return find_dump_file
+    """Return path under sample_dumps/ -> that file."""
+    return DUMPS.joinpath
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,19 +72,17 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return name -> path of a sample dump; .xz files are unpacked once."""
+    """Return name -> path of a sample dump; those that are to be made are made once."""
     folder = tmp_path_factory.mktemp("dumps")
     known: dict[str, Path] = {}
 
     def find(name: str) -> Path:
         if name not in known:
-            path = find_dump_file(SAMPLES[name][0])
-            if path.suffix == ".xz":
-                unpacked = folder / path.stem
-                with lzma.open(path) as packed, unpacked.open("wb") as out:
-                    shutil.copyfileobj(packed, out, 1 << 20)
-                path = unpacked
-            known[name] = path
+            file, _, make = SAMPLES[name]
+            known[name] = file
+            if make is not None:
+                known[name] = folder / name
+                make(file, known[name])
         return known[name]
 
     return find
@@ -91,9 +97,9 @@ def truth() -> Callable[..., Any]:
     known: dict[str, Any] = {}
 
     def load(name: str, which: str = "") -> Any:
-        file_name = f"{SAMPLES[name][1]}/ground-truth{which}.json.xz"
+        file_name = f"{SAMPLES[name].folder}/ground-truth{which}.json.xz"
         if file_name not in known:
-            with lzma.open(find_dump_file(file_name), "rt") as file:
+            with lzma.open(DUMPS / file_name, "rt") as file:
                 known[file_name] = json.load(file)
         return known[file_name]
 
@@ -106,9 +112,9 @@ def console() -> Callable[[str, str], str]:
     known: dict[str, str] = {}
 
     def section(name: str, title: str) -> str:
-        folder = SAMPLES[name][1]
+        folder = SAMPLES[name].folder
         if folder not in known:
-            path = find_dump_file(f"{folder}/console.log.xz")
+            path = DUMPS / folder / "console.log.xz"
             with lzma.open(path, "rt", encoding="utf-8", errors="replace") as log:
                 known[folder] = log.read()
         begin = f"=== BEGIN {title}\n"

@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from case_files import CASES
 
 from btfdump import roots
 from btfdump.cli import main
@@ -194,8 +195,7 @@ def test_overlay_speaks_before_tag_and_the_last_one_before_the_first(run, tmp_pa
 
 
 def test_foreign_btf_is_refused(run):
-    other = "../shared/cases/vmlinux-6.1.btf.zst"
-    status, _, err = run("task", "1", "--btf", other)
+    status, _, err = run("task", "1", "--btf", str(CASES / "vmlinux-6.1.btf.zst"))
     assert status == FAILED
     assert "zst" in err
 

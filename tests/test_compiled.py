@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import linecache
 import random
-from pathlib import Path
 
 import pytest
-import zstandard
+from case_files import KERNELS, read_btf
 
 from btfdump.btf import Btf, BtfBuilder, types
 from btfdump.codegen import compile_reader
@@ -17,18 +16,13 @@ from btfdump.layout import MAX_NESTING, Layouts, StructLayout
 from btfdump.render.compiled import compile_text
 from btfdump.render.plain import HOT, Formatter, reference_text
 
-CASES = Path(__file__).parents[2] / "shared" / "cases"
 MOST = 40_000
 """Bytes of the largest struct that is tried; above it only padding and tables grow."""
 
 
-@pytest.fixture(scope="module", params=["vmlinux-6.1", "vmlinux-6.12-custom"])
+@pytest.fixture(scope="module", params=KERNELS)
 def sample_btf(request: pytest.FixtureRequest) -> Btf:
-    path = CASES / f"{request.param}.btf.zst"
-    assert path.exists(), f"{path} is missing: it lies beside the checkout"
-    with path.open("rb") as file:
-        data = zstandard.ZstdDecompressor().stream_reader(file).read()
-    return Btf.from_bytes(data, check=False)
+    return Btf.from_bytes(read_btf(request.param), check=False)
 
 
 def some_bytes(size: int, seed: int, density: float) -> bytes:

@@ -87,6 +87,7 @@ def facts_of_task(task: Value) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("name", [*KERNELS, "stock-7.3"])
 def test_every_task_and_its_members(kernel, known):
     expected = {task["addr"]: task for task in known["tasks"]}
     found = {}

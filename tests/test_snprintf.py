@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import zstandard
+from case_files import read_btf, read_case
 
 import btfdump
 from btfdump.btf import Btf, BtfBuilder
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SELECTED = Path(__file__).parent / "data" / "snprintf"
-CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
 ALL_FLAGS = [{}, *({flag: True} for flag in ("compact", "noname", "ptr_raw", "zero"))]
 
 
@@ -93,19 +92,11 @@ def test_selected_outputs() -> None:
     assert not list(filter(None, problems))[:10]
 
 
-def unpack(name: str) -> bytes:
-    path = CASES / name
-    if not path.exists():
-        pytest.fail(f"{path} is missing: this test needs the shared cases beside the repository")
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
-        return reader.read()
-
-
 def test_all_recorded_outputs() -> None:
-    cases = [json.loads(line) for line in unpack("kernel_cases.jsonl.zst").splitlines()]
-    tables = json.loads(unpack("kernel_ptr_hash.json.zst"))
+    cases = [json.loads(line) for line in read_case("kernel_cases.jsonl.zst").splitlines()]
+    tables = json.loads(read_case("kernel_ptr_hash.json.zst"))
     names = {case["btf"] for case in cases}
-    btfs = {name: Btf.from_bytes(unpack(f"{name}.btf.zst"), name=name) for name in names}
+    btfs = {name: Btf.from_bytes(read_btf(name), name=name) for name in names}
     reasons = [not_of_the_renderer(case) for case in cases]
     problems = [
         wrong(case, btfs[case["btf"]], tables)

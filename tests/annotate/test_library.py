@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import zstandard
+from case_files import KERNELS, read_btf
 
 from btfdump.annotate import overlay as overlay_module
 from btfdump.annotate.grammar import Contains, Link, Unknown
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from btfdump.annotate.grammar import Annotation
 
-CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 OVERLAYS = sorted((Path(overlay_module.__file__).parent / "overlays").glob("*.toml"))
 LINKS = {
     "list_head": "list_head",
@@ -59,9 +58,7 @@ NEWER_GLOBALS = {"trampoline_key_table"}  # since 7.0, of which there is no BTF 
 def btfs(opened) -> list[Btf]:
     """Every kernel's BTF at hand: those of the dumps, 6.1 and 6.12 of Debian, this machine's."""
     found = [opened(name).btf for name in ("tagged", "stock", "s390x")]
-    for packed in sorted(CASES.glob("*.btf.zst")):
-        data = zstandard.ZstdDecompressor().stream_reader(packed.read_bytes()).read()
-        found.append(Btf.from_bytes(data, name=packed.name, check=False))
+    found += [Btf.from_bytes(read_btf(name), name=name, check=False) for name in KERNELS]
     running = Path("/sys/kernel/btf/vmlinux")
     if running.exists():
         found.append(Btf.from_bytes(running.read_bytes(), name="running", check=False))

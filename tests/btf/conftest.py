@@ -1,41 +1,28 @@
-"""Real BTF and malformed BTF, from the cases that lie beside the repository."""
+"""Real BTF and malformed BTF, and a builder with every kind."""
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-import zstandard
+from case_files import KERNELS, read_btf, read_case
 
 from btfdump.btf import Btf, BtfBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
-
-
-@cache
-def read_case(name: str) -> bytes:
-    path = CASES / name
-    if not path.exists():
-        pytest.fail(f"{path} is missing: these tests need the shared cases beside the repository")
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as reader:
-        return reader.read()
-
 
 @pytest.fixture(scope="session")
 def case() -> Callable[[str], bytes]:
-    """Return the decompressed bytes of a file among the shared cases."""
+    """Return name -> the content of a file under tests/data/cases."""
     return read_case
 
 
-@pytest.fixture(scope="session", params=["vmlinux-6.1", "vmlinux-6.12-custom"])
+@pytest.fixture(scope="session", params=KERNELS)
 def vmlinux(request: pytest.FixtureRequest) -> Btf:
     """The BTF of a real kernel, x86-64."""
-    return Btf.from_bytes(read_case(f"{request.param}.btf.zst"), name=request.param)
+    return Btf.from_bytes(read_btf(request.param), name=request.param)
 
 
 def build_everything(byteorder: str = "little", base: Btf | None = None) -> BtfBuilder:

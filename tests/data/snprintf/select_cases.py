@@ -1,9 +1,9 @@
 """Choose the recorded outputs of bpf_snprintf_btf() that are kept here, and cut BTF down to them.
 
-    python tests/data/snprintf/select_cases.py
+    .venv/bin/python -m tests.data.snprintf.select_cases
 
-reads `shared/cases` beside the repository and rewrites cases.jsonl.xz and one small .btf per
-kernel. In those, a type that is only pointed to is an empty shell: its name is all that is printed.
+reads tests/data/cases and rewrites cases.jsonl.xz and one small .btf per kernel. In those, a type
+that is only pointed to is an empty shell: its name is all that is printed.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ import lzma
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import zstandard
 
 from btfdump.btf import (
     Array,
@@ -37,12 +35,12 @@ from btfdump.btf import (
     TypeTag,
     Var,
 )
+from tests.support.case_files import read_btf, read_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HERE = Path(__file__).resolve().parent
-CASES = HERE.parents[3] / "shared" / "cases"
 MAX_CASE = 6000
 """Bytes of object and text together: long outputs show nothing that short ones don't."""
 
@@ -69,12 +67,6 @@ QUIRKS = {
     "nameless": r"\((?:struct|union|enum)\)",
     "more than a line": r"\n.*\n",
 }
-
-
-def unpack(name: str) -> bytes:
-    """Return the content of a compressed file among the shared cases."""
-    with (CASES / name).open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as out:
-        return out.read()
 
 
 def features(case: dict[str, Any], added: range) -> Iterator[tuple[Any, ...]]:
@@ -197,10 +189,10 @@ def kept(case: dict[str, Any], ids: dict[int, int], hashes: dict[str, Any]) -> d
 
 
 def main() -> None:
-    cases = [json.loads(line) for line in unpack("kernel_cases.jsonl.zst").splitlines()]
-    hashes = json.loads(unpack("kernel_ptr_hash.json.zst"))
+    cases = [json.loads(line) for line in read_case("kernel_cases.jsonl.zst").splitlines()]
+    hashes = json.loads(read_case("kernel_ptr_hash.json.zst"))
     btfs = {
-        name: Btf.from_bytes(unpack(f"{name}.btf.zst"), name=name)
+        name: Btf.from_bytes(read_btf(name), name=name)
         for name in sorted({case["btf"] for case in cases})
     }
     added = {}
