@@ -31,7 +31,7 @@ def least(call: Callable[[], Any], times: int = 7) -> float:
 
 
 def measure_text(kernel: Any, type_: str, objects: list[bytes]) -> None:
-    from btfdump.layout import Layouts
+    from btfdump.decode.layout import Layouts
     from btfdump.render.compiled import compile_text
     from btfdump.render.plain import reference_text
 

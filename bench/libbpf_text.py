@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 
 import btfdump
 from bench.harness import Row, Times, alternate, parser, table
-from btfdump import indexcache
 from btfdump.btf import Btf
-from btfdump.value import Value
+from btfdump.btf import cache as indexcache
+from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,16 +10,16 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from btfdump.api.kernel import Kernel
 from btfdump.btf.reader import Btf
 from btfdump.errors import TargetError
-from btfdump.kernel import Kernel
-from btfdump.target import read_many
-from btfdump.target.sources import open_live
+from btfdump.targets import read_many
+from btfdump.targets.sources import open_live
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.target import Target
+    from btfdump.targets import Target
 
 ROUNDS, CALLS = 5, 50
 

@@ -31,10 +31,10 @@ from drgn.helpers.linux.list import hlist_for_each_entry, list_for_each_entry
 
 from bench.drgn_types import BtfTypes
 from bench.harness import Row, Times, alternate, table
-from btfdump import target as btfdump_target
+from btfdump import targets as btfdump_target
+from btfdump.api.kernel import Kernel
 from btfdump.btf import Btf, BtfBuilder
 from btfdump.errors import FaultError, SymbolNotFoundError
-from btfdump.kernel import Kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,7 +106,7 @@ def write_core(path: Path, length: int) -> None:
 
 
 class ProgramTarget:
-    """The least `btfdump.target.Target` there can be: the memory of a drgn `Program`."""
+    """The least `btfdump.targets.Target` there can be: the memory of a drgn `Program`."""
 
     release = ""
     description = "synthetic core"
@@ -124,7 +124,7 @@ class ProgramTarget:
             raise FaultError(address, size, str(error)) from None
 
     def unchecked_read(self) -> btfdump_target.UncheckedRead:
-        """Offer what `btfdump.target.via_drgn.DrgnTarget` offers for every vmcore."""
+        """Offer what `btfdump.targets.via_drgn.DrgnTarget` offers for every vmcore."""
         return self._read, READ_ERRORS
 
     def symbol(self, name: str) -> int:

@@ -49,9 +49,9 @@ def ours(core: str) -> dict[str, Any]:
     marks = [peak()]
     import btfdump.cli.inspect
     import btfdump.render.text  # noqa: F401 - measured
+    from btfdump.api.kernel import Kernel
     from btfdump.btf.reader import Btf
-    from btfdump.kernel import Kernel
-    from btfdump.target.via_drgn import open_core
+    from btfdump.targets.via_drgn import open_core
 
     marks.append(peak())
     target = open_core(core)

@@ -39,9 +39,9 @@ def once(core: str, format_: str) -> dict[str, float]:
     import drgn  # noqa: F401 - measured
 
     done("import drgn")
+    from btfdump.api.kernel import Kernel
     from btfdump.btf.reader import Btf
-    from btfdump.kernel import Kernel
-    from btfdump.target.via_drgn import open_core
+    from btfdump.targets.via_drgn import open_core
 
     done("import btfdump")
     target = open_core(core)

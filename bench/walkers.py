@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from drgn import Program
 
-    from btfdump.kernel import Kernel
-    from btfdump.value import Value
+    from btfdump.api.kernel import Kernel
+    from btfdump.kernel.value import Value
 
     Theirs = Callable[[Object], Iterable[Object]]
 

@@ -9,9 +9,13 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from btfdump.api.btffile import open_btf as open_btf
+    from btfdump.api.kernel import Kernel as Kernel
+    from btfdump.api.kernel import open_core as open_core
+    from btfdump.api.kernel import open_live as open_live
+    from btfdump.api.kernel import open_qemu as open_qemu
     from btfdump.btf.builder import BtfBuilder as BtfBuilder
     from btfdump.btf.reader import Btf as Btf
-    from btfdump.btffile import open_btf as open_btf
     from btfdump.errors import (
         AmbiguousTypeError as AmbiguousTypeError,
     )
@@ -54,27 +58,23 @@ if TYPE_CHECKING:
     from btfdump.errors import (
         UnprintableTypeError as UnprintableTypeError,
     )
-    from btfdump.kernel import Kernel as Kernel
-    from btfdump.kernel import open_core as open_core
-    from btfdump.kernel import open_live as open_live
-    from btfdump.kernel import open_qemu as open_qemu
-    from btfdump.limits import Limits as Limits
-    from btfdump.snprintf import snprintf_btf as snprintf_btf
-    from btfdump.value import Value as Value
+    from btfdump.graph.limits import Limits as Limits
+    from btfdump.kernel.value import Value as Value
+    from btfdump.render.show.snprintf import snprintf_btf as snprintf_btf
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Btf": "btf.reader",
     "BtfBuilder": "btf.builder",
-    "Kernel": "kernel",
-    "Limits": "limits",
-    "Value": "value",
-    "open_btf": "btffile",
-    "open_core": "kernel",
-    "open_live": "kernel",
-    "open_qemu": "kernel",
-    "snprintf_btf": "snprintf",
+    "Kernel": "api.kernel",
+    "Limits": "graph.limits",
+    "Value": "kernel.value",
+    "open_btf": "api.btffile",
+    "open_core": "api.kernel",
+    "open_live": "api.kernel",
+    "open_qemu": "api.kernel",
+    "snprintf_btf": "render.show.snprintf",
 } | dict.fromkeys(
     (
         "AmbiguousTypeError",

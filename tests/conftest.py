@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import kdump_formats
 import pytest
 
-from btfdump.kernel import Kernel, open_core
+from btfdump.api.kernel import Kernel, open_core
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,10 +9,10 @@ import pytest
 from case_files import KERNELS, read_btf
 
 from btfdump.btf import Btf, BtfBuilder, types
-from btfdump.codegen import compile_reader
+from btfdump.decode.compiled.projection import compile_reader
+from btfdump.decode.fields import to_python
+from btfdump.decode.layout import MAX_NESTING, Layouts, StructLayout
 from btfdump.errors import BtfFormatError, MemberNotFoundError
-from btfdump.interp import to_python
-from btfdump.layout import MAX_NESTING, Layouts, StructLayout
 from btfdump.render.compiled import compile_text
 from btfdump.render.plain import HOT, Formatter, reference_text
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from btfdump.btf import BtfBuilder, types
-from btfdump.compiled_fields import compile_fields
+from btfdump.decode.compiled.fields import compile_fields
+from btfdump.decode.fields import Decoder, Field
+from btfdump.decode.layout import Layouts, StructLayout
 from btfdump.errors import BtfFormatError
-from btfdump.interp import Decoder, Field
-from btfdump.layout import Layouts, StructLayout
-from btfdump.limits import selection_of
+from btfdump.graph.limits import selection_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.interp import Selection
-    from btfdump.kernel import Kernel
+    from btfdump.api.kernel import Kernel
+    from btfdump.decode.fields import Selection
 
 MOST = 20_000
 """Bytes of the largest struct that is tried."""

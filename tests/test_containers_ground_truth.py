@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.kernel import open_core
-from btfdump.value import Value
+from btfdump.api.kernel import open_core
+from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from btfdump.kernel import Kernel
+    from btfdump.api.kernel import Kernel
 
 
 ALL = ("tagged", "stock", "s390x")
@@ -323,7 +323,7 @@ def test_untagged_containers_of_the_sample(sample_with_overlay, known_sample):
 
 @pytest.fixture
 def sample_with_overlay(sample, tmp_path):
-    from btfdump.kernel import open_core
+    from btfdump.api.kernel import open_core
 
     kernels = []
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from synthetic import until_error
 
+from btfdump.api.kernel import Kernel
 from btfdump.errors import CorruptDataError, ObjectNotFoundError
-from btfdump.graph import traverse
-from btfdump.kernel import Kernel
-from btfdump.limits import Limits
+from btfdump.graph.limits import Limits
+from btfdump.graph.traverse import traverse
 from btfdump.render import Root, formats, get
-from btfdump.target.buffer import PatchedTarget
+from btfdump.targets.buffer import PatchedTarget
 
 if TYPE_CHECKING:
-    from btfdump.value import Value
+    from btfdump.kernel.value import Value
 
 WORD = 8
 

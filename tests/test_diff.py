@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from btfdump.cli import main
-from btfdump.diff import Change, Kind, compare
-from btfdump.document import load
+from btfdump.diff.changes import render_changes
+from btfdump.diff.compare import Change, Kind, compare
+from btfdump.diff.document import load
 from btfdump.errors import TargetError
-from btfdump.render.changes import render_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,16 +9,16 @@ import pytest
 
 from btfdump.btf import BtfBuilder
 from btfdump.cli import main
-from btfdump.functions import function_tags, functions
+from btfdump.kernel.variables import globals_of
+from btfdump.reports.functions import function_tags, functions
 from btfdump.roots import Query
 from btfdump.roots.kfuncs import tagged_kfunc_table
-from btfdump.variables import globals_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from btfdump.kernel import Kernel
+    from btfdump.api.kernel import Kernel
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:

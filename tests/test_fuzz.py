@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from synthetic import World
 
 from btfdump.errors import FaultError
-from btfdump.events import Close, Enter, Exit, Note, Open, Seen
-from btfdump.graph import traverse
-from btfdump.limits import Limits
+from btfdump.graph.events import Close, Enter, Exit, Note, Open, Seen
+from btfdump.graph.limits import Limits
+from btfdump.graph.traverse import traverse
 from btfdump.render import Root, formats, get
 
 LIMITS = Limits(depth=3, elements=8, objects=40)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from btfdump.errors import CorruptDataError
-from btfdump.value import Value
+from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly, ValueEntry
 from sample_dumps.build.compare import compare
 
 if TYPE_CHECKING:
-    from btfdump.kernel import Kernel
+    from btfdump.api.kernel import Kernel
 
 
 @pytest.fixture

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump import indexcache
+from btfdump.api.kernel import open_core
 from btfdump.btf import Btf
+from btfdump.btf import cache as indexcache
 from btfdump.btf.index import Index
-from btfdump.kernel import open_core
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from btfdump.kernel import Kernel
+    from btfdump.api.kernel import Kernel
 
 NAMES = ["task_struct", "list_head", "init_task", "no such thing", "unsigned int", "modules", ""]
 

@@ -11,16 +11,16 @@ import pytest
 
 from btfdump.annotate.facts import Annotations
 from btfdump.annotate.members import resolve_path
-from btfdump.infer import Guess, Inference
-from btfdump.kernel import Kernel
-from btfdump.layout import StructLayout
-from btfdump.slab import SlabFinder, direct_map
-from btfdump.target import Platform
+from btfdump.api.kernel import Kernel
+from btfdump.decode.layout import StructLayout
+from btfdump.graph.infer import Guess, Inference
+from btfdump.kernel.slab import SlabFinder, direct_map
+from btfdump.targets import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.value import Value
+    from btfdump.kernel.value import Value
 
 CORE = "sample_dumps/tagged-6.12/vmcore"
 KERNELS = ("tagged", "stock", "s390x")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btfdump.btf import BtfBuilder, types
+from btfdump.decode.fields import Decoder, Field, decode_text, is_zero, to_python
+from btfdump.decode.layout import ArrayLayout, Category, Layouts, ScalarLayout, StructLayout
 from btfdump.errors import BtfdumpError, BtfFormatError, MemberNotFoundError
-from btfdump.interp import Decoder, Field, decode_text, is_zero, to_python
-from btfdump.layout import ArrayLayout, Category, Layouts, ScalarLayout, StructLayout
 
 
 @pytest.fixture(params=["little", "big"])

@@ -12,11 +12,11 @@ from itertools import islice
 import pytest
 
 from btfdump.cli.interrupt import INTERRUPTED, Interrupt
-from btfdump.events import Enter
-from btfdump.graph import traverse
-from btfdump.limits import Limits
+from btfdump.graph.events import Enter
+from btfdump.graph.interrupted import Unfinished
+from btfdump.graph.limits import Limits
+from btfdump.graph.traverse import traverse
 from btfdump.render import Root, get
-from btfdump.unfinished import Unfinished
 
 BTFDUMP = [sys.executable, "-m", "btfdump"]
 

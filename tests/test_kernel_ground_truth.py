@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.interp import decode_text
-from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
-from btfdump.limits import Limits
+from btfdump.decode.fields import decode_text
+from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump.graph.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.kernel import Kernel
-    from btfdump.value import Value
+    from btfdump.api.kernel import Kernel
+    from btfdump.kernel.value import Value
 
 KERNELS = ("tagged", "stock", "s390x")
 ELEMENT = "struct bpf_local_storage_elem"

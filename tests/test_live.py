@@ -6,10 +6,10 @@ import pytest
 from synthetic import World
 
 from btfdump.errors import ObjectNotFoundError
-from btfdump.events import Close, Enter, Group, Note, Open
-from btfdump.fresh import MOVED
-from btfdump.graph import traverse
-from btfdump.limits import Limits
+from btfdump.graph.events import Close, Enter, Group, Note, Open
+from btfdump.graph.limits import Limits
+from btfdump.graph.moved import MOVED
+from btfdump.graph.traverse import traverse
 from btfdump.render import Root, get
 from btfdump.roots.task import fate
 

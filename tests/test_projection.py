@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from synthetic import CountingTarget, World
 
 from btfdump.errors import BtfdumpError, FaultError, MemberNotFoundError
-from btfdump.target import unchecked_read
-from btfdump.value import Value
+from btfdump.kernel.value import Value
+from btfdump.targets import unchecked_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

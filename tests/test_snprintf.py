@@ -17,7 +17,7 @@ from case_files import read_btf, read_case
 import btfdump
 from btfdump.btf import Btf, BtfBuilder
 from btfdump.errors import BtfFormatError, TypeNotFoundError, UnprintableTypeError
-from btfdump.snprintf import Flags, Show, snprintf_btf
+from btfdump.render.show.snprintf import Flags, Show, snprintf_btf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

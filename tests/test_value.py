@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from synthetic import CountingTarget, World, until_error
 
+from btfdump.api.kernel import Kernel
 from btfdump.errors import (
     CorruptDataError,
     ExpressionError,
@@ -15,10 +16,9 @@ from btfdump.errors import (
     SymbolNotFoundError,
     TypeNotFoundError,
 )
-from btfdump.kernel import Kernel
 
 if TYPE_CHECKING:
-    from btfdump.value import Value
+    from btfdump.kernel.value import Value
 
 
 @pytest.fixture(params=[("little", 8), ("big", 8), ("little", 4), ("big", 4)], ids=str)

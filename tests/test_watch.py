@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from btfdump.kernel import Kernel
+    from btfdump.api.kernel import Kernel
 
 
 class Moving:

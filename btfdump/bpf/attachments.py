@@ -9,14 +9,14 @@ from btfdump.bpf.enums import enumerator_names
 from btfdump.bpf.links import cgroup_path, find_links
 from btfdump.bpf.struct_ops import find_struct_ops
 from btfdump.errors import BtfdumpError, SymbolNotFoundError
-from btfdump.events import Note
-from btfdump.value import Value
-from btfdump.variables import find_global
+from btfdump.graph.events import Note
+from btfdump.kernel.value import Value
+from btfdump.kernel.variables import find_global
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from btfdump.context import Context
+    from btfdump.kernel.context import Context
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from btfdump.bpf.struct_ops import StructOps, find_struct_ops, function_members
 from btfdump.btf import types
 from btfdump.errors import BtfdumpError
-from btfdump.events import Note
-from btfdump.variables import find_global
+from btfdump.graph.events import Note
+from btfdump.kernel.variables import find_global
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from btfdump.context import Context
-    from btfdump.value import Value
+    from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 KERNEL = "vmlinux"
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from btfdump.btf import types
 
 if TYPE_CHECKING:
-    from btfdump.context import Context
-    from btfdump.value import Value
+    from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 
 def enumerator_names(kernel: Context, enum: str, prefix: str) -> dict[int, str]:

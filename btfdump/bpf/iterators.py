@@ -12,14 +12,14 @@ from btfdump.annotate.facts import Expansion
 from btfdump.btf import types
 from btfdump.btf.names import prototype
 from btfdump.errors import BtfdumpError, CorruptDataError, TypeNotFoundError
-from btfdump.events import Note
-from btfdump.value import Value, items_of
+from btfdump.graph.events import Note
+from btfdump.kernel.value import Value, items_of
 from btfdump.walk import Anomaly, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.context import Context
+    from btfdump.kernel.context import Context
 
 FUNCTION_PREFIX = "bpf_iter_"
 """What the function is called whose parameters an iterator program gets; it is never called."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump.errors import BtfdumpError
-from btfdump.events import Note
-from btfdump.variables import find_global
+from btfdump.graph.events import Note
+from btfdump.kernel.variables import find_global
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.btf.reader import Btf
-    from btfdump.context import Context
-    from btfdump.value import Value
+    from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 
 def kernel_btfs(kernel: Context) -> Iterator[tuple[Value, Btf] | Note]:

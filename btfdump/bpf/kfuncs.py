@@ -21,14 +21,14 @@ from btfdump.btf import types
 from btfdump.btf.names import prototype
 from btfdump.btf.wire import Kind
 from btfdump.errors import BtfdumpError, CorruptDataError
-from btfdump.events import Note
+from btfdump.graph.events import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.btf.reader import Btf
-    from btfdump.context import Context
-    from btfdump.value import Value
+    from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 MAX_SET = 1 << 14
 """Most kfuncs believed of one set; the kernel's own bound is BTF_KFUNC_SET_MAX_CNT, 256."""

@@ -13,14 +13,14 @@ from btfdump.bpf.enums import enumerator_names, short_name
 from btfdump.bpf.registry import registered
 from btfdump.bpf.trampolines import traced_function
 from btfdump.errors import BtfdumpError
-from btfdump.events import Note
-from btfdump.value import Value
+from btfdump.graph.events import Note
+from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import TypeAlias
 
-    from btfdump.context import Context
+    from btfdump.kernel.context import Context
 
     Details: TypeAlias = "dict[str, str | int]"
     Attached: TypeAlias = "tuple[str, Details]"

@@ -11,8 +11,8 @@ from btfdump.errors import BtfdumpError, CorruptDataError, TypeNotFoundError
 if TYPE_CHECKING:
     from btfdump.bpf.program_btf import KernelBtfs
     from btfdump.btf import types
-    from btfdump.context import Context
-    from btfdump.value import Value
+    from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from btfdump.errors import BtfdumpError, CorruptDataError, ObjectNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.context import Context
-    from btfdump.value import Value
+    from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 MAX_BTF = 1 << 27
 """Bytes of the largest blob that is believed; the kernel itself takes 16 MiB from programs."""

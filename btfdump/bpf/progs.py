@@ -9,13 +9,13 @@ from btfdump.bpf.enums import short_name
 from btfdump.bpf.kernel_btf import types_of
 from btfdump.bpf.registry import registered
 from btfdump.errors import BtfdumpError, CorruptDataError
-from btfdump.events import Note
-from btfdump.value import Value
+from btfdump.graph.events import Note
+from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.context import Context
+    from btfdump.kernel.context import Context
 
 MAX_USED = 1 << 12
 """Most maps believed of one program; the verifier takes MAX_USED_MAPS, 64."""

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from btfdump.btf import types
+from btfdump.decode.layout import MAX_NESTING, ArrayLayout, StructLayout
 from btfdump.errors import BtfdumpError, CorruptDataError
-from btfdump.layout import MAX_NESTING, ArrayLayout, StructLayout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.bpf.program_btf import KernelBtfs
-    from btfdump.context import Context
-    from btfdump.layout import Layout
-    from btfdump.value import Value
+    from btfdump.decode.layout import Layout
+    from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 MAX_FIELDS = 256
 """Entries of one record that are believed: BTF_FIELDS_MAX is 11, one structure can hold several."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from btfdump.annotate.facts import Expansion
 from btfdump.btf import types
 from btfdump.errors import CorruptDataError, TypeNotFoundError
-from btfdump.value import Value
+from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.context import Context
+    from btfdump.kernel.context import Context
 
 
 def registered(context: Context, symbol: str, struct: str) -> Iterator[Value]:

@@ -13,16 +13,16 @@ from btfdump.bpf.enums import short_name
 from btfdump.bpf.kernel_btf import kernel_btfs, types_of
 from btfdump.bpf.registry import registered
 from btfdump.btf import types
+from btfdump.decode.layout import ArrayLayout, StructLayout
 from btfdump.errors import BtfdumpError, CorruptDataError
-from btfdump.events import Note
-from btfdump.layout import ArrayLayout, StructLayout
-from btfdump.value import Value
+from btfdump.graph.events import Note
+from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.btf.reader import Btf
-    from btfdump.context import Context
+    from btfdump.kernel.context import Context
 
 MAX_TYPES = 1 << 12
 """Most types of struct_ops believed of one BTF."""

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 from btfdump.bpf.enums import enumerator_names
 from btfdump.btf import types
 from btfdump.errors import BtfdumpError, FaultError, ObjectNotFoundError, SymbolNotFoundError
-from btfdump.events import Note
-from btfdump.variables import find_global
+from btfdump.graph.events import Note
+from btfdump.kernel.variables import find_global
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from btfdump.context import Context
-    from btfdump.value import Value
+    from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 LSM_PREFIX = "bpf_lsm_"
 """What the function is called that stands for a hook of security modules (kernel/bpf/bpf_lsm.c)."""

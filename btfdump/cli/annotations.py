@@ -151,7 +151,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _harvest(args: argparse.Namespace) -> int:
-    from btfdump.btffile import open_btf
+    from btfdump.api.btffile import open_btf
     from btfdump.cli.progress import Steps
     from btfdump.harvest import harvest
     from btfdump.harvest.report import render_overlay
@@ -177,7 +177,7 @@ def _harvest(args: argparse.Namespace) -> int:
 def _encode(args: argparse.Namespace) -> int:
     from btfdump.annotate.encode import encode
     from btfdump.annotate.overlay import Overlay, library
-    from btfdump.btffile import open_btf
+    from btfdump.api.btffile import open_btf
 
     if args.btf is None:
         raise ExpressionError("say what to write tags into: --btf FILE")
@@ -219,13 +219,13 @@ def _reports(args: argparse.Namespace) -> Iterator[tuple[str, list[Checked], lis
     overlays = [Overlay.load(path) for path in args.overlay]
     sources = [*overlays, library()]
     if args.core is None:
-        from btfdump.btffile import open_btf
+        from btfdump.api.btffile import open_btf
 
         btf = open_btf(args.btf, base=args.base)
         known = list(coverage(btf, annotations_for(btf, overlays, library())))
         yield btf.name, [row for source in sources for row in check(btf, source)], known
         return
-    from btfdump.kernel import open_core
+    from btfdump.api.kernel import open_core
 
     with open_core(args.core, overlays=args.overlay) as kernel:
         rows = [row for source in sources for row in check(kernel.btf, source)]

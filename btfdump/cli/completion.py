@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the script; return the exit status."""
     from btfdump.cli import build_parser
-    from btfdump.completion import bash
+    from btfdump.cli.shells import bash
 
     del args
     sys.stdout.write(bash(build_parser()))

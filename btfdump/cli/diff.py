@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from btfdump.diff import Change, Comparison
+    from btfdump.diff.compare import Change, Comparison
 
 SAME, DIFFERENT, TROUBLE = 0, 1, 2
 
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from btfdump.diff import compare
+    from btfdump.diff.compare import compare
 
     before, after = _document(args.before, args), _document(args.after, args)
     if ("rows" in before) != ("rows" in after):
@@ -83,9 +83,9 @@ def _run(args: argparse.Namespace) -> int:
 
 def _document(path: str, args: argparse.Namespace) -> dict[str, Any]:
     """Return what is to be compared: of a JSON file as it is, of a vmcore its ROOT."""
+    from btfdump.api.kernel import open_core
     from btfdump.cli.inspection import Inspection
-    from btfdump.document import is_document, load
-    from btfdump.kernel import open_core
+    from btfdump.diff.document import is_document, load
 
     if is_document(path):
         if args.root:
@@ -112,8 +112,8 @@ def _document(path: str, args: argparse.Namespace) -> dict[str, Any]:
 def _text(
     changes: list[Change], hidden: int, comparison: Comparison, args: argparse.Namespace
 ) -> Iterator[str]:
-    from btfdump.diff import Kind
-    from btfdump.render.changes import render_changes
+    from btfdump.diff.changes import render_changes
+    from btfdump.diff.compare import Kind
 
     yield from render_changes(changes, is_colorful(args.color))
     counts = [f"{sum(c.kind is kind for c in changes)} {kind.value}" for kind in Kind]

@@ -45,11 +45,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the functions; return the exit status."""
+    from btfdump.api.types import open_types
     from btfdump.cli.tables import write_table
-    from btfdump.functions import function_table, tagged_functions, tagged_table
-    from btfdump.opening import open_types
+    from btfdump.kernel.variables import globals_of
+    from btfdump.reports.functions import function_table, tagged_functions, tagged_table
     from btfdump.roots import Query
-    from btfdump.variables import globals_of
 
     query = Query(tuple(args.names))
     with open_types(args.file, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay) as opened:

@@ -36,7 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open the vmcore and print what was asked for; return the exit status."""
-    from btfdump.kernel import open_core
+    from btfdump.api.kernel import open_core
 
     with open_core(
         args.core,

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Iterator
 
-    from btfdump.events import Event, Note
-    from btfdump.kernel import Kernel
-    from btfdump.limits import Limits
-    from btfdump.readers import Reader
+    from btfdump.api.kernel import Kernel
+    from btfdump.graph.events import Event, Note
+    from btfdump.graph.limits import Limits
+    from btfdump.graph.readers import Reader
     from btfdump.render import Options, Root
     from btfdump.roots import Selected
-    from btfdump.table import Row, Table
+    from btfdump.roots.table import Row, Table
 
 _SNPRINTF_FLAGS = ("compact", "noname", "ptr_raw")
 
@@ -65,7 +65,7 @@ def inspect(kernel: Kernel, args: argparse.Namespace) -> int:
 
 def limits_of(args: argparse.Namespace) -> Limits:
     """Return the bounds that the options set."""
-    from btfdump.limits import Limits
+    from btfdump.graph.limits import Limits
 
     unlimited = sys.maxsize
     return Limits(
@@ -164,7 +164,7 @@ class Inspection:
 
     def rows(self, table: Table, format: str, options: Options) -> Iterator[str]:
         """Yield a table as text, and keep account of its notes."""
-        from btfdump.events import Note
+        from btfdump.graph.events import Note
         from btfdump.render.table import render_table
 
         def counted() -> Iterator[Row | Note]:
@@ -177,8 +177,8 @@ class Inspection:
 
     def roots(self, reader: Reader) -> Iterator[Root]:
         """Yield what is shown of every root asked for."""
-        from btfdump.graph import traverse
-        from btfdump.limits import selection_of
+        from btfdump.graph.limits import selection_of
+        from btfdump.graph.traverse import traverse
         from btfdump.render import Root
 
         members = selection_of(self.args.members) or None
@@ -207,8 +207,8 @@ class Inspection:
 
         Where the user interrupts, all that is open is ended.
         """
-        from btfdump.events import Enter, Note
-        from btfdump.unfinished import Unfinished
+        from btfdump.graph.events import Enter, Note
+        from btfdump.graph.interrupted import Unfinished
 
         self.shown += 1
         is_root = True

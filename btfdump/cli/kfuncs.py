@@ -43,8 +43,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the kfuncs; return the exit status."""
+    from btfdump.api.types import open_types
     from btfdump.cli.tables import write_table
-    from btfdump.opening import open_types
     from btfdump.roots import Query
     from btfdump.roots.kfuncs import tagged_kfunc_table
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from btfdump.cli.inspection import ROOT_HELP, add_arguments
 from btfdump.cli.options import add_watch
 from btfdump.cli.watch import inspect_or_watch
-from btfdump.target.sources import SOURCES
+from btfdump.targets.sources import SOURCES
 
 if TYPE_CHECKING:
     import argparse
@@ -45,7 +45,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Open the running kernel and print what was asked for; return the exit status."""
-    from btfdump.kernel import open_live
+    from btfdump.api.kernel import open_live
 
     with open_live(
         args.via,

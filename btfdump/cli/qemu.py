@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Attach to the guest and print what was asked for; return the exit status."""
-    from btfdump.kernel import open_qemu
+    from btfdump.api.kernel import open_qemu
 
     with open_qemu(
         args.socket,

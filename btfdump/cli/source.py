@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import argparse
 
     from btfdump.btf import Btf
-    from btfdump.layout import StructLayout
+    from btfdump.decode.layout import StructLayout
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,8 +34,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the source; return the exit status."""
-    from btfdump.btffile import open_btf
-    from btfdump.layout import Layouts, StructLayout
+    from btfdump.api.btffile import open_btf
+    from btfdump.decode.layout import Layouts, StructLayout
 
     btf = open_btf(args.btf, base=args.base)
     keyword, _, name = args.type.strip().partition(" ")
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format:
         function = _reader(args, btf, layout)
     elif args.members:
-        from btfdump.codegen import compile_reader
+        from btfdump.decode.compiled.projection import compile_reader
 
         function = compile_reader(layouts, layout, args.members)
     else:
@@ -60,13 +60,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _reader(args: argparse.Namespace, btf: Btf, layout: StructLayout) -> Any:
     """Compile what reads an object for `inspect`, with what the library knows of its members."""
-    from btfdump.compiled_fields import compile_fields
-    from btfdump.kernel import Kernel
-    from btfdump.limits import Limits, selection_of
+    from btfdump.api.kernel import Kernel
+    from btfdump.decode.compiled.fields import compile_fields
+    from btfdump.graph.limits import Limits, selection_of
+    from btfdump.graph.summaries import Summaries
     from btfdump.render.compiled_json import compile_members
     from btfdump.render.json_text import Values
-    from btfdump.summaries import Summaries
-    from btfdump.target.buffer import BufferTarget
+    from btfdump.targets.buffer import BufferTarget
 
     kernel = Kernel(BufferTarget({}), btf)
     limits = Limits()

@@ -10,8 +10,8 @@ from btfdump.cli.terminal import is_colorful
 if TYPE_CHECKING:
     import argparse
 
-    from btfdump.opening import Opened
-    from btfdump.table import Table
+    from btfdump.api.types import Opened
+    from btfdump.roots.table import Table
 
 
 def write_table(table: Table, opened: Opened, args: argparse.Namespace) -> None:

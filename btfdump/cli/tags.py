@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List the tags; return the exit status."""
-    from btfdump.tags import list_tags, render_tags
+    from btfdump.reports.tags import list_tags, render_tags
 
     rows = list_tags(args.file, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay)
     if args.decl or args.type:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from btfdump.kernel import Kernel
+    from btfdump.api.kernel import Kernel
 
 _GUIDES = " │├└─|`-"
 _ENTRY = re.compile(r"\[\d+\] (= )?")

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump.errors import ExpressionError
-from btfdump.readers import Reader
+from btfdump.graph.readers import Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from btfdump.context import Context
-    from btfdump.events import Event
-    from btfdump.limits import Limits
+    from btfdump.graph.events import Event
+    from btfdump.graph.limits import Limits
+    from btfdump.kernel.context import Context
 
 
 def _no_symbol(address: int) -> str | None:

@@ -13,8 +13,8 @@ from __future__ import annotations
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, NamedTuple
 
-from btfdump.codegen import CODES, define, is_unpackable
-from btfdump.layout import ArrayLayout, ScalarLayout, StructLayout
+from btfdump.decode.compiled.projection import CODES, define, is_unpackable
+from btfdump.decode.layout import ArrayLayout, ScalarLayout, StructLayout
 from btfdump.render.compiled_arrays import is_inline
 from btfdump.render.compiled_blocks import (
     MAX_UNROLLED,
@@ -33,7 +33,7 @@ from btfdump.render.compiled_source import Source, cast_to, title_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from btfdump.layout import Layout, Layouts
+    from btfdump.decode.layout import Layout, Layouts
 
 _INDENT = "  "
 

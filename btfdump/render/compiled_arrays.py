@@ -5,8 +5,8 @@ from __future__ import annotations
 from struct import Struct as Packer
 from typing import TYPE_CHECKING
 
-from btfdump.codegen import CODES, is_unpackable
-from btfdump.layout import ArrayLayout, Category, ScalarLayout
+from btfdump.decode.compiled.projection import CODES, is_unpackable
+from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout
 from btfdump.render.escape import quoted_bytes
 from btfdump.render.scalar import LARGE, array_text
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from btfdump.codegen import CODES, is_unpackable
-from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump.decode.compiled.projection import CODES, is_unpackable
+from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from btfdump.layout import Layout, Layouts, MemberLayout
+    from btfdump.decode.layout import Layout, Layouts, MemberLayout
 
 MAX_BLOCK = 16
 """Scalars that are tested for zero and unpacked together."""

@@ -13,12 +13,12 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump.btf import types
-from btfdump.codegen import CODES, define, is_unpackable
-from btfdump.compiled_fields import Code, FieldsWriter, ObjectWriter, at, bytes_
+from btfdump.decode.compiled.fields import Code, FieldsWriter, ObjectWriter, at, bytes_
+from btfdump.decode.compiled.plan import Planner, is_text
+from btfdump.decode.compiled.projection import CODES, define, is_unpackable
+from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.errors import BtfFormatError
-from btfdump.layout import ArrayLayout, Category, ScalarLayout, StructLayout
-from btfdump.plan import Planner, is_text
-from btfdump.pointers import pointer_space
+from btfdump.kernel.pointers import pointer_space
 from btfdump.render.compiled_source import escaped
 from btfdump.render.json_text import (
     array_of_structs,
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
     from btfdump.annotate.facts import MemberFacts
-    from btfdump.context import Context
-    from btfdump.interp import Field, Selection
-    from btfdump.plan import Step
+    from btfdump.decode.compiled.plan import Step
+    from btfdump.decode.fields import Field, Selection
+    from btfdump.graph.summaries import Summary
+    from btfdump.kernel.context import Context
     from btfdump.render.json_text import Values
-    from btfdump.summaries import Summary
 
     Known: TypeAlias = Container[tuple[int, types.Type]]
     """Objects, by address and type, that have been shown: pointers to them lead somewhere."""

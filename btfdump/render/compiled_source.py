@@ -14,8 +14,8 @@ from functools import partial
 from struct import Struct as Packer
 from typing import TYPE_CHECKING, Any
 
+from btfdump.decode.layout import MAX_NESTING, Category
 from btfdump.errors import BtfFormatError
-from btfdump.layout import MAX_NESTING, Category
 from btfdump.render import Options
 from btfdump.render.compiled_arrays import array_formatter, write_elements
 from btfdump.render.escape import printable
@@ -24,7 +24,7 @@ from btfdump.render.scalar import LARGE, MAX_ERRNO, scalar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.layout import ArrayLayout, Layout, Layouts, ScalarLayout
+    from btfdump.decode.layout import ArrayLayout, Layout, Layouts, ScalarLayout
 
 MAX_MEMBERS = 200_000
 """Members of one source: far more than any kernel's struct has with all that is inside it."""

@@ -13,11 +13,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from btfdump.decode.fields import EMPTY_LIST
+from btfdump.decode.layout import ScalarLayout
 from btfdump.errors import ExpressionError
-from btfdump.events import Close, Enter, Exit, Group, Note, Number, Open, Seen
-from btfdump.interp import EMPTY_LIST
-from btfdump.layout import ScalarLayout
-from btfdump.readers import Reader
+from btfdump.graph.events import Close, Enter, Exit, Group, Note, Number, Open, Seen
+from btfdump.graph.readers import Reader
 from btfdump.render import Options, Root, renderer
 from btfdump.render.json_text import (
     HOLE,
@@ -33,12 +33,12 @@ from btfdump.render.json_text import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from btfdump.context import Context
-    from btfdump.events import Event
-    from btfdump.interp import Selection
-    from btfdump.layout import StructLayout
-    from btfdump.limits import Limits
-    from btfdump.readers import Fill, Known
+    from btfdump.decode.fields import Selection
+    from btfdump.decode.layout import StructLayout
+    from btfdump.graph.events import Event
+    from btfdump.graph.limits import Limits
+    from btfdump.graph.readers import Fill, Known
+    from btfdump.kernel.context import Context
 
 
 class JsonReader(Reader):

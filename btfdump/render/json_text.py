@@ -8,18 +8,18 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from btfdump.btf import types
-from btfdump.interp import EMPTY_LIST, Field, decode_text
-from btfdump.layout import ArrayLayout, Category, ScalarLayout
+from btfdump.decode.fields import EMPTY_LIST, Field, decode_text
+from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout
 from btfdump.render.scalar import flags, is_string_pointer, is_void_pointer, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from btfdump.events import Holds, Label
-    from btfdump.layout import Layout
+    from btfdump.decode.layout import Layout
+    from btfdump.graph.events import Holds, Label
+    from btfdump.graph.summaries import Summary
+    from btfdump.kernel.value import Value
     from btfdump.render import Options
-    from btfdump.summaries import Summary
-    from btfdump.value import Value
     from btfdump.walk import Key
 
 HOLE = "\0"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.events import MapKey
-from btfdump.layout import ArrayLayout, ScalarLayout
+from btfdump.decode.layout import ArrayLayout, ScalarLayout
+from btfdump.graph.events import MapKey
 from btfdump.render.escape import printable
 from btfdump.render.outline import children
 from btfdump.render.scalar import array, field_scalar, summary, text
 
 if TYPE_CHECKING:
-    from btfdump.events import Holds, Label
-    from btfdump.interp import Field
+    from btfdump.decode.fields import Field
+    from btfdump.graph.events import Holds, Label
     from btfdump.render import Options
 
 MAX_KEY = 160

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump.btf import types
-from btfdump.events import Close, Enter, Event, Exit, Note, Number, Open, Seen
-from btfdump.events import Group as Kind
-from btfdump.interp import EMPTY_LIST, Field
-from btfdump.layout import ArrayLayout, ScalarLayout
+from btfdump.decode.fields import EMPTY_LIST, Field
+from btfdump.decode.layout import ArrayLayout, ScalarLayout
+from btfdump.graph.events import Close, Enter, Event, Exit, Note, Number, Open, Seen
+from btfdump.graph.events import Group as Kind
 from btfdump.render.escape import printable
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.codegen import HOT
-from btfdump.interp import Decoder
-from btfdump.layout import StructLayout
+from btfdump.decode.compiled.projection import HOT
+from btfdump.decode.fields import Decoder
+from btfdump.decode.layout import StructLayout
 from btfdump.render import Options
 from btfdump.render.compiled import compile_text
 from btfdump.render.compiled_arrays import ELEMENTS
@@ -21,7 +21,7 @@ from btfdump.render.text import TextPainter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.layout import Layout, Layouts
+    from btfdump.decode.layout import Layout, Layouts
 
 
 def reference_text(layouts: Layouts, layout: Layout, data: bytes, *, zero: bool = False) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump.btf import types
-from btfdump.layout import Category, ScalarLayout
+from btfdump.decode.layout import Category, ScalarLayout
 from btfdump.render.escape import printable, quoted, quoted_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from btfdump.interp import Field
+    from btfdump.decode.fields import Field
     from btfdump.render import Options
 
 MAX_ERRNO = 4095

@@ -10,17 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump.errors import BtfFormatError, FaultError, UnprintableTypeError
-from btfdump.events import Enter, Open, Seen
-from btfdump.limits import MAX_OBJECT
+from btfdump.graph.events import Enter, Open, Seen
+from btfdump.graph.limits import MAX_OBJECT
 from btfdump.render import Options, Root, renderer
 from btfdump.render.escape import printable
-from btfdump.snprintf import snprintf_btf
+from btfdump.render.show.snprintf import snprintf_btf
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from btfdump.events import Event
-    from btfdump.value import Value
+    from btfdump.graph.events import Event
+    from btfdump.kernel.value import Value
 
 
 @renderer("snprintf")

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from btfdump.errors import ExpressionError
-from btfdump.events import Note
+from btfdump.graph.events import Note
 from btfdump.render.escape import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from btfdump.render import Options
-    from btfdump.table import Cell, Table
+    from btfdump.roots.table import Cell, Table
 
 _BOLD, _RED, _DIM, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
 _GAP = "  "

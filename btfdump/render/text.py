@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.events import Group as Kind
-from btfdump.layout import ArrayLayout, ScalarLayout, StructLayout
+from btfdump.decode.layout import ArrayLayout, ScalarLayout, StructLayout
+from btfdump.graph.events import Group as Kind
 from btfdump.render import Options, Root, renderer
 from btfdump.render.escape import printable, quoted
 from btfdump.render.labels import holds_text, label_text, remark_text
@@ -36,8 +36,8 @@ from btfdump.render.scalar import array, field_scalar, scalar, summary, text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from btfdump.events import Label, Open
-    from btfdump.interp import Field
+    from btfdump.decode.fields import Field
+    from btfdump.graph.events import Label, Open
 
 _INDENT = "  "
 

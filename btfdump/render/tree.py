@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from rich.color import ColorSystem
 from rich.style import Style
 
-from btfdump.events import Group as Kind
-from btfdump.layout import ArrayLayout, Category, ScalarLayout
+from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout
+from btfdump.graph.events import Group as Kind
 from btfdump.render import Options, Root, renderer
 from btfdump.render.escape import printable, quoted
 from btfdump.render.labels import holds_text, label_text, remark_text
@@ -42,8 +42,8 @@ from btfdump.render.scalar import array, field_scalar, summary, text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from btfdump.events import Enter, Holds, Open
-    from btfdump.interp import Field
+    from btfdump.decode.fields import Field
+    from btfdump.graph.events import Enter, Holds, Open
 
 _WIDTH = 110
 """Structs are written on one line up to about this many columns."""

@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump.errors import ExpressionError, ObjectNotFoundError, SymbolNotFoundError
-from btfdump.expression import Path
-from btfdump.value import Value
-from btfdump.variables import find_global
+from btfdump.kernel.expression import Path
+from btfdump.kernel.value import Value
+from btfdump.kernel.variables import find_global
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from btfdump.context import Context
-    from btfdump.table import Table
+    from btfdump.kernel.context import Context
+    from btfdump.roots.table import Table
 
     Tabulate: TypeAlias = "Callable[[Context, Query], Table]"
     Find: TypeAlias = "Callable[[Context, str | None], Iterator[Selected]]"

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from btfdump.errors import BtfdumpError, CorruptDataError, SymbolNotFoundError
-from btfdump.events import Note
-from btfdump.value import Value
+from btfdump.graph.events import Note
+from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.context import Context
+    from btfdump.kernel.context import Context
 
 MAX_FILES = 1 << 20
 """Most descriptors believed of one process; `fs.nr_open` is that, unless somebody raised it."""

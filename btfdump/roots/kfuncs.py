@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from btfdump.errors import ExpressionError
-from btfdump.events import Note
+from btfdump.graph.events import Note
 from btfdump.roots import table_root
-from btfdump.table import Table
+from btfdump.roots.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from btfdump.bpf.kfuncs import Kfunc
     from btfdump.btf.reader import Btf
-    from btfdump.context import Context
+    from btfdump.kernel.context import Context
     from btfdump.roots import Query
 
 _COMMON = "common"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from btfdump.events import Note
+from btfdump.graph.events import Note
 from btfdump.roots import table_root
-from btfdump.table import Table
+from btfdump.roots.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.bpf.links import Link
-    from btfdump.context import Context
+    from btfdump.kernel.context import Context
     from btfdump.roots import Query
 
 _COLUMNS = ("id", "type", "prog", "target", "owner", "address")

@@ -9,7 +9,7 @@ from btfdump.roots import Selected, root
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.context import Context
+    from btfdump.kernel.context import Context
 
 
 @root("map", argument="ID or NAME")

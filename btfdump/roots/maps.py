@@ -6,15 +6,15 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from btfdump.errors import BtfdumpError, FaultError
-from btfdump.events import Note
+from btfdump.graph.events import Note
 from btfdump.roots import table_root
-from btfdump.table import Table
+from btfdump.roots.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.bpf.maps.map_value import MapValue
-    from btfdump.context import Context
+    from btfdump.kernel.context import Context
     from btfdump.roots import Query
     from btfdump.roots.holders import Holders
 

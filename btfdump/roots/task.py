@@ -18,8 +18,8 @@ from btfdump.roots import Selected, global_value, root
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.context import Context
-    from btfdump.value import Value
+    from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 
 def tasks(kernel: Context) -> Iterator[Value]:
@@ -69,7 +69,7 @@ def entries(holder: Value, head: str, element: object, link: str) -> Iterator[Va
     """Walk a list whose element type is part of how the kernel finds tasks, tag or no tag."""
     from btfdump.annotate.facts import Expansion
     from btfdump.btf import types
-    from btfdump.value import Value, items_of
+    from btfdump.kernel.value import Value, items_of
     from btfdump.walk import Anomaly, Entry
 
     kernel = holder.context_
@@ -92,7 +92,7 @@ def entries(holder: Value, head: str, element: object, link: str) -> Iterator[Va
 
 def count_tasks(kernel: Context) -> int | None:
     """Return how many tasks the kernel counts, idle ones excluded: nr_threads (kernel/fork.c)."""
-    from btfdump.value import Value
+    from btfdump.kernel.value import Value
 
     try:
         return int(Value(kernel, kernel.type("int"), kernel.symbol("nr_threads")))
@@ -127,7 +127,7 @@ def fate(task: Value) -> str:
 
     An exiting task loses its `thread_pid` (kernel/pid.c: __change_pid()) before it is freed.
     """
-    from btfdump.value import Value
+    from btfdump.kernel.value import Value
 
     if not task.context_.target.is_live:
         return ""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Protocol
 
-    from btfdump.target import Memory, Platform
+    from btfdump.targets import Memory, Platform
     from btfdump.walk.shape import Shape
 
     class Surroundings(Protocol):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from btfdump.walk import Head
 
 if TYPE_CHECKING:
-    from btfdump.target import ChainMemory
+    from btfdump.targets import ChainMemory
 
 
 def copied(head: Head, *, stop: int) -> Head:

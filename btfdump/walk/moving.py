@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from btfdump.target import read_many
+from btfdump.targets import read_many
 from btfdump.walk import Anomaly, Entry, Head
 
 if TYPE_CHECKING:

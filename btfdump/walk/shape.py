@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btfdump.decode.layout import ArrayLayout, ScalarLayout, StructLayout
 from btfdump.errors import BtfFormatError, MemberNotFoundError
-from btfdump.layout import ArrayLayout, ScalarLayout, StructLayout
 
 if TYPE_CHECKING:
-    from btfdump.layout import Layout, Layouts
+    from btfdump.decode.layout import Layout, Layouts
 
 
 class Shape:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.kernel import open_core
-from btfdump.target.vmcoreinfo import parse
+from btfdump.api.kernel import open_core
+from btfdump.targets.vmcoreinfo import parse
 
 from . import kdump
 from .elfdump import ElfDump

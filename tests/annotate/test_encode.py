@@ -13,10 +13,10 @@ import pytest
 from btfdump.annotate.coverage import annotations_for
 from btfdump.annotate.encode import encode, holder_of
 from btfdump.annotate.overlay import Overlay, library
+from btfdump.api.kernel import open_core
 from btfdump.btf import Btf, types
 from btfdump.btf.wire import Kind
 from btfdump.cli import main
-from btfdump.kernel import open_core
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,10 @@ import pytest
 from annotated import dumped, holder, ids, items, overlay, texts
 from synthetic import World
 
+from btfdump.api.kernel import Kernel
 from btfdump.btf import BtfBuilder
 from btfdump.errors import CorruptDataError
-from btfdump.kernel import Kernel
-from btfdump.target.buffer import BufferTarget
+from btfdump.targets.buffer import BufferTarget
 
 # Who is believed
 

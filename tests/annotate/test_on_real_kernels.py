@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from btfdump.api.kernel import open_core
 from btfdump.errors import CorruptDataError
-from btfdump.kernel import open_core
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.kernel import Kernel
-    from btfdump.value import Value
+    from btfdump.api.kernel import Kernel
+    from btfdump.kernel.value import Value
 
 
 @pytest.fixture(params=["tagged", "stock", "s390x"])

@@ -20,16 +20,16 @@ from btfdump.annotate.members import head_type
 from btfdump.annotate.overlay import library
 from btfdump.btf import types
 from btfdump.errors import BtfdumpError
-from btfdump.slab import SlabFinder
-from btfdump.value import Value
+from btfdump.kernel.slab import SlabFinder
+from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.annotate.facts import Expansion
-    from btfdump.kernel import Kernel
-    from btfdump.slab import SlabObject
+    from btfdump.api.kernel import Kernel
+    from btfdump.kernel.slab import SlabObject
 
 MAX_OBJECTS = 20_000
 MAX_ENTRIES = 300

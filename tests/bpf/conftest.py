@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.kernel import Kernel
-from btfdump.target.buffer import PatchedTarget
+from btfdump.api.kernel import Kernel
+from btfdump.targets.buffer import PatchedTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.value import Value
+    from btfdump.kernel.value import Value
 
 DUMPS = ("tagged", "stock", "s390x")
 

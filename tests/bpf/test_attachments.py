@@ -8,13 +8,13 @@ import pytest
 from synthetic import World
 
 from btfdump.bpf.attachments import Attachment, find_attachments
-from btfdump.events import Note
+from btfdump.graph.events import Note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.kernel import Kernel
-    from btfdump.value import Value
+    from btfdump.api.kernel import Kernel
+    from btfdump.kernel.value import Value
 
 
 def places(kernel: Kernel) -> list[tuple[int, str]]:

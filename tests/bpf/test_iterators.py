@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from btfdump.bpf.iterators import IteratorTarget, find_iterators
-from btfdump.bpf.notes import without_notes
 from btfdump.errors import CorruptDataError
-from btfdump.events import Note
+from btfdump.graph.events import Note
+from btfdump.kernel.notes import without_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.kernel import Kernel
-    from btfdump.value import Value
+    from btfdump.api.kernel import Kernel
+    from btfdump.kernel.value import Value
 
 
 @pytest.mark.parametrize("name", ["tagged", "stock", "s390x"])

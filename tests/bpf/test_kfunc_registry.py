@@ -10,16 +10,16 @@ from synthetic import World
 
 from btfdump.bpf.kfunc_flags import FLAGS, flag_names
 from btfdump.bpf.kfuncs import DTOR, Kfunc, find_kfuncs, find_tagged_kfuncs
-from btfdump.bpf.notes import without_notes
 from btfdump.btf import BtfBuilder
 from btfdump.errors import CorruptDataError, SymbolNotFoundError
-from btfdump.events import Note
-from btfdump.value import Value
+from btfdump.graph.events import Note
+from btfdump.kernel.notes import without_notes
+from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.kernel import Kernel
+    from btfdump.api.kernel import Kernel
 
 # enum btf_kfunc_hook (kernel/bpf/btf.c) of 6.12
 HOOKS = (

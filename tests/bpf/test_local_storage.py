@@ -11,15 +11,15 @@ from annotated import dumped, texts
 
 from btfdump.btf import Btf, BtfBuilder
 from btfdump.btf.wire import Kind
+from btfdump.decode.layout import Layouts
 from btfdump.errors import CorruptDataError, FaultError, MemberNotFoundError
-from btfdump.layout import Layouts
-from btfdump.pointers import pointer_space
+from btfdump.kernel.pointers import pointer_space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.kernel import Kernel
-    from btfdump.value import Value
+    from btfdump.api.kernel import Kernel
+    from btfdump.kernel.value import Value
 
 DUMPS = ("tagged", "stock", "s390x")
 

@@ -15,9 +15,9 @@ from btfdump.errors import CorruptDataError, FaultError, ObjectNotFoundError
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
+    from btfdump.api.kernel import Kernel
     from btfdump.bpf.maps.map_value import MapValue
-    from btfdump.kernel import Kernel
-    from btfdump.value import Value
+    from btfdump.kernel.value import Value
 
 DUMPS = ("tagged", "stock", "s390x")
 FOLDERS = {name: f"{name}-6.12" for name in DUMPS}

@@ -10,14 +10,14 @@ from annotated import texts
 
 from btfdump.bpf.maps import Element
 from btfdump.errors import MemberNotFoundError
-from btfdump.events import Note
-from btfdump.graph import traverse
-from btfdump.limits import Limits, selection_of
+from btfdump.graph.events import Note
+from btfdump.graph.limits import Limits, selection_of
+from btfdump.graph.traverse import traverse
 from btfdump.render import Root, get
 from btfdump.roots import Query, select, tables
 
 if TYPE_CHECKING:
-    from btfdump.kernel import Kernel
+    from btfdump.api.kernel import Kernel
 
 DUMPS = ("tagged", "stock", "s390x")
 UNTYPED = {
@@ -139,7 +139,7 @@ def test_limits_are_told(opened):
 
 
 def test_the_kernels_count_is_told_where_not_all_is_walked(patched, poke, monkeypatch):
-    monkeypatch.setattr("btfdump.contents._COUNT_AHEAD", 2)
+    monkeypatch.setattr("btfdump.graph.containers._COUNT_AHEAD", 2)
     found = document(patched, "h_conf", limits={"elements": 1})
     assert (found["shown"], found["count"]) == (1, None)
     tree = shown(patched, "h_conf", "tree", limits={"elements": 1})

@@ -9,16 +9,16 @@ import pytest
 from synthetic import World
 
 from btfdump.bpf.links import Link, find_links
-from btfdump.bpf.notes import without_notes
 from btfdump.bpf.progs import Prog, RunStatistics, find_progs
 from btfdump.errors import SymbolNotFoundError
-from btfdump.events import Note
-from btfdump.value import Value
+from btfdump.graph.events import Note
+from btfdump.kernel.notes import without_notes
+from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.kernel import Kernel
+    from btfdump.api.kernel import Kernel
 
 SAMPLES = ("tagged", "stock", "s390x")
 

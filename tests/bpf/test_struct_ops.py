@@ -8,18 +8,18 @@ import pytest
 from synthetic import World
 
 from btfdump.bpf.congestion import CongestionControl, find_congestion_controls
-from btfdump.bpf.notes import without_notes
 from btfdump.bpf.progs import find_progs
 from btfdump.bpf.struct_ops import StructOps, find_struct_ops, find_struct_ops_types
 from btfdump.bpf.trampolines import Trampoline, find_trampolines
 from btfdump.errors import SymbolNotFoundError
-from btfdump.events import Note
+from btfdump.graph.events import Note
+from btfdump.kernel.notes import without_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.kernel import Kernel
-    from btfdump.value import Value
+    from btfdump.api.kernel import Kernel
+    from btfdump.kernel.value import Value
 
 X86 = ("tagged", "stock")
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from btfdump.api.kernel import Kernel
 from btfdump.errors import BtfdumpError
-from btfdump.events import Note
-from btfdump.kernel import Kernel
+from btfdump.graph.events import Note
 from btfdump.render import Options
 from btfdump.render.table import render_table
 from btfdump.roots import Query, tables
-from btfdump.table import Table
-from btfdump.target.buffer import PatchedTarget
+from btfdump.roots.table import Table
+from btfdump.targets.buffer import PatchedTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

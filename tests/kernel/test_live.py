@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.kernel import open_qemu
+from btfdump.api.kernel import open_qemu
 from sample_dumps.build.guest import Guest
 
 if TYPE_CHECKING:

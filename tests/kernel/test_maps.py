@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from btfdump.api.kernel import Kernel, open_core
 from btfdump.bpf.maps import Element
 from btfdump.btf import types
 from btfdump.cli import main
-from btfdump.events import Note
-from btfdump.kernel import Kernel, open_core
-from btfdump.layout import ArrayLayout, StructLayout
+from btfdump.decode.layout import ArrayLayout, StructLayout
+from btfdump.graph.events import Note
 from btfdump.roots import Query, tables
 from sample_dumps.build.guest import Guest
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.bpf.maps.map_value import MapValue
-    from btfdump.layout import Layout
-    from btfdump.value import Value
+    from btfdump.decode.layout import Layout
+    from btfdump.kernel.value import Value
 
 pytestmark = pytest.mark.kernel
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.kernel import Kernel, open_core, open_qemu
+from btfdump.api.kernel import Kernel, open_core, open_qemu
 from btfdump.roots import Query, tables
 from btfdump.roots.holders import find_holders
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from synthetic import World
 
-from btfdump.graph import traverse
-from btfdump.limits import Limits, selection_of
+from btfdump.graph.limits import Limits, selection_of
+from btfdump.graph.traverse import traverse
 from btfdump.render import Root, formats, get
 
 if TYPE_CHECKING:
-    from btfdump.kernel import Kernel
-    from btfdump.value import Value
+    from btfdump.api.kernel import Kernel
+    from btfdump.kernel.value import Value
 
 SUFFIX = {"json": "json", "jsonl": "jsonl"}
 

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump import readers
+from btfdump.api.kernel import Kernel
 from btfdump.btf import types
-from btfdump.graph import traverse
-from btfdump.kernel import Kernel
-from btfdump.limits import Limits, selection_of
+from btfdump.graph import readers
+from btfdump.graph.limits import Limits, selection_of
+from btfdump.graph.traverse import traverse
 from btfdump.render import Root, get, reader_for
-from btfdump.target.buffer import BufferTarget
+from btfdump.targets.buffer import BufferTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from btfdump.interp import Selection
-    from btfdump.value import Value
+    from btfdump.decode.fields import Selection
+    from btfdump.kernel.value import Value
 
 BASE = 0xFFFF_8880_0000_0000
 

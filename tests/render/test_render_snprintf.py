@@ -8,17 +8,17 @@ import pytest
 from synthetic import World
 
 from btfdump import cli
-from btfdump.events import Note
-from btfdump.graph import traverse
+from btfdump.graph.events import Note
+from btfdump.graph.traverse import traverse
 from btfdump.render import Root, get
-from btfdump.snprintf import snprintf_btf
+from btfdump.render.show.snprintf import snprintf_btf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from btfdump.kernel import Kernel
-    from btfdump.value import Value
+    from btfdump.api.kernel import Kernel
+    from btfdump.kernel.value import Value
 
 
 @pytest.fixture(params=["little", "big"])

@@ -9,13 +9,13 @@ import pytest
 from synthetic import CountingTarget, World
 
 from btfdump.errors import ExpressionError, MemberNotFoundError
-from btfdump.events import Enter, Seen
-from btfdump.graph import traverse
-from btfdump.limits import Limits, selection_of
+from btfdump.graph.events import Enter, Seen
+from btfdump.graph.limits import Limits, selection_of
+from btfdump.graph.traverse import traverse
 from btfdump.render import Options, Root, formats, get
 
 if TYPE_CHECKING:
-    from btfdump.value import Value
+    from btfdump.kernel.value import Value
 
 
 @pytest.fixture

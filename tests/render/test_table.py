@@ -7,11 +7,11 @@ import json
 import pytest
 
 from btfdump.errors import ExpressionError
-from btfdump.events import Note
+from btfdump.graph.events import Note
 from btfdump.render import Options
 from btfdump.render.table import render_table
 from btfdump.roots import Query, TableKind
-from btfdump.table import Table
+from btfdump.roots.table import Table
 
 ROWS = (
     {"id": 7, "name": "ts_links", "used by": ["a", "b"], "hidden": {"x": 1}},

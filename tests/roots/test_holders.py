@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from btfdump.api.kernel import Kernel
 from btfdump.bpf.registry import registered
-from btfdump.kernel import Kernel
 from btfdump.roots.holders import find_holders
-from btfdump.target.buffer import PatchedTarget
+from btfdump.targets.buffer import PatchedTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from btfdump.annotate.overlay import Overlay
-from btfdump.limits import Limits
+from btfdump.graph.limits import Limits
 
 if TYPE_CHECKING:
     from synthetic import World
 
-    from btfdump.kernel import Kernel
-    from btfdump.value import Value
+    from btfdump.api.kernel import Kernel
+    from btfdump.kernel.value import Value
 
 
 def overlay(text: str, name: str = "mine.toml") -> Overlay:

@@ -8,7 +8,7 @@ from synthetic import World
 
 from btfdump.annotate.overlay import Overlay
 from btfdump.errors import CorruptDataError
-from btfdump.value import Value
+from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly, ValueEntry
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
+from btfdump.api.kernel import Kernel
 from btfdump.btf import Btf, BtfBuilder
 from btfdump.errors import CorruptDataError
-from btfdump.kernel import Kernel
-from btfdump.target.buffer import BufferTarget
+from btfdump.targets.buffer import BufferTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

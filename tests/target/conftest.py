@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.target import dumpfile
+from btfdump.targets import dumpfile
 
 if TYPE_CHECKING:
     from pathlib import Path

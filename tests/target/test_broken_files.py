@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from btfdump.errors import FaultError, MissingDataError, TargetError
-from btfdump.target import UNMAPPED, dumpfile, lostinfo, open_core, vmcoreinfo
+from btfdump.targets import UNMAPPED, dumpfile, lostinfo, open_core, vmcoreinfo
 
 
 def rejected(path, match, kind=TargetError):

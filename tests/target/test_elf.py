@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btfdump.errors import MissingDataError, TargetError
-from btfdump.target import Platform, open_core
-from btfdump.target.buffer import BufferTarget
-from btfdump.target.elf import (
+from btfdump.targets import Platform, open_core
+from btfdump.targets.buffer import BufferTarget
+from btfdump.targets.elf import (
     ElfSymbols,
     btf_section,
     btf_sections,
     check_build,
     read_btf_file,
 )
-from btfdump.target.kernel_symbols import KernelSymbols
+from btfdump.targets.kernel_symbols import KernelSymbols
 
 BLOB = b"\x9f\xeb\x01\0" + bytes(range(200)) * 3
 LINK = 0xFFFFFFFF81000000

@@ -8,10 +8,10 @@ import time
 import pytest
 
 from btfdump.errors import MissingDataError, SymbolNotFoundError
-from btfdump.target import Platform, percpu
-from btfdump.target.buffer import BufferTarget
-from btfdump.target.image import KernelImage
-from btfdump.target.kernel_symbols import KernelSymbols
+from btfdump.targets import Platform, percpu
+from btfdump.targets.buffer import BufferTarget
+from btfdump.targets.image import KernelImage
+from btfdump.targets.kernel_symbols import KernelSymbols
 
 BASE = 0xFFFF800009000000
 TABLE, NAMES, BTF = 0x21000, 0x2C000, 0x45678  # offsets; BTF is aligned to 4 bytes only

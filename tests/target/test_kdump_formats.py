@@ -8,7 +8,7 @@ from collections import Counter
 import kdump_formats
 import zstandard
 
-from btfdump.target.dumpfile import FlatFile
+from btfdump.targets.dumpfile import FlatFile
 from sample_dumps.build.kdump import PAGE_DESCRIPTOR
 
 

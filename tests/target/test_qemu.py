@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from btfdump.errors import MissingDataError, TargetError
-from btfdump.target.via_drgn.qemu import open_qemu
+from btfdump.targets.via_drgn.qemu import open_qemu
 
 GREETING = '{"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 7}}}}\r\n'
 # drgn waits for answers without letting other threads run: the server is a process of its own.

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from btfdump.errors import MissingDataError, TargetError
-from btfdump.target import sources
-from btfdump.target.proc_kallsyms import ProcKallsyms
-from btfdump.target.running import RunningKernel
+from btfdump.targets import sources
+from btfdump.targets.proc_kallsyms import ProcKallsyms
+from btfdump.targets.running import RunningKernel
 
 NOBODY = 65534
 SYMBOLS = b"""\

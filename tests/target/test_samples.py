@@ -12,9 +12,9 @@ import pytest
 from drgn.helpers.linux.kallsyms import load_vmlinux_kallsyms
 
 from btfdump.errors import FaultError, SymbolNotFoundError
-from btfdump.target import FILTERED, UNMAPPED, Platform, open_core
-from btfdump.target.kallsyms import Kallsyms
-from btfdump.target.via_drgn import MAX_READ
+from btfdump.targets import FILTERED, UNMAPPED, Platform, open_core
+from btfdump.targets.kallsyms import Kallsyms
+from btfdump.targets.via_drgn import MAX_READ
 
 X86 = Platform("little", 8, "x86_64")
 EXPECTED = {
@@ -209,9 +209,9 @@ def test_opening_says_nothing_on_stderr(sample, capfd):
 
 def test_imports_are_lazy():
     code = (
-        "import sys, btfdump.target, btfdump.target.buffer, btfdump.target.kallsyms\n"
+        "import sys, btfdump.targets, btfdump.targets.buffer, btfdump.targets.kallsyms\n"
         "assert not {'drgn', '_drgn', 'elftools'} & set(sys.modules)\n"
-        "import btfdump.target.via_drgn\n"
+        "import btfdump.targets.via_drgn\n"
         "assert 'elftools' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from synthetic import CountingTarget, World
 
 from btfdump.errors import CorruptDataError
-from btfdump.graph import traverse
-from btfdump.limits import Limits
-from btfdump.value import Value
+from btfdump.graph.limits import Limits
+from btfdump.graph.traverse import traverse
+from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly, walkers
 from btfdump.walk.lists import poison_name
 

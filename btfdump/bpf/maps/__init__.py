@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from btfdump.bpf.maps.map_value import MapValue
-    from btfdump.value import Value
+    from btfdump.kernel.value import Value
     from btfdump.walk import Anomaly
 
 PREFIX = "BPF_MAP_TYPE_"

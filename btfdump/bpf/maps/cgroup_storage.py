@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump.bpf.maps import Element, Keys, family
-from btfdump.value import Value
+from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:

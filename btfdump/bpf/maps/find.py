@@ -12,7 +12,7 @@ from btfdump.errors import CorruptDataError, FaultError, ObjectNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.context import Context
+    from btfdump.kernel.context import Context
 
 
 def maps(context: Context) -> Iterator[MapValue]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from btfdump.bpf.maps import Element, Keys, family
 from btfdump.errors import CorruptDataError
-from btfdump.value import Value
+from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly, Entry, Head, walker_of
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from btfdump.bpf.maps import PREFIX, Element, Family, families
 from btfdump.btf import types
+from btfdump.decode.layout import ScalarLayout
 from btfdump.errors import (
     AmbiguousTypeError,
     BtfFormatError,
@@ -14,15 +15,14 @@ from btfdump.errors import (
     MemberNotFoundError,
     TypeNotFoundError,
 )
-from btfdump.layout import ScalarLayout
-from btfdump.value import Value
+from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.bpf.map_types import MapType
-    from btfdump.context import Context
+    from btfdump.kernel.context import Context
 
 MAX_VALUE = 1 << 24
 """Bytes of the largest key or value that is believed."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump.bpf.maps.hashes import NO_PREALLOC
-from btfdump.value import Value
+from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from btfdump.bpf.maps import Element, Keys, family
 from btfdump.errors import FaultError
-from btfdump.value import Value
+from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from btfdump.bpf.maps import Element, Keys, family
 from btfdump.btf import types
 from btfdump.errors import CorruptDataError
-from btfdump.value import Value
+from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:

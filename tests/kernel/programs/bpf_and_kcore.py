@@ -9,11 +9,11 @@ import subprocess
 import time
 from pathlib import Path
 
+from btfdump.api.kernel import Kernel
 from btfdump.btf.reader import Btf
 from btfdump.errors import BtfdumpError, FaultError
-from btfdump.kernel import Kernel
-from btfdump.target import read_many
-from btfdump.target.sources import open_live
+from btfdump.targets import read_many
+from btfdump.targets.sources import open_live
 
 PAGE = 4096
 bpf, kcore = open_live("bpf"), open_live("kcore")

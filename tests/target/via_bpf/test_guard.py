@@ -8,12 +8,12 @@ import pytest
 from bpf_machine import BpfMachine
 
 from btfdump.errors import CorruptDataError, FaultError
-from btfdump.target.buffer import BufferTarget
-from btfdump.target.via_bpf.guard import MAX_READ, GuardedMemory
-from btfdump.target.via_bpf.kernel_map import KernelMap
-from btfdump.target.via_bpf.programs import BoundsTable, Window
-from btfdump.target.via_bpf.ranges import Ranges
-from btfdump.target.via_bpf.reader import BpfReader
+from btfdump.targets.buffer import BufferTarget
+from btfdump.targets.via_bpf.guard import MAX_READ, GuardedMemory
+from btfdump.targets.via_bpf.kernel_map import KernelMap
+from btfdump.targets.via_bpf.programs import BoundsTable, Window
+from btfdump.targets.via_bpf.ranges import Ranges
+from btfdump.targets.via_bpf.reader import BpfReader
 
 BASE = 0xFFFF_8880_0000_0000
 AREA = 0xFFFF_C900_0000_0000

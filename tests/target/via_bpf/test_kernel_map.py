@@ -7,9 +7,9 @@ from bpf_machine import BpfMachine
 from synthetic import World
 
 from btfdump.errors import CorruptDataError, FaultError, MissingDataError
-from btfdump.target.via_bpf.kernel_map import Survey
-from btfdump.target.via_bpf.programs import BoundsTable, Window
-from btfdump.target.via_bpf.reader import BpfReader
+from btfdump.targets.via_bpf.kernel_map import Survey
+from btfdump.targets.via_bpf.programs import BoundsTable, Window
+from btfdump.targets.via_bpf.reader import BpfReader
 
 PAGE = 4096
 RAM, OTHER = 0x81000200, 0x80000200
@@ -198,7 +198,7 @@ def test_a_list_that_breaks_off_gives_what_comes_before():
 
 
 def test_a_list_that_never_ends_does(monkeypatch):
-    monkeypatch.setattr("btfdump.target.via_bpf.kernel_map._MAX_ELEMENTS", 5000)
+    monkeypatch.setattr("btfdump.targets.via_bpf.kernel_map._MAX_ELEMENTS", 5000)
     books = with_areas()
     books.area(0, 2)
     survey = books.survey()

@@ -10,9 +10,9 @@ import sys
 import pytest
 
 from btfdump.errors import MissingDataError, TargetError
-from btfdump.target.running import RunningKernel
-from btfdump.target.via_bpf import opening, privileges, syscall
-from btfdump.target.via_bpf.syscall import BpfError
+from btfdump.targets.running import RunningKernel
+from btfdump.targets.via_bpf import opening, privileges, syscall
+from btfdump.targets.via_bpf.syscall import BpfError
 
 ROOT = 0x1FF_FFFF_FFFF
 BPF, PERFMON, SYSLOG, ADMIN = 1 << 39, 1 << 38, 1 << 34, 1 << 21

@@ -9,12 +9,12 @@ import pytest
 from bpf_machine import BpfMachine
 
 from btfdump.errors import FaultError
-from btfdump.target.buffer import BufferTarget
-from btfdump.target.via_bpf import programs
-from btfdump.target.via_bpf.programs import BoundsTable, Window
-from btfdump.target.via_bpf.ranges import Ranges
-from btfdump.target.via_bpf.reader import BpfReader
-from btfdump.target.via_bpf.syscall import BpfError, map_attributes, program_attributes
+from btfdump.targets.buffer import BufferTarget
+from btfdump.targets.via_bpf import programs
+from btfdump.targets.via_bpf.programs import BoundsTable, Window
+from btfdump.targets.via_bpf.ranges import Ranges
+from btfdump.targets.via_bpf.reader import BpfReader
+from btfdump.targets.via_bpf.syscall import BpfError, map_attributes, program_attributes
 
 BASE = 0xFFFF_8880_0000_0000
 PAGE = 4096

@@ -1,0 +1,1 @@
+"""Bytes into fields and plain values, by the layout of a type."""

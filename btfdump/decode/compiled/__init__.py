@@ -1,0 +1,1 @@
+"""Code generated for types of which many objects are read."""

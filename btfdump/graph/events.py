@@ -1,0 +1,170 @@
+"""What `graph.traverse` tells a renderer: one event per object, container or note, none per field.
+
+The stream is well nested. An object is `Enter` ... `Exit`. Inside it, each of its fields whose
+`slot` is set is followed up, in the order of the fields, by one `Open` ... `Close` group that holds
+what lies behind that field: the target of a pointer, the entries of a container, or just a note.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias
+
+from btfdump.decode.layout import StructLayout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btfdump.annotate.facts import Expansion
+    from btfdump.decode.fields import Field
+    from btfdump.kernel.value import Value
+    from btfdump.walk import ValueEntry
+
+
+class Group(Enum):
+    """What a group says about its field."""
+
+    POINTER = "pointer"
+    CONTAINER = "container"
+    ARRAY = "array"
+    MAP = "map"
+    NOTE = "note"
+
+
+@dataclass(slots=True)
+class MapKey:
+    """What an element of a BPF map is found by: its label.
+
+    `key` is the key as one field, None where `position` alone tells elements apart. `owner` is the
+    object that local storage is attached to, with its `summary`; `cpu` whose copy of a per-CPU
+    value the element is; `remark` what no member says.
+    """
+
+    position: int
+    key: Field | None = None
+    owner: Value | None = None
+    summary: tuple[tuple[str, str | int], ...] = ()
+    cpu: int | None = None
+    remark: str = ""
+
+
+Label: TypeAlias = "str | MapKey"
+"""What an entry is called: "[3]", or what finds it in a map; "" for what is no entry."""
+
+
+@dataclass(slots=True)
+class Holds:
+    """What a BPF map holds: its type ("hash"), and the C types of its keys and values, if known.
+
+    `entries` is the kernel's own count of elements, None where it keeps none; `cpus` of a per-CPU
+    map is how many copies there are of each.
+    """
+
+    id: int
+    name: str
+    kind: str
+    key: str = ""
+    value: str = ""
+    entries: int | None = None
+    cpus: int = 0
+
+
+@dataclass(slots=True)
+class Enter:
+    """An object begins.
+
+    `fields` are its members, `skipped` how many zero ones were left out. A `brief` object shows its
+    `summary` alone: (label, value) pairs such as ("comm", "init"). `label` is "[3]" for an entry.
+    `is_missing`: nothing of it could be read.
+
+    `written` is set where a `Reader` (btfdump/graph/readers.py) has read the object: members as the
+    renderer wants them, but for those in `fields`, each of which has its place there. `around` then
+    are the names of the members that each of these is inside of.
+    """
+
+    value: Value
+    fields: list[Field] = field(default_factory=list)
+    label: Label = ""
+    summary: tuple[tuple[str, str | int], ...] = ()
+    brief: bool = False
+    skipped: int = 0
+    empty_lists: int = 0
+    unfollowed: int = 0
+    is_missing: bool = False
+    written: str | None = None
+    around: Sequence[tuple[str, ...]] = ()
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether this is no struct or union: its one field, without a name, is all there is."""
+        return bool(self.fields) and not isinstance(self.value.layout_, StructLayout)
+
+    @property
+    def is_one_field(self) -> bool:
+        """Whether this is bare and an element of a map: its line is that of its field."""
+        return self.is_bare and isinstance(self.label, MapKey)
+
+
+@dataclass(slots=True)
+class Exit:
+    """The object that was entered last, and not left yet, ends."""
+
+
+@dataclass(slots=True)
+class Open:
+    """A group begins: what lies behind `field` (None: behind the root itself).
+
+    A container's `count` is known when all of it fitted into the first batch, else None.
+    `provenance` says who told what lies there, where BTF itself does not: "tag", "library", ...
+    `holds` describes a map.
+    """
+
+    behind: Group
+    field: Field | None
+    value: Value
+    expansion: Expansion | None = None
+    count: int | None = None
+    provenance: str = ""
+    holds: Holds | None = None
+
+
+@dataclass(slots=True)
+class Close:
+    """The group ends. `shown` entries of `total` (None: not counted to the end) were given.
+
+    `zero` elements of an array map that are zero were left out, and are not among the `total`.
+    """
+
+    shown: int = 0
+    total: int | None = None
+    zero: int = 0
+
+
+@dataclass(slots=True)
+class Seen:
+    """An object that was given before; `is_cycle`: it is still open around this place."""
+
+    value: Value
+    label: Label = ""
+    summary: tuple[tuple[str, str | int], ...] = ()
+    is_cycle: bool = False
+
+
+@dataclass(slots=True)
+class Note:
+    """Something is wrong or missing here; `address` where that helps."""
+
+    text: str
+    address: int | None = None
+
+
+@dataclass(slots=True)
+class Number:
+    """An entry of a container that is no object: an integer in a pointer's place, or a mark."""
+
+    entry: ValueEntry
+    label: str
+
+
+Event: TypeAlias = "Enter | Exit | Open | Close | Seen | Number | Note"

@@ -1,0 +1,161 @@
+"""What a BPF map holds, as events: a group of elements, each labelled by its key."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from btfdump.decode.fields import Decoder, Field
+from btfdump.decode.layout import StructLayout
+from btfdump.errors import BtfdumpError, FaultError
+from btfdump.graph.containers import count_of, take
+from btfdump.graph.events import Close, Group, Holds, MapKey, Note, Open
+from btfdump.kernel.value import Value
+from btfdump.walk import Anomaly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.bpf.maps import Element
+    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.graph.containers import Contents
+    from btfdump.graph.limits import Place, Step
+    from btfdump.graph.traverse import Traversal
+
+_BATCH = 64
+"""Elements read before the heading, which tells their number."""
+
+
+def as_map(value: Value) -> MapValue | None:
+    """Return a value that is a BPF map and knows its contents, None for any other."""
+    if value.type_.name != "bpf_map":
+        return None
+    from btfdump.bpf.maps.map_value import MapValue
+
+    return value if isinstance(value, MapValue) else None
+
+
+def value_of_map(value: Value) -> Value | None:
+    """Return a value of the type of a map's values, or what is no map itself.
+
+    None where nothing tells the type.
+    """
+    map_ = as_map(value)
+    if map_ is None:
+        return value
+    try:
+        type_ = map_.types_.value
+    except FaultError:
+        return None  # to be told where the map is shown
+    return Value(value.context_, type_, 0) if type_ is not None else None
+
+
+def contents(shower: Contents, map_: MapValue, place: Place) -> Iterator[Step]:
+    """Show what a map holds."""
+    try:
+        holds = _holds(map_)
+    except (BtfdumpError, LookupError) as error:
+        yield Open(Group.NOTE, None, map_)
+        yield Note(f"unreadable: {error}", map_.address_)
+        yield Close()
+        return
+    listing = _Listing(shower.traversal, map_)
+    place = place._replace(level=-1)  # a list inside an element is the first container on the way
+    items = listing.items()
+    limit = shower.limits.elements
+    batch, ended = take(items, min(limit, _BATCH))
+    count = count_of(batch) if ended else None
+    if not ended and limit <= _BATCH:
+        count, batch = shower.count_on(items, batch)
+    provenance = map_.types_.provenance
+    yield Open(Group.MAP, None, map_, None, count, provenance, holds)
+    yield from map(Note, listing.remarks())
+    shown = 0
+    for item in chain(batch, items if count is None else ()):
+        if isinstance(item, Anomaly):
+            yield Note(item.message, item.address)
+        elif shown < limit:
+            yield shower.entry(item.value, listing.label(item, shown), place)
+            shown += 1
+        else:
+            more, rest = shower.count_on(items, [])
+            count = None if more is None else shown + 1 + more
+            yield from (Note(i.message, i.address) for i in rest if isinstance(i, Anomaly))
+            break
+    else:
+        count = shown if count is None else count
+    yield Close(shown, count, listing.zero)
+
+
+def _holds(map_: MapValue) -> Holds:
+    types_ = map_.types_
+    key, value = (str(t) if t is not None else "" for t in (types_.key, types_.value))
+    kind = map_.kind_.lower()
+    cpus = len(map_.context_.target.per_cpu_offsets) if "percpu" in kind else 0
+    return Holds(int(map_.id), map_.name_, kind, key, value, _count(map_), cpus)
+
+
+def _count(map_: MapValue) -> int | None:
+    try:
+        return map_.count_()
+    except BtfdumpError:
+        return None  # what is wrong is told where its elements are
+
+
+class _Listing:
+    """The elements of one map as they are listed: without the zero ones of an array."""
+
+    def __init__(self, traversal: Traversal, map_: MapValue) -> None:
+        from btfdump.bpf.maps import Keys
+
+        self.map = map_
+        self.family = map_.family_
+        self.summary = traversal.summary
+        self.decoder = Decoder(map_.context_.layouts, zero=True)  # a key cut short is another key
+        is_array = self.family is not None and self.family.keys is Keys.INDEX
+        typed = self.family is not None and self.family.values_typed
+        self.leaves_out_zero = is_array and typed and not traversal.zero
+        self.zero = 0
+
+    def items(self) -> Iterator[Element | Anomaly]:
+        """Yield elements and anomalies; elements of arrays that are zero are counted alone."""
+        for item in self.map.elements_():
+            if self.leaves_out_zero and not isinstance(item, Anomaly):
+                try:
+                    is_zero = not item.value.bytes_().strip(b"\0")
+                except FaultError:
+                    is_zero = False  # what is wrong with it is told where it is shown
+                if is_zero:
+                    self.zero += 1
+                    continue
+            yield item
+
+    def remarks(self) -> Iterator[str]:
+        """Say why keys and values are bytes, where they are."""
+        from btfdump.bpf.maps import Keys
+
+        if self.family is None:
+            return
+        types_ = self.map.types_
+        if types_.key is None and self.family.keys is Keys.TYPED:
+            yield f"keys are bytes: {types_.no_key}"
+        if types_.value is None and self.family.values_typed:
+            yield f"values are bytes: {types_.no_value}"
+
+    def label(self, element: Element, position: int) -> MapKey:
+        """Return what the element is found by."""
+        key = element.key
+        field = None
+        label = MapKey(position, cpu=element.cpu, remark=element.remark)
+        if element.owner is not None:
+            label.owner, label.summary = element.owner, self.summary(element.owner)
+        elif key is not None:
+            try:
+                fields = self.decoder.fields(key.layout_, key.bytes_())
+            except BtfdumpError as error:
+                label.remark = f"key at {key.address_:#x}: {error}"
+            else:
+                is_struct = isinstance(key.layout_, StructLayout)
+                field = Field("", key.layout_, 0, fields) if is_struct else fields[0]
+        label.key = field
+        return label

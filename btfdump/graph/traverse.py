@@ -1,0 +1,287 @@
+"""traverse(): from a value to events, within limits.
+
+The walk is iterative: every object and container is a small generator, kept on an explicit stack,
+so that no chain of data in the kernel can exhaust Python's. An object is shown in full once; the
+second sight of it is a reference to the first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from btfdump.btf import types
+from btfdump.decode.fields import Decoder, Field
+from btfdump.decode.holes import describe, read_around_holes, without_holes
+from btfdump.decode.layout import ScalarLayout, StructLayout
+from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
+from btfdump.graph.events import Close, Enter, Event, Exit, Note, Number, Open, Seen
+from btfdump.graph.fields import Behind
+from btfdump.graph.limits import MAX_OBJECT, Place, paths_of
+from btfdump.graph.limits import Limits as Limits
+from btfdump.graph.maps import as_map, contents, value_of_map
+from btfdump.graph.summaries import Summaries
+from btfdump.kernel.paths import check_path
+from btfdump.kernel.pointees import target_of
+from btfdump.kernel.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump.decode.fields import Selection
+    from btfdump.graph.events import Label
+    from btfdump.graph.limits import Step
+    from btfdump.graph.readers import Reader
+    from btfdump.graph.summaries import Summary
+    from btfdump.kernel.context import Context
+
+
+_EVENTS = frozenset({Enter, Exit, Open, Close, Seen, Number, Note})
+
+
+class _Everything:
+    """Where every pointer is followed, all of them lead somewhere."""
+
+    def __contains__(self, thing: object) -> bool:
+        return True
+
+
+_EVERYTHING = _Everything()
+
+
+class Traversal:
+    """One walk over the graph of objects, from one root."""
+
+    def __init__(
+        self,
+        context: Context,
+        limits: Limits,
+        zero: bool,
+        members: Selection | None,
+        follow: frozenset[tuple[str, ...]],
+        reader: Reader | None,
+    ) -> None:
+        self.context = context
+        self.limits = limits
+        self.zero = zero
+        self.members = members
+        self.follow = follow
+        self.decoder = Decoder(context.layouts, context.facts, zero=zero, elements=limits.elements)
+        # Objects shown in full (True: still open around this place), and open ones of any kind.
+        self.seen: dict[tuple[int, types.Type], bool] = {}
+        self.partial: set[tuple[int, types.Type]] = set()
+        # (struct, offset) of the links that containers shown so far are held together by.
+        self.links: set[tuple[types.Type, int]] = set()
+        self.objects = 0
+        self.is_limit_told = False
+        self.summaries = reader.summaries if reader else Summaries(context, limits.string)
+        self.reader = reader
+        self.behind = Behind(self)
+
+    def run(self, value: Value, *, brief: bool) -> Iterator[Event]:
+        """Run the generators, the innermost first, and yield their events."""
+        stack: list[Iterator[Step]] = [self.root(value, brief)]
+        while stack:
+            step = next(stack[-1], None)
+            if step is None:
+                stack.pop()
+            elif type(step) in _EVENTS:
+                yield step  # type: ignore[misc]
+            else:
+                stack.append(step)  # type: ignore[arg-type]
+
+    def root(self, value: Value, brief: bool) -> Iterator[Step]:
+        """Show what the user asked for: an object, a container, or one line."""
+        place = Place(selection=self.members)
+        value = typed(pointed_to(value))
+        if brief:
+            yield self.brief(value, "")
+            return
+        map_ = as_map(value)
+        if map_ is not None:
+            yield contents(self.behind.contents, map_, place)
+            return
+        facts = value.facts_
+        is_head = isinstance(value.layout_, StructLayout) or value.is_pointer_
+        if facts is not None and facts.length is not None and value.is_pointer_:
+            yield self.behind.arrays.root(value, facts, place)
+        elif facts is not None and facts.is_container and is_head:
+            yield self.behind.contents.container(None, value, place)
+        else:
+            yield self.object(value, place)
+
+    def is_followed(self, path: tuple[str, ...]) -> bool:
+        """Whether --follow names this path, or one further in."""
+        return any(path == wanted[: len(path)] for wanted in self.follow)
+
+    # Objects
+
+    def key(self, value: Value) -> tuple[int, types.Type]:
+        """Return what makes an object the same one: its address and its type."""
+        return value.address_, value.type_.btf.skip_modifiers(value.type_)
+
+    def object(self, value: Value, place: Place) -> Iterator[Step]:
+        """Show an object in full, and what lies behind its fields."""
+        key = self.key(value)
+        is_around = key in self.partial
+        # What the user selects by path is shown, even where the path leads back into what is open.
+        if (place.selection is None and key in self.seen) or (is_around and place.is_open):
+            yield Seen(value, place.label, self.summary(value), is_around)
+            return
+        refusal = self.refusal(place)
+        if refusal is not None:
+            yield self.brief(value, place.label)
+            yield from map(Note, refusal)
+            return
+        self.objects += 1
+        enter, trouble = self.decode(value, place)
+        slots = list(self.behind.slots(value, enter, place))
+        if place.selection is None:
+            self.seen[key] = True
+        self.partial.add(key)
+        yield enter
+        if trouble:
+            yield Note(trouble, value.address_)
+        else:
+            yield from self.problems(value, place)
+        yield from slots
+        if not is_around:
+            self.partial.discard(key)
+        if place.selection is None:
+            self.seen[key] = False
+        yield Exit()
+
+    def refusal(self, place: Place) -> list[str] | None:
+        """Say why no more objects are shown here, once; None if they are."""
+        if self.objects >= self.limits.objects:
+            if self.is_limit_told:
+                return []
+            self.is_limit_told = True
+            return [f"limit of {self.limits.objects} objects reached (--objects)"]
+        if place.nesting > self.limits.nesting:
+            return [f"nested {self.limits.nesting} levels deep: not entered"]
+        return None
+
+    def problems(self, value: Value, place: Place) -> Iterator[Note]:
+        """Say what annotations of the object's type, or of the root itself, do not fit."""
+        layout = value.layout_
+        if isinstance(layout, StructLayout):
+            for problem in self.context.facts(layout).problems:
+                yield Note(problem)
+        if place.nesting == 0 and value.facts_ is not None:
+            for problem in value.facts_.problems:
+                yield Note(problem, value.address_)
+
+    def decode(self, value: Value, place: Place) -> tuple[Enter, str]:
+        """Read and decode; where bytes are missing, decode the rest and say what is missing."""
+        enter = Enter(value, label=place.label)
+        try:
+            layout = value.layout_
+            if layout.size > MAX_OBJECT:
+                return enter, f"{value.type_} has {layout.size} bytes: too large to be real"
+            if value.bit_size_:
+                enter.fields = [Field("", layout, 0, value.value_(), None, value.bit_size_)]
+                return enter, ""
+            trouble = ""
+            try:
+                if not self.is_read(enter, place):
+                    enter.fields = self.decoder.fields(
+                        layout, value.bytes_(), place.selection, paths=value.paths_
+                    )
+                    enter.skipped = self.decoder.skipped
+            except FaultError as error:
+                data, holes = read_around_holes(
+                    self.context.target, value.address_, layout.size, error
+                )
+                fields = self.decoder.fields(layout, data, place.selection, paths=value.paths_)
+                enter.fields = without_holes(fields, holes)
+                enter.skipped = self.decoder.skipped
+                trouble = describe(error, holes)
+        except BtfFormatError as error:
+            return enter, f"{value.type_} cannot be decoded: {error}"
+        except FaultError as error:
+            enter.is_missing = True
+            return enter, f"unreadable: {error.reason}"
+        enter.summary = self.summary(value)
+        return enter, trouble
+
+    def is_read(self, enter: Enter, place: Place) -> bool:
+        """Whether the run's reader has filled in the object: see btfdump/graph/readers.py."""
+        layout = enter.value.layout_
+        if self.reader is None or self.zero or not isinstance(layout, StructLayout):
+            return False
+        if enter.value.paths_:
+            return False
+        is_followed = bool(self.follow) or place.depth < self.limits.depth
+        known = _EVERYTHING if is_followed else self.seen
+        return self.reader.read(enter, layout, place.selection, known)
+
+    def brief(self, value: Value, label: Label) -> Iterator[Step]:
+        """Show an object as one line."""
+        summary = self.summary(value)
+        events: list[Step] = [Enter(value, label=label, summary=summary, brief=True), Exit()]
+        if not summary and value.size_:
+            try:
+                self.context.target.read(value.address_, 1)
+            except FaultError as error:
+                events.insert(1, Note(f"unreadable: {error.reason}", value.address_))
+        return iter(events)
+
+    def summary(self, value: Value) -> Summary:
+        """Return the members that stand for the object, as its annotations list them."""
+        return self.summaries.of(value)
+
+
+def pointed_to(value: Value) -> Value:
+    """Return what a pointer that was asked for by name points to, if that is a kernel's struct."""
+    layout, facts = value.layout_, value.facts_
+    if not value.is_pointer_ or not isinstance(layout, ScalarLayout):
+        return value
+    if facts is not None and (facts.length is not None or facts.is_container):
+        return value
+    try:
+        target = target_of(value.context_, layout, facts)
+        if isinstance(target, types.Composite) and int(value):
+            return value.deref_()
+    except FaultError:
+        pass
+    return value
+
+
+def typed(value: Value) -> Value:
+    """Return bytes that were asked for by name as what the map they belong to says they are."""
+    facts = value.facts_
+    if facts is None or facts.typed_by is None:
+        return value
+    try:
+        return value.typed_()
+    except BtfdumpError as error:
+        known = replace(facts, typed_by=None, problems=[*facts.problems, str(error)])
+        return Value(value.context_, value.type_, value.address_, facts=known)
+
+
+def traverse(
+    value: Value,
+    limits: Limits | None = None,
+    *,
+    zero: bool = False,
+    members: Selection | None = None,
+    follow: frozenset[tuple[str, ...]] = frozenset(),
+    brief: bool = False,
+    reader: Reader | None = None,
+) -> Iterator[Event]:
+    """Yield the events of `value` and of what it leads to, within `limits`.
+
+    `zero` keeps members that are zero. `members` selects what is shown of the root. `follow` holds
+    member paths (from the root, through pointers and containers) whose pointers are followed
+    whatever the depth. `brief` shows the root as one line. `reader` is for roots of which there are
+    many: the same one for all of them, made for these limits.
+
+    Raises `MemberNotFoundError` for a path that names what is not there.
+    """
+    for path in [*paths_of(members or {}), *follow]:
+        holder = value_of_map(value)
+        if holder is not None:
+            check_path(holder, path)
+    traversal = Traversal(value.context_, limits or Limits(), zero, members, follow, reader)
+    return traversal.run(value, brief=brief)

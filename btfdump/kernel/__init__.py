@@ -1,0 +1,1 @@
+"""One kernel as the rest sees it: memory, types, symbols, facts, and typed addresses."""

@@ -1,0 +1,27 @@
+"""Records with notes among them: what a reader of tables yields."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from btfdump.errors import CorruptDataError
+from btfdump.graph.events import Note
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+T = TypeVar("T")
+
+
+def without_notes(items: Iterable[T | Note]) -> Iterator[T]:
+    """Yield what was found; raise `CorruptDataError` in the end if anything was wrong."""
+    notes = []
+    for item in items:
+        if isinstance(item, Note):
+            notes.append(item)
+        else:
+            yield item
+    if notes:
+        more = f"; and {len(notes) - 3} more" if len(notes) > 3 else ""
+        texts = "; ".join(note.text for note in notes[:3])
+        raise CorruptDataError(texts + more, notes[0].address)

@@ -1,0 +1,44 @@
+"""Global variables by name, typed by BTF or by what overlays declare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.errors import ExpressionError, SymbolNotFoundError
+from btfdump.kernel.value import Value
+
+if TYPE_CHECKING:
+    from btfdump.annotate.locks import FindGlobal
+    from btfdump.btf import types
+    from btfdump.kernel.context import Context
+
+
+def find_global(kernel: Context, name: str) -> Value:
+    """Return a global variable as a value.
+
+    Raises `SymbolNotFoundError` if there is none, `ExpressionError` if its type is not known.
+    """
+    known = kernel.global_type(name)
+    address = kernel.symbol(name)
+    if known is None:
+        raise ExpressionError(
+            f"the type of {name} (at {address:#x}) is not known: BTF describes only per-CPU "
+            f"variables; say 'TYPE' {name}, or state it in an overlay: [global] {name} = "
+            '{ type = "struct list_head", tag = "ELEMENT:LINK" }'
+        )
+    type_, facts = known
+    return Value(kernel, type_, address, facts=facts)
+
+
+def globals_of(kernel: Context) -> FindGlobal:
+    """Return how lock annotations find the global variables of `kernel`."""
+
+    def find(name: str) -> tuple[int, types.Type | None] | None:
+        try:
+            address = kernel.symbol(name)
+        except SymbolNotFoundError:
+            return None
+        known = kernel.global_type(name)
+        return address, known[0] if known is not None else None
+
+    return find

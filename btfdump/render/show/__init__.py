@@ -1,0 +1,1 @@
+"""The kernel's own printer, bpf_snprintf_btf(), retold."""

@@ -1,0 +1,1 @@
+"""What whole commands report of the types of a kernel."""

@@ -1,0 +1,129 @@
+"""The running kernel's memory through bpf(2): for where /proc/kcore is not there, or forbidden.
+
+A small program in the kernel copies what it is asked for (`programs.py`, written in `asm.py`,
+loaded by `syscall.py`, served by `reader.py`); `kernel_map.py` knows what is memory, and `guard.py`
+sees to it that nothing else is read. `opening.py` puts these together. Nothing in the kernel is
+changed or attached to, and nothing stays behind.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from btfdump.errors import BtfdumpError
+from btfdump.targets import percpu
+from btfdump.targets.kernel_symbols import KernelSymbols
+from btfdump.targets.via_bpf import privileges
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from btfdump.targets import Platform
+    from btfdump.targets.running import RunningKernel
+    from btfdump.targets.via_bpf.guard import GuardedMemory
+
+
+class BpfTarget:
+    """The running kernel, read through BPF programs: implements `btfdump.targets.Target`."""
+
+    is_live = True
+    description = "live kernel (via bpf)"
+
+    def __init__(
+        self,
+        memory: GuardedMemory,
+        platform: Platform,
+        info: Mapping[str, str],
+        running: RunningKernel,
+        vmlinux: str | os.PathLike[str] | None = None,
+    ) -> None:
+        self._memory = memory
+        self._running = running
+        self.platform = platform
+        self.vmcoreinfo = info
+        self.release = running.release
+        self.symbols = KernelSymbols(memory.read, info, platform, vmlinux, running)
+        self._per_cpu_offsets: tuple[int, ...] | None = None
+
+    def read(self, address: int, size: int) -> bytes:
+        """Read exactly `size` bytes at virtual `address`.
+
+        Raises `FaultError` naming the first byte that cannot be read, or that is not known to be
+        memory, and why.
+        """
+        return self._memory.read(address, size)
+
+    def read_many(self, requests: Sequence[tuple[int, int]]) -> list[bytes | None]:
+        """Read every (address, size) in as few system calls as can be; None where that fails."""
+        return self._memory.read_many(requests)
+
+    def copy_chain(
+        self,
+        holder: int,
+        stop: int,
+        size: int,
+        *,
+        link_offset: int = 0,
+        next_offset: int = 0,
+    ) -> list[tuple[int, bytes]]:
+        """Follow a chain inside the kernel: see `btfdump.targets.ChainMemory`."""
+        return self._memory.copy_chain(
+            holder, stop, size, link_offset=link_offset, next_offset=next_offset
+        )
+
+    def symbol(self, name: str) -> int:
+        """Return the address of the vmlinux symbol `name`; raises `SymbolNotFoundError`."""
+        return self.symbols.symbol(name)
+
+    def symbolize(self, address: int) -> str | None:
+        """Return `name` or `name+0x10` for an address inside the kernel image, None otherwise."""
+        return self.symbols.symbolize(address)
+
+    def btf_bytes(self) -> bytes:
+        """Return the raw vmlinux BTF; raises `MissingDataError` saying why there is none."""
+        return self._running.btf() or self.symbols.btf()
+
+    def module_btf(self, name: str) -> bytes | None:
+        """Return the raw BTF of a module from sysfs, None where that has none."""
+        return self._running.module_btf(name)
+
+    @property
+    def per_cpu_offsets(self) -> tuple[int, ...]:
+        """Offset of each possible CPU's area, by CPU number (`__per_cpu_offset[]`); (0,) on UP.
+
+        Sums with it wrap at the pointer size. Raises what `percpu.read_offsets` raises.
+        """
+        if self._per_cpu_offsets is None:
+            self._per_cpu_offsets = percpu.read_offsets(self.read, self.symbols, self.platform)
+        return self._per_cpu_offsets
+
+    def drop_privileges(self) -> None:
+        """Give up root and every capability of this process, for good; reading goes on.
+
+        What takes privileges is read before: /proc/kallsyms, on kernels before 6.0. Kernels before
+        5.19 want CAP_BPF for every run of a program where kernel.unprivileged_bpf_disabled is set
+        (c8644cd0efe7); there it is kept. Raises `TargetError`.
+        """
+        with suppress(BtfdumpError):  # who asks for a symbol will be told
+            self.symbols.find("init_task")
+        privileges.drop(self._memory.try_run)
+
+    def close(self) -> None:
+        """Give the maps and programs back: every read faults from now on."""
+        self._memory.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
