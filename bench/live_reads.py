@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from btfdump.api.kernel import Kernel
 from btfdump.btf.reader import Btf
 from btfdump.errors import TargetError
-from btfdump.targets import read_many
+from btfdump.targets.memory import read_many
 from btfdump.targets.sources import open_live
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.targets import Target
+    from btfdump.targets.memory import Target
 
 ROUNDS, CALLS = 5, 50
 

@@ -15,7 +15,7 @@ from btfdump.api.kernel import Kernel
 from btfdump.decode.layout import StructLayout
 from btfdump.graph.infer import Guess, Inference
 from btfdump.kernel.slab import SlabFinder, direct_map
-from btfdump.targets import Platform
+from btfdump.targets.memory import Platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

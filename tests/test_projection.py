@@ -13,7 +13,7 @@ from synthetic import CountingTarget, World
 
 from btfdump.errors import BtfdumpError, FaultError, MemberNotFoundError
 from btfdump.kernel.value import Value
-from btfdump.targets import unchecked_read
+from btfdump.targets.memory import unchecked_read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

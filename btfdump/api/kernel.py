@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from btfdump.bpf.trampolines import Trampoline
     from btfdump.kernel.slab import SlabFinder
     from btfdump.render.plain import Formatter
-    from btfdump.targets import Target
+    from btfdump.targets.memory import Target
 
 
 class Kernel(Context):

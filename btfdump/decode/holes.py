@@ -8,7 +8,7 @@ from btfdump.decode.fields import Field
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
-    from btfdump.targets import Memory
+    from btfdump.targets.memory import Memory
 
 _STEP = 4096
 """Where reading is tried again behind a fault: no kernel has smaller pages."""

@@ -21,7 +21,7 @@ from btfdump.errors import BtfFormatError, MemberNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.targets import ByteOrder
+    from btfdump.targets.memory import ByteOrder
 
     Raw: TypeAlias = int | float | bytes
 

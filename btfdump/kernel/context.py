@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from btfdump.bpf.program_btf import KernelBtfs
     from btfdump.btf.reader import Btf
     from btfdump.kernel.slab import SlabObject
-    from btfdump.targets import Target
+    from btfdump.targets.memory import Target
 
     class Slabs(Protocol):
         """Slab caches: which object an address lies in."""

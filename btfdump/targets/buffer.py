@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from btfdump.errors import FaultError, MissingDataError, SymbolNotFoundError
-from btfdump.targets import UNMAPPED, Platform
+from btfdump.targets.memory import UNMAPPED, Platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from btfdump.targets import ByteOrder, Target
+    from btfdump.targets.memory import ByteOrder, Target
 
 _NO_SYMBOLS: Mapping[str, int] = MappingProxyType({})
 # How far past the last symbol an address may lie and still be named after it: these symbols have no

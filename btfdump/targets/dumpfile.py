@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
-    from btfdump.targets import ByteOrder
+    from btfdump.targets.memory import ByteOrder
 
 CoreFormat = Literal["elf", "kdump", "flattened"]
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import BinaryIO
 
-    from btfdump.targets import ByteOrder
+    from btfdump.targets.memory import ByteOrder
 
 BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
 _NT_GNU_BUILD_ID = 3

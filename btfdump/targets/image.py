@@ -20,7 +20,7 @@ from btfdump.targets import vmcoreinfo
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from btfdump.targets import Platform
+    from btfdump.targets.memory import Platform
 
     Read = Callable[[int, int], bytes]
 

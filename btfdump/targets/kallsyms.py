@@ -22,7 +22,7 @@ from btfdump.targets.symbols import alias_rank
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from btfdump.targets import Platform
+    from btfdump.targets.memory import Platform
 
     Read = Callable[[int, int], bytes]
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
 
-    from btfdump.targets import Platform
     from btfdump.targets.elf import ElfSymbols
+    from btfdump.targets.memory import Platform
     from btfdump.targets.running import RunningKernel
     from btfdump.targets.symbols import SymbolSource
 

@@ -14,7 +14,7 @@ from btfdump.errors import CorruptDataError, MissingDataError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.targets import Platform
+    from btfdump.targets.memory import Platform
     from btfdump.targets.symbols import SymbolSource
 
 # CONFIG_NR_CPUS goes up to 8192.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from btfdump.targets import Target
+    from btfdump.targets.memory import Target
     from btfdump.targets.running import RunningKernel
 
     Open = Callable[[RunningKernel | None, str | os.PathLike[str] | None], Target]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from btfdump.targets import ByteOrder
+    from btfdump.targets.memory import ByteOrder
 
 FIRST_LINE = b"OSRELEASE="
 # vmcoreinfo_data is one page; the largest page size of any architecture bounds it.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from btfdump.walk import Head
 
 if TYPE_CHECKING:
-    from btfdump.targets import ChainMemory
+    from btfdump.targets.memory import ChainMemory
 
 
 def copied(head: Head, *, stop: int) -> Head:

@@ -21,13 +21,13 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from btfdump.targets import read_many
-from btfdump.walk import Anomaly, Entry, Head
+from btfdump.targets.memory import read_many
+from btfdump.walk.entries import Anomaly, Entry, Head
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
-    from btfdump.walk import Item, Walk
+    from btfdump.walk.entries import Item, Walk
 
 MAX_WALKS = 100
 """Walks over one container, because it is changing."""

@@ -299,7 +299,7 @@ def test_per_cpu_of_a_pointer():
 
 def test_every_head_can_be_told_to_be_empty():
     """Whatever the family: a head of zeros is an empty one."""
-    from btfdump.targets import Platform
+    from btfdump.targets.memory import Platform
     from btfdump.walk import Head, walker_of
 
     for name in FAMILIES:

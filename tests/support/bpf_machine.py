@@ -12,7 +12,7 @@ from btfdump.errors import FaultError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.targets import ByteOrder, Memory
+    from btfdump.targets.memory import ByteOrder, Memory
 
 MASK = (1 << 64) - 1
 STACK_TOP = 0x7_0000_0000

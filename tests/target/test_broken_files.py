@@ -11,7 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from btfdump.errors import FaultError, MissingDataError, TargetError
-from btfdump.targets import UNMAPPED, dumpfile, lostinfo, open_core, vmcoreinfo
+from btfdump.targets import dumpfile, lostinfo, vmcoreinfo
+from btfdump.targets.memory import UNMAPPED
+from btfdump.targets.via_drgn import open_core
 
 
 def rejected(path, match, kind=TargetError):

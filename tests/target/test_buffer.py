@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btfdump.errors import FaultError, MissingDataError, SymbolNotFoundError
-from btfdump.targets import UNMAPPED
 from btfdump.targets.buffer import BufferTarget, PatchedTarget
+from btfdump.targets.memory import UNMAPPED
 
 
 def test_reads_across_adjacent_segments():

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btfdump.errors import MissingDataError, TargetError
-from btfdump.targets import Platform, open_core
 from btfdump.targets.buffer import BufferTarget
 from btfdump.targets.elf import (
     ElfSymbols,
@@ -19,6 +18,8 @@ from btfdump.targets.elf import (
     read_btf_file,
 )
 from btfdump.targets.kernel_symbols import KernelSymbols
+from btfdump.targets.memory import Platform
+from btfdump.targets.via_drgn import open_core
 
 BLOB = b"\x9f\xeb\x01\0" + bytes(range(200)) * 3
 LINK = 0xFFFFFFFF81000000

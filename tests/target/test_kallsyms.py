@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from btfdump.errors import CorruptDataError, FaultError, MissingDataError, SymbolNotFoundError
-from btfdump.targets import Platform, percpu
+from btfdump.targets import percpu
 from btfdump.targets.buffer import BufferTarget
 from btfdump.targets.kallsyms import Kallsyms
 from btfdump.targets.kernel_symbols import KernelSymbols
+from btfdump.targets.memory import Platform
 
 BASE = 0xFFFFFFFF81000000
 PER_CPU = [("Afixed_percpu_data", 0), ("D__per_cpu_start", 0), ("Dpcpu_hot", 0x1000)]

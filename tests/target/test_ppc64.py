@@ -7,7 +7,8 @@ import struct
 import pytest
 
 from btfdump.errors import FaultError, MissingDataError
-from btfdump.targets import UNMAPPED, Platform, open_core
+from btfdump.targets.memory import UNMAPPED, Platform
+from btfdump.targets.via_drgn import open_core
 
 DIRECT, VMALLOC = 0xC << 60, 0xC008 << 48
 INFO, NAMES, PGD, PUD, PMD, PTE, DATA = (number << 16 for number in range(1, 8))

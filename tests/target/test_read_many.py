@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from btfdump.targets import read_many
 from btfdump.targets.buffer import BufferTarget
+from btfdump.targets.memory import read_many
 
 REQUESTS = [(0x1000, 4), (0x1004, 8), (0x5000, 1), (0x1FFC, 4), (0x1FFD, 4), (0x1000, 0)]
 EXPECTED = [bytes(range(4)), bytes(range(4, 12)), None, b"\xfc\xfd\xfe\xff", None, b""]

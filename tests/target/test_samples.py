@@ -12,9 +12,9 @@ import pytest
 from drgn.helpers.linux.kallsyms import load_vmlinux_kallsyms
 
 from btfdump.errors import FaultError, SymbolNotFoundError
-from btfdump.targets import FILTERED, UNMAPPED, Platform, open_core
 from btfdump.targets.kallsyms import Kallsyms
-from btfdump.targets.via_drgn import MAX_READ
+from btfdump.targets.memory import FILTERED, UNMAPPED, Platform
+from btfdump.targets.via_drgn import MAX_READ, open_core
 
 X86 = Platform("little", 8, "x86_64")
 EXPECTED = {

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btfdump.errors import FaultError
-from btfdump.targets import UNMAPPED, Platform
+from btfdump.targets.memory import UNMAPPED, Platform
 from btfdump.walk import Anomaly, Entry, Head, walker, walker_of
 from btfdump.walk.moving import MAX_WALKS
 

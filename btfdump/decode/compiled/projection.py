@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from btfdump.decode.fields import bits_to_python, to_python
 from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.errors import FaultError, MemberNotFoundError
-from btfdump.targets import unchecked_read
+from btfdump.targets.memory import unchecked_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
     from typing import TypeAlias
 
     from btfdump.decode.layout import Layout, Layouts
-    from btfdump.targets import Memory
+    from btfdump.targets.memory import Memory
     from btfdump.walk import Head
 
     _Spot: TypeAlias = tuple[int, int, str, str]

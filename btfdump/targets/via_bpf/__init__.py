@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from btfdump.targets import Platform
+    from btfdump.targets.memory import Platform
     from btfdump.targets.running import RunningKernel
     from btfdump.targets.via_bpf.guard import GuardedMemory
 

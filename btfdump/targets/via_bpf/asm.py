@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from btfdump.targets import ByteOrder
+    from btfdump.targets.memory import ByteOrder
 
 _LD, _LDX, _ST, _STX, _JMP, _ALU64 = 0x00, 0x01, 0x02, 0x03, 0x05, 0x07
 _IMM, _MEM = 0x00, 0x60

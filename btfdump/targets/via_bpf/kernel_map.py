@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from btfdump.btf.types import Composite
 from btfdump.errors import CorruptDataError, FaultError, MissingDataError
-from btfdump.targets import UNMAPPED, vmcoreinfo
+from btfdump.targets import vmcoreinfo
+from btfdump.targets.memory import UNMAPPED
 from btfdump.targets.via_bpf.ranges import Ranges
 
 if TYPE_CHECKING:

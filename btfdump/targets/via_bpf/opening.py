@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from btfdump.btf.reader import Btf
 from btfdump.errors import MissingDataError, TargetError
-from btfdump.targets import Platform
+from btfdump.targets.memory import Platform
 from btfdump.targets.running import RunningKernel
 from btfdump.targets.via_bpf import BpfTarget, privileges
 from btfdump.targets.via_bpf.guard import GuardedMemory

@@ -28,7 +28,7 @@ from btfdump.targets.via_bpf.asm import (
 from btfdump.targets.via_bpf.syscall import PROBE_READ_KERNEL
 
 if TYPE_CHECKING:
-    from btfdump.targets import ByteOrder
+    from btfdump.targets.memory import ByteOrder
 
 REQUEST_SIZE = 24
 """A request: u64 address, u32 size, u32 offset of its place in the data, s64 result."""

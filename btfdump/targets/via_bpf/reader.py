@@ -10,7 +10,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from btfdump.errors import FaultError
-from btfdump.targets import UNMAPPED
+from btfdump.targets.memory import UNMAPPED
 from btfdump.targets.via_bpf import programs
 from btfdump.targets.via_bpf.programs import REQUEST_SIZE, BoundsTable, Window
 from btfdump.targets.via_bpf.ranges import Ranges
@@ -18,7 +18,7 @@ from btfdump.targets.via_bpf.ranges import Ranges
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from btfdump.targets import ByteOrder
+    from btfdump.targets.memory import ByteOrder
     from btfdump.targets.via_bpf.syscall import Bpf
 
 _PAGE = 4096  # the smallest page of all architectures

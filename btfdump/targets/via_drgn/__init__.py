@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import drgn
 
 from btfdump.errors import FaultError, TargetError
-from btfdump.targets import FILTERED, UNMAPPED, Platform, dumpfile, percpu, vmcoreinfo
+from btfdump.targets import dumpfile, percpu, vmcoreinfo
 from btfdump.targets.kernel_symbols import KernelSymbols
+from btfdump.targets.memory import FILTERED, UNMAPPED, Platform
 from btfdump.targets.via_drgn.opening import open_elf, open_kdump, read_vmcoreinfo
 from btfdump.targets.via_drgn.segments import READ_ERRORS, fault_beyond_s390x_tables
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from btfdump.targets import ByteOrder, UncheckedRead
+    from btfdump.targets.memory import ByteOrder, UncheckedRead
     from btfdump.targets.running import RunningKernel
 
 # A read larger than this is a corrupt length, not an object: the biggest honest ones are BTF and

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import drgn
 
-from btfdump.targets import FILTERED, UNMAPPED, vmcoreinfo
+from btfdump.targets import vmcoreinfo
+from btfdump.targets.memory import FILTERED, UNMAPPED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

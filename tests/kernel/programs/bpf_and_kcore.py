@@ -12,7 +12,7 @@ from pathlib import Path
 from btfdump.api.kernel import Kernel
 from btfdump.btf.reader import Btf
 from btfdump.errors import BtfdumpError, FaultError
-from btfdump.targets import read_many
+from btfdump.targets.memory import read_many
 from btfdump.targets.sources import open_live
 
 PAGE = 4096
