@@ -7,7 +7,7 @@ what lies behind that field: the target of a pointer, the entries of a container
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -84,7 +84,7 @@ class Enter:
     """
 
     value: Value
-    fields: list[Field] = field(default_factory=list)
+    fields: Sequence[Field] = ()
     label: Label = ""
     summary: tuple[tuple[str, str | int], ...] = ()
     brief: bool = False

@@ -9,7 +9,7 @@ from btfdump.decode.fields import Field
 from btfdump.graph.events import Close, Enter, Exit, Group, Note, Open
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from btfdump.graph.events import Event
     from btfdump.kernel.value import Value
@@ -80,7 +80,7 @@ def _end_of_group(group: _Group) -> Iterator[Event]:
     yield Close(1, 1) if is_pointer else Close(group.shown, group.open.count)
 
 
-def _slots(fields: list[Field]) -> Iterator[Field]:
+def _slots(fields: Sequence[Field]) -> Iterator[Field]:
     """Yield the fields that groups will follow for, in that order."""
     pending = list(reversed(fields))
     while pending:

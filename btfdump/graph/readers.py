@@ -7,29 +7,43 @@ fifteen objects take to decode.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from btfdump.decode.compiled.projection import HOT
 from btfdump.errors import BtfFormatError
 from btfdump.graph.summaries import Summaries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container
+    from collections.abc import Callable, Container, Sequence
 
     from btfdump.btf import types
-    from btfdump.decode.fields import Selection
+    from btfdump.decode.fields import Field, Selection
     from btfdump.decode.layout import StructLayout
-    from btfdump.graph.events import Enter
     from btfdump.graph.limits import Limits
     from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
     Known: TypeAlias = Container[tuple[int, types.Type]]
     """Objects that have been shown: pointers to them lead somewhere."""
-    Fill: TypeAlias = Callable[[Enter, Known], None]
+    Read: TypeAlias = "Callable[[Value, Known], Decoded]"
+
+
+class Decoded(NamedTuple):
+    """What was decoded of one object.
+
+    `fields` are its members, `skipped` how many zero ones were left out. Where a reader has written
+    the members itself, `written` is their text, but for those in `fields`, each of which has its
+    place there; `around` then are the names of the members that each of these is inside of.
+    """
+
+    fields: Sequence[Field]
+    skipped: int = 0
+    around: Sequence[tuple[str, ...]] = ()
+    written: str | None = None
 
 
 class Reader:
-    """Reads objects into `Enter.fields`, as the reference decoder does.
+    """Reads objects into fields, as the reference decoder does.
 
     `summaries` are remembered from one root to the next, until `forget()`.
     """
@@ -39,7 +53,7 @@ class Reader:
         self.limits = limits
         self.summaries = Summaries(context, limits.string)
         self._counts: dict[tuple[StructLayout, int], int] = {}
-        self._compiled: dict[tuple[StructLayout, int], Fill | None] = {}
+        self._compiled: dict[tuple[StructLayout, int], Read | None] = {}
         # Selections are told apart by identity: they must not be freed while they are keys.
         self._selections: list[Selection | None] = []
 
@@ -48,28 +62,28 @@ class Reader:
         self.summaries.forget()
 
     def read(
-        self, enter: Enter, layout: StructLayout, selection: Selection | None, known: Known
-    ) -> bool:
-        """Fill in an object of a type that is hot; whether it was. Raises `FaultError`."""
+        self, value: Value, layout: StructLayout, selection: Selection | None, known: Known
+    ) -> Decoded | None:
+        """Read an object if its type is hot, else return None.
+
+        `layout` is that of the object, `selection` what is wanted of it. Raises `FaultError`.
+        """
         key = layout, id(selection)
         if key in self._compiled:
-            fill = self._compiled[key]
+            read = self._compiled[key]
         else:
             count = self._counts[key] = self._counts.get(key, 0) + 1
             if count == 1:
                 self._selections.append(selection)
             if count < HOT:
-                return False
+                return None
             try:
-                fill = self._compiled[key] = self.compile(layout, selection)
+                read = self._compiled[key] = self.compile(layout, selection)
             except BtfFormatError:  # the decoder says what is wrong
-                fill = self._compiled[key] = None
-        if fill is None:
-            return False
-        fill(enter, known)
-        return True
+                read = self._compiled[key] = None
+        return read(value, known) if read is not None else None
 
-    def compile(self, layout: StructLayout, selection: Selection | None) -> Fill:
+    def compile(self, layout: StructLayout, selection: Selection | None) -> Read:
         """Return a function that reads an object of this type, of which that much is wanted.
 
         Raises `BtfFormatError`.
@@ -80,8 +94,8 @@ class Reader:
         context = self.context
         fields = compile_fields(context.layouts, context.facts, layout, selection, elements)
 
-        def fill(enter: Enter, known: Known) -> None:
+        def read(value: Value, known: Known) -> Decoded:
             del known
-            enter.fields, enter.skipped = fields(enter.value.bytes_())
+            return Decoded(*fields(value.bytes_()))
 
-        return fill
+        return read

@@ -20,6 +20,7 @@ from btfdump.graph.fields import Behind
 from btfdump.graph.limits import MAX_OBJECT, Place, paths_of
 from btfdump.graph.limits import Limits as Limits
 from btfdump.graph.maps import as_map, contents, value_of_map
+from btfdump.graph.readers import Decoded
 from btfdump.graph.summaries import Summaries
 from btfdump.kernel.paths import check_path
 from btfdump.kernel.pointees import target_of
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.decode.fields import Selection
+    from btfdump.decode.layout import Layout
     from btfdump.graph.events import Label
     from btfdump.graph.limits import Step
     from btfdump.graph.readers import Reader
@@ -174,47 +176,63 @@ class Traversal:
 
     def decode(self, value: Value, place: Place) -> tuple[Enter, str]:
         """Read and decode; where bytes are missing, decode the rest and say what is missing."""
-        enter = Enter(value, label=place.label)
         try:
-            layout = value.layout_
-            if layout.size > MAX_OBJECT:
-                return enter, f"{value.type_} has {layout.size} bytes: too large to be real"
-            if value.bit_size_:
-                enter.fields = [Field("", layout, 0, value.value_(), None, value.bit_size_)]
-                return enter, ""
-            trouble = ""
-            try:
-                if not self.is_read(enter, place):
-                    enter.fields = self.decoder.fields(
-                        layout, value.bytes_(), place.selection, paths=value.paths_
-                    )
-                    enter.skipped = self.decoder.skipped
-            except FaultError as error:
-                data, holes = read_around_holes(
-                    self.context.target, value.address_, layout.size, error
-                )
-                fields = self.decoder.fields(layout, data, place.selection, paths=value.paths_)
-                enter.fields = without_holes(fields, holes)
-                enter.skipped = self.decoder.skipped
-                trouble = describe(error, holes)
+            decoded, trouble = self.decoded(value, place.selection, place.depth)
         except BtfFormatError as error:
-            return enter, f"{value.type_} cannot be decoded: {error}"
+            return Enter(value, label=place.label), f"{value.type_} cannot be decoded: {error}"
         except FaultError as error:
-            enter.is_missing = True
-            return enter, f"unreadable: {error.reason}"
-        enter.summary = self.summary(value)
+            missing = Enter(value, label=place.label, is_missing=True)
+            return missing, f"unreadable: {error.reason}"
+        if decoded is None:
+            return Enter(value, label=place.label), trouble
+        summary = () if value.bit_size_ else self.summary(value)
+        enter = Enter(
+            value,
+            decoded.fields,
+            place.label,
+            summary,
+            skipped=decoded.skipped,
+            written=decoded.written,
+            around=decoded.around,
+        )
         return enter, trouble
 
-    def is_read(self, enter: Enter, place: Place) -> bool:
-        """Whether the run's reader has filled in the object: see btfdump/graph/readers.py."""
-        layout = enter.value.layout_
+    def decoded(
+        self, value: Value, selection: Selection | None, depth: int
+    ) -> tuple[Decoded | None, str]:
+        """Return what can be decoded of an object, and what is wrong with the rest, "" if nothing.
+
+        Raises `BtfFormatError`, and `FaultError` where nothing of it can be read.
+        """
+        layout = value.layout_
+        if layout.size > MAX_OBJECT:
+            return None, f"{value.type_} has {layout.size} bytes: too large to be real"
+        if value.bit_size_:
+            return Decoded([Field("", layout, 0, value.value_(), None, value.bit_size_)]), ""
+        try:
+            read = self.read(value, layout, selection, depth)
+            if read is not None:
+                return read, ""
+            fields = self.decoder.fields(layout, value.bytes_(), selection, paths=value.paths_)
+            return Decoded(fields, self.decoder.skipped), ""
+        except FaultError as error:
+            target = self.context.target
+            data, holes = read_around_holes(target, value.address_, layout.size, error)
+            fields = self.decoder.fields(layout, data, selection, paths=value.paths_)
+            kept = without_holes(fields, holes)
+            return Decoded(kept, self.decoder.skipped), describe(error, holes)
+
+    def read(
+        self, value: Value, layout: Layout, selection: Selection | None, depth: int
+    ) -> Decoded | None:
+        """Return what the run's reader has read of an object: see btfdump/graph/readers.py."""
         if self.reader is None or self.zero or not isinstance(layout, StructLayout):
-            return False
-        if enter.value.paths_:
-            return False
-        is_followed = bool(self.follow) or place.depth < self.limits.depth
+            return None
+        if value.paths_:
+            return None
+        is_followed = bool(self.follow) or depth < self.limits.depth
         known = _EVERYTHING if is_followed else self.seen
-        return self.reader.read(enter, layout, place.selection, known)
+        return self.reader.read(value, layout, selection, known)
 
     def brief(self, value: Value, label: Label) -> Iterator[Step]:
         """Show an object as one line."""

@@ -17,7 +17,7 @@ from btfdump.decode.fields import EMPTY_LIST
 from btfdump.decode.layout import ScalarLayout
 from btfdump.errors import ExpressionError
 from btfdump.graph.events import Close, Enter, Exit, Group, Note, Number, Open, Seen
-from btfdump.graph.readers import Reader
+from btfdump.graph.readers import Decoded, Reader
 from btfdump.render import Options, Root, renderer
 from btfdump.render.json_text import (
     HOLE,
@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from btfdump.decode.layout import StructLayout
     from btfdump.graph.events import Event
     from btfdump.graph.limits import Limits
-    from btfdump.graph.readers import Fill, Known
+    from btfdump.graph.readers import Known, Read
     from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 
 class JsonReader(Reader):
@@ -53,7 +54,7 @@ class JsonReader(Reader):
         super().forget()
         self._values.forget()
 
-    def compile(self, layout: StructLayout, selection: Selection | None) -> Fill:
+    def compile(self, layout: StructLayout, selection: Selection | None) -> Read:
         """Return a function that reads an object of this type; raises `BtfFormatError`."""
         from btfdump.render.compiled_json import compile_members
 
@@ -61,13 +62,11 @@ class JsonReader(Reader):
             self.context, layout, selection, self.limits.elements, self._values, self.summaries.at
         )
 
-        def fill(enter: Enter, known: Known) -> None:
-            value = enter.value
-            enter.written, enter.fields, enter.around, enter.skipped = members(
-                value.bytes_(), value.address_, known
-            )
+        def read(value: Value, known: Known) -> Decoded:
+            written, fields, around, skipped = members(value.bytes_(), value.address_, known)
+            return Decoded(fields, skipped, around, written)
 
-        return fill
+        return read
 
 
 @renderer("json", reader=JsonReader)

@@ -18,7 +18,7 @@ from btfdump.graph.events import Group as Kind
 from btfdump.render.escape import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 @dataclass(slots=True)
@@ -155,7 +155,7 @@ class Outline:
         """Yield the outline of one root, its `Totals` last."""
         yield from self._without_empty(self._all(events))
 
-    def body(self, fields: list[Field], depth: int) -> Iterator[Item]:
+    def body(self, fields: Sequence[Field], depth: int) -> Iterator[Item]:
         """Yield the outline of fields alone, none of which leads anywhere."""
         items = (i for i in self._fields(fields, depth) if not isinstance(i, _Pending))
         yield from self._without_empty(items)
@@ -299,7 +299,7 @@ class Outline:
                 return
             yield item
 
-    def _fields(self, fields: list[Field], depth: int) -> Iterator[Item | _Pending]:
+    def _fields(self, fields: Sequence[Field], depth: int) -> Iterator[Item | _Pending]:
         shown = [f for f in fields if self.keep_empty or not is_empty(f)]
         for position, field in enumerate(shown):
             yield from self._one(field, depth, position == len(shown) - 1)

@@ -40,7 +40,7 @@ from btfdump.render.outline import (
 from btfdump.render.scalar import array, field_scalar, summary, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from btfdump.decode.fields import Field
     from btfdump.graph.events import Enter, Holds, Open
@@ -109,7 +109,7 @@ class _Painter:
     def label(self, name: str, depth: int = 0) -> str:
         return self.style("name", printable(name).ljust(self.widths.get(depth, 0))) if name else ""
 
-    def align(self, fields: list[Field], depth: int) -> None:
+    def align(self, fields: Sequence[Field], depth: int) -> None:
         """Put the values of these fields, which are `depth` deep, into one column."""
         shown = [f for f in fields if self.options.zero or not is_empty(f)]
         widest = max((len(f.name) for f in shown), default=0)
