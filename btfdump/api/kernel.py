@@ -27,14 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from btfdump.annotate.overlay import Overlay
-    from btfdump.bpf.congestion import CongestionControl
-    from btfdump.bpf.iterators import IteratorTarget
-    from btfdump.bpf.kfuncs import Kfunc
-    from btfdump.bpf.links import Link
-    from btfdump.bpf.maps.map_value import MapValue
-    from btfdump.bpf.progs import Prog
-    from btfdump.bpf.struct_ops import StructOps
-    from btfdump.bpf.trampolines import Trampoline
+    from btfdump.bpf.subsystem import Bpf
     from btfdump.kernel.slab import SlabFinder
     from btfdump.render.plain import Formatter
     from btfdump.targets.memory import Target
@@ -62,6 +55,13 @@ class Kernel(Context):
         self.map_types: MapTypes = MapTypes(self, self.kernel_btfs)
         self.loaded_modules = LoadedModules(self, self.__getitem__, self.kernel_btfs)
         self.modules = self.loaded_modules
+
+    @cached_property
+    def bpf(self) -> Bpf:
+        """What BPF keeps in this kernel: maps, programs, links, BTF."""
+        from btfdump.bpf.subsystem import Bpf
+
+        return Bpf(self, lambda: self.kernel_btfs)  # another one after forget()
 
     @cached_property
     def slabs(self) -> SlabFinder:
@@ -145,82 +145,6 @@ class Kernel(Context):
         has been yielded by then.
         """
         return tasks(self)
-
-    def maps(self) -> Iterator[MapValue]:
-        """Yield every BPF map, by id.
-
-        Raises `SymbolNotFoundError`, and in the end `CorruptDataError` if some were not found.
-        """
-        from btfdump.bpf.maps.find import maps
-
-        return maps(self)
-
-    def map(self, which: int | str) -> MapValue:
-        """Return the BPF map with that id or name; raises `ObjectNotFoundError`."""
-        from btfdump.bpf.maps.find import find_map
-
-        return find_map(self, which)
-
-    def btf_by_id(self, btf_id: int) -> Btf:
-        """Return the BTF with that id, of a module or of BPF programs, as in `bpftool btf list`.
-
-        Read from the kernel's memory once. Raises `ObjectNotFoundError`, `FaultError`,
-        `BtfFormatError`, `CorruptDataError`.
-        """
-        return self.kernel_btfs.by_id(btf_id)
-
-    def kfuncs(self) -> Iterator[Kfunc]:
-        """Yield the kernel functions registered for BPF programs, and the destructors.
-
-        Raises `SymbolNotFoundError` for a kernel without BPF, and `CorruptDataError` in the end
-        where the registry is damaged.
-        """
-        from btfdump.bpf.kfuncs import find_kfuncs
-        from btfdump.kernel.notes import without_notes
-
-        return without_notes(find_kfuncs(self))
-
-    def progs(self) -> Iterator[Prog]:
-        """Yield every BPF program that is loaded, by id; raises as `kfuncs()` does."""
-        from btfdump.bpf.progs import find_progs
-        from btfdump.kernel.notes import without_notes
-
-        return without_notes(find_progs(self))
-
-    def links(self) -> Iterator[Link]:
-        """Yield every BPF link, by id; raises as `kfuncs()` does."""
-        from btfdump.bpf.links import find_links
-        from btfdump.kernel.notes import without_notes
-
-        return without_notes(find_links(self))
-
-    def trampolines(self) -> Iterator[Trampoline]:
-        """Yield the kernel functions that BPF programs are attached to; raises as `kfuncs()`."""
-        from btfdump.bpf.trampolines import find_trampolines
-        from btfdump.kernel.notes import without_notes
-
-        return without_notes(find_trampolines(self))
-
-    def struct_ops(self) -> Iterator[StructOps]:
-        """Yield the structs of functions that BPF programs implement; raises as `kfuncs()`."""
-        from btfdump.bpf.struct_ops import find_struct_ops
-        from btfdump.kernel.notes import without_notes
-
-        return without_notes(find_struct_ops(self))
-
-    def iterators(self) -> Iterator[IteratorTarget]:
-        """Yield what BPF iterator programs can be run over; raises as `kfuncs()` does."""
-        from btfdump.bpf.iterators import find_iterators
-        from btfdump.kernel.notes import without_notes
-
-        return without_notes(find_iterators(self))
-
-    def congestion_controls(self) -> Iterator[CongestionControl]:
-        """Yield the registered TCP congestion controls; raises as `kfuncs()` does."""
-        from btfdump.bpf.congestion import find_congestion_controls
-        from btfdump.kernel.notes import without_notes
-
-        return without_notes(find_congestion_controls(self))
 
     def per_cpu(self, value: Value, cpu: int) -> Value:
         """Return one CPU's instance of a per-CPU variable, or of a `__percpu` pointer's target.

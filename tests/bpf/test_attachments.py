@@ -35,7 +35,7 @@ def test_links_and_maps(opened: Callable[[str], Kernel], name: str) -> None:
 
 
 def test_xdp(patched: Kernel, poke: Callable[[Value, int], None]) -> None:
-    (prog,) = (p for p in patched.progs() if p.name == "fill_list")
+    (prog,) = (p for p in patched.bpf.progs() if p.name == "fill_list")
     device = next(iter(patched["init_net"].dev_base_head.walk_()))
     poke(device.xdp_state[1].prog, prog.value.address_)
     name = device.member_("name").string_()

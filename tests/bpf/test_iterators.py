@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.mark.parametrize("name", ["tagged", "stock", "s390x"])
 def test_targets(opened: Callable[[str], Kernel], name: str) -> None:
     """In the stock kernel two other variables are called `targets`, one of them before this."""
-    found = {item.name: item.function for item in opened(name).iterators()}
+    found = {item.name: item.function for item in opened(name).bpf.iterators()}
     assert {"task", "task_file", "task_vma", "bpf_map", "bpf_prog", "bpf_link", "tcp"} <= set(found)
     assert found["task"] == (
         "int bpf_iter_task(struct bpf_iter_meta *meta, struct task_struct *task)"

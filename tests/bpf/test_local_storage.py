@@ -171,7 +171,7 @@ def test_members_are_reached_through_the_bytes(opened):
 def test_pointers_lead_to_the_kernels_own_structs(opened, truth):
     """The program was compiled with another kernel's task_struct; that is not what lies there."""
     kernel = opened("tagged")
-    btf = kernel.btf_by_id(15)
+    btf = kernel.bpf.btf(15)
     copy = btf.find("struct", "task_struct")
     assert kernel.real_struct(copy) is kernel.type("struct task_struct")
     assert copy.size != kernel.type("struct task_struct").size
@@ -191,7 +191,7 @@ def test_pointers_lead_to_the_kernels_own_structs(opened, truth):
 
 def test_a_struct_of_the_programs_own_stays_its_own(opened):
     kernel = opened("tagged")
-    stat = kernel.btf_by_id(15).find("struct", "task_stat")
+    stat = kernel.bpf.btf(15).find("struct", "task_stat")
     assert kernel.real_struct(stat) is None
 
 

@@ -29,7 +29,7 @@ UNTYPED = {
 def shown(kernel: Kernel, name: str, format_: str = "jsonl", **how: Any) -> str:
     limits = Limits(**how.pop("limits", {}))
     zero = how.get("zero", False)
-    root = Root(traverse(kernel.map(name), limits, **how))
+    root = Root(traverse(kernel.bpf.map(name), limits, **how))
     return "".join(get(format_)([root], kernel.options(zero=zero, limits=limits)))
 
 
@@ -51,7 +51,7 @@ def plain(value: Any) -> Any:
 @pytest.mark.parametrize("name", DUMPS)
 def test_every_element_is_in_the_document(name, opened):
     kernel = opened(name)
-    for map_ in kernel.maps():
+    for map_ in kernel.bpf.maps():
         label = str(int(map_.id))
         found = document(kernel, label, zero=True, limits={"elements": 1000})
         expected = [item for item in map_.elements_() if isinstance(item, Element)]
@@ -72,7 +72,7 @@ def test_every_element_is_in_the_document(name, opened):
 @pytest.mark.parametrize("format_", ["tree", "text", "json"])
 def test_every_map_in_every_format(name, format_, opened):
     kernel = opened(name)
-    for map_ in kernel.maps():
+    for map_ in kernel.bpf.maps():
         out = shown(kernel, str(int(map_.id)), format_)
         assert out.isascii() or format_ == "tree"
         assert map_.name_ in out
@@ -148,13 +148,13 @@ def test_the_kernels_count_is_told_where_not_all_is_walked(patched, poke, monkey
 
 
 def test_zero_elements_of_arrays_are_counted(patched):
-    patched.target.write(patched.map("in0")[1].address_, bytes(8))
+    patched.target.write(patched.bpf.map("in0")[1].address_, bytes(8))
     found = document(patched, "in0")
     assert [element["key"] for element in found["elements"]] == [0]
     assert (found["shown"], found["count"], found["zero_elements"]) == (1, 1, 1)
     assert "1 zero element not shown (--zero)" in shown(patched, "in0", "tree")
     assert len(document(patched, "in0", zero=True)["elements"]) == 2
-    patched.target.write(patched.map("h_plain")[17].address_, bytes(8))
+    patched.target.write(patched.bpf.map("h_plain")[17].address_, bytes(8))
     assert len(document(patched, "h_plain")["elements"]) == 7  # a key was put there: it is shown
 
 
@@ -187,7 +187,7 @@ def test_damage_is_told_at_its_place(patched, poke, truth):
         lines = shown(patched, "h_plain", format_).splitlines()
         (at,) = [i for i, line in enumerate(lines) if "! bucket" in line]
         assert "[68]" in lines[at - 1]
-    map_ = patched.map("arr")
+    map_ = patched.bpf.map("arr")
     patched.target.unmap(map_.address_, 8)
     again = type(map_)(patched, map_.address_)
     (note,) = texts(json.loads("".join(patched.dump(again, "jsonl"))))
@@ -195,7 +195,7 @@ def test_damage_is_told_at_its_place(patched, poke, truth):
 
 
 def test_a_value_that_cannot_be_read(patched):
-    value = patched.map("ts_stat").items_()
+    value = patched.bpf.map("ts_stat").items_()
     _, first = next(value)
     patched.target.unmap(first.address_, 40)
     found = document(patched, "ts_stat")
@@ -259,12 +259,12 @@ def test_no_maps_at_all(patched, poke):
     """A kernel without BPF programs has an empty idr."""
     poke(patched.value("struct idr", patched.symbol("map_idr")).idr_rt.xa_head, 0)
     assert rows(patched) == ([], [])
-    assert list(patched.maps()) == []
+    assert list(patched.bpf.maps()) == []
 
 
 def test_a_map_of_the_table_that_is_corrupt(patched, poke):
-    poke(patched.map("queue").inside_("bpf_queue_stack").head, 100)
-    poke(patched.map("h_plain").btf, 0xFFFF_F000_0000_1230)
+    poke(patched.bpf.map("queue").inside_("bpf_queue_stack").head, 100)
+    poke(patched.bpf.map("h_plain").btf, 0xFFFF_F000_0000_1230)
     found, notes = rows(patched)
     assert len(found) == 27
     assert [note.split(": ", 1)[1] for note in notes] == ["head 100 and tail 0 of 9 slots"]

@@ -23,14 +23,14 @@ NOWHERE = 0xFFFF_F000_0000_1230
 def test_every_btf_is_there_to_the_byte(name, opened, truth):
     kernel = opened(name)
     expected = truth(name)["btfs"]
-    assert [int(btf.id) for btf in kernel.kernel_btfs.objects()] == [b["id"] for b in expected]
+    assert [int(btf.id) for btf in kernel.bpf.btf_objects()] == [b["id"] for b in expected]
     for known in expected:
-        btf = kernel.btf_by_id(known["id"])
+        btf = kernel.bpf.btf(known["id"])
         assert hashlib.sha256(btf.data).hexdigest() == known["sha256"]
         assert len(btf) == known["nr_types"] + known["start_id"]
         assert btf.start_id == (known["start_id"] or 1)
         assert btf.base is (kernel.btf if int(known["base_btf"], 16) else None)
-        assert kernel.btf_by_id(known["id"]) is btf
+        assert kernel.bpf.btf(known["id"]) is btf
 
 
 @pytest.mark.parametrize("name", DUMPS)
@@ -39,22 +39,22 @@ def test_modules_and_programs_share_what_was_read(name, opened, truth):
     modules = [b for b in truth(name)["btfs"] if int(b["base_btf"], 16)]
     assert {btf.name for btf in kernel.modules.btfs()} == {b["name"] for b in modules}
     for known in modules:
-        assert kernel.btf_by_id(known["id"]) in kernel.modules.btfs()
+        assert kernel.bpf.btf(known["id"]) in kernel.modules.btfs()
 
 
 def test_a_pointer_leads_to_it_as_the_object_does(opened):
     kernel = opened("tagged")
     for module in kernel["btf_modules"].walk_():
-        assert kernel.kernel_btfs.of(module.btf) is kernel.kernel_btfs.of(module.btf.deref_())
+        assert kernel.bpf.btf(module.btf) is kernel.bpf.btf(module.btf.deref_())
 
 
 def test_a_number_nobody_has(opened):
     with pytest.raises(ObjectNotFoundError, match="no BTF has id 99 among the 6 found"):
-        opened("tagged").btf_by_id(99)
+        opened("tagged").bpf.btf(99)
 
 
 def of(kernel, btf_id):
-    (found,) = [btf for btf in kernel.kernel_btfs.objects() if int(btf.id) == btf_id]
+    (found,) = [btf for btf in kernel.bpf.btf_objects() if int(btf.id) == btf_id]
     return found
 
 
@@ -62,40 +62,40 @@ def test_a_blob_that_cannot_be_read(patched, poke):
     poke(of(patched, 15).data, NOWHERE)
     for _ in range(2):  # the error is remembered, and raised again
         with pytest.raises(FaultError, match="not mapped"):
-            patched.btf_by_id(15)
-    assert len(patched.btf_by_id(16)) == 519
+            patched.bpf.btf(15)
+    assert len(patched.bpf.btf(16)) == 519
 
 
 @pytest.mark.parametrize("size", [0, 1 << 30])
 def test_a_size_that_makes_no_sense(patched, poke, size):
     poke(of(patched, 15).data_size, size)
     with pytest.raises(CorruptDataError, match=f"BTF 15: {size} bytes is no size of a BTF"):
-        patched.btf_by_id(15)
+        patched.bpf.btf(15)
 
 
 def test_a_blob_that_is_no_btf(patched):
     data = int(of(patched, 15).data)
     patched.target.write(data, bytes(4))
     with pytest.raises(BtfFormatError):
-        patched.btf_by_id(15)
+        patched.bpf.btf(15)
 
 
 def test_a_blob_with_a_type_that_is_not_there(patched):
     """BTF of programs was written by whoever loaded them: all of it is checked at once."""
     data = int(of(patched, 15).data)
-    blob = patched.btf_by_id(15).data
+    blob = patched.bpf.btf(15).data
     patched.kernel_btfs._parsed.clear()
     patched.kernel_btfs._by_id.clear()
     header = int.from_bytes(blob[4:8], "little")
     patched.target.write(data + header + 8, b"\xff\xff\xff\x7f")  # what the first type refers to
     with pytest.raises(BtfFormatError, match="isn't there"):
-        patched.btf_by_id(15)
+        patched.bpf.btf(15)
 
 
 def test_a_module_on_a_base_of_another_kernel(patched, poke):
     poke(of(patched, 4).start_id, 1000)
     with pytest.raises(CorruptDataError, match="btfsample goes on from type 1000, its base has"):
-        patched.btf_by_id(4)
+        patched.bpf.btf(4)
     assert [btf.name for btf in patched.modules.btfs()] == ["tcp_vegas", "dummy"]
     assert patched.loaded_modules.problems == [
         "BTF of a module: btfsample goes on from type 1000, its base has 71438"
@@ -106,7 +106,7 @@ def test_a_btf_that_is_its_own_base(patched, poke):
     btf = of(patched, 4)
     poke(btf.base_btf, btf.address_)
     with pytest.raises(CorruptDataError, match="split on more than 4 others"):
-        patched.btf_by_id(4)
+        patched.bpf.btf(4)
 
 
 def test_an_idr_with_a_foreign_node(patched, poke):
@@ -115,13 +115,13 @@ def test_an_idr_with_a_foreign_node(patched, poke):
     node = patched.value("struct xa_node", int(head) - 2)
     poke(node.slots[1], first.address_ + 2)
     with pytest.raises(CorruptDataError, match=r"btf_idr: node at 0x\w+ has shift"):
-        list(patched.kernel_btfs.objects())
+        list(patched.bpf.btf_objects())
     found = []
     with pytest.raises(CorruptDataError):
-        found.extend(int(btf.id) for btf in patched.kernel_btfs.objects())
+        found.extend(int(btf.id) for btf in patched.bpf.btf_objects())
     poke(node.slots[1], int(head))
     with pytest.raises(CorruptDataError, match="cycle"):
-        list(patched.kernel_btfs.objects())
+        list(patched.bpf.btf_objects())
 
 
 def test_an_idr_nobody_can_name(patched, monkeypatch):
@@ -130,4 +130,4 @@ def test_an_idr_nobody_can_name(patched, monkeypatch):
 
     monkeypatch.setattr(patched, "symbol", missing)
     with pytest.raises(SymbolNotFoundError, match="btf_idr"):
-        list(patched.kernel_btfs.objects())
+        list(patched.bpf.btf_objects())

@@ -34,19 +34,19 @@ NAMES = (
 
 def objects(kernel: Kernel) -> Iterator[tuple[int, int]]:
     """Yield (address, size) of what the tables read."""
-    for prog in kernel.progs():
+    for prog in kernel.bpf.progs():
         yield prog.value.address_, 56
         yield int(prog.value.aux), prog.value.aux.deref_().size_
-    for link in kernel.links():
+    for link in kernel.bpf.links():
         yield link.value.address_, 128
-    for tramp in kernel.trampolines():
+    for tramp in kernel.bpf.trampolines():
         yield tramp.value.address_, tramp.value.size_
         yield int(tramp.value.cur_image), 128
-    for ops in kernel.struct_ops():
+    for ops in kernel.bpf.struct_ops():
         yield ops.value.address_, 512
-    for control in kernel.congestion_controls():
+    for control in kernel.bpf.congestion_controls():
         yield control.value.address_, control.value.size_
-    for target in kernel.iterators():
+    for target in kernel.bpf.iterators():
         yield target.value.address_, target.value.size_
     for symbol in ("prog_idr", "link_idr", "map_idr", "tcp_cong_list", "btf_modules"):
         yield kernel.symbol(symbol), 24

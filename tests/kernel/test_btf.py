@@ -100,7 +100,7 @@ def _member(member: t.Member) -> dict[str, Any]:
 def test_every_type_of_every_btf(kernel: Kernel, said: dict[int, list[dict[str, Any]]]):
     assert len(said) > 3
     for btf_id, expected in said.items():
-        found = [as_bpftool_has_it(type_) for type_ in kernel.btf_by_id(btf_id).iter_types()]
+        found = [as_bpftool_has_it(type_) for type_ in kernel.bpf.btf(btf_id).iter_types()]
         assert len(found) == len(expected) > 0
         for ours, theirs in zip(found, expected, strict=True):
             assert ours == {key: theirs.get(key) for key in ours}, f"BTF {btf_id}"

@@ -132,7 +132,7 @@ def test_every_element_is_that_of_bpftool(scene: Scene):
     compared = 0
     for shown in scene.shown:
         name, kind = shown["name"], shown["type"]
-        map_ = scene.kernel.map(shown["id"])
+        map_ = scene.kernel.bpf.map(shown["id"])
         if kind in SILENT or kind.endswith("_storage") or kind in ("struct_ops", "stack_trace"):
             continue
         found = elements(map_)
@@ -169,7 +169,7 @@ def test_values_are_formatted_alike(scene: Scene):
     """Typed values agree with what bpftool makes of the same BTF."""
     compared = 0
     for name in ("by_port", "by_number", "recent", "routes", "prefixes", "inner_a"):
-        found = {e.key.bytes_().hex(): e for e in elements(scene.kernel.map(name))}  # type: ignore[union-attr]
+        found = {e.key.bytes_().hex(): e for e in elements(scene.kernel.bpf.map(name))}  # type: ignore[union-attr]
         for entry in scene.dumped[name]:
             element = found[hexes(entry["key"])]
             assert alike(element.key.value_(), entry["formatted"]["key"])  # type: ignore[union-attr]
@@ -197,7 +197,7 @@ def alike(mine: Any, formatted: Any) -> bool:
 
 
 def test_stacks_are_those_of_bpftool(scene: Scene):
-    (element,) = elements(scene.kernel.map("stacks"))
+    (element,) = elements(scene.kernel.bpf.map("stacks"))
     (entry,) = scene.dumped["stacks"]
     assert element.key.bytes_().hex() == hexes(entry["key"])  # type: ignore[union-attr]
     assert hexes(entry["value"]).startswith(element.value.bytes_().hex())
@@ -212,7 +212,7 @@ def test_what_user_space_wrote(scene: Scene):
         by_map.setdefault(record["map"], []).append(record)
     assert len(by_map) >= 19
     for name, records in by_map.items():
-        map_ = scene.kernel.map(name)
+        map_ = scene.kernel.bpf.map(name)
         values = [record["value"] for record in records]
         found = elements(map_)
         mine = [element.value.bytes_().hex() for element in found]
@@ -251,26 +251,26 @@ def wanted(owner: dict[str, Any]) -> int:
 
 
 def test_what_programs_wrote(scene: Scene):
-    records = [(e.value.bytes_(), e.remark) for e in elements(scene.kernel.map("events"))]
+    records = [(e.value.bytes_(), e.remark) for e in elements(scene.kernel.bpf.map("events"))]
     states = [remark.rpartition(", ")[2] for _, remark in records]
     assert states == ["committed", "discarded", "committed"]
     assert [data[0] for data, _ in records] == [70, 71, 72]
-    guard = scene.kernel.map("guards")[1]
+    guard = scene.kernel.bpf.map("guards")[1]
     assert (int(guard.count), int(guard.total)) == (1, 1000)
-    alarms = {int(key): int(value.number) for key, value in scene.kernel.map("alarms").items_()}  # type: ignore[arg-type]
+    alarms = {int(key): int(value.number) for key, value in scene.kernel.bpf.map("alarms").items_()}  # type: ignore[arg-type]
     assert alarms == {0: 50, 1: 51}
-    kin = {int(value.pid) for _, value in scene.kernel.map("task_kin").items_()}
+    kin = {int(value.pid) for _, value in scene.kernel.bpf.map("task_kin").items_()}
     assert len(kin) >= 5
 
 
 def test_what_maps_of_objects_hold(scene: Scene):
     kernel = scene.kernel
-    assert kernel.map("calls")[1].aux.member_("name").string_() == "called"
-    assert kernel.map("groups")[0].kn.member_("name").string_() == "grove"
-    assert int(kernel.map("sockets")[0].member_("__sk_common").skc_num) == 9100
-    assert kernel.map("devices")[1].dev.member_("name").string_() == "dum0"
-    assert str(kernel.map("samples")[0].type_) == "struct bpf_event_entry"
-    orchard = kernel.map("orchard")[0]
+    assert kernel.bpf.map("calls")[1].aux.member_("name").string_() == "called"
+    assert kernel.bpf.map("groups")[0].kn.member_("name").string_() == "grove"
+    assert int(kernel.bpf.map("sockets")[0].member_("__sk_common").skc_num) == 9100
+    assert kernel.bpf.map("devices")[1].dev.member_("name").string_() == "dum0"
+    assert str(kernel.bpf.map("samples")[0].type_) == "struct bpf_event_entry"
+    orchard = kernel.bpf.map("orchard")[0]
     assert orchard.data.member_("name").string_() == "orchard"
 
 
@@ -281,13 +281,13 @@ def test_what_hangs_off_values(scene: Scene):
     for graph in scene.workload["graphs"]:
         if graph["head"] == "holders":
             fields = graph["fields"]
-            value = scene.kernel.map("holders")[fields["key"]]
+            value = scene.kernel.bpf.map("holders")[fields["key"]]
             assert int(value.task.pid) == fields["pid"]
             assert int(value.leaf.number) == fields["leaf"]
-    leaves = scene.kernel.map(".bss.list")[0].leaves.walk_()
+    leaves = scene.kernel.bpf.map(".bss.list")[0].leaves.walk_()
     wanted = [g["fields"]["number"] for g in scene.workload["graphs"] if g["type"] == "leaf"]
     assert [int(leaf.number) for leaf in leaves] == wanted
-    fruits = scene.kernel.map(".bss.tree")[0].fruits.walk_()
+    fruits = scene.kernel.bpf.map(".bss.tree")[0].fruits.walk_()
     wanted = [g["fields"]["weight"] for g in scene.workload["graphs"] if g["type"] == "fruit"]
     assert [int(fruit.weight) for fruit in fruits] == wanted
 
@@ -298,7 +298,7 @@ def test_what_hangs_off_values(scene: Scene):
 def test_inside_the_guest(guest: Guest, scene: Scene):
     out = guest.check("btfdump live map by_port --format jsonl", timeout=300)
     live = json.loads(out)
-    frozen = json.loads("".join(scene.kernel.dump(scene.kernel.map("by_port"), "jsonl")))
+    frozen = json.loads("".join(scene.kernel.dump(scene.kernel.bpf.map("by_port"), "jsonl")))
     assert live == frozen
 
 

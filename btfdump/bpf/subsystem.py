@@ -1,0 +1,107 @@
+"""Bpf: what BPF keeps in one kernel, for library users: `kernel.bpf`.
+
+Loaded when `kernel.bpf` is first used, with all that reads maps, programs and links: no command
+that shows other things pays for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.bpf.congestion import find_congestion_controls
+from btfdump.bpf.iterators import find_iterators
+from btfdump.bpf.kfuncs import find_kfuncs
+from btfdump.bpf.links import find_links
+from btfdump.bpf.maps import find
+from btfdump.bpf.progs import find_progs
+from btfdump.bpf.struct_ops import find_struct_ops
+from btfdump.bpf.trampolines import find_trampolines
+from btfdump.kernel.notes import without_notes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from btfdump.bpf.congestion import CongestionControl
+    from btfdump.bpf.iterators import IteratorTarget
+    from btfdump.bpf.kfuncs import Kfunc
+    from btfdump.bpf.links import Link
+    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.bpf.program_btf import KernelBtfs
+    from btfdump.bpf.progs import Prog
+    from btfdump.bpf.struct_ops import StructOps
+    from btfdump.bpf.trampolines import Trampoline
+    from btfdump.btf.reader import Btf
+    from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
+
+
+class Bpf:
+    """Maps, programs, links, BTF and what else BPF registers in one kernel.
+
+    What yields records yields all that can be read, and then raises `CorruptDataError` if something
+    could not. All of it raises `SymbolNotFoundError` for a kernel that was built without that part
+    of BPF. Nothing is kept from one call to the next but parsed BTF: of a live kernel, a second
+    call shows what is there by then.
+    """
+
+    def __init__(self, kernel: Context, btfs: Callable[[], KernelBtfs]) -> None:
+        self._kernel = kernel
+        self._btfs = btfs
+
+    def __repr__(self) -> str:
+        return f"<Bpf of {self._kernel!r}>"
+
+    def maps(self) -> Iterator[MapValue]:
+        """Yield every map, by id."""
+        return find.maps(self._kernel)
+
+    def map(self, which: int | str) -> MapValue:
+        """Return the map with that id or name.
+
+        In a name, `*` and `?` stand for what they do in the shell. Raises `ObjectNotFoundError`
+        where there is none, or more than one.
+        """
+        return find.find_map(self._kernel, which)
+
+    def progs(self) -> Iterator[Prog]:
+        """Yield every program that is loaded, by id."""
+        return without_notes(find_progs(self._kernel))
+
+    def links(self) -> Iterator[Link]:
+        """Yield every link, by id: what holds a program to the thing it is attached to."""
+        return without_notes(find_links(self._kernel))
+
+    def trampolines(self) -> Iterator[Trampoline]:
+        """Yield the kernel functions that programs are attached to."""
+        return without_notes(find_trampolines(self._kernel))
+
+    def struct_ops(self) -> Iterator[StructOps]:
+        """Yield the structs of functions that programs implement, by the id of their map."""
+        return without_notes(find_struct_ops(self._kernel))
+
+    def iterators(self) -> Iterator[IteratorTarget]:
+        """Yield what iterator programs can be run over."""
+        return without_notes(find_iterators(self._kernel))
+
+    def congestion_controls(self) -> Iterator[CongestionControl]:
+        """Yield the registered TCP congestion controls, of BPF or not, in the kernel's order."""
+        return without_notes(find_congestion_controls(self._kernel))
+
+    def kfuncs(self) -> Iterator[Kfunc]:
+        """Yield the kernel functions that programs may call, and the destructors of kptrs."""
+        return without_notes(find_kfuncs(self._kernel))
+
+    def btf(self, which: int | Value) -> Btf:
+        """Return the BTF with that id, as in `bpftool btf list`, or that a `struct btf` holds.
+
+        `which` may be a pointer to the `struct btf`. Read from the kernel's memory and parsed once.
+        Raises `ObjectNotFoundError` for an id there is not, `FaultError` where it cannot be read,
+        `BtfFormatError` where it is malformed, `CorruptDataError` where the kernel's own account of
+        it does not fit what is there.
+        """
+        btfs = self._btfs()
+        return btfs.by_id(which) if isinstance(which, int) else btfs.of(which)
+
+    def btf_objects(self) -> Iterator[Value]:
+        """Yield the `struct btf` of vmlinux, of every module and of programs, by id."""
+        return self._btfs().objects()
