@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from synthetic import World
 
 from btfdump.errors import FaultError
-from btfdump.graph.events import Close, Enter, Exit, Note, Open, Seen
+from btfdump.graph.events import Close, Enter, Exit, Open, Seen
 from btfdump.graph.limits import Limits
 from btfdump.graph.traverse import traverse
+from btfdump.kernel.notes import Note
 from btfdump.render import Root, formats, get
 
 LIMITS = Limits(depth=3, elements=8, objects=40)

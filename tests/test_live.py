@@ -6,10 +6,11 @@ import pytest
 from synthetic import World
 
 from btfdump.errors import ObjectNotFoundError
-from btfdump.graph.events import Close, Enter, Group, Note, Open
+from btfdump.graph.events import Close, Enter, Group, Open
 from btfdump.graph.limits import Limits
 from btfdump.graph.moved import MOVED
 from btfdump.graph.traverse import traverse
+from btfdump.kernel.notes import Note
 from btfdump.render import Root, get
 from btfdump.roots.task import fate
 

@@ -9,7 +9,7 @@ from btfdump.bpf.enums import enumerator_names
 from btfdump.bpf.links import cgroup_path, find_links
 from btfdump.bpf.struct_ops import find_struct_ops
 from btfdump.errors import BtfdumpError, SymbolNotFoundError
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 from btfdump.kernel.value import Value
 from btfdump.kernel.variables import find_global
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from btfdump.bpf.struct_ops import StructOps, find_struct_ops, function_members
 from btfdump.btf import types
 from btfdump.errors import BtfdumpError
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 from btfdump.kernel.variables import find_global
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from btfdump.annotate.facts import Expansion
 from btfdump.btf import types
 from btfdump.btf.names import prototype
 from btfdump.errors import BtfdumpError, CorruptDataError, TypeNotFoundError
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 from btfdump.kernel.value import Value, items_of
 from btfdump.walk import Anomaly, Entry
 

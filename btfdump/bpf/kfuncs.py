@@ -21,7 +21,7 @@ from btfdump.btf import types
 from btfdump.btf.names import prototype
 from btfdump.btf.wire import Kind
 from btfdump.errors import BtfdumpError, CorruptDataError
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

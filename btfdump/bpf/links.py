@@ -13,7 +13,7 @@ from btfdump.bpf.enums import enumerator_names, short_name
 from btfdump.bpf.registry import registered
 from btfdump.bpf.trampolines import traced_function
 from btfdump.errors import BtfdumpError
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from btfdump.bpf.enums import short_name
 from btfdump.bpf.kernel_btf import types_of
 from btfdump.bpf.registry import registered
 from btfdump.errors import BtfdumpError, CorruptDataError
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from btfdump.bpf.registry import registered
 from btfdump.btf import types
 from btfdump.decode.layout import ArrayLayout, StructLayout
 from btfdump.errors import BtfdumpError, CorruptDataError
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from btfdump.bpf.enums import enumerator_names
 from btfdump.btf import types
 from btfdump.errors import BtfdumpError, FaultError, ObjectNotFoundError, SymbolNotFoundError
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 from btfdump.kernel.variables import find_global
 
 if TYPE_CHECKING:

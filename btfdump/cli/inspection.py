@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from btfdump.api.kernel import Kernel
-    from btfdump.graph.events import Event, Note
+    from btfdump.graph.events import Event
     from btfdump.graph.limits import Limits
     from btfdump.graph.readers import Reader
+    from btfdump.kernel.notes import Note
     from btfdump.render import Options, Root
     from btfdump.roots import Selected
     from btfdump.roots.table import Row, Table
@@ -164,7 +165,7 @@ class Inspection:
 
     def rows(self, table: Table, format: str, options: Options) -> Iterator[str]:
         """Yield a table as text, and keep account of its notes."""
-        from btfdump.graph.events import Note
+        from btfdump.kernel.notes import Note
         from btfdump.render.table import render_table
 
         def counted() -> Iterator[Row | Note]:
@@ -207,8 +208,9 @@ class Inspection:
 
         Where the user interrupts, all that is open is ended.
         """
-        from btfdump.graph.events import Enter, Note
+        from btfdump.graph.events import Enter
         from btfdump.graph.interrupted import Unfinished
+        from btfdump.kernel.notes import Note
 
         self.shown += 1
         is_root = True

@@ -11,10 +11,11 @@ from btfdump.decode.holes import describe, read_around_holes
 from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.errors import BtfdumpError, FaultError
 from btfdump.graph.buckets import is_table, occupied
-from btfdump.graph.events import Close, Enter, Exit, Group, Note, Open
+from btfdump.graph.events import Close, Enter, Exit, Group, Open
 from btfdump.graph.limits import MAX_OBJECT
 from btfdump.graph.moved import MOVED, has_moved
 from btfdump.kernel.expression import evaluate_length
+from btfdump.kernel.notes import Note
 from btfdump.kernel.pointees import target_of, told_by
 from btfdump.kernel.value import Value
 from btfdump.kernel.variables import find_global

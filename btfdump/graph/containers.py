@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from btfdump.decode.layout import StructLayout
 from btfdump.errors import CorruptDataError
-from btfdump.graph.events import Close, Group, Note, Number, Open, Seen
+from btfdump.graph.events import Close, Group, Number, Open, Seen
+from btfdump.kernel.notes import Note
 from btfdump.walk import Anomaly, ValueEntry
 
 if TYPE_CHECKING:

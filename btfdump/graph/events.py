@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from btfdump.annotate.facts import Expansion
     from btfdump.decode.fields import Field
+    from btfdump.kernel.notes import Note
     from btfdump.kernel.value import Value
     from btfdump.walk import ValueEntry
 
@@ -149,14 +150,6 @@ class Seen:
     label: Label = ""
     summary: tuple[tuple[str, str | int], ...] = ()
     is_cycle: bool = False
-
-
-@dataclass(slots=True)
-class Note:
-    """Something is wrong or missing here; `address` where that helps."""
-
-    text: str
-    address: int | None = None
 
 
 @dataclass(slots=True)

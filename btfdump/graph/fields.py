@@ -17,10 +17,11 @@ from btfdump.errors import BtfdumpError, CorruptDataError
 from btfdump.graph.arrays import Arrays
 from btfdump.graph.buckets import is_table
 from btfdump.graph.containers import Contents
-from btfdump.graph.events import Close, Enter, Group, Note, Open
+from btfdump.graph.events import Close, Enter, Group, Open
 from btfdump.graph.limits import Place, selection_of
 from btfdump.graph.moved import MOVED, has_moved
 from btfdump.kernel.conditions import applying
+from btfdump.kernel.notes import Note
 from btfdump.kernel.placed import place_of
 from btfdump.kernel.pointees import target_of, told_by
 from btfdump.kernel.pointers import pointer_space

@@ -22,8 +22,8 @@ from btfdump.walk import Anomaly, Entry, Head, walker_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.kernel.context import Context, Slabs
-    from btfdump.kernel.slab import Cache
+    from btfdump.kernel.context import Context
+    from btfdump.kernel.services import Cache, Slabs
     from btfdump.walk import Item
 
     _Candidate: TypeAlias = tuple[types.Composite, str]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from btfdump.decode.fields import Field
-from btfdump.graph.events import Close, Enter, Exit, Group, Note, Open
+from btfdump.graph.events import Close, Enter, Exit, Group, Open
+from btfdump.kernel.notes import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

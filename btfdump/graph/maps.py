@@ -9,14 +9,15 @@ from btfdump.decode.fields import Decoder, Field
 from btfdump.decode.layout import StructLayout
 from btfdump.errors import BtfdumpError, FaultError
 from btfdump.graph.containers import count_of, take
-from btfdump.graph.events import Close, Group, Holds, MapKey, Note, Open
+from btfdump.graph.events import Close, Group, Holds, MapKey, Open
+from btfdump.kernel.notes import Note
 from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.bpf.maps import Element
+    from btfdump.bpf.maps.elements import Element
     from btfdump.bpf.maps.map_value import MapValue
     from btfdump.graph.containers import Contents
     from btfdump.graph.limits import Place, Step
@@ -106,7 +107,7 @@ class _Listing:
     """The elements of one map as they are listed: without the zero ones of an array."""
 
     def __init__(self, traversal: Traversal, map_: MapValue) -> None:
-        from btfdump.bpf.maps import Keys
+        from btfdump.bpf.maps.elements import Keys
 
         self.map = map_
         self.family = map_.family_
@@ -132,7 +133,7 @@ class _Listing:
 
     def remarks(self) -> Iterator[str]:
         """Say why keys and values are bytes, where they are."""
-        from btfdump.bpf.maps import Keys
+        from btfdump.bpf.maps.elements import Keys
 
         if self.family is None:
             return

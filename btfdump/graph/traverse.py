@@ -15,13 +15,14 @@ from btfdump.decode.fields import Decoder, Field
 from btfdump.decode.holes import describe, read_around_holes, without_holes
 from btfdump.decode.layout import ScalarLayout, StructLayout
 from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
-from btfdump.graph.events import Close, Enter, Event, Exit, Note, Number, Open, Seen
+from btfdump.graph.events import Close, Enter, Event, Exit, Number, Open, Seen
 from btfdump.graph.fields import Behind
 from btfdump.graph.limits import MAX_OBJECT, Place, paths_of
 from btfdump.graph.limits import Limits as Limits
 from btfdump.graph.maps import as_map, contents, value_of_map
 from btfdump.graph.readers import Decoded
 from btfdump.graph.summaries import Summaries
+from btfdump.kernel.notes import Note
 from btfdump.kernel.paths import check_path
 from btfdump.kernel.pointees import target_of
 from btfdump.kernel.value import Value

@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from btfdump.annotate.facts import MemberFacts
-    from btfdump.kernel.value import Value
+    from btfdump.kernel.typed import TypedAddress
 
 
-def applying(facts: MemberFacts, scopes: Sequence[Value]) -> MemberFacts:
+def applying(facts: MemberFacts, scopes: Sequence[TypedAddress]) -> MemberFacts:
     """Return what holds of a member here: the first case whose condition does, or the rest.
 
     Names in conditions are members of `scopes`: the structs around the member, the innermost first.

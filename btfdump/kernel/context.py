@@ -22,38 +22,12 @@ from btfdump.walk.shape import Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from typing import Protocol
 
     from btfdump.annotate.facts import StructFacts
     from btfdump.annotate.overlay import Overlay
-    from btfdump.bpf.map_types import MapTypes
-    from btfdump.bpf.program_btf import KernelBtfs
     from btfdump.btf.reader import Btf
-    from btfdump.kernel.slab import SlabObject
+    from btfdump.kernel.services import LoadedBtfs, MapValueTypes, Modules, Slabs
     from btfdump.targets.memory import Target
-
-    class Slabs(Protocol):
-        """Slab caches: which object an address lies in."""
-
-        def find(self, address: int) -> SlabObject | None:
-            """Return the slab object around an address, None where none is, or cannot be told."""
-            ...
-
-    class Modules(Protocol):
-        """Loaded modules: their BTF and their symbols, found when first asked for."""
-
-        def btfs(self) -> Sequence[Btf]:
-            """Return each module's BTF, split on vmlinux's."""
-            ...
-
-        def symbol(self, name: str) -> int | None:
-            """Return the address of a module's symbol, if any module has it."""
-            ...
-
-        def symbolize(self, address: int) -> str | None:
-            """Return `name+0x10 [module]` for an address inside a module."""
-            ...
-
 
 _TYPE_NAME = re.compile(
     r"\s*(?:(?:const|volatile)\s+)*(?:(?P<keyword>struct|union|enum)\s+)?(?P<name>[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*)"
@@ -80,8 +54,8 @@ class Context:
         self.target = target
         self.btf = btf
         self.modules: Modules | None = None
-        self.kernel_btfs: KernelBtfs | None = None
-        self.map_types: MapTypes | None = None
+        self.kernel_btfs: LoadedBtfs | None = None
+        self.map_types: MapValueTypes | None = None
         self.infers = True  # types of what nothing is said of may be told by evidence
         self.layouts = Layouts(
             target.platform.byteorder, target.platform.pointer_size, self._stand_in

@@ -12,18 +12,18 @@ from btfdump.walk import Anomaly, ValueEntry
 
 if TYPE_CHECKING:
     from btfdump.annotate.facts import Expansion
-    from btfdump.kernel.value import Value
+    from btfdump.kernel.typed import TypedAddress
 
 
-def choose_by_evidence(value: Value, candidates: tuple[Expansion, ...]) -> Expansion | None:
+def choose_by_evidence(value: TypedAddress, candidates: tuple[Expansion, ...]) -> Expansion | None:
     """Decide between links of an element by its pointers back to the object that holds the head.
 
     A candidate is kept if a member of the first entry, which points to the holder's type, holds the
     holder's address. Exactly one must remain; it is labelled `inferred`.
     """
-    if value._outer is None:
+    if value.outer_ is None:
         return None
-    holder = value._outer[0]
+    holder = value.outer_[0]
     holder_type = holder.type_.btf.skip_modifiers(holder.type_)
     kept = []
     for candidate in candidates:
@@ -37,7 +37,7 @@ def choose_by_evidence(value: Value, candidates: tuple[Expansion, ...]) -> Expan
     return replace(kept[0], provenance="inferred")
 
 
-def points_back(entry: Value, holder: types.Type, address: int) -> bool:
+def points_back(entry: TypedAddress, holder: types.Type, address: int) -> bool:
     """Whether a pointer to the type `holder` in an entry holds that address."""
     layout = entry.layout_
     if not isinstance(layout, StructLayout):

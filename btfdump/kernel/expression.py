@@ -18,15 +18,29 @@ from btfdump.errors import (
 if TYPE_CHECKING:
     import ast
     from collections.abc import Callable, Sequence
-    from typing import Protocol
+    from typing import Any, Protocol, TypeVar
 
-    from btfdump.kernel.value import Value
+    from typing_extensions import Self
 
     class Scope(Protocol):
         """What names in an expression stand for: the members of a struct."""
 
-        def member_(self, name: str) -> Value:
+        def member_(self, name: str) -> Operand:
             """Return the member of that name; raises `MemberNotFoundError`."""
+
+    class Operand(Scope, Protocol):
+        """A member in an expression."""
+
+        def value_(self) -> Any:
+            """Return its value, an int where it can be reckoned with."""
+
+    class Indexed(Protocol):
+        """What paths lead through: `value["member"]`, `value[3]`."""
+
+        def __getitem__(self, key: str | int, /) -> Self:
+            """Return the member, element or entry."""
+
+    Root = TypeVar("Root", bound=Indexed)
 
 
 MAX_LENGTH = 1 << 28
@@ -65,7 +79,7 @@ class Path:
             at = match.end()
         return cls(text, tuple(steps), where)
 
-    def follow(self, value: Value) -> Value:
+    def follow(self, value: Root) -> Root:
         """Walk from `value`; raises `MemberNotFoundError`, `FaultError`, `ObjectNotFoundError`."""
         for step in self.steps:
             try:
@@ -166,7 +180,7 @@ class _Evaluation:
             )
         return operate(left, right)
 
-    def member(self, node: ast.expr) -> Value:
+    def member(self, node: ast.expr) -> Operand:
         import ast
 
         names: list[str] = []
@@ -182,7 +196,7 @@ class _Evaluation:
             value = value.member_(name)
         return value
 
-    def first(self, name: str) -> Value:
+    def first(self, name: str) -> Operand:
         """Return a member of the innermost scope that has one of that name."""
         for scope in self.scopes[:-1]:
             try:

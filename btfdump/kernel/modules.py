@@ -13,9 +13,9 @@ from btfdump.errors import BtfdumpError, FaultError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from btfdump.bpf.program_btf import KernelBtfs
     from btfdump.btf.reader import Btf
     from btfdump.kernel.context import Context
+    from btfdump.kernel.services import LoadedBtfs
     from btfdump.kernel.value import Value
 
 MAX_SYMBOLS = 1 << 20
@@ -30,7 +30,7 @@ class LoadedModules:
     """
 
     def __init__(
-        self, context: Context, find: Callable[[str], Value], kernel_btfs: KernelBtfs
+        self, context: Context, find: Callable[[str], Value], kernel_btfs: LoadedBtfs
     ) -> None:
         self._context = context
         self._find = find

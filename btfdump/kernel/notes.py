@@ -1,16 +1,24 @@
-"""Records with notes among them: what a reader of tables yields."""
+"""Notes: what is wrong with a kernel's data, told at its place in what is read of it."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from btfdump.errors import CorruptDataError
-from btfdump.graph.events import Note
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something is wrong or missing here; `address` where that helps."""
+
+    text: str
+    address: int | None = None
 
 
 def without_notes(items: Iterable[T | Note]) -> Iterator[T]:

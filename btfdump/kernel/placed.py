@@ -9,10 +9,10 @@ from btfdump.kernel.expression import Path
 
 if TYPE_CHECKING:
     from btfdump.annotate.facts import MemberFacts
-    from btfdump.kernel.value import Value
+    from btfdump.kernel.typed import TypedAddress
 
 
-def place_of(holder: Value, address: int, facts: MemberFacts) -> int:
+def place_of(holder: TypedAddress, address: int, facts: MemberFacts) -> int:
     """Return the address of what a pointer of `holder` to `address` leads to.
 
     Raises `CorruptDataError` where that is not there, or cannot be told.
@@ -25,9 +25,9 @@ def place_of(holder: Value, address: int, facts: MemberFacts) -> int:
         known = context.global_type(name)
         if known is None:
             raise CorruptDataError(f"the type of {name} is not known")
-        variable = type(holder)(context, known[0], context.symbol(name))
+        variable = holder.at_(known[0], context.symbol(name))
         place = context.wrap(address + int(Path.parse(f".{member}").follow(variable)))
-        found = type(holder)(context, facts.points_to, place)
+        found = holder.at_(facts.points_to, place)
         back = int(Path.parse(f".{facts.placed.back}").follow(found))
     except (BtfdumpError, LookupError) as error:
         raise CorruptDataError(f"no {facts.points_to} behind {address:#x}: {error}") from error

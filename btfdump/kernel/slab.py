@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from btfdump.annotate.facts import Expansion
 from btfdump.btf import types
 from btfdump.errors import BtfdumpError
+from btfdump.kernel.services import Cache, SlabObject
 from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:
@@ -24,29 +25,6 @@ if TYPE_CHECKING:
 
 _PAGE_SHIFT = 12  # of the architectures below
 _MAX_CACHES = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Cache:
-    """A slab cache. Its name and size say what is in it only if it `is_exact`.
-
-    It is not where caches were merged (`refcount`), nor where sizes are rounded up (kmalloc).
-    """
-
-    address: int
-    name: str
-    size: int
-    object_size: int
-    pad: int
-    is_exact: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SlabObject:
-    """An object of a slab cache: where it begins."""
-
-    cache: Cache
-    start: int
 
 
 @dataclass(frozen=True, slots=True)

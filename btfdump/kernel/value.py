@@ -201,6 +201,11 @@ class Value:
         return self._facts
 
     @property
+    def outer_(self) -> tuple[Value, str] | None:
+        """The struct that this is a member of, and the member's name, where it was reached so."""
+        return self._outer
+
+    @property
     def paths_(self) -> Mapping[str, MemberFacts]:
         """What the way that led here says of the object's members, by path."""
         return self._paths or {}
@@ -379,6 +384,10 @@ class Value:
         is_head = facts.is_container and head_type(target) is not None
         known = replace(facts, length=None) if is_head else None
         return Value(self._context, target, address, facts=known, index=index, paths=facts.behind)
+
+    def at_(self, type_: types.Type, address: int) -> Value:
+        """Return the object of `type_` at `address` of the same kernel."""
+        return Value(self._context, type_, address)
 
     def deref_(self) -> Value:
         """Return what a pointer points to; `FaultError` for NULL, __user and __percpu ones."""

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from btfdump.decode.fields import EMPTY_LIST
 from btfdump.decode.layout import ScalarLayout
 from btfdump.errors import ExpressionError
-from btfdump.graph.events import Close, Enter, Exit, Group, Note, Number, Open, Seen
+from btfdump.graph.events import Close, Enter, Exit, Group, Number, Open, Seen
 from btfdump.graph.readers import Decoded, Reader
+from btfdump.kernel.notes import Note
 from btfdump.render import Options, Root, renderer
 from btfdump.render.json_text import (
     HOLE,

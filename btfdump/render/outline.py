@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, TypeAlias
 from btfdump.btf import types
 from btfdump.decode.fields import EMPTY_LIST, Field
 from btfdump.decode.layout import ArrayLayout, ScalarLayout
-from btfdump.graph.events import Close, Enter, Event, Exit, Note, Number, Open, Seen
+from btfdump.graph.events import Close, Enter, Event, Exit, Number, Open, Seen
 from btfdump.graph.events import Group as Kind
 from btfdump.render.escape import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    from btfdump.kernel.notes import Note
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from btfdump.errors import ExpressionError
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 from btfdump.render.escape import printable
 
 if TYPE_CHECKING:

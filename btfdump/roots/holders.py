@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from btfdump.errors import BtfdumpError, CorruptDataError, SymbolNotFoundError
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:

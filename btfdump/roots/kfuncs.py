@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from btfdump.errors import ExpressionError
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 from btfdump.roots import table_root
 from btfdump.roots.table import Table
 

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from btfdump.errors import BtfdumpError, FaultError
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 from btfdump.roots import table_root
 from btfdump.roots.table import Table
 
@@ -117,7 +117,7 @@ def _spelled(type_: object, size: int) -> str | None:
 
 def _entries(map_: MapValue) -> tuple[int | None, str]:
     """Return the number of elements, by the kernel's count or else by a walk, and what is wrong."""
-    from btfdump.bpf.maps import Element
+    from btfdump.bpf.maps.elements import Element
 
     count = map_.count_()
     if count is not None:

@@ -8,7 +8,7 @@ import pytest
 from synthetic import World
 
 from btfdump.bpf.attachments import Attachment, find_attachments
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 
 if TYPE_CHECKING:
     from collections.abc import Callable

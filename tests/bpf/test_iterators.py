@@ -8,8 +8,7 @@ import pytest
 
 from btfdump.bpf.iterators import IteratorTarget, find_iterators
 from btfdump.errors import CorruptDataError
-from btfdump.graph.events import Note
-from btfdump.kernel.notes import without_notes
+from btfdump.kernel.notes import Note, without_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

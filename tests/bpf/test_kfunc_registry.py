@@ -12,8 +12,7 @@ from btfdump.bpf.kfunc_flags import FLAGS, flag_names
 from btfdump.bpf.kfuncs import DTOR, Kfunc, find_kfuncs, find_tagged_kfuncs
 from btfdump.btf import BtfBuilder
 from btfdump.errors import CorruptDataError, SymbolNotFoundError
-from btfdump.graph.events import Note
-from btfdump.kernel.notes import without_notes
+from btfdump.kernel.notes import Note, without_notes
 from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.bpf.maps import Element, Keys, families
+from btfdump.bpf.maps import families
+from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import CorruptDataError, FaultError, ObjectNotFoundError
 from btfdump.walk import Anomaly
 

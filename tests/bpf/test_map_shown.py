@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from annotated import texts
 
-from btfdump.bpf.maps import Element
+from btfdump.bpf.maps.elements import Element
 from btfdump.errors import MemberNotFoundError
-from btfdump.graph.events import Note
 from btfdump.graph.limits import Limits, selection_of
 from btfdump.graph.traverse import traverse
+from btfdump.kernel.notes import Note
 from btfdump.render import Root, get
 from btfdump.roots import Query, select, tables
 

@@ -11,8 +11,7 @@ from synthetic import World
 from btfdump.bpf.links import Link, find_links
 from btfdump.bpf.progs import Prog, RunStatistics, find_progs
 from btfdump.errors import SymbolNotFoundError
-from btfdump.graph.events import Note
-from btfdump.kernel.notes import without_notes
+from btfdump.kernel.notes import Note, without_notes
 from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from btfdump.bpf.progs import find_progs
 from btfdump.bpf.struct_ops import StructOps, find_struct_ops, find_struct_ops_types
 from btfdump.bpf.trampolines import Trampoline, find_trampolines
 from btfdump.errors import SymbolNotFoundError
-from btfdump.graph.events import Note
-from btfdump.kernel.notes import without_notes
+from btfdump.kernel.notes import Note, without_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

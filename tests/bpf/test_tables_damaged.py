@@ -10,7 +10,7 @@ import pytest
 
 from btfdump.api.kernel import Kernel
 from btfdump.errors import BtfdumpError
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 from btfdump.render import Options
 from btfdump.render.table import render_table
 from btfdump.roots import Query, tables

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from btfdump.api.kernel import Kernel, open_core
-from btfdump.bpf.maps import Element
+from btfdump.bpf.maps.elements import Element
 from btfdump.btf import types
 from btfdump.cli import main
 from btfdump.decode.layout import ArrayLayout, StructLayout
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 from btfdump.roots import Query, tables
 from sample_dumps.build.guest import Guest
 

@@ -8,8 +8,8 @@ import pytest
 from synthetic import World
 
 from btfdump import cli
-from btfdump.graph.events import Note
 from btfdump.graph.traverse import traverse
+from btfdump.kernel.notes import Note
 from btfdump.render import Root, get
 from btfdump.render.show.snprintf import snprintf_btf
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from btfdump.errors import ExpressionError
-from btfdump.graph.events import Note
+from btfdump.kernel.notes import Note
 from btfdump.render import Options
 from btfdump.render.table import render_table
 from btfdump.roots import Query, TableKind

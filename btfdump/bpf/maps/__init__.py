@@ -12,51 +12,17 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from btfdump.bpf.maps.map_value import MapValue
-    from btfdump.kernel.value import Value
+    from btfdump.bpf.maps.elements import Element, Keys
+    from btfdump.bpf.maps.map_object import MapObject
     from btfdump.walk import Anomaly
 
-PREFIX = "BPF_MAP_TYPE_"
-
-
-class Keys(Enum):
-    """What tells the elements of a map apart."""
-
-    TYPED = "key"
-    """A key that lies in the kernel's memory, typed by the map's BTF."""
-    INDEX = "index"
-    """A number: a slot of an array, a CPU, the id of a stack."""
-    OWNER = "owner"
-    """The kernel's object that a value is attached to."""
-    ORDER = "order"
-    """Nothing but the order in which they are taken out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Element:
-    """One element of a map, or one CPU's copy of it.
-
-    `key` is typed by the map's BTF, or an index; None where there is none. `owner` is the object of
-    the kernel that local storage is attached to. `value` is typed by the map's BTF where the map's
-    creator decides what it is, and by the kernel's where the kernel does. `remark` says in words
-    what no member does.
-    """
-
-    value: Value
-    key: Value | None = None
-    cpu: int | None = None
-    owner: Value | None = None
-    remark: str = ""
-
-
-Walk: TypeAlias = "Callable[[MapValue], Iterator[Element | Anomaly]]"
-Count: TypeAlias = "Callable[[MapValue], int | None]"
+Walk: TypeAlias = "Callable[[MapObject], Iterator[Element | Anomaly]]"
+Count: TypeAlias = "Callable[[MapObject], int | None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,3 +63,12 @@ def families() -> dict[str, Family]:
         for module in pkgutil.iter_modules(__path__):
             importlib.import_module(f"{__name__}.{module.name}")
     return _registry
+
+
+def count_elements(map_: MapObject) -> int | None:
+    """Return the number of elements of a map where the kernel keeps count of them, else None.
+
+    Raises `FaultError`, `CorruptDataError`.
+    """
+    found = families().get(map_.kind_)
+    return found.count(map_) if found is not None and found.count is not None else None

@@ -7,23 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.bpf.maps import Element, Keys, family
+from btfdump.bpf.maps import family
+from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import CorruptDataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.bpf.maps.map_object import MapObject
     from btfdump.walk import Anomaly
 
 
-def capacity(map_: MapValue) -> int:
+def capacity(map_: MapObject) -> int:
     """Return the number of elements of an array: all of them are always there."""
     return int(map_.max_entries)
 
 
 @family("ARRAY", keys=Keys.INDEX, count=capacity)
-def walk_array(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_array(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk `bpf_array.value`: elements of `elem_size` bytes, the value's own and padding."""
     array = map_.inside_("bpf_array").read_()
     size, step = map_.size_of_("value"), int(array.elem_size)
@@ -38,14 +39,14 @@ def walk_array(map_: MapValue) -> Iterator[Element | Anomaly]:
 
 
 @family("PERCPU_ARRAY", keys=Keys.INDEX, count=capacity)
-def walk_percpu_array(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_percpu_array(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk `bpf_array.pptrs`: a __percpu pointer for each element."""
     start = map_.inside_("bpf_array").pptrs.address_
     for index, pointer in map_.pointers_(start, capacity(map_)):
         yield from map_.copies_(pointer, map_.index_(index))
 
 
-def objects(map_: MapValue, struct: str) -> Iterator[Element | Anomaly]:
+def objects(map_: MapObject, struct: str) -> Iterator[Element | Anomaly]:
     """Walk `bpf_array.ptrs`: pointers to objects of the kernel."""
     start = map_.inside_("bpf_array").ptrs.address_
     for index, value in map_.slots_(start, capacity(map_), struct):
@@ -53,7 +54,7 @@ def objects(map_: MapValue, struct: str) -> Iterator[Element | Anomaly]:
 
 
 @family("ARRAY_OF_MAPS", keys=Keys.INDEX, values_typed=False)
-def walk_array_of_maps(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_array_of_maps(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct bpf_map *`."""
     start = map_.inside_("bpf_array").ptrs.address_
     for index, pointer in map_.pointers_(start, capacity(map_)):
@@ -61,18 +62,18 @@ def walk_array_of_maps(map_: MapValue) -> Iterator[Element | Anomaly]:
 
 
 @family("PROG_ARRAY", keys=Keys.INDEX, values_typed=False)
-def walk_prog_array(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_prog_array(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct bpf_prog *`, for tail calls."""
     yield from objects(map_, "struct bpf_prog")
 
 
 @family("PERF_EVENT_ARRAY", keys=Keys.INDEX, values_typed=False)
-def walk_perf_event_array(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_perf_event_array(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct bpf_event_entry *`, which lead to perf events."""
     yield from objects(map_, "struct bpf_event_entry")
 
 
 @family("CGROUP_ARRAY", keys=Keys.INDEX, values_typed=False)
-def walk_cgroup_array(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_cgroup_array(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct cgroup *`."""
     yield from objects(map_, "struct cgroup")

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.bpf.maps import Element, Keys, family
+from btfdump.bpf.maps import family
+from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.bpf.maps.map_object import MapObject
 
 
 @family("CGROUP_STORAGE", "CGROUP_STORAGE_DEPRECATED", keys=Keys.TYPED)
-def walk_cgroup_storage(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_cgroup_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the value of each cgroup and attach type."""
     for storage in _storages(map_):
         if isinstance(storage, Anomaly):
@@ -26,7 +27,7 @@ def walk_cgroup_storage(map_: MapValue) -> Iterator[Element | Anomaly]:
 
 
 @family("PERCPU_CGROUP_STORAGE", "PERCPU_CGROUP_STORAGE_DEPRECATED", keys=Keys.TYPED)
-def walk_percpu_cgroup_storage(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_percpu_cgroup_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield every CPU's copy of the value of each cgroup and attach type."""
     for storage in _storages(map_):
         if isinstance(storage, Anomaly):
@@ -35,14 +36,14 @@ def walk_percpu_cgroup_storage(map_: MapValue) -> Iterator[Element | Anomaly]:
             yield from map_.copies_(int(storage.percpu_buf), _key(map_, storage))
 
 
-def _storages(map_: MapValue) -> Iterator[Value | Anomaly]:
+def _storages(map_: MapObject) -> Iterator[Value | Anomaly]:
     outer = map_.inside_("bpf_cgroup_storage_map")
     for item in outer.member_("list").entries_():
         if isinstance(item, Value | Anomaly):
             yield item
 
 
-def _key(map_: MapValue, storage: Value) -> Value:
+def _key(map_: MapObject, storage: Value) -> Value:
     """Return the key: a cgroup's id and an attach type, or (Linux 5.9) the id alone."""
     key = storage.key
     return key if map_.types_.key is None else map_.key_at_(key.address_)

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.bpf.maps import Element, Keys, family
+from btfdump.bpf.maps import family
+from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import CorruptDataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.bpf.maps.map_object import MapObject
     from btfdump.walk import Anomaly
 
 MAX_BITS = 1 << 32
 
 
 @family("BLOOM_FILTER", keys=Keys.ORDER, values_typed=False, count=lambda map_: 0)
-def walk_bloom_filter(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_bloom_filter(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Count the bits of a bloom filter that are set (kernel/bpf/bloom_filter.c)."""
     outer = map_.inside_("bpf_bloom_filter").read_()
     bits = int(outer.bitset_mask) + 1
@@ -31,7 +32,7 @@ def walk_bloom_filter(map_: MapValue) -> Iterator[Element | Anomaly]:
 
 
 @family("ARENA", keys=Keys.ORDER, values_typed=False, count=lambda map_: 0)
-def walk_arena(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_arena(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Say where an arena lies: memory that programs share with a process (kernel/bpf/arena.c)."""
     outer = map_.inside_("bpf_arena").read_()
     size = int(outer.user_vm_end) - int(outer.user_vm_start)

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from btfdump.bpf.maps import Element, Keys, family
+from btfdump.bpf.maps import family
+from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import CorruptDataError
 from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly, Entry, Head, walker_of
@@ -17,7 +18,7 @@ from btfdump.walk import Anomaly, Entry, Head, walker_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.bpf.maps.map_object import MapObject
 
 MAX_BUCKETS = 1 << 31
 MAX_BROKEN = 64
@@ -26,7 +27,7 @@ NO_PREALLOC = 1
 """BPF_F_NO_PREALLOC of `map_flags`."""
 
 
-def elements_in_use(map_: MapValue) -> int | None:
+def elements_in_use(map_: MapObject) -> int | None:
     """Return how many elements the kernel has counted, None where it has not.
 
     `bpf_map.elem_count` is of Linux 6.6; before, tables that allocate in advance do not count.
@@ -45,7 +46,7 @@ def elements_in_use(map_: MapValue) -> int | None:
     return max(0, int(table.member_("count").counter))
 
 
-def nodes(map_: MapValue) -> Iterator[tuple[Value, int, bytes] | Anomaly]:
+def nodes(map_: MapObject) -> Iterator[tuple[Value, int, bytes] | Anomaly]:
     """Yield (key, address of what follows it, its bytes) of each `struct htab_elem` of a table."""
     context = map_.context_
     table = map_.inside_("bpf_htab").read_()
@@ -73,7 +74,7 @@ def nodes(map_: MapValue) -> Iterator[tuple[Value, int, bytes] | Anomaly]:
                 yield map_.key_at_(item.address + key_offset, key), place, data[value_offset:]
 
 
-def _heads(map_: MapValue, table: Value, size: int) -> Iterator[tuple[int, Head]]:
+def _heads(map_: MapObject, table: Value, size: int) -> Iterator[tuple[int, Head]]:
     """Yield (number, head) of each bucket that holds anything; its elements have `size` bytes."""
     context = map_.context_
     start, step = int(table.buckets), table.buckets.deref_().size_
@@ -108,7 +109,7 @@ def _chain(head: Head, bucket: int, count: int, hash_at: int) -> Iterator[Entry 
 
 
 @family("HASH", "LRU_HASH", keys=Keys.TYPED, count=elements_in_use)
-def walk_hash(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk a hash table whose values lie behind their keys, at a multiple of 8 bytes."""
     size = map_.size_of_("value")
     for node in nodes(map_):
@@ -120,7 +121,7 @@ def walk_hash(map_: MapValue) -> Iterator[Element | Anomaly]:
 
 
 @family("PERCPU_HASH", "LRU_PERCPU_HASH", keys=Keys.TYPED, count=elements_in_use)
-def walk_percpu_hash(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_percpu_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk a hash table with a __percpu pointer behind each key."""
     for node in pointers(map_):
         if isinstance(node, Anomaly):
@@ -130,7 +131,7 @@ def walk_percpu_hash(map_: MapValue) -> Iterator[Element | Anomaly]:
 
 
 @family("HASH_OF_MAPS", keys=Keys.TYPED, values_typed=False, count=elements_in_use)
-def walk_hash_of_maps(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_hash_of_maps(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk a hash table with a `struct bpf_map *` behind each key."""
     for node in pointers(map_):
         if isinstance(node, Anomaly):
@@ -139,7 +140,7 @@ def walk_hash_of_maps(map_: MapValue) -> Iterator[Element | Anomaly]:
             yield Element(type(map_)(map_.context_, node[1]), node[0])
 
 
-def pointers(map_: MapValue) -> Iterator[tuple[Value, int] | Anomaly]:
+def pointers(map_: MapObject) -> Iterator[tuple[Value, int] | Anomaly]:
     """Yield (key, the pointer behind it) of each element of a table."""
     size, order = map_.context_.layouts.pointer_size, map_.context_.layouts.byteorder
     for node in nodes(map_):

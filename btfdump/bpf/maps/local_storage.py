@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.bpf.maps import Element, Keys, family
+from btfdump.bpf.maps import family
+from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import BtfdumpError, CorruptDataError
 from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly
@@ -16,7 +17,7 @@ from btfdump.walk import Anomaly
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.bpf.maps.map_object import MapObject
 
 MAX_BUCKET_LOG = 24
 _OWNERS = {
@@ -28,7 +29,7 @@ _OWNERS = {
 
 
 @family("TASK_STORAGE", "INODE_STORAGE", "SK_STORAGE", "CGRP_STORAGE", keys=Keys.OWNER)
-def walk_local_storage(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_local_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk the buckets of a `struct bpf_local_storage_map`."""
     smap = map_.inside_("bpf_local_storage_map").read_()
     log = int(smap.bucket_log)
@@ -42,7 +43,7 @@ def walk_local_storage(map_: MapValue) -> Iterator[Element | Anomaly]:
             yield from _walk_bucket(map_, smap.address_, one)
 
 
-def _walk_bucket(map_: MapValue, smap: int, bucket: Value) -> Iterator[Element | Anomaly]:
+def _walk_bucket(map_: MapObject, smap: int, bucket: Value) -> Iterator[Element | Anomaly]:
     owner_type = map_.context_.type(_OWNERS[map_.kind_])
     for elem in bucket.list.entries_():
         if isinstance(elem, Anomaly):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.bpf.maps import Element, Keys, family
+from btfdump.bpf.maps import family
+from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import CorruptDataError, FaultError
 from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly
@@ -12,7 +13,7 @@ from btfdump.walk import Anomaly
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.bpf.maps.map_object import MapObject
 
 INTERMEDIATE = 1
 """LPM_TREE_NODE_FLAG_IM: a node where two prefixes part, without a value of its own."""
@@ -21,13 +22,13 @@ MAX_DATA = 256
 _PREFIX_SIZE = 4
 
 
-def prefixes(map_: MapValue) -> int:
+def prefixes(map_: MapObject) -> int:
     """Return the number of prefixes that the trie keeps."""
     return int(map_.inside_("lpm_trie").n_entries)
 
 
 @family("LPM_TRIE", keys=Keys.TYPED, count=prefixes)
-def walk_lpm_trie(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_lpm_trie(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk the prefixes in order: each before those that it contains, lower bits first."""
     trie = map_.inside_("lpm_trie").read_()
     data_size = map_.size_of_("key") - _PREFIX_SIZE

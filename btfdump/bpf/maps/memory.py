@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btfdump.bpf.maps import count_elements
 from btfdump.bpf.maps.hashes import NO_PREALLOC
 from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.bpf.maps.map_object import MapObject
 
 MMAPABLE = 1 << 10
 """BPF_F_MMAPABLE of `map_flags`."""
@@ -21,7 +22,7 @@ _LOCKS = 8
 """HASHTAB_MAP_LOCK_COUNT: an int for each, on every CPU."""
 
 
-def memory_of(map_: MapValue) -> int | None:
+def memory_of(map_: MapObject) -> int | None:
     """Return the bytes that a map takes, None for types whose sum is not known here.
 
     Raises `FaultError`, `CorruptDataError`.
@@ -30,17 +31,17 @@ def memory_of(map_: MapValue) -> int | None:
     return sum_(map_) if sum_ is not None else None
 
 
-def _cpus(map_: MapValue) -> int:
+def _cpus(map_: MapObject) -> int:
     return len(map_.context_.target.per_cpu_offsets)
 
 
-def _page(map_: MapValue) -> int:
+def _page(map_: MapObject) -> int:
     """Return PAGE_SIZE: the consumer's position has a page of its own, behind the first."""
     context = map_.context_
     return Value(context, context.type("struct bpf_ringbuf"), 0).consumer_pos.address_
 
 
-def _array(map_: MapValue) -> int:
+def _array(map_: MapObject) -> int:
     """array_map_mem_usage()"""
     array = map_.inside_("bpf_array")
     entries, size = int(map_.max_entries), int(array.elem_size)
@@ -53,7 +54,7 @@ def _array(map_: MapValue) -> int:
     return array.size_ + entries * size
 
 
-def _hash(map_: MapValue) -> int | None:
+def _hash(map_: MapObject) -> int | None:
     """htab_map_mem_usage()"""
     table = map_.inside_("bpf_htab").read_()
     pointer, cpus = map_.context_.layouts.pointer_size, _cpus(map_)
@@ -61,7 +62,7 @@ def _hash(map_: MapValue) -> int | None:
     total = table.size_ + table.buckets.deref_().size_ * int(table.n_buckets) + 4 * cpus * _LOCKS
     is_percpu, is_lru = "PERCPU" in map_.kind_, "LRU" in map_.kind_
     if int(map_.map_flags) & NO_PREALLOC:
-        count = map_.count_()
+        count = count_elements(map_)
         if count is None:
             return None
         each = size + pointer + (2 * pointer + values if is_percpu else 0)
@@ -75,26 +76,26 @@ def _hash(map_: MapValue) -> int | None:
     return total if is_lru else total + pointer * cpus
 
 
-def _lpm_trie(map_: MapValue) -> int:
+def _lpm_trie(map_: MapObject) -> int:
     """trie_mem_usage()"""
     trie = map_.inside_("lpm_trie").read_()
     node = map_.context_.layouts.of(map_.context_.type("struct lpm_trie_node")).size
     return (node + int(trie.data_size) + int(map_.value_size)) * int(trie.n_entries)
 
 
-def _queue(map_: MapValue) -> int:
+def _queue(map_: MapObject) -> int:
     """queue_stack_map_mem_usage()"""
     queue = map_.inside_("bpf_queue_stack")
     return queue.size_ + int(map_.value_size) * int(queue.member_("size"))
 
 
-def _local_storage(map_: MapValue) -> int:
+def _local_storage(map_: MapObject) -> int:
     """bpf_local_storage_map_mem_usage(): the values themselves are not counted"""
     smap = map_.inside_("bpf_local_storage_map").read_()
     return smap.size_ + (smap.buckets.deref_().size_ << int(smap.bucket_log))
 
 
-def _ring_buffer(map_: MapValue) -> int:
+def _ring_buffer(map_: MapObject) -> int:
     """ringbuf_map_mem_usage()"""
     outer = map_.inside_("bpf_ringbuf_map")
     buffer = outer.rb.deref_()
@@ -104,13 +105,13 @@ def _ring_buffer(map_: MapValue) -> int:
     return outer.size_ + pages * page + (pages + data_pages) * pointer
 
 
-def _bloom_filter(map_: MapValue) -> int:
+def _bloom_filter(map_: MapObject) -> int:
     """bloom_map_mem_usage()"""
     bloom = map_.inside_("bpf_bloom_filter").read_()
     return bloom.size_ + _round_up((int(bloom.bitset_mask) + 1) // 8, 8)
 
 
-def _stack_trace(map_: MapValue) -> int:
+def _stack_trace(map_: MapObject) -> int:
     """stack_map_mem_usage()"""
     stacks = map_.inside_("bpf_stack_map").read_()
     bucket = map_.context_.layouts.of(map_.context_.type("struct stack_map_bucket")).size
@@ -119,7 +120,7 @@ def _stack_trace(map_: MapValue) -> int:
     return stacks.size_ + int(stacks.n_buckets) * pointer + int(map_.max_entries) * each
 
 
-def _devices(map_: MapValue) -> int:
+def _devices(map_: MapObject) -> int:
     """dev_map_mem_usage()"""
     table = map_.inside_("bpf_dtab").read_()
     slots = int(table.n_buckets if map_.kind_ == "DEVMAP_HASH" else map_.max_entries)
@@ -128,13 +129,13 @@ def _devices(map_: MapValue) -> int:
     return table.size_ + pointers + int(table.member_("items")) * each
 
 
-def _slots_behind(struct: str) -> Callable[[MapValue], int]:
+def _slots_behind(struct: str) -> Callable[[MapObject], int]:
     """Return the sum for a struct followed by, or with a pointer to, as many pointers as entries.
 
     cpu_map_mem_usage(), sock_map_mem_usage(), reuseport_array_mem_usage()
     """
 
-    def total(map_: MapValue) -> int:
+    def total(map_: MapObject) -> int:
         pointer = map_.context_.layouts.pointer_size
         return map_.inside_(struct).size_ + int(map_.max_entries) * pointer
 
@@ -145,7 +146,7 @@ def _round_up(number: int, step: int) -> int:
     return (number + step - 1) // step * step
 
 
-_SUMS: dict[str, Callable[[MapValue], int | None]] = {
+_SUMS: dict[str, Callable[[MapObject], int | None]] = {
     **dict.fromkeys(("ARRAY", "PERCPU_ARRAY", "ARRAY_OF_MAPS", "PROG_ARRAY"), _array),
     **dict.fromkeys(("PERF_EVENT_ARRAY", "CGROUP_ARRAY"), _array),
     **dict.fromkeys(("HASH", "LRU_HASH", "PERCPU_HASH", "LRU_PERCPU_HASH"), _hash),

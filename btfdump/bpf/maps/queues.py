@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.bpf.maps import Element, Keys, family
+from btfdump.bpf.maps import family
+from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import CorruptDataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.bpf.maps.map_object import MapObject
     from btfdump.walk import Anomaly
 
 
-def ring(map_: MapValue) -> tuple[int, int, int, int]:
+def ring(map_: MapObject) -> tuple[int, int, int, int]:
     """Return (address of the elements, head, tail, size) of a `struct bpf_queue_stack`.
 
     `head` is the slot to be filled next, `tail` the oldest element's. Raises `CorruptDataError`.
@@ -27,14 +28,14 @@ def ring(map_: MapValue) -> tuple[int, int, int, int]:
     return queue.elements.address_, head, tail, size
 
 
-def length(map_: MapValue) -> int:
+def length(map_: MapObject) -> int:
     """Return the number of elements that are in."""
     _, head, tail, size = ring(map_)
     return (head - tail) % size
 
 
 @family("QUEUE", keys=Keys.ORDER, count=length)
-def walk_queue(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_queue(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the elements in the order in which they will be taken out: the oldest first."""
     start, head, tail, size = ring(map_)
     for number in range((head - tail) % size):
@@ -42,7 +43,7 @@ def walk_queue(map_: MapValue) -> Iterator[Element | Anomaly]:
 
 
 @family("STACK", keys=Keys.ORDER, count=length)
-def walk_stack(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_stack(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the elements in the order in which they will be taken out: the newest first."""
     start, head, tail, size = ring(map_)
     for number in range((head - tail) % size):

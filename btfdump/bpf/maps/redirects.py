@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.bpf.maps import Element, Keys, family
+from btfdump.bpf.maps import family
+from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import CorruptDataError
 from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly
@@ -16,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.annotate.facts import Expansion
-    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.bpf.maps.map_object import MapObject
 
 MAX_BUCKETS = 1 << 31
 
 
 @family("DEVMAP", keys=Keys.INDEX, values_typed=False)
-def walk_devmap(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_devmap(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct bpf_dtab_netdev *`."""
     array = map_.inside_("bpf_dtab").netdev_map
     for index, value in map_.slots_(array, int(map_.max_entries), "struct bpf_dtab_netdev"):
@@ -30,7 +31,7 @@ def walk_devmap(map_: MapValue) -> Iterator[Element | Anomaly]:
 
 
 @family("DEVMAP_HASH", keys=Keys.INDEX, values_typed=False)
-def walk_devmap_hash(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_devmap_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk buckets of `struct bpf_dtab_netdev`, by their index."""
     table = map_.inside_("bpf_dtab").read_()
     for value in _chained(
@@ -43,7 +44,7 @@ def walk_devmap_hash(map_: MapValue) -> Iterator[Element | Anomaly]:
 
 
 @family("CPUMAP", keys=Keys.INDEX, values_typed=False)
-def walk_cpumap(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_cpumap(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct bpf_cpu_map_entry *`, by CPU."""
     array = map_.inside_("bpf_cpu_map").cpu_map
     for index, value in map_.slots_(array, int(map_.max_entries), "struct bpf_cpu_map_entry"):
@@ -51,7 +52,7 @@ def walk_cpumap(map_: MapValue) -> Iterator[Element | Anomaly]:
 
 
 @family("XSKMAP", keys=Keys.INDEX, values_typed=False)
-def walk_xskmap(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_xskmap(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct xdp_sock *`."""
     array = map_.inside_("xsk_map").xsk_map.address_
     for index, value in map_.slots_(array, int(map_.max_entries), "struct xdp_sock"):
@@ -59,7 +60,7 @@ def walk_xskmap(map_: MapValue) -> Iterator[Element | Anomaly]:
 
 
 @family("SOCKMAP", keys=Keys.INDEX, values_typed=False)
-def walk_sockmap(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_sockmap(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct sock *`."""
     array = map_.inside_("bpf_stab").sks
     for index, value in map_.slots_(array, int(map_.max_entries), "struct sock"):
@@ -67,7 +68,7 @@ def walk_sockmap(map_: MapValue) -> Iterator[Element | Anomaly]:
 
 
 @family("REUSEPORT_SOCKARRAY", keys=Keys.INDEX, values_typed=False)
-def walk_reuseport_array(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_reuseport_array(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct sock *` of one reuseport group."""
     array = map_.inside_("reuseport_array").ptrs.address_
     for index, value in map_.slots_(array, int(map_.max_entries), "struct sock"):
@@ -75,7 +76,7 @@ def walk_reuseport_array(map_: MapValue) -> Iterator[Element | Anomaly]:
 
 
 @family("SOCKHASH", keys=Keys.TYPED, values_typed=False)
-def walk_sockhash(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_sockhash(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk buckets of `struct bpf_shtab_elem`: a key and a `struct sock *`."""
     table = map_.inside_("bpf_shtab").read_()
     size = table.buckets.deref_().size_
@@ -91,7 +92,7 @@ def walk_sockhash(map_: MapValue) -> Iterator[Element | Anomaly]:
 
 
 def _chained(
-    map_: MapValue, heads: int, count: int, struct: str, link: str, step: int = 0
+    map_: MapObject, heads: int, count: int, struct: str, link: str, step: int = 0
 ) -> Iterator[Value | Anomaly]:
     """Walk `count` buckets, each of which begins with a `struct hlist_head`."""
     context = map_.context_
@@ -111,7 +112,7 @@ def _chained(
                         yield item
 
 
-def _expansion(map_: MapValue, struct: str, link: str) -> Expansion:
+def _expansion(map_: MapObject, struct: str, link: str) -> Expansion:
     from btfdump.annotate.facts import Expansion
     from btfdump.btf import types
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.bpf.maps import Element, Keys, family
+from btfdump.bpf.maps import family
+from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import FaultError
 from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly
@@ -12,14 +13,14 @@ from btfdump.walk import Anomaly
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.bpf.maps.map_object import MapObject
 
 BUSY, DISCARDED = 1 << 31, 1 << 30
 """BPF_RINGBUF_BUSY_BIT and BPF_RINGBUF_DISCARD_BIT of a record's length."""
 
 
 @family("RINGBUF", "USER_RINGBUF", keys=Keys.ORDER, values_typed=False)
-def walk_ring_buffer(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_ring_buffer(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the records between the consumer's and the producer's position: their bytes.
 
     Positions count on for ever; `mask` brings them into the data pages, which are mapped twice in a

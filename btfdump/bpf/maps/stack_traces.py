@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.bpf.maps import Element, Keys, family
+from btfdump.bpf.maps import family
+from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.btf import types
 from btfdump.errors import CorruptDataError
 from btfdump.kernel.value import Value
@@ -13,7 +14,7 @@ from btfdump.walk import Anomaly
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.bpf.maps.map_object import MapObject
 
 BY_BUILD_ID = 1 << 5
 """BPF_F_STACK_BUILD_ID: frames are build ids and offsets into files."""
@@ -21,7 +22,7 @@ MAX_FRAMES = 4096
 
 
 @family("STACK_TRACE", keys=Keys.INDEX, values_typed=False)
-def walk_stack_traces(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_stack_traces(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield each stack that is kept, by its id: its return addresses, the innermost first."""
     context = map_.context_
     outer = map_.inside_("bpf_stack_map").read_()
@@ -42,7 +43,7 @@ def walk_stack_traces(map_: MapValue) -> Iterator[Element | Anomaly]:
         )
 
 
-def _frame_type(map_: MapValue) -> types.Type:
+def _frame_type(map_: MapObject) -> types.Type:
     """Return the type of a frame: a build id and offset, or a void *, shown with its symbol."""
     if int(map_.map_flags) & BY_BUILD_ID:
         return map_.context_.type("struct bpf_stack_build_id")
@@ -52,6 +53,6 @@ def _frame_type(map_: MapValue) -> types.Type:
     return array.element
 
 
-def _frames(map_: MapValue, frame: types.Type, count: int, address: int, data: bytes) -> Value:
+def _frames(map_: MapObject, frame: types.Type, count: int, address: int, data: bytes) -> Value:
     array = types.Array(frame.btf, 0, "", frame.id, 0, count)
     return Value(map_.context_, array, address, data)

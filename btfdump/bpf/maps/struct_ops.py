@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.bpf.maps import Element, Keys, family
+from btfdump.bpf.maps import family
+from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.bpf.maps.map_object import MapObject
     from btfdump.walk import Anomaly
 
 
 @family("STRUCT_OPS", keys=Keys.INDEX, values_typed=False, count=lambda map_: 1)
-def walk_struct_ops(map_: MapValue) -> Iterator[Element | Anomaly]:
+def walk_struct_ops(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the kernel's value, typed by the kernel's or a module's BTF."""
     context = map_.context_
     outer = map_.inside_("bpf_struct_ops_map")
