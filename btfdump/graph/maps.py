@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from btfdump.decode.fields import Decoder, Field
 from btfdump.decode.layout import StructLayout
 from btfdump.errors import BtfdumpError, FaultError
-from btfdump.graph.containers import count_of, take
 from btfdump.graph.events import Close, Group, Holds, MapKey, Open
+from btfdump.graph.window import Window
 from btfdump.kernel.notes import Note
 from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from btfdump.graph.containers import Contents
     from btfdump.graph.limits import Place, Step
     from btfdump.graph.traverse import Traversal
-
-_BATCH = 64
-"""Elements read before the heading, which tells their number."""
 
 
 def as_map(value: Value) -> MapValue | None:
@@ -62,30 +58,16 @@ def contents(shower: Contents, map_: MapValue, place: Place) -> Iterator[Step]:
         return
     listing = _Listing(shower.traversal, map_)
     place = place._replace(level=-1)  # a list inside an element is the first container on the way
-    items = listing.items()
-    limit = shower.limits.elements
-    batch, ended = take(items, min(limit, _BATCH))
-    count = count_of(batch) if ended else None
-    if not ended and limit <= _BATCH:
-        count, batch = shower.count_on(items, batch)
+    window = Window(listing.items(), shower.limits.elements)
     provenance = map_.types_.provenance
-    yield Open(Group.MAP, None, map_, None, count, provenance, holds)
+    yield Open(Group.MAP, None, map_, None, window.count, provenance, holds)
     yield from map(Note, listing.remarks())
-    shown = 0
-    for item in chain(batch, items if count is None else ()):
+    for item in window:
         if isinstance(item, Anomaly):
             yield Note(item.message, item.address)
-        elif shown < limit:
-            yield shower.entry(item.value, listing.label(item, shown), place)
-            shown += 1
         else:
-            more, rest = shower.count_on(items, [])
-            count = None if more is None else shown + 1 + more
-            yield from (Note(i.message, i.address) for i in rest if isinstance(i, Anomaly))
-            break
-    else:
-        count = shown if count is None else count
-    yield Close(shown, count, listing.zero)
+            yield shower.entry(item.value, listing.label(item, window.shown - 1), place)
+    yield Close(window.shown, window.total, listing.zero)
 
 
 def _holds(map_: MapValue) -> Holds:

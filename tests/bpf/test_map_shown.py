@@ -139,7 +139,7 @@ def test_limits_are_told(opened):
 
 
 def test_the_kernels_count_is_told_where_not_all_is_walked(patched, poke, monkeypatch):
-    monkeypatch.setattr("btfdump.graph.containers._COUNT_AHEAD", 2)
+    monkeypatch.setattr("btfdump.graph.window.MAX_BEYOND", 2)
     found = document(patched, "h_conf", limits={"elements": 1})
     assert (found["shown"], found["count"]) == (1, None)
     tree = shown(patched, "h_conf", "tree", limits={"elements": 1})
