@@ -239,6 +239,32 @@ def test_dir(item):
     assert {"address_", "value_", "walk_", "bytes_"} <= set(names)
     assert "" not in names
     assert "value_" in dir(item.id)
+    assert {"raw", "half"} <= set(names)  # of an anonymous union
+    assert "raw" in dir(item.next)  # through a pointer, as member_() goes
+
+
+def test_has_member(item, world):
+    for name in ("id", "low", "inner", "raw", "half"):
+        assert item.has_member_(name)
+    assert item.next.has_member_("half")
+    assert item.next.next.has_member_("half")  # NULL: types alone tell
+    assert item["items"][0].has_member_("id")
+    assert not item.has_member_("nope")
+    assert not item.has_member_("x")
+    assert not item.id.has_member_("id")
+    assert not item.text.has_member_("id")
+    assert not item["items"].has_member_("id")
+    world.target.unmap(item.address_, item.size_)
+    fresh = item.context_.value("struct item", item.address_)
+    assert fresh.has_member_("raw")
+    assert fresh.next.has_member_("raw")
+
+
+@pytest.mark.parametrize("name", ["tagged", "s390x"])
+def test_members_of_a_struct_that_is_one_anonymous_one(opened, name):
+    mm = opened(name).task(1).mm
+    assert mm.has_member_("mm_mt")
+    assert {"mm_mt", "pgd", "mmap_lock"} <= set(dir(mm.deref_()))
 
 
 def test_repr(item, world):

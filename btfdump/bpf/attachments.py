@@ -119,4 +119,4 @@ def _of_cgroup(cgroup: Value, kinds: dict[int, str]) -> Iterator[Attachment]:
 
 def _has_member(kernel: Context, struct: str, member: str) -> bool:
     found = kernel.btf.find_all("struct", struct)
-    return any(member in dir(Value(kernel, type_, 0)) for type_ in found)
+    return any(Value(kernel, type_, 0).has_member_(member) for type_ in found)

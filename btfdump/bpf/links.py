@@ -118,7 +118,8 @@ def _cgroup(link: Value) -> Attached:
 def cgroup_path(cgroup: Value) -> str:
     """Return the path of a `struct cgroup` in its hierarchy; mirrors kernfs_path()."""
     node = cgroup.kn.deref_()
-    parent = "parent" if "parent" in dir(node) else "__parent"  # renamed in 6.15 (633488947ef6)
+    # Renamed in 6.15 (633488947ef6).
+    parent = "parent" if node.has_member_("parent") else "__parent"
     names: list[str] = []
     while len(names) < MAX_DEPTH and node.member_(parent):
         names.append(node.member_("name").string_())
@@ -142,7 +143,7 @@ def _device(link: Value) -> Attached:
         return "no device", {"ifindex": 0}
     name = link.dev.member_("name").string_()
     details: Details = {"devname": name, "ifindex": int(link.dev.ifindex)}
-    if "location" not in dir(link):
+    if not link.has_member_("location"):
         return name, details
     details["attach_type"] = attach = _attach_name(link, int(link.location))
     return f"{attach} of {name}", details
@@ -156,7 +157,7 @@ def _attach_name(link: Value, number: int) -> str:
 def _perf_event(link: Value) -> Attached:
     file = link.perf_file.deref_()
     event = Value(link.context_, link.context_.type("struct perf_event"), int(file.private_data))
-    call = event.tp_event if "tp_event" in dir(event) else None
+    call = event.tp_event if event.has_member_("tp_event") else None
     if call is None or not call:
         return "a perf event", {"event_type": int(event.attr.type)}
     system = call.member_("class").system.string_()
@@ -183,7 +184,7 @@ def _map(link: Value) -> Attached:
         return "no map", {"map_id": 0}
     number = int(link.map.id)
     details: Details = {"map_id": number}
-    if "attach_type" in dir(link):
+    if link.has_member_("attach_type"):
         details["attach_type"] = short_name(link.attach_type, "BPF_")
     return f"map {number} {link.map.member_('name').string_()}".rstrip(), details
 

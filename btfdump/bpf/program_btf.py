@@ -105,5 +105,5 @@ class KernelBtfs:
     @staticmethod
     def _label(value: Value) -> str:
         """Name a BTF: a module by its own name, a program's by its id."""
-        name = value.member_("name").string_() if "name" in dir(value) else ""
+        name = value.member_("name").string_() if value.has_member_("name") else ""
         return name or f"BTF {int(value.id)}"

@@ -153,7 +153,7 @@ def _used_maps(aux: Value) -> tuple[int, ...]:
 
 def _target(prog: Value, aux: Value) -> str:
     """Say what function a program is verified for: `bpf_prog_aux.attach_func_name`."""
-    if "attach_func_name" not in dir(aux) or not aux.attach_func_name:
+    if not aux.has_member_("attach_func_name") or not aux.attach_func_name:
         return ""
     kind = short_name(prog.type, "BPF_PROG_TYPE_")
     name = aux.attach_func_name.string_()
@@ -170,14 +170,14 @@ def _target(prog: Value, aux: Value) -> str:
 def _struct_name(aux: Value) -> str:
     """Return the name of the struct that a struct_ops program implements a member of."""
     types = aux.context_.btf
-    if "attach_btf" in dir(aux) and aux.attach_btf:
+    if aux.has_member_("attach_btf") and aux.attach_btf:
         types = types_of(aux.context_, aux.attach_btf)
     return types.type(int(aux.attach_btf_id)).name
 
 
 def _statistics(prog: Value, aux: Value) -> RunStatistics:
     """Sum the program's `struct bpf_prog_stats` over all CPUs (until 5.12 `aux` led to them)."""
-    pointer = prog.stats if "stats" in dir(prog) else aux.stats
+    pointer = prog.stats if prog.has_member_("stats") else aux.stats
     if not pointer:
         return RunStatistics()
     kernel = prog.context_
@@ -187,7 +187,7 @@ def _statistics(prog: Value, aux: Value) -> RunStatistics:
         stats = Value(kernel, struct, kernel.wrap(int(pointer) + offset)).read_()
         runs += _counter(stats.cnt)
         nanoseconds += _counter(stats.nsecs)
-        misses += _counter(stats.misses) if "misses" in dir(stats) else 0
+        misses += _counter(stats.misses) if stats.has_member_("misses") else 0
     return RunStatistics(runs, nanoseconds, misses)
 
 

@@ -88,7 +88,7 @@ def struct_ops_of(map_: Value) -> StructOps:
     kernel = map_.context_
     outer = Value(kernel, kernel.type("struct bpf_struct_ops_map"), map_.address_)
     btf = kernel.btf
-    if "btf" in dir(outer) and outer.btf:  # of a module, since 6.9 (fcc2c1fb0651)
+    if outer.has_member_("btf") and outer.btf:  # of a module, since 6.9 (fcc2c1fb0651)
         btf = types_of(kernel, outer.btf)
     value_type = btf.type(int(map_.btf_vmlinux_value_type_id))
     value = Value(kernel, value_type, outer.kvalue.address_).read_()
@@ -97,7 +97,7 @@ def struct_ops_of(map_: Value) -> StructOps:
     layout = ops.layout_
     if not isinstance(layout, StructLayout):
         raise CorruptDataError(f"{value_type} holds no struct of functions", map_.address_)
-    state = value.common.state if "common" in dir(value) else value.state
+    state = value.common.state if value.has_member_("common") else value.state
     return StructOps(
         value=map_,
         map_id=int(map_.id),
@@ -127,7 +127,7 @@ def function_members(struct: types.Composite) -> list[str]:
 
 def _instance(ops: Value) -> str:
     """Return the text in the member `name`, if the struct has one that is an array of char."""
-    if "name" not in dir(ops):
+    if not ops.has_member_("name"):
         return ""
     name = ops.member_("name")
     layout = name.layout_
@@ -151,7 +151,7 @@ def find_struct_ops_types(kernel: Context) -> Iterator[str | Note]:
 
 
 def _types_in(value: Value, btf: Btf) -> list[str]:
-    if "struct_ops_tab" not in dir(value) or not value.struct_ops_tab:
+    if not value.has_member_("struct_ops_tab") or not value.struct_ops_tab:
         return []
     table = value.struct_ops_tab.deref_()
     count = int(table.cnt)

@@ -101,12 +101,12 @@ def _prog_id(entry: Value) -> int:
 
     That is a `struct bpf_tramp_link`; until 5.19 (f7e0beaf39d3) a `struct bpf_prog_aux`.
     """
-    link = entry.link if "link" in dir(entry) else None
+    link = entry.link if entry.has_member_("link") else None
     return int(link.prog.aux.id if link is not None else entry.id)
 
 
 def _image(value: Value) -> tuple[int, int] | None:
-    if "cur_image" not in dir(value) or not value.cur_image:
+    if not value.has_member_("cur_image") or not value.cur_image:
         return None
     symbol = value.cur_image.ksym
     return int(symbol.start), int(symbol.end)

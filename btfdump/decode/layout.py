@@ -19,7 +19,7 @@ from btfdump.btf.sections import as_struct
 from btfdump.errors import BtfFormatError, MemberNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from btfdump.targets.memory import ByteOrder
 
@@ -335,6 +335,13 @@ class Layouts:
             raise MemberNotFoundError(f"{layout.type} has no member {name!r}")
         return found[0]
 
+    def member_names(self, layout: StructLayout) -> list[str]:
+        """Return the names that `find_member()` finds: those in anonymous members too."""
+        names: dict[str, None] = {}
+        for current, _, _ in self._spread(layout):
+            names.update((member.name, None) for member in current.base.members if member.name)
+        return list(names)
+
     def declarer(
         self, layout: StructLayout, name: str, offset: int
     ) -> tuple[StructLayout, int] | None:
@@ -365,12 +372,18 @@ class Layouts:
         return None
 
     def _search(self, layout: StructLayout, name: str) -> tuple[MemberPath, ...]:
-        pending = [(layout, 0, 0)]
-        while pending:
-            current, base, nesting = pending.pop(0)
+        for current, base, _ in self._spread(layout):
             for index, declared in enumerate(current.base.members):
                 if declared.name == name:
                     return ((current, index, base),)
+        return ()
+
+    def _spread(self, layout: StructLayout) -> Iterator[tuple[StructLayout, int, int]]:
+        """Yield a struct and the anonymous ones in it: (layout, bit offset in it, nesting)."""
+        pending = [(layout, 0, 0)]
+        while pending:
+            current, base, nesting = pending.pop(0)
+            yield current, base, nesting
             if nesting >= MAX_NESTING:
                 continue
             for member in current.members:
@@ -378,7 +391,6 @@ class Layouts:
                     inner = self.of_member(member, current)
                     if isinstance(inner, StructLayout):
                         pending.append((inner, base + member.bit_offset, nesting + 1))
-        return ()
 
 
 def _check_member(member: MemberLayout, layout: Layout, owner: StructLayout) -> None:

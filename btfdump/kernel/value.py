@@ -21,6 +21,7 @@ from btfdump.kernel.conditions import applying
 from btfdump.kernel.evidence import choose_by_evidence
 from btfdump.kernel.expression import Path, evaluate
 from btfdump.kernel.placed import place_of
+from btfdump.kernel.pointees import target_of
 from btfdump.kernel.pointers import pointer_space, read_string
 from btfdump.walk import Anomaly, Entry, Head, ValueEntry, walker_of
 from btfdump.walk.lists import POISONS
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 MAX_STRING = 4096
 """Longest C string that is read through a pointer, in bytes."""
+MAX_POINTERS = 8
+"""Pointers to pointers that are followed to a struct: C programs have two."""
 
 
 class Value:
@@ -174,8 +177,8 @@ class Value:
         return layout.length
 
     def __dir__(self) -> list[str]:
-        layout = self._struct_layout()
-        names = [m.name for m in layout.members if m.name] if layout is not None else []
+        layout = self._struct()
+        names = self._context.layouts.member_names(layout) if layout is not None else []
         return [*names, *(name for name in dir(type(self)) if name.endswith("_"))]
 
     @property
@@ -302,6 +305,34 @@ class Value:
         if facts is None and isinstance(inner, StructLayout):
             facts = self._context.container_facts(inner)
         return self._part(type_, offset, inner.size, facts=facts, outer=outer)
+
+    def has_member_(self, name: str) -> bool:
+        """Whether `member_(name)` finds a member: of anonymous structs too, through pointers too.
+
+        Types alone tell, nothing is read (but see `typed_()`, which may raise, for such bytes).
+        """
+        if self._facts is not None and self._facts.typed_by is not None:
+            return self.typed_().has_member_(name)
+        layout = self._struct()
+        if layout is None:
+            return False
+        try:
+            self._context.layouts.find_member(layout, name)
+        except MemberNotFoundError:
+            return False
+        return True
+
+    def _struct(self) -> StructLayout | None:
+        """Return the layout of the struct whose members this has, through pointers, else None."""
+        layout, facts = self.layout_, self._facts
+        for _ in range(MAX_POINTERS):
+            if not isinstance(layout, ScalarLayout):
+                break
+            target = target_of(self._context, layout, facts)
+            if target is None:
+                return None
+            layout, facts = self._context.layouts.of(target), None
+        return layout if isinstance(layout, StructLayout) else None
 
     def _facts_by_path(
         self, layout: StructLayout, name: str, facts: MemberFacts | None

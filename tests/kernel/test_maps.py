@@ -105,7 +105,7 @@ def test_the_table_is_that_of_bpftool(scene: Scene):
     assert [(r["id"], r["type"], r["name"]) for r in rows] == [
         (m["id"], m["type"], m["name"]) for m in scene.shown
     ]
-    has_sums = "map_mem_usage" in dir(scene.kernel.value("struct bpf_map_ops", 0))
+    has_sums = scene.kernel.value("struct bpf_map_ops", 0).has_member_("map_mem_usage")
     for row, map_ in zip(rows, scene.shown, strict=True):
         assert (row["key_size"], row["value_size"]) == (map_["bytes_key"], map_["bytes_value"])
         assert (row["max"] or 0, row["flags"]) == (map_["max_entries"], map_["flags"])

@@ -33,7 +33,7 @@ def elements_in_use(map_: MapObject) -> int | None:
     `bpf_map.elem_count` is of Linux 6.6; before, tables that allocate in advance do not count.
     """
     context = map_.context_
-    if "elem_count" in dir(map_) and map_.elem_count:
+    if map_.has_member_("elem_count") and map_.elem_count:
         each, pointer = context.type("s64"), int(map_.elem_count)
         offsets = context.target.per_cpu_offsets
         copies = (Value(context, each, context.wrap(pointer + offset)) for offset in offsets)
@@ -41,7 +41,7 @@ def elements_in_use(map_: MapObject) -> int | None:
     if not int(map_.map_flags) & NO_PREALLOC:
         return None
     table = map_.inside_("bpf_htab").read_()
-    if "use_percpu_counter" in dir(table) and table.use_percpu_counter:
+    if table.has_member_("use_percpu_counter") and table.use_percpu_counter:
         return None
     return max(0, int(table.member_("count").counter))
 

@@ -21,7 +21,7 @@ def walk_struct_ops(map_: MapObject) -> Iterator[Element | Anomaly]:
     context = map_.context_
     outer = map_.inside_("bpf_struct_ops_map")
     btf = context.btf
-    if "btf" in dir(outer) and outer.btf:  # Linux 6.9, for modules: fcc2c1fb0651
+    if outer.has_member_("btf") and outer.btf:  # Linux 6.9, for modules: fcc2c1fb0651
         assert context.kernel_btfs is not None
         btf = context.kernel_btfs.of(outer.btf)
     type_ = btf.type(int(map_.btf_vmlinux_value_type_id))
