@@ -42,6 +42,7 @@ from btfdump.annotate.members import (
 from btfdump.btf import types
 from btfdump.btf.sections import member_tags
 from btfdump.btf.wire import Kind
+from btfdump.decode.scope import PathFacts
 from btfdump.errors import AnnotationError
 from btfdump.walk import walker_of
 
@@ -101,7 +102,7 @@ class MemberFacts:
     skip: str | None = None
     provenance: str = ""
     problems: list[str] = field(default_factory=list)
-    behind: dict[str, MemberFacts] = field(default_factory=dict)
+    behind: PathFacts = field(default_factory=PathFacts)
     cases: list[tuple[str, MemberFacts]] = field(default_factory=list)
 
     @property
@@ -115,7 +116,7 @@ class StructFacts:
     """Facts on a struct: by index of its own members, by dotted path of nested ones."""
 
     members: dict[int, MemberFacts] = field(default_factory=dict)
-    paths: dict[str, MemberFacts] = field(default_factory=dict)
+    paths: PathFacts = field(default_factory=PathFacts)
     summary: tuple[str, ...] = ()
     problems: list[str] = field(default_factory=list)
 
@@ -412,10 +413,18 @@ def _place(
     if first in positions:
         holder = facts.members.setdefault(positions[first], MemberFacts())
     else:
-        holder = facts.paths.setdefault(first, MemberFacts())
+        holder = _at(facts.paths, first)
     for piece in rest[:-1]:
-        holder = holder.behind.setdefault(piece, MemberFacts())
+        holder = _at(holder.behind, piece)
     holder.behind[rest[-1]] = known
+
+
+def _at(paths: PathFacts, path: str) -> MemberFacts:
+    """Return the facts on a member, new ones where there were none."""
+    known: MemberFacts | None = paths.get(path)
+    if known is None:
+        known = paths[path] = MemberFacts()
+    return known
 
 
 def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:

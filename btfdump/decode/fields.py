@@ -16,30 +16,12 @@ from btfdump.decode.layout import (
     ScalarLayout,
     StructLayout,
 )
+from btfdump.decode.scope import Scope
 from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Protocol
-
     from btfdump.decode.layout import Layout, Layouts
-
-    class Facts(Protocol):
-        """What is known of one struct's members beside BTF, by member index or dotted path."""
-
-        @property
-        def members(self) -> Mapping[int, Any]:
-            """Facts on the struct's own members."""
-
-        @property
-        def paths(self) -> Mapping[str, Any]:
-            """Facts on members of structs inside it."""
-
-    class FactsOf(Protocol):
-        """Look up `Facts` of a struct."""
-
-        def __call__(self, layout: StructLayout, /) -> Facts:
-            """Return what is known of the struct."""
+    from btfdump.decode.scope import FactsOf, Stated
 
 
 _ZEROS = bytes(4096)
@@ -151,21 +133,21 @@ class Decoder:
         selection: Selection | None = None,
         *,
         at: int = 0,
-        paths: Mapping[str, Any] | None = None,
+        facts: Any = None,
+        stated: Stated = (),
     ) -> list[Field]:
         """Decode the object at offset `at` of `data`.
 
-        A scalar or an array gives one field without a name. `paths` are facts on this very object,
-        by member path: what is known by the way that led to it.
+        A scalar or an array gives one field without a name, with what `facts` say of it. `stated`
+        is what is known of this very object's members by the way that led to it.
 
         Afterwards `skipped` is how many zero members were left out.
         """
         self.skipped = 0
         self._budget = Budget(layout.size)
-        outer = ((paths, ""),) if paths else ()
         if isinstance(layout, StructLayout):
-            return self._members(layout, data, at, selection, outer, "", 0)
-        return [self._field("", layout, data, at, None, None, outer, "", 0)]
+            return self._members(layout, data, at, selection, stated, 0)
+        return [self._field("", layout, data, at, facts, selection, stated, 0)]
 
     def _members(
         self,
@@ -173,15 +155,12 @@ class Decoder:
         data: bytes,
         start: int,
         selection: Selection | None,
-        outer: tuple[tuple[Mapping[str, Any], str], ...],
-        path: str,
+        stated: Stated,
         nesting: int,
     ) -> list[Field]:
         self._budget.spend(layout, nesting)
-        facts = self.facts_of(layout) if self.facts_of is not None else None
-        by_index = facts.members if facts is not None else {}
-        if facts is not None and facts.paths:
-            outer = (*outer, (facts.paths, path))
+        scope = Scope(self.facts_of(layout) if self.facts_of is not None else None, stated)
+        own, is_stated = scope.own, bool(scope.stated)
         fields: list[Field] = []
         keep_zero = self.zero
         for index, member in enumerate(layout.members):
@@ -194,20 +173,18 @@ class Decoder:
                 inner_selection = selection[name]
                 wanted = True
             at = start + member.offset
-            known = by_index.get(index)
+            known = own.get(index)
             if not wanted and self._is_zero(member, layout, known, data, start):
                 self.skipped += 1
                 continue
             inner = self.layouts.of_member(member, layout)
-            inner_path = f"{path}.{name}" if path and name else path or name
-            for paths, prefix in reversed(outer):  # the outermost has the last word
-                known = paths.get(inner_path[len(prefix) + 1 :] if prefix else inner_path, known)
+            if is_stated:
+                known = scope.of(index, name)
             if member.bit_size:
                 fields.append(self._bit_field(member, inner, data, start, known))
             else:
-                field = self._field(
-                    name, inner, data, at, known, inner_selection, outer, inner_path, nesting
-                )
+                beyond = () if isinstance(inner, ScalarLayout) else scope.inside(name)
+                field = self._field(name, inner, data, at, known, inner_selection, beyond, nesting)
                 if name or not selection or field.value:  # else nothing of it was selected
                     fields.append(field)
         return fields
@@ -241,16 +218,15 @@ class Decoder:
         at: int,
         facts: Any,
         selection: Selection | None,
-        outer: tuple[tuple[Mapping[str, Any], str], ...],
-        path: str,
+        stated: Stated,
         nesting: int,
     ) -> Field:
         if isinstance(layout, ScalarLayout):
             return Field(name, layout, at, layout.decode(data, at), facts)
         if isinstance(layout, StructLayout):
-            inner = self._members(layout, data, at, selection, outer, path, nesting + 1)
+            inner = self._members(layout, data, at, selection, stated, nesting + 1)
             return Field(name, layout, at, inner, facts)
-        return self._array(name, layout, data, at, facts, selection, outer, path, nesting)
+        return self._array(name, layout, data, at, facts, selection, stated, nesting)
 
     def _array(
         self,
@@ -260,8 +236,7 @@ class Decoder:
         at: int,
         facts: Any,
         selection: Selection | None,
-        outer: tuple[tuple[Mapping[str, Any], str], ...],
-        path: str,
+        stated: Stated,
         nesting: int,
     ) -> Field:
         element = layout.element
@@ -284,9 +259,7 @@ class Decoder:
                 elided = layout.length - i
                 break
             fields.append(
-                self._field(
-                    f"[{i}]", element, data, where, facts, selection, outer, path, nesting + 1
-                )
+                self._field(f"[{i}]", element, data, where, facts, selection, stated, nesting + 1)
             )
         field = Field(name, layout, at, fields, facts)
         field.elided = elided

@@ -9,6 +9,7 @@ from btfdump.btf import types
 from btfdump.decode.fields import Field
 from btfdump.decode.holes import describe, read_around_holes
 from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump.decode.scope import stated_by
 from btfdump.errors import BtfdumpError, FaultError
 from btfdump.graph.buckets import is_table, occupied
 from btfdump.graph.events import Close, Enter, Exit, Group, Open
@@ -158,7 +159,7 @@ class Arrays:
             field = self.table("", layout, value, 0)
         else:
             decoder = self.traversal.decoder
-            (field,) = decoder.fields(layout, value.bytes_(), paths=value.paths_)
+            (field,) = decoder.fields(layout, value.bytes_(), stated=value.stated_)
             field.elided = max(field.elided, 0) + length - len(value)
         field.facts = replace(facts, length=None)
         return field
@@ -172,7 +173,7 @@ class Arrays:
         for index, start in occupied(self.context, layout, data, offset, address):
             total += 1
             if total <= self.limits.elements:
-                inner = decoder.fields(layout.element, data, at=start, paths=owner.paths_)
+                inner = decoder.fields(layout.element, data, at=start, stated=owner.stated_)
                 found.append(Field(f"[{index}]", layout.element, start, inner))
         field = Field(name, layout, offset, found)
         field.elided = total - len(found)
@@ -193,12 +194,14 @@ class Arrays:
             most = 65536  # NULL ones are not shown
         most = min(most, MAX_OBJECT // max(element.size, 1))
         array = self.context.array(element.type, min(length, most))
-        value = Value(self.context, array, self.context.wrap(address), paths=facts.behind)
+        value = Value(
+            self.context, array, self.context.wrap(address), stated=stated_by(facts.behind)
+        )
         try:
             value.bytes_()
         except FaultError as error:
             data, holes = read_around_holes(self.context.target, value.address_, value.size_, error)
-            value = Value(self.context, array, value.address_, data, paths=facts.behind)
+            value = Value(self.context, array, value.address_, data, stated=stated_by(facts.behind))
             return value, [describe(error, holes)]
         return value, []
 

@@ -13,6 +13,7 @@ from btfdump.annotate.facts import MemberFacts
 from btfdump.btf import types
 from btfdump.decode.fields import EMPTY_LIST, Field
 from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump.decode.scope import stated_by
 from btfdump.errors import BtfdumpError, CorruptDataError
 from btfdump.graph.arrays import Arrays
 from btfdump.graph.buckets import is_table
@@ -309,7 +310,7 @@ class Behind:
             address = place_of(self.holder(owner, field), field.value, facts)
         except CorruptDataError:
             return None  # what is said of such pointers does not hold of this one
-        return Value(self.context, target, address, paths=facts.behind)
+        return Value(self.context, target, address, stated=stated_by(facts.behind))
 
     def many(
         self,

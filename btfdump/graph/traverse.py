@@ -214,12 +214,12 @@ class Traversal:
             read = self.read(value, layout, selection, depth)
             if read is not None:
                 return read, ""
-            fields = self.decoder.fields(layout, value.bytes_(), selection, paths=value.paths_)
+            fields = self.decoder.fields(layout, value.bytes_(), selection, stated=value.stated_)
             return Decoded(fields, self.decoder.skipped), ""
         except FaultError as error:
             target = self.context.target
             data, holes = read_around_holes(target, value.address_, layout.size, error)
-            fields = self.decoder.fields(layout, data, selection, paths=value.paths_)
+            fields = self.decoder.fields(layout, data, selection, stated=value.stated_)
             kept = without_holes(fields, holes)
             return Decoded(kept, self.decoder.skipped), describe(error, holes)
 
@@ -229,7 +229,7 @@ class Traversal:
         """Return what the run's reader has read of an object: see btfdump/graph/readers.py."""
         if self.reader is None or self.zero or not isinstance(layout, StructLayout):
             return None
-        if value.paths_:
+        if value.stated_:
             return None
         is_followed = bool(self.follow) or depth < self.limits.depth
         known = _EVERYTHING if is_followed else self.seen

@@ -16,6 +16,7 @@ from btfdump.btf import types
 from btfdump.decode.compiled.projection import compile_reader, walk_quickly
 from btfdump.decode.fields import bits_to_python, decode_text, to_python
 from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump.decode.scope import Scope, stated_by
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
 from btfdump.kernel.conditions import applying
 from btfdump.kernel.evidence import choose_by_evidence
@@ -27,10 +28,11 @@ from btfdump.walk import Anomaly, Entry, Head, ValueEntry, walker_of
 from btfdump.walk.lists import POISONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from btfdump.annotate.facts import Expansion, MemberFacts
     from btfdump.decode.layout import Layout
+    from btfdump.decode.scope import Stated
     from btfdump.kernel.context import Context
     from btfdump.walk import Item, Key, Walker
 
@@ -56,7 +58,7 @@ class Value:
         "_index",
         "_layout",
         "_outer",
-        "_paths",
+        "_stated",
         "address_",
         "bit_offset_",
         "bit_size_",
@@ -77,7 +79,7 @@ class Value:
         outer: tuple[Value, str] | None = None,
         index: int = 0,
         key: Key = None,
-        paths: Mapping[str, MemberFacts] | None = None,
+        stated: Stated = (),
     ) -> None:
         self._context = context
         self._layout: Layout | None = None
@@ -85,7 +87,7 @@ class Value:
         self._facts = facts
         self._outer = outer
         self._index = index
-        self._paths = paths
+        self._stated = stated
         self.type_ = type_
         self.address_ = address
         self.bit_offset_ = bit_offset
@@ -209,9 +211,9 @@ class Value:
         return self._outer
 
     @property
-    def paths_(self) -> Mapping[str, MemberFacts]:
-        """What the way that led here says of the object's members, by path."""
-        return self._paths or {}
+    def stated_(self) -> Stated:
+        """What the way that led here says of the object's members (btfdump/decode/scope.py)."""
+        return self._stated
 
     @property
     def is_pointer_(self) -> bool:
@@ -290,21 +292,30 @@ class Value:
         owner, index, base_bits = self._context.layouts.find_member(layout, name)
         member = owner.members[index]
         type_ = owner.base.btf.type(member.member.type_id)
-        facts = self._context.facts(owner).members.get(index)
-        facts, outer = self._facts_by_path(layout, name, facts)
+        scope = Scope(self._context.facts(layout), self._stated)
+        if owner is not layout:  # an anonymous struct inside
+            scope = Scope(self._context.facts(owner), scope.stated)
+        facts: MemberFacts | None = scope.of(index, name)
         if facts is not None and facts.cases:
             facts = applying(facts, self.scopes_())
         if member.bit_size:
             start, bits = divmod(base_bits + member.bit_offset, 8)
             size = (bits + member.bit_size + 7) // 8
             return self._part(
-                type_, start, size, bits=(bits, member.bit_size), facts=facts, outer=outer
+                type_, start, size, bits=(bits, member.bit_size), facts=facts, outer=(self, name)
             )
         offset = base_bits // 8 + member.offset
         inner = self._context.layouts.of_member(member, owner)
         if facts is None and isinstance(inner, StructLayout):
             facts = self._context.container_facts(inner)
-        return self._part(type_, offset, inner.size, facts=facts, outer=outer)
+        return self._part(
+            type_,
+            offset,
+            inner.size,
+            facts=facts,
+            outer=(self, name),
+            stated=scope.inside(name),
+        )
 
     def has_member_(self, name: str) -> bool:
         """Whether `member_(name)` finds a member: of anonymous structs too, through pointers too.
@@ -334,34 +345,12 @@ class Value:
             layout, facts = self._context.layouts.of(target), None
         return layout if isinstance(layout, StructLayout) else None
 
-    def _facts_by_path(
-        self, layout: StructLayout, name: str, facts: MemberFacts | None
-    ) -> tuple[MemberFacts | None, tuple[Value, str]]:
-        """Facts that a struct further out states by dotted path come before the member's own."""
-        holder, path = self, name
-        while True:
-            by_path = self._context.facts(layout).paths
-            facts = by_path.get(path, facts) if by_path else facts
-            if holder._outer is None:
-                facts = holder._paths.get(path, facts) if holder._paths else facts
-                return facts, (self, name)
-            holder, step = holder._outer
-            path = f"{step}.{path}"
-            outer_layout = holder._struct_layout()
-            if outer_layout is None:
-                return facts, (self, name)
-            layout = outer_layout
-
     def scopes_(self) -> list[Value]:
         """Return this struct and those it is a member of, the innermost first."""
         scopes = [self]
         while scopes[-1]._outer is not None:
             scopes.append(scopes[-1]._outer[0])
         return scopes
-
-    def _struct_layout(self) -> StructLayout | None:
-        layout = self.layout_
-        return layout if isinstance(layout, StructLayout) else None
 
     def _part(
         self,
@@ -372,10 +361,11 @@ class Value:
         bits: tuple[int, int] = (0, 0),
         facts: MemberFacts | None = None,
         outer: tuple[Value, str] | None = None,
+        stated: Stated = (),
         index: int = 0,
     ) -> Value:
         if outer is None:  # an array's element: what is known of the array holds for it
-            facts, outer = self._facts, self._outer
+            facts, outer, stated = self._facts, self._outer, self._stated
         return Value(
             self._context,
             type_,
@@ -386,7 +376,7 @@ class Value:
             facts=facts,
             outer=outer,
             index=index,
-            paths=self._paths if outer is None else None,
+            stated=stated,
         )
 
     def _pointee(self, index: int) -> Value:
@@ -414,7 +404,9 @@ class Value:
             return Value(self._context, target, address)
         is_head = facts.is_container and head_type(target) is not None
         known = replace(facts, length=None) if is_head else None
-        return Value(self._context, target, address, facts=known, index=index, paths=facts.behind)
+        return Value(
+            self._context, target, address, facts=known, index=index, stated=stated_by(facts.behind)
+        )
 
     def at_(self, type_: types.Type, address: int) -> Value:
         """Return the object of `type_` at `address` of the same kernel."""

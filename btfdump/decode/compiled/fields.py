@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from btfdump.decode.compiled.plan import Step
-    from btfdump.decode.fields import FactsOf, Selection
+    from btfdump.decode.fields import Selection
     from btfdump.decode.layout import Layout, Layouts
+    from btfdump.decode.scope import FactsOf
 
 MAX_BLOCK = 16
 """Scalars that are tested for zero and unpacked together."""

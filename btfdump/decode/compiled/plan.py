@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from btfdump.decode.compiled.projection import is_unpackable
 from btfdump.decode.fields import Budget
 from btfdump.decode.layout import ArrayLayout, MemberLayout, ScalarLayout, StructLayout
+from btfdump.decode.scope import Scope
 from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from btfdump.decode.fields import FactsOf, Selection
+    from btfdump.decode.fields import Selection
     from btfdump.decode.layout import Layout, Layouts
+    from btfdump.decode.scope import FactsOf, Stated
 
 MAX_LEVELS = 12
 """Structs and arrays inside each other: generated code stays far below what Python's parser takes.
@@ -79,25 +79,21 @@ class Planner:
 
         Raises `BtfFormatError` for a type that makes no sense or is nested too deep to be compiled.
         """
-        return self._members(self._layout, 0, selection, (), "", (), 0)
+        return self._members(self._layout, 0, selection, (), (), 0)
 
     def _members(
         self,
         layout: StructLayout,
         at: int,
         selection: Selection | None,
-        outer: tuple[tuple[Mapping[str, Any], str], ...],
-        path: str,
+        stated: Stated,
         around: tuple[str, ...],
         level: int,
     ) -> tuple[Step, ...]:
         self._budget.spend(layout, level)
         if level > MAX_LEVELS:
             raise BtfFormatError(0, f"{layout.type} is nested too deep to be compiled")
-        facts = self._facts_of(layout) if self._facts_of is not None else None
-        by_index = facts.members if facts is not None else {}
-        if facts is not None and facts.paths:
-            outer = (*outer, (facts.paths, path))
+        scope = Scope(self._facts_of(layout) if self._facts_of is not None else None, stated)
         steps = []
         for index, member in enumerate(layout.members):
             name = member.name
@@ -105,38 +101,32 @@ class Planner:
                 continue
             is_wanted = bool(selection and name)
             inner = self._layouts.of_member(member, layout)
-            inner_path = f"{path}.{name}" if path and name else path or name
-            own = known = by_index.get(index)
-            for paths, prefix in reversed(outer):
-                known = paths.get(inner_path[len(prefix) + 1 :] if prefix else inner_path, known)
+            own = scope.own.get(index)
             step = Step(
                 name=name,
                 layout=inner,
                 offset=at + member.offset,
-                facts=known,
+                facts=scope.of(index, name),
                 tested=inner.size if own is not None else min(inner.size, member.extent),
                 is_wanted=is_wanted or (own is not None and not inner.size),
                 around=around,
                 selection=selection[name] if selection and name else selection,
                 member=member,
             )
-            steps.append(self._with_inner(step, outer, inner_path, level))
+            steps.append(self._with_inner(step, scope.inside(name), level))
         return tuple(steps)
 
     def _with_inner(
         self,
         step: Step,
-        outer: tuple[tuple[Mapping[str, Any], str], ...],
-        path: str,
+        stated: Stated,
         level: int,
     ) -> Step:
         """Return a step with those for what is inside it."""
         layout = step.layout
         around = (*step.around, step.name) if step.name else step.around
         if isinstance(layout, StructLayout):
-            inner = self._members(
-                layout, step.offset, step.selection, outer, path, around, level + 1
-            )
+            inner = self._members(layout, step.offset, step.selection, stated, around, level + 1)
             return replace(step, inner=inner)
         if isinstance(layout, ScalarLayout) or layout.is_text:
             return step
@@ -152,7 +142,7 @@ class Planner:
             around=around,
             selection=step.selection,
         )
-        return replace(step, inner=(self._with_inner(element, outer, path, level + 1),))
+        return replace(step, inner=(self._with_inner(element, stated, level + 1),))
 
 
 def is_text(step: Step) -> bool:
