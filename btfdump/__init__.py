@@ -1,111 +1,142 @@
 """Print any kernel object, opaque containers included, from BTF alone.
 
-Importing this loads neither drgn, rich nor elftools; names are resolved when first used.
+Open a kernel with `open_core()`, `open_live()` or `open_qemu()`; look into it by `Kernel` and
+`Value`; print what is there with `Kernel.dump()`. Types alone are read with `open_btf()`.
+
+What `__all__` names is the public API. Each name is loaded when it is first used: importing this
+package loads neither drgn, rich nor elftools.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from btfdump.api.btffile import open_btf as open_btf
-    from btfdump.api.kernel import Kernel as Kernel
-    from btfdump.api.kernel import open_core as open_core
-    from btfdump.api.kernel import open_live as open_live
-    from btfdump.api.kernel import open_qemu as open_qemu
-    from btfdump.btf.builder import BtfBuilder as BtfBuilder
-    from btfdump.btf.reader import Btf as Btf
+    from btfdump.annotate.facts import Expansion
+    from btfdump.api.btffile import open_btf
+    from btfdump.api.kernel import Kernel, open_core, open_live, open_qemu
+    from btfdump.bpf.maps.elements import Element
+    from btfdump.bpf.maps.map_value import MapValue
+    from btfdump.btf import Btf, BtfBuilder, declare, essential_name, spell, types
     from btfdump.errors import (
-        AmbiguousTypeError as AmbiguousTypeError,
+        AmbiguousTypeError,
+        AnnotationError,
+        BtfdumpError,
+        BtfFormatError,
+        CorruptDataError,
+        ExpressionError,
+        FaultError,
+        MemberNotFoundError,
+        MissingDataError,
+        ObjectNotFoundError,
+        SymbolNotFoundError,
+        TargetError,
+        TypeNotFoundError,
+        UnprintableTypeError,
     )
-    from btfdump.errors import (
-        AnnotationError as AnnotationError,
-    )
-    from btfdump.errors import (
-        BtfdumpError as BtfdumpError,
-    )
-    from btfdump.errors import (
-        BtfFormatError as BtfFormatError,
-    )
-    from btfdump.errors import (
-        CorruptDataError as CorruptDataError,
-    )
-    from btfdump.errors import (
-        ExpressionError as ExpressionError,
-    )
-    from btfdump.errors import (
-        FaultError as FaultError,
-    )
-    from btfdump.errors import (
-        MemberNotFoundError as MemberNotFoundError,
-    )
-    from btfdump.errors import (
-        MissingDataError as MissingDataError,
-    )
-    from btfdump.errors import (
-        ObjectNotFoundError as ObjectNotFoundError,
-    )
-    from btfdump.errors import (
-        SymbolNotFoundError as SymbolNotFoundError,
-    )
-    from btfdump.errors import (
-        TargetError as TargetError,
-    )
-    from btfdump.errors import (
-        TypeNotFoundError as TypeNotFoundError,
-    )
-    from btfdump.errors import (
-        UnprintableTypeError as UnprintableTypeError,
-    )
-    from btfdump.graph.limits import Limits as Limits
-    from btfdump.kernel.value import Value as Value
-    from btfdump.render.show.snprintf import snprintf_btf as snprintf_btf
+    from btfdump.graph.events import Close, Enter, Exit, Number, Open, Seen
+    from btfdump.graph.limits import Limits
+    from btfdump.graph.traverse import traverse
+    from btfdump.kernel.notes import Note
+    from btfdump.kernel.value import Value
+    from btfdump.render.show.snprintf import snprintf_btf
+    from btfdump.targets.buffer import BufferTarget
+    from btfdump.targets.memory import Memory, Platform, Target
+    from btfdump.walk import Anomaly, ValueEntry
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "Btf": "btf.reader",
-    "BtfBuilder": "btf.builder",
-    "Kernel": "api.kernel",
-    "Limits": "graph.limits",
-    "Value": "kernel.value",
-    "open_btf": "api.btffile",
-    "open_core": "api.kernel",
-    "open_live": "api.kernel",
-    "open_qemu": "api.kernel",
-    "snprintf_btf": "render.show.snprintf",
-} | dict.fromkeys(
-    (
-        "AmbiguousTypeError",
-        "AnnotationError",
-        "BtfFormatError",
-        "BtfdumpError",
-        "CorruptDataError",
-        "ExpressionError",
-        "FaultError",
-        "MemberNotFoundError",
-        "MissingDataError",
-        "ObjectNotFoundError",
-        "SymbolNotFoundError",
-        "TargetError",
-        "TypeNotFoundError",
-        "UnprintableTypeError",
-    ),
-    "errors",
-)
+__all__ = [
+    "AmbiguousTypeError",
+    "AnnotationError",
+    "Anomaly",
+    "Btf",
+    "BtfBuilder",
+    "BtfFormatError",
+    "BtfdumpError",
+    "BufferTarget",
+    "Close",
+    "CorruptDataError",
+    "Element",
+    "Enter",
+    "Exit",
+    "Expansion",
+    "ExpressionError",
+    "FaultError",
+    "Kernel",
+    "Limits",
+    "MapValue",
+    "MemberNotFoundError",
+    "Memory",
+    "MissingDataError",
+    "Note",
+    "Number",
+    "ObjectNotFoundError",
+    "Open",
+    "Platform",
+    "Seen",
+    "SymbolNotFoundError",
+    "Target",
+    "TargetError",
+    "TypeNotFoundError",
+    "UnprintableTypeError",
+    "Value",
+    "ValueEntry",
+    "declare",
+    "essential_name",
+    "open_btf",
+    "open_core",
+    "open_live",
+    "open_qemu",
+    "snprintf_btf",
+    "spell",
+    "traverse",
+    "types",
+]
 
-__all__ = [*_HOMES]  # pyright: ignore[reportUnsupportedDunderAll]
+if not TYPE_CHECKING:  # a type checker sees the imports above, and so what does not exist
+    _HOMES = {
+        "Anomaly": "walk",
+        "Btf": "btf.reader",
+        "BtfBuilder": "btf.builder",
+        "BufferTarget": "targets.buffer",
+        "Close": "graph.events",
+        "Element": "bpf.maps.elements",
+        "Enter": "graph.events",
+        "Exit": "graph.events",
+        "Expansion": "annotate.facts",
+        "Kernel": "api.kernel",
+        "Limits": "graph.limits",
+        "MapValue": "bpf.maps.map_value",
+        "Memory": "targets.memory",
+        "Note": "kernel.notes",
+        "Number": "graph.events",
+        "Open": "graph.events",
+        "Platform": "targets.memory",
+        "Seen": "graph.events",
+        "Target": "targets.memory",
+        "Value": "kernel.value",
+        "ValueEntry": "walk",
+        "declare": "btf.names",
+        "essential_name": "btf.names",
+        "open_btf": "api.btffile",
+        "open_core": "api.kernel",
+        "open_live": "api.kernel",
+        "open_qemu": "api.kernel",
+        "snprintf_btf": "render.show.snprintf",
+        "spell": "btf.names",
+        "traverse": "graph.traverse",
+        "types": "btf",
+    }
 
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+        home = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'errors')}")
+        value = globals()[name] = getattr(home, name)
+        return value
 
-
-def __dir__() -> list[str]:
-    return sorted([*_HOMES, "__version__"])
+    def __dir__() -> list[str]:
+        return [*__all__, "__version__"]

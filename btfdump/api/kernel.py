@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from btfdump.annotate.overlay import Overlay
     from btfdump.bpf.subsystem import Bpf
     from btfdump.kernel.slab import SlabFinder
+    from btfdump.render import Format, Renderer
     from btfdump.render.plain import Formatter
     from btfdump.targets.memory import Target
 
@@ -161,14 +162,16 @@ class Kernel(Context):
         return Value(self, value.type_, self.wrap(value.address_ + offsets[cpu]))
 
     def dump(
-        self, value: Value, format: str = "text", limits: Limits | None = None
+        self, value: Value, format: Format | Renderer = "text", limits: Limits | None = None
     ) -> Iterator[str]:
         """Render `value` and what it leads to; yields pieces of text to be written one by one.
 
-        Raises `ExpressionError` for a format that does not exist. Bad memory is a note in the text.
+        `format` is the name of a format, or a renderer of your own. `limits` bounds what is shown,
+        by default as the command line does. Raises `ExpressionError` for a format that does not
+        exist. Bad memory is a note in the text, never an exception.
         """
         limits = limits or Limits()
-        render = get(format)
+        render = get(format) if isinstance(format, str) else format
         events = traverse(value, limits)
         return render([Root(events)], self.options(limits=limits))
 

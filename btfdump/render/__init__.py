@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from btfdump.errors import ExpressionError
 from btfdump.graph.readers import Reader
@@ -61,6 +61,8 @@ class Root:
     name: str = ""
 
 
+Format: TypeAlias = Literal["json", "jsonl", "snprintf", "text", "tree"]
+"""The formats that come with btfdump, by name."""
 Renderer: TypeAlias = "Callable[[Iterable[Root], Options], Iterator[str]]"
 MakeReader: TypeAlias = "Callable[[Context, Limits, Options], Reader]"
 
