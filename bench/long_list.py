@@ -31,13 +31,14 @@ from drgn.helpers.linux.list import hlist_for_each_entry, list_for_each_entry
 
 from bench.drgn_types import BtfTypes
 from bench.harness import Row, Times, alternate, table
-from btfdump import targets as btfdump_target
 from btfdump.api.kernel import Kernel
 from btfdump.btf import Btf, BtfBuilder
 from btfdump.errors import FaultError, SymbolNotFoundError
+from btfdump.targets import memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
 
 HEADS = 0xFFFF_8880_0000_0000
 ITEMS = HEADS + 0x1000_0000
@@ -115,7 +116,7 @@ class ProgramTarget:
 
     def __init__(self, prog: Program) -> None:
         self._read = prog.read
-        self.platform = btfdump_target.Platform("little", 8, "x86_64")
+        self.platform = memory.Platform("little", 8, "x86_64")
 
     def read(self, address: int, size: int) -> bytes:
         try:
@@ -123,7 +124,7 @@ class ProgramTarget:
         except READ_ERRORS as error:
             raise FaultError(address, size, str(error)) from None
 
-    def unchecked_read(self) -> btfdump_target.UncheckedRead:
+    def unchecked_read(self) -> memory.UncheckedRead:
         """Offer what `btfdump.targets.via_drgn.DrgnTarget` offers for every vmcore."""
         return self._read, READ_ERRORS
 

@@ -63,6 +63,9 @@ MEMBERS = {
     "dentry": "d_flags",
     "mount": "mnt_id",
     "folio": "index",
+    "page": "index",
+    "super_block": "s_dev",
+    "kernfs_node": "hash",
     "pid": "level",
     "vm_area_struct": "vm_start",
 }
@@ -75,8 +78,8 @@ def heads(kernel: Kernel) -> dict[str, list[Value]]:
     inodes = [inode for sb in super_blocks for inode in sb.s_inodes.walk_()]
     found = {
         "list_head": [sb.s_inodes for sb in super_blocks],
-        "hlist_head": [sb.s_root.d_children for sb in super_blocks if int(sb.s_root)],
-        "rb_root": [kernel["init_task"].nsproxy.mnt_ns.mounts],
+        "hlist_head": hlists(kernel, super_blocks),
+        "rb_root": rb_roots(kernel),
         "xarray": [inode.i_mapping.i_pages for inode in inodes],
         "idr": [kernel["init_pid_ns"].idr],
         "maple_tree": [task.mm.mm_mt for task in kernel.tasks() if int(task.mm)],
@@ -85,6 +88,23 @@ def heads(kernel: Kernel) -> dict[str, list[Value]]:
         kind: [value for value in values if len(list(islice(value.walk_(), 2))) == 2]
         for kind, values in found.items()
     }
+
+
+def hlists(kernel: Kernel, super_blocks: Iterable[Value]) -> list[Value]:
+    """Return children of dentries, an hlist since Linux 6.8 (da549bdd15c2), else super blocks."""
+    roots = [sb.s_root.deref_() for sb in super_blocks if int(sb.s_root)]
+    if all(root.has_member_("d_children") for root in roots):
+        return [root.d_children for root in roots]
+    return [fs.fs_supers for fs in kernel["file_systems"].walk_()]
+
+
+def rb_roots(kernel: Kernel) -> list[Value]:
+    """Return a namespace's mounts, a tree since Linux 6.8 (2eea9ce4310d), else names in kernfs."""
+    namespace = kernel["init_task"].nsproxy.mnt_ns.deref_()
+    if namespace.mounts.type_.name == "rb_root":  # a count before
+        return [namespace.mounts]
+    root = kernel.value("struct cgroup_root", kernel.symbol("cgrp_dfl_root"))
+    return [root.cgrp.kn.dir.children]
 
 
 def ours(values: Iterable[Value], member: str | None) -> list[int]:
