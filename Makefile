@@ -40,7 +40,7 @@ tools:
 	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get -qq update && apt-get -qq -y install bpftool; } || \
 	  echo "bpftool is not installed: its test will fail (Debian: apt-get install bpftool)" >&2
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml btfdump/__init__.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
