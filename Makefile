@@ -9,7 +9,7 @@ BENCH_CORES = $(SAMPLE) sample_dumps/stock-6.12/vmcore
 BENCH_ELF = tests/data/formats/filtered.elf.xz
 VMLINUX_CORE = $(lastword $(BENCH_CORES))
 
-.PHONY: demo test lint bench tools clean
+.PHONY: demo test lint docs bench tools clean
 
 demo: $(VENV)/.installed
 	$(BIN)/btfdump inspect $(SAMPLE) task 1
@@ -22,6 +22,11 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# README.md, docs/ and the API reference as HTML; a warning is an error.
+docs: $(VENV)/.installed-docs
+	$(BIN)/sphinx-build --quiet --fresh-env --fail-on-warning -c docs . build/docs
+	@echo "build/docs/index.html"
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.cold_start $(BENCH_CORES)
@@ -49,5 +54,9 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint,harvest]'
 	touch $@
 
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -302,7 +302,7 @@ class Btf:
         return length * size
 
     def spell(self, type_: Type | int) -> str:
-        """Return the C spelling: "struct foo *", "char[16]"; see `names.spell`."""
+        """Return the C spelling of a type, given by itself or by its id: `struct foo *`."""
         if isinstance(type_, int):
             type_ = self.type(type_)
         if not type_.id:  # void, or made by a caller: not one of the types of this BTF

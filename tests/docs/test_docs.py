@@ -1,4 +1,4 @@
-"""Every command, output and Python example in README.md and docs/ is run and compared.
+"""Every command, output and Python example in README.md, docs/ and the like is run and compared.
 
 In a fenced block ```console, lines that begin with `$ ` (and go on with `> `) are commands, run by
 a shell from the top of the repository with $CORE set to the sample; what follows is their output,
@@ -31,11 +31,15 @@ if TYPE_CHECKING:
 
 TOP = Path(__file__).resolve().parents[2]
 SAMPLES = TOP / "sample_dumps" / "README.md"
-PAGES = [TOP / "README.md", SAMPLES, *sorted((TOP / "docs").glob("*.md"))]
+PAGES = [*sorted(TOP.glob("*.md")), SAMPLES, *sorted((TOP / "docs").rglob("*.md"))]
 CORE = "sample_dumps/tagged-6.12/vmcore"
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"^(?P<code>.*?\S)(?P<gap> +)# (?P<text>.*)$")
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]*))?\)")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(TOP))
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,7 @@ def shell(command: list[str], environment: dict[str, str]) -> list[str]:
 CONSOLE = [block for page in PAGES for block in blocks(page) if block.language == "console"]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands_give_the_output_shown(
     page: Path, environment: dict[str, str], request: pytest.FixtureRequest
 ) -> None:
@@ -188,7 +192,7 @@ def difference(shown: list[str], real: list[str]) -> str:
 # Python
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_python_blocks_do_what_they_show(
     page: Path, environment: dict[str, str], request: pytest.FixtureRequest
 ) -> None:
@@ -269,7 +273,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     for path, anchor in _LINK.findall(page.read_text("utf-8")):
         if "://" in path:
@@ -280,7 +284,7 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors(target), f"{page.name}: {path}#{anchor}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_blocks_have_a_known_language(page: Path) -> None:
     known = {"console", "python", "text", "toml", "sh", "json", "c"}
     for block in blocks(page):
@@ -312,8 +316,16 @@ def test_every_overlay_shown_is_accepted(tmp_path: Path) -> None:
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
-    linked = {path for path, _ in _LINK.findall((TOP / "README.md").read_text("utf-8"))}
-    assert {str(page.relative_to(TOP)) for page in PAGES[1:]} <= linked
+    waiting = [TOP / "README.md"]
+    reached = set(waiting)
+    while waiting:
+        page = waiting.pop()
+        for path, _ in _LINK.findall(page.read_text("utf-8")):
+            linked = (page.parent / path).resolve()
+            if "://" not in path and linked.suffix == ".md" and linked not in reached:
+                reached.add(linked)
+                waiting.append(linked)
+    assert set(PAGES) <= reached
 
 
 def test_the_test_itself_notices_a_difference() -> None:
