@@ -17,9 +17,8 @@ from btfdump.graph.limits import MAX_OBJECT
 from btfdump.graph.moved import MOVED, has_moved
 from btfdump.kernel.expression import evaluate_length
 from btfdump.kernel.notes import Note
-from btfdump.kernel.pointees import target_of, told_by
+from btfdump.kernel.pointers import target_of, told_by
 from btfdump.kernel.value import Value
-from btfdump.kernel.variables import find_global
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from btfdump.decode.layout import Layout
     from btfdump.graph.fields import Behind
     from btfdump.graph.limits import Place, Step
-    from btfdump.kernel.context import Context
     from btfdump.kernel.expression import Scope
 
 
@@ -82,7 +80,7 @@ class Arrays:
         """Show an array behind a pointer, whose length an annotation tells."""
         here = self.behind.at(owner, field, facts)
         assert isinstance(field.value, int)
-        scopes = (self.behind.holder(owner, field), owner)
+        scopes = self.behind.scopes(owner, field)
         try:
             value, length, notes = self.behind_pointer(field.layout, field.value, facts, scopes)
         except (BtfdumpError, LookupError) as error:
@@ -101,17 +99,18 @@ class Arrays:
         yield Close(1, 1)
 
     def root(self, pointer: Value, facts: MemberFacts, place: Place) -> Iterator[Step]:
-        """Show the array that a global variable points to; its length is told by other variables.
+        """Show the array that a pointer leads to which was asked for by name.
 
-        An array of pointers is shown as it is.
+        That is all there is to see, but where its elements are pointers, too, or it cannot be had.
         """
         try:
-            value, length, notes = self.behind_pointer(
-                pointer.layout_, int(pointer), facts, (_Variables(self.context),)
-            )
-        except (BtfdumpError, LookupError) as error:
+            address, scopes = int(pointer), pointer.around_()
+            value, length, notes = self.behind_pointer(pointer.layout_, address, facts, scopes)
+        except (BtfdumpError, LookupError):
             yield self.traversal.object(pointer, place)
-            yield Note(f"array of {facts.length} elements: {error}", pointer.address_)
+            return
+        if not address or isinstance(self.pointee(value), types.Composite):
+            yield self.traversal.object(pointer, place)
             return
         yield self.shown(value, length, facts, notes, place)
 
@@ -141,7 +140,10 @@ class Arrays:
         self, value: Value, length: int, facts: MemberFacts, notes: list[str], place: Place
     ) -> Iterator[Step]:
         """Show an array of `length` elements, and what lies behind them."""
-        enter = Enter(value, [self.elements(value, length, facts, notes)])
+        field = self.elements(value, length, facts, notes)
+        if place.nesting == 0 and length and field.value == []:
+            field.remark = "all empty"
+        enter = Enter(value, [field])
         slots = list(self.behind.slots(value, enter, place))
         yield enter
         for text in notes:
@@ -211,7 +213,7 @@ class Arrays:
         assert isinstance(layout, ArrayLayout)
         at = self.context.wrap(owner.address_ + field.offset)
         try:
-            scopes = (self.behind.holder(owner, field), owner)
+            scopes = self.behind.scopes(owner, field)
             length = evaluate_length(scopes, facts.length or "0")
             value, notes = self.read_array(layout.element, length, at, facts)
         except (BtfdumpError, LookupError) as error:
@@ -290,17 +292,6 @@ class Arrays:
             yield Note(text, here.address_)
         yield Exit()
         yield Close(1, 1)
-
-
-class _Variables:
-    """The global variables of a kernel, where an expression names them like members."""
-
-    def __init__(self, context: Context) -> None:
-        self.context = context
-
-    def member_(self, name: str) -> Value:
-        """Return a variable; raises `SymbolNotFoundError`, `ExpressionError`."""
-        return find_global(self.context, name)
 
 
 def shift(field: Field, offset: int) -> None:

@@ -21,21 +21,24 @@ from btfdump.graph.containers import Contents
 from btfdump.graph.events import Close, Enter, Group, Open
 from btfdump.graph.limits import Place, selection_of
 from btfdump.graph.moved import MOVED, has_moved
-from btfdump.kernel.conditions import applying
+from btfdump.kernel.expression import applying
 from btfdump.kernel.notes import Note
-from btfdump.kernel.placed import place_of
-from btfdump.kernel.pointees import target_of, told_by
-from btfdump.kernel.pointers import pointer_space
+from btfdump.kernel.pointers import address_of, pointer_space, target_of, told_by
 from btfdump.kernel.value import Value
 from btfdump.walk import FAMILIES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from btfdump.graph.infer import Inference
     from btfdump.graph.limits import Step
     from btfdump.graph.traverse import Traversal
     from btfdump.kernel.context import Context
+    from btfdump.kernel.expression import Scope
+
+
+ELSEWHERE = ("user", "iomem")
+"""Address spaces that hold no objects of the kernel."""
 
 
 class Behind:
@@ -67,7 +70,7 @@ class Behind:
             if facts is None and isinstance(field.layout, StructLayout):
                 facts = self.context.container_facts(field.layout)
             if facts is not None and facts.cases:
-                field.facts = facts = applying(facts, [self.holder(owner, field), owner])
+                field.facts = facts = applying(facts, self.scopes(owner, field))
             if facts is not None and facts.typed_by is not None:
                 facts = self.typed(owner, field, facts, enter, self.inside(place, path))
             layout = field.layout
@@ -158,8 +161,14 @@ class Behind:
             isinstance(layout, ScalarLayout)
             and layout.category is Category.POINTER
             and bool(field.value)
+            and not self.is_elsewhere(layout, facts)
             and isinstance(target_of(self.context, layout, facts), types.Composite)
         )
+
+    def is_elsewhere(self, layout: ScalarLayout, facts: MemberFacts | None) -> bool:
+        """Whether a pointer leads to what is not the kernel's own memory, and never followed."""
+        pointer = layout.base
+        return isinstance(pointer, types.Ptr) and pointer_space(pointer, facts) in ELSEWHERE
 
     def typed(
         self, owner: Value, field: Field, facts: MemberFacts, enter: Enter, inner: Place
@@ -202,15 +211,21 @@ class Behind:
             self.context.wrap(owner.address_ + field.offset),
             owner.slice_(field.offset, field.layout.size),
             facts=facts,
-            outer=(owner, field.name),
+            outer=(owner, field.name) if is_struct(owner) else owner.outer_,
             index=index,
         )
 
+    def scopes(self, owner: Value, field: Field) -> Sequence[Scope]:
+        """Return what names in an expression about a field stand for members of."""
+        if not is_struct(owner):
+            return owner.around_()
+        return (self.holder(owner, field), *owner.scopes_())
+
     def holder(self, owner: Value, field: Field) -> Value:
-        """Return the innermost struct that declares `field`: expressions name its members."""
+        """Return the innermost struct that declares `field`, or that a root itself is part of."""
         layout = owner.layout_
         if not isinstance(layout, StructLayout):
-            return owner
+            return owner.outer_[0] if owner.outer_ is not None else owner
         found = self.context.layouts.declarer(layout, field.name, field.offset)
         if found is None:
             return owner
@@ -272,7 +287,7 @@ class Behind:
         if not isinstance(pointer, types.Ptr) or not isinstance(field.value, int):
             return None
         space = pointer_space(pointer, facts)
-        if space in ("user", "iomem"):
+        if space in ELSEWHERE:
             return None
         if space == "percpu":
             return self.per_cpu(owner, field, facts, path, place)
@@ -307,7 +322,7 @@ class Behind:
         if facts is None:
             return Value(self.context, target, field.value)
         try:
-            address = place_of(self.holder(owner, field), field.value, facts)
+            address = address_of(self.holder(owner, field), field.value, facts)
         except CorruptDataError:
             return None  # what is said of such pointers does not hold of this one
         return Value(self.context, target, address, stated=stated_by(facts.behind))
@@ -371,6 +386,11 @@ class Behind:
             return self.notes(field, self.at(owner, field, None), [MOVED])
         opened = Open(Group.POINTER, field, value, provenance=told_by(field))
         return iter((opened, shown, Close(1, 1)))
+
+
+def is_struct(value: Value) -> bool:
+    """Whether a value is a struct or union, and no field without one around it."""
+    return isinstance(value.layout_, StructLayout)
 
 
 def is_bare_scalar(field: Field) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from btfdump.btf import types
 from btfdump.decode.fields import Decoder, Field
 from btfdump.decode.holes import describe, read_around_holes, without_holes
-from btfdump.decode.layout import ScalarLayout, StructLayout
+from btfdump.decode.layout import ArrayLayout, ScalarLayout, StructLayout
 from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
 from btfdump.graph.events import Close, Enter, Event, Exit, Number, Open, Seen
 from btfdump.graph.fields import Behind
@@ -24,7 +24,7 @@ from btfdump.graph.readers import Decoded
 from btfdump.graph.summaries import Summaries
 from btfdump.kernel.notes import Note
 from btfdump.kernel.paths import check_path
-from btfdump.kernel.pointees import target_of
+from btfdump.kernel.pointers import target_of
 from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:
@@ -171,9 +171,9 @@ class Traversal:
         if isinstance(layout, StructLayout):
             for problem in self.context.facts(layout).problems:
                 yield Note(problem)
-        if place.nesting == 0 and value.facts_ is not None:
-            for problem in value.facts_.problems:
-                yield Note(problem, value.address_)
+            if place.nesting == 0 and value.facts_ is not None:
+                for problem in value.facts_.problems:
+                    yield Note(problem, value.address_)
 
     def decode(self, value: Value, place: Place) -> tuple[Enter, str]:
         """Read and decode; where bytes are missing, decode the rest and say what is missing."""
@@ -209,19 +209,28 @@ class Traversal:
         if layout.size > MAX_OBJECT:
             return None, f"{value.type_} has {layout.size} bytes: too large to be real"
         if value.bit_size_:
-            return Decoded([Field("", layout, 0, value.value_(), None, value.bit_size_)]), ""
+            field = Field("", layout, 0, value.value_(), value.facts_, value.bit_size_)
+            return Decoded([field]), ""
         try:
             read = self.read(value, layout, selection, depth)
             if read is not None:
                 return read, ""
-            fields = self.decoder.fields(layout, value.bytes_(), selection, stated=value.stated_)
+            fields = self.fields(value, value.bytes_(), selection)
             return Decoded(fields, self.decoder.skipped), ""
         except FaultError as error:
             target = self.context.target
             data, holes = read_around_holes(target, value.address_, layout.size, error)
-            fields = self.decoder.fields(layout, data, selection, stated=value.stated_)
+            fields = self.fields(value, data, selection)
             kept = without_holes(fields, holes)
             return Decoded(kept, self.decoder.skipped), describe(error, holes)
+
+    def fields(self, value: Value, data: bytes, selection: Selection | None) -> list[Field]:
+        """Decode an object; one that is no struct is a field, with what is known of it."""
+        facts, stated = value.facts_, value.stated_
+        fields = self.decoder.fields(value.layout_, data, selection, facts=facts, stated=stated)
+        if isinstance(value.layout_, ArrayLayout) and is_void(fields[0]):
+            fields[0].remark = "all zero"
+        return fields
 
     def read(
         self, value: Value, layout: Layout, selection: Selection | None, depth: int
@@ -267,6 +276,12 @@ def pointed_to(value: Value) -> Value:
     return value
 
 
+def is_void(field: Field) -> bool:
+    """Whether an array has elements of which none is shown, because all are zero."""
+    layout = field.layout
+    return isinstance(layout, ArrayLayout) and layout.size > 0 and field.value == []
+
+
 def typed(value: Value) -> Value:
     """Return bytes that were asked for by name as what the map they belong to says they are."""
     facts = value.facts_
@@ -276,7 +291,8 @@ def typed(value: Value) -> Value:
         return value.typed_()
     except BtfdumpError as error:
         known = replace(facts, typed_by=None, problems=[*facts.problems, str(error)])
-        return Value(value.context_, value.type_, value.address_, facts=known)
+        outer = value.outer_
+        return Value(value.context_, value.type_, value.address_, facts=known, outer=outer)
 
 
 def traverse(

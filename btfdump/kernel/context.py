@@ -267,6 +267,21 @@ class Context:
                 return type_, self.annotations.of_global(type_, statements, ())
         return None
 
+    def variable(self, name: str) -> tuple[types.Type, int, MemberFacts]:
+        """Return the type and the address of a global variable, and what is known of it.
+
+        Raises `SymbolNotFoundError` if there is none, `ExpressionError` if its type is not known.
+        """
+        known = self.global_type(name)
+        address = self.symbol(name)
+        if known is None:
+            raise ExpressionError(
+                f"the type of {name} (at {address:#x}) is not known: BTF describes only per-CPU "
+                f"variables; say 'TYPE' {name}, or state it in an overlay: [global] {name} = "
+                '{ type = "struct list_head", tag = "ELEMENT:LINK" }'
+            )
+        return known[0], address, known[1]
+
     def is_per_cpu(self, name: str) -> bool:
         """Whether `name` is a per-CPU variable: the only ones that a kernel's BTF describes."""
         for btf in self._btfs(everywhere=self._in_module(name)):

@@ -1,14 +1,15 @@
-"""Small languages: member paths typed by users, and length expressions in annotations."""
+"""Small languages: member paths typed by users; lengths and conditions in annotations."""
 
 from __future__ import annotations
 
 import operator
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from btfdump.errors import (
+    BtfdumpError,
     CorruptDataError,
     ExpressionError,
     MemberNotFoundError,
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any, Protocol, TypeVar
 
     from typing_extensions import Self
+
+    from btfdump.annotate.facts import MemberFacts
 
     class Scope(Protocol):
         """What names in an expression stand for: the members of a struct."""
@@ -98,6 +101,22 @@ def evaluate_length(scopes: Sequence[Scope], text: str) -> int:
     if not 0 <= length <= MAX_LENGTH:
         raise CorruptDataError(f"length {text} is {length}: not a sensible number of elements")
     return length
+
+
+def applying(facts: MemberFacts, scopes: Sequence[Scope]) -> MemberFacts:
+    """Return what holds of a member here: the first case whose condition does, or the rest.
+
+    Names in conditions are members of `scopes`: the structs around the member, the innermost first.
+    A condition that cannot be decided does not hold, and is a problem.
+    """
+    problems = []
+    for condition, case in facts.cases:
+        try:
+            if evaluate(scopes, condition):
+                return case
+        except BtfdumpError as error:
+            problems.append(f"{case.provenance} cond:{condition}: {error}")
+    return replace(facts, cases=[], problems=[*facts.problems, *problems])
 
 
 def evaluate(scopes: Sequence[Scope], text: str, what: str = "condition") -> int:

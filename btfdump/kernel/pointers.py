@@ -1,17 +1,33 @@
-"""What a pointer leads to: its address space, and the C string there."""
+"""What a pointer leads to: of which type, at which address, in which address space; C strings."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.errors import FaultError
+from btfdump.btf import types
+from btfdump.errors import BtfdumpError, CorruptDataError, FaultError
+from btfdump.kernel.expression import Path
 
 if TYPE_CHECKING:
     from btfdump.annotate.facts import MemberFacts
-    from btfdump.btf import types
+    from btfdump.decode.fields import Field
+    from btfdump.decode.layout import ScalarLayout
     from btfdump.kernel.context import Context
+    from btfdump.kernel.typed import TypedAddress
 
 _STRING_PIECE = 64
+
+
+class Globals:
+    """The global variables of the kernel that `near` is part of, named like members."""
+
+    def __init__(self, near: TypedAddress) -> None:
+        self._near = near
+
+    def member_(self, name: str) -> TypedAddress:
+        """Return a variable; raises `SymbolNotFoundError`, `ExpressionError`."""
+        type_, address, _ = self._near.context_.variable(name)
+        return self._near.at_(type_, address)
 
 
 def pointer_space(pointer: types.Ptr, facts: MemberFacts | None) -> str | None:
@@ -22,6 +38,54 @@ def pointer_space(pointer: types.Ptr, facts: MemberFacts | None) -> str | None:
         if tag == "percpu_kptr":  # in values of BPF maps
             return "percpu"
     return facts.space if facts is not None else None
+
+
+def target_of(
+    context: Context, layout: ScalarLayout, facts: MemberFacts | None
+) -> types.Type | None:
+    """Return the type that a pointer points to, its modifiers stripped, None for no pointer."""
+    if facts is not None and facts.points_to is not None:
+        return facts.points_to
+    if not isinstance(layout.base, types.Ptr):
+        return None
+    return context.pointee(layout.base)
+
+
+def told_by(field: Field) -> str:
+    """Return who told a type, a length or a target that C does not, "" if nobody had to."""
+    facts: MemberFacts | None = field.facts
+    if facts is None:
+        return ""
+    is_told = facts.is_typed or facts.length is not None or facts.points_to is not None
+    return facts.provenance if is_told else ""
+
+
+def address_of(holder: TypedAddress, address: int, facts: MemberFacts) -> int:
+    """Return the address of what a pointer in `holder`, which holds `address`, leads to.
+
+    That may be a struct around what it points to; or a struct that lies somewhere in a blob, where
+    a global variable says, if it proves to be there.
+
+    Raises `CorruptDataError` where that is not there, or cannot be told.
+    """
+    context = holder.context_
+    if facts.placed is None or facts.points_to is None:
+        return context.wrap(address - facts.points_into)
+    name, _, member = facts.placed.displacement.partition(".")
+    try:
+        displacement = Path.parse(f".{member}").follow(Globals(holder).member_(name))
+        place = context.wrap(address + int(displacement))
+        found = holder.at_(facts.points_to, place)
+        back = int(Path.parse(f".{facts.placed.back}").follow(found))
+    except (BtfdumpError, LookupError) as error:
+        raise CorruptDataError(f"no {facts.points_to} behind {address:#x}: {error}") from error
+    if back != holder.address_:
+        raise CorruptDataError(
+            f"no {facts.points_to} at {place:#x}: {facts.placed.back} is {back:#x}, "
+            f"not {holder.address_:#x}",
+            place,
+        )
+    return place
 
 
 def read_string(context: Context, address: int, limit: int) -> bytes:

@@ -18,22 +18,20 @@ from btfdump.decode.fields import bits_to_python, decode_text, to_python
 from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.decode.scope import Scope, stated_by
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
-from btfdump.kernel.conditions import applying
 from btfdump.kernel.evidence import choose_by_evidence
-from btfdump.kernel.expression import Path, evaluate
-from btfdump.kernel.placed import place_of
-from btfdump.kernel.pointees import target_of
-from btfdump.kernel.pointers import pointer_space, read_string
+from btfdump.kernel.expression import Path, applying, evaluate
+from btfdump.kernel.pointers import Globals, address_of, pointer_space, read_string, target_of
 from btfdump.walk import Anomaly, Entry, Head, ValueEntry, walker_of
 from btfdump.walk.lists import POISONS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from btfdump.annotate.facts import Expansion, MemberFacts
     from btfdump.decode.layout import Layout
     from btfdump.decode.scope import Stated
     from btfdump.kernel.context import Context
+    from btfdump.kernel.expression import Scope as Names
     from btfdump.walk import Item, Key, Walker
 
 MAX_STRING = 4096
@@ -352,6 +350,14 @@ class Value:
             scopes.append(scopes[-1]._outer[0])
         return scopes
 
+    def around_(self) -> Sequence[Names]:
+        """Return what names in expressions about this value stand for members of.
+
+        Those are the structs that it is a member of, the innermost first; of a global variable, the
+        kernel itself.
+        """
+        return self._outer[0].scopes_() if self._outer is not None else (Globals(self),)
+
     def _part(
         self,
         type_: types.Type,
@@ -391,7 +397,7 @@ class Value:
         if facts is not None and facts.points_to is not None:
             target = facts.points_to
             holder = self._outer[0] if self._outer is not None else self
-            address = place_of(holder, address, facts) if address else 0
+            address = address_of(holder, address, facts) if address else 0
         if not address:
             name = self._outer[1] if self._outer is not None else "the pointer"
             raise FaultError(0, 0, f"{name} is NULL ({self.type_})")

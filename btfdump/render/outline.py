@@ -166,7 +166,8 @@ class Outline:
         """Drop branches inside which nothing is shown."""
         held: list[Branch] = []
         for item in items:
-            if isinstance(item, Branch) and not item.field.elided and not self.keep_empty:
+            is_told = isinstance(item, Branch) and (item.field.elided or item.field.remark)
+            if isinstance(item, Branch) and not is_told and not self.keep_empty:
                 held.append(item)
             elif held and isinstance(item, End) and item.of is held[-1]:
                 held.pop()

@@ -1,0 +1,203 @@
+"""Roots that are members: shown as they are inside the struct that they are members of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from synthetic import World
+
+from btfdump.annotate.grammar import Length
+from btfdump.annotate.overlay import library
+from btfdump.btf import types
+from btfdump.errors import BtfdumpError
+from btfdump.graph.limits import Limits, selection_of
+from btfdump.graph.traverse import traverse
+from btfdump.kernel.value import Value
+from btfdump.render import Root, get
+from btfdump.roots import select
+
+if TYPE_CHECKING:
+    from btfdump.api.kernel import Kernel
+
+DUMPS = ["tagged", "s390x"]
+
+
+def shown(
+    kernel: Kernel, text: str, *, depth: int = 0, members: str = "", format: str = "text"
+) -> str:
+    """Return what the command prints of a root."""
+    limits = Limits(depth=depth)
+    chosen = selection_of([members]) if members else None
+    roots = [
+        Root(traverse(found.value, limits, members=chosen), found.name)
+        for found in select(kernel, text)
+    ]
+    return "".join(get(format)(roots, kernel.options(limits=limits)))
+
+
+# Lengths
+
+
+@pytest.mark.parametrize("name", DUMPS)
+def test_the_files_of_a_task(opened, name):
+    kernel = opened(name)
+    text = shown(kernel, "task(1).files->fdt->fd")
+    assert "no symbol" not in text
+    assert '"console"' in text
+    lines = shown(kernel, "task(1).files->fdt").splitlines()
+    start = next(i for i, line in enumerate(lines) if ".fd = " in line)
+    inside = [line.strip().rstrip(",") for line in lines[start + 1 :]]
+    assert [line.strip().rstrip(",") for line in text.splitlines()[1:]] == inside[
+        : inside.index("}") + 1
+    ]
+
+
+@pytest.mark.parametrize("name", DUMPS)
+@pytest.mark.parametrize(
+    "root",
+    [
+        "tcp_hashinfo.ehash",
+        "tcp_hashinfo.bhash",
+        "tcp_hashinfo.lhash2",
+        "init_net.dev_name_head",
+        "init_net.dev_index_head",
+        "init_net.ipv4.udp_table->hash",
+        "init_net.ipv6.inet6_addr_lst",
+        "task(1).mm->ioctx_table",
+    ],
+)
+def test_tables_whose_length_the_struct_around_tells(opened, name, root):
+    kernel = opened(name)
+    text = shown(kernel, root)
+    assert text
+    assert "! " not in text
+
+
+def test_a_table_with_nothing_in_it_says_so(opened):
+    text = shown(opened("s390x"), "init_net.xfrm.state_bydst")
+    assert text == "init_net.xfrm.state_bydst = (struct hlist_head[8])[ /* all empty */\n]\n"
+
+
+def lengths() -> list[tuple[str, str]]:
+    """Return (struct, member path) of each line of the library that counts the elements of one."""
+    known = library()
+    assert known is not None
+    return [
+        (struct, path)
+        for struct in known.structs()
+        for path, alternatives in known.members(struct).items()
+        if any(isinstance(a, Length) for alternative in alternatives for a in alternative)
+    ]
+
+
+@pytest.mark.parametrize("name", DUMPS)
+def test_every_length_of_the_library(opened, name):
+    """No length is looked for among the kernel's symbols, whatever is in the memory at hand."""
+    kernel = opened(name)
+    address = kernel.symbol("init_task")
+    count = 0
+    for struct, path in lengths():
+        for type_ in kernel.btf.find_all(None, struct):
+            if not isinstance(type_, types.Composite):
+                continue
+            value = Value(kernel, type_, address)
+            try:
+                for step in path.split("."):
+                    value = value.member_(step)
+            except BtfdumpError:  # of another version, or behind a pointer
+                continue
+            count += 1
+            events = list(traverse(value))
+            notes = [note for note in map(str, events) if "no symbol" in note]
+            assert not notes, (struct, path)
+    assert len(lengths()) > 25
+    assert count > 15
+
+
+# What is said of a member
+
+
+@pytest.mark.parametrize("name", DUMPS)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "flags",
+        "__state",
+        "policy",
+        "mm->def_flags",
+        "pid",
+        "comm",
+        "exit_signal",
+        "signal->flags",
+        "mm->flags",
+    ],
+)
+def test_a_member_is_shown_as_inside_its_struct(opened, name, path):
+    kernel = opened(name)
+    owner, _, member = f"task(1).{path}".replace("->", ".").rpartition(".")
+    inside = [
+        line.strip().rstrip(",").removeprefix(f".{member} = ")
+        for line in shown(kernel, owner, members=member).splitlines()
+        if line.strip().startswith(f".{member} = ")
+    ]
+    alone = shown(kernel, f"task(1).{path}").splitlines()[0].partition(" = ")[2]
+    assert [alone.replace(" */", "", 1)] == [
+        line.replace(", */", "").replace(" */", "", 1) for line in inside
+    ]
+
+
+def test_the_string_behind_unsigned_char_pointers():
+    world = World()
+    members = [("name", "u8 *"), ("kind", "u8[8]")]
+    world.struct("named", members, {"name": "show:string", "kind": "show:string"})
+    text = world.room(16)
+    world.write(text, b"a name\0")
+    kernel = world.kernel()
+    value = kernel.value("struct named", world.new("named", name=text, kind=b"a kind\0\0"))
+    for member, expected in (("name", '"a name"'), ("kind", '"a kind"')):
+        roots = [Root(traverse(value.member_(member)))]
+        assert expected in "".join(get("text")(roots, kernel.options()))
+
+
+# Address spaces
+
+
+def test_per_cpu_pointers_without_type_tags(opened):
+    kernel = opened("s390x")
+    text = shown(kernel, "init_net.mib.tcp_statistics", members="mibs")
+    assert "[cpu 0]" in text
+    assert "[cpu 1]" in text
+    assert "120000" in text
+    inside = shown(kernel, "init_net.mib", members="tcp_statistics.mibs")
+    assert [line.strip() for line in text.splitlines()[1:-1]] == [
+        line.strip() for line in inside.splitlines()[2:-2]
+    ]
+    assert "[cpu 1]" in shown(kernel, "slab_caches[0].cpu_slab", depth=1)
+    alone = shown(kernel, "init_net.mib.tcp_statistics")
+    assert "__percpu" in alone
+    assert "1 pointer not followed" in alone
+
+
+@pytest.mark.parametrize(("name", "root"), [("s390x", "task(177)"), ("tagged", "task(1)")])
+def test_user_pointers_are_not_followed(opened, name, root):
+    text = shown(opened(name), f"{root}.robust_list", depth=1)
+    assert text.count("\n") == 1
+    assert "__user" in text
+    assert "futex_offset" not in text
+
+
+# Arrays
+
+
+@pytest.mark.parametrize("format", ["text", "tree", "json", "jsonl"])
+def test_an_array_of_zeros_says_so(opened, format):
+    text = shown(opened("tagged"), "init_task.pid_links", format=format)
+    assert ("all zero" in text) or ('"length": 4' in text and '"at": {}' in text)
+
+
+@pytest.mark.parametrize("name", DUMPS)
+def test_members_of_an_array(opened, name):
+    text = shown(opened(name), "timer_bases[0]", members="clk")
+    assert ".clk = " in text
+    assert "next_expiry" not in text
