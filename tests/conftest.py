@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import kdump_formats
 import pytest
 
 from btfdump.api.kernel import Kernel, open_core
+from tests.support import kdump_formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

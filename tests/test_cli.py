@@ -11,10 +11,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from case_files import CASES
 
 from btfdump import roots
 from btfdump.cli import main
+from tests.support.case_files import CASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

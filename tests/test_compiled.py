@@ -6,7 +6,6 @@ import linecache
 import random
 
 import pytest
-from case_files import KERNELS, read_btf
 
 from btfdump.btf import Btf, BtfBuilder, types
 from btfdump.decode.compiled.projection import compile_reader
@@ -15,6 +14,7 @@ from btfdump.decode.layout import MAX_NESTING, Layouts, StructLayout
 from btfdump.errors import BtfFormatError, MemberNotFoundError
 from btfdump.render.compiled import compile_text
 from btfdump.render.plain import HOT, Formatter, reference_text
+from tests.support.case_files import KERNELS, read_btf
 
 MOST = 40_000
 """Bytes of the largest struct that is tried; above it only padding and tables grow."""

@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from synthetic import until_error
 
 from btfdump.api.kernel import Kernel
 from btfdump.errors import CorruptDataError, ObjectNotFoundError
@@ -15,6 +14,7 @@ from btfdump.graph.limits import Limits
 from btfdump.graph.traverse import traverse
 from btfdump.render import Root, formats, get
 from btfdump.targets.buffer import PatchedTarget
+from tests.support.synthetic import until_error
 
 if TYPE_CHECKING:
     from btfdump.kernel.value import Value

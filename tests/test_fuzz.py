@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import World
 
 from btfdump.errors import FaultError
 from btfdump.graph.events import Close, Enter, Exit, Open, Seen
@@ -17,6 +16,7 @@ from btfdump.graph.limits import Limits
 from btfdump.graph.traverse import traverse
 from btfdump.kernel.notes import Note
 from btfdump.render import Root, formats, get
+from tests.support.synthetic import World
 
 LIMITS = Limits(depth=3, elements=8, objects=40)
 MOST_EVENTS = 20_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from synthetic import World
 
 from btfdump.errors import ObjectNotFoundError
 from btfdump.graph.events import Close, Enter, Group, Open
@@ -13,6 +12,7 @@ from btfdump.graph.traverse import traverse
 from btfdump.kernel.notes import Note
 from btfdump.render import Root, get
 from btfdump.roots.task import fate
+from tests.support.synthetic import World
 
 
 def live(world):

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import CountingTarget, World
 
 from btfdump.errors import BtfdumpError, FaultError, MemberNotFoundError
 from btfdump.kernel.value import Value
 from btfdump.targets.memory import unchecked_read
+from tests.support.synthetic import CountingTarget, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

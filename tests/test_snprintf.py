@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from case_files import read_btf, read_case
 
 import btfdump
 from btfdump.btf import Btf, BtfBuilder
 from btfdump.errors import BtfFormatError, TypeNotFoundError, UnprintableTypeError
 from btfdump.render.show.snprintf import Flags, Show, snprintf_btf
+from tests.support.case_files import read_btf, read_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from synthetic import CountingTarget, World, until_error
 
 from btfdump.api.kernel import Kernel
 from btfdump.errors import (
@@ -16,6 +15,7 @@ from btfdump.errors import (
     SymbolNotFoundError,
     TypeNotFoundError,
 )
+from tests.support.synthetic import CountingTarget, World, until_error
 
 if TYPE_CHECKING:
     from btfdump.kernel.value import Value

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
-from synthetic import World
 
 from btfdump.cli import build_parser, watch
 from btfdump.cli.watch import Look, inspect_or_watch
 from btfdump.errors import ExpressionError
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     import argparse

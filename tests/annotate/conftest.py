@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from synthetic import World
+
+from tests.support.synthetic import World
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from annotated import dumped, texts
-from synthetic import World
 
 from btfdump.errors import FaultError
+from tests.support.annotated import dumped, texts
+from tests.support.synthetic import World
 
 # Lengths
 

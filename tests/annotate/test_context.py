@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from annotated import dumped, holder, ids, items, overlay, texts
-from synthetic import World
 
 from btfdump.annotate.overlay import Overlay
 from btfdump.errors import AnnotationError, CorruptDataError
+from tests.support.annotated import dumped, holder, ids, items, overlay, texts
+from tests.support.synthetic import World
 
 # cond:
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from annotated import dumped, holder, ids, items, overlay, texts
-from synthetic import World
 
 from btfdump.api.kernel import Kernel
 from btfdump.btf import BtfBuilder
 from btfdump.errors import CorruptDataError
 from btfdump.targets.buffer import BufferTarget
+from tests.support.annotated import dumped, holder, ids, items, overlay, texts
+from tests.support.synthetic import World
 
 # Who is believed
 

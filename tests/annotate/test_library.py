@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from case_files import KERNELS, read_btf
 
 from btfdump.annotate import overlay as overlay_module
 from btfdump.annotate.grammar import Contains, Link, Unknown
 from btfdump.annotate.overlay import Overlay, library
 from btfdump.btf import Btf, types
+from tests.support.case_files import KERNELS, read_btf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

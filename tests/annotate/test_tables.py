@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from annotated import dumped, overlay, texts
-from synthetic import World
 
 from btfdump.errors import FaultError
 from btfdump.graph.limits import Limits
 from btfdump.walk import FAMILIES
+from tests.support.annotated import dumped, overlay, texts
+from tests.support.synthetic import World
 
 
 def at(document: Any, *path: str) -> Any:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from synthetic import World
 
 from btfdump.bpf.attachments import Attachment, find_attachments
 from btfdump.kernel.notes import Note
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,7 +6,6 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
-from synthetic import World
 
 from btfdump.bpf.kfunc_flags import FLAGS, flag_names
 from btfdump.bpf.kfuncs import DTOR, Kfunc, find_kfuncs, find_tagged_kfuncs
@@ -14,6 +13,7 @@ from btfdump.btf import BtfBuilder
 from btfdump.errors import CorruptDataError, SymbolNotFoundError
 from btfdump.kernel.notes import Note, without_notes
 from btfdump.kernel.value import Value
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,13 +7,13 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from annotated import dumped, texts
 
 from btfdump.btf import Btf, BtfBuilder
 from btfdump.btf.wire import Kind
 from btfdump.decode.layout import Layouts
 from btfdump.errors import CorruptDataError, FaultError, MemberNotFoundError
 from btfdump.kernel.pointers import pointer_space
+from tests.support.annotated import dumped, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from annotated import texts
 
 from btfdump.bpf.maps.elements import Element
 from btfdump.errors import MemberNotFoundError
@@ -15,6 +14,7 @@ from btfdump.graph.traverse import traverse
 from btfdump.kernel.notes import Note
 from btfdump.render import Root, get
 from btfdump.roots import Query, select, tables
+from tests.support.annotated import texts
 
 if TYPE_CHECKING:
     from btfdump.api.kernel import Kernel

@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from synthetic import World
 
 from btfdump.bpf.links import Link, find_links
 from btfdump.bpf.progs import Prog, RunStatistics, find_progs
 from btfdump.errors import SymbolNotFoundError
 from btfdump.kernel.notes import Note, without_notes
 from btfdump.kernel.value import Value
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from synthetic import World
 
 from btfdump.bpf.congestion import CongestionControl, find_congestion_controls
 from btfdump.bpf.progs import find_progs
@@ -13,6 +12,7 @@ from btfdump.bpf.struct_ops import StructOps, find_struct_ops, find_struct_ops_t
 from btfdump.bpf.trampolines import Trampoline, find_trampolines
 from btfdump.errors import SymbolNotFoundError
 from btfdump.kernel.notes import Note, without_notes
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

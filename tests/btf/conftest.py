@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from case_files import KERNELS, read_btf, read_case
 
 from btfdump.btf import Btf, BtfBuilder
+from tests.support.case_files import KERNELS, read_btf, read_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,6 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic import World
 
 from btfdump.graph import window as module
 from btfdump.graph.events import Close, Enter, Open
@@ -16,6 +15,7 @@ from btfdump.graph.traverse import traverse
 from btfdump.graph.window import MAX_AHEAD, Window
 from btfdump.kernel.notes import Note
 from btfdump.walk import Anomaly
+from tests.support.synthetic import World
 
 
 def items_of(pattern):

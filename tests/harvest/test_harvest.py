@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from synthetic import World
 
 from btfdump.annotate.overlay import Overlay
 from btfdump.cli import main
 from btfdump.errors import AnnotationError
 from btfdump.harvest import harvest, source_files
 from btfdump.harvest.report import render_overlay
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable

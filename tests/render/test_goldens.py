@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from synthetic import World
 
 from btfdump.graph.limits import Limits, selection_of
 from btfdump.graph.traverse import traverse
 from btfdump.render import Root, formats, get
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from btfdump.api.kernel import Kernel

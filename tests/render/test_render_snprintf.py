@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from synthetic import World
 
 from btfdump import cli
 from btfdump.graph.traverse import traverse
 from btfdump.kernel.notes import Note
 from btfdump.render import Root, get
 from btfdump.render.show.snprintf import snprintf_btf
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,13 +6,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from synthetic import CountingTarget, World
 
 from btfdump.errors import ExpressionError, MemberNotFoundError
 from btfdump.graph.events import Enter, Seen
 from btfdump.graph.limits import Limits, selection_of
 from btfdump.graph.traverse import traverse
 from btfdump.render import Options, Root, formats, get
+from tests.support.synthetic import CountingTarget, World
 
 if TYPE_CHECKING:
     from btfdump.kernel.value import Value

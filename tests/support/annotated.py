@@ -9,10 +9,9 @@ from btfdump.annotate.overlay import Overlay
 from btfdump.graph.limits import Limits
 
 if TYPE_CHECKING:
-    from synthetic import World
-
     from btfdump.api.kernel import Kernel
     from btfdump.kernel.value import Value
+    from tests.support.synthetic import World
 
 
 def overlay(text: str, name: str = "mine.toml") -> Overlay:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from synthetic import World
-
 from btfdump.annotate.overlay import Overlay
 from btfdump.errors import CorruptDataError
 from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly, ValueEntry
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

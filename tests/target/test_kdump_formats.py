@@ -5,11 +5,11 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 
-import kdump_formats
 import zstandard
 
 from btfdump.targets.dumpfile import FlatFile
 from sample_dumps.build.kdump import PAGE_DESCRIPTOR
+from tests.support import kdump_formats
 
 
 def pages(dump: bytes) -> list[tuple[int, bytes]]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from containers import PLATFORMS
+
+from tests.support.containers import PLATFORMS
 
 
 @pytest.fixture(params=PLATFORMS, ids=str)

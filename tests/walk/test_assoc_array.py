@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from containers import WILD, Case
+from tests.support.containers import WILD, Case
 
 
 class Keyrings(Case):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from annotated import dumped
-from containers import WILD, Case
+
+from tests.support.annotated import dumped
+from tests.support.containers import WILD, Case
 
 
 class Chains(Case):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from synthetic import World
 
 from btfdump.walk import Anomaly, Entry, Head
 from btfdump.walk.copied import copied
 from btfdump.walk.lists import walk_hlist_head, walk_list_head
+from tests.support.synthetic import World
 
 WALKS = {"list_head": walk_list_head, "hlist_head": walk_hlist_head}
 KINDS = list(WALKS)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from containers import WILD, Case
+
+from tests.support.containers import WILD, Case
 
 HEADS = {
     "hlist_nulls_head": "hlist_nulls_node",

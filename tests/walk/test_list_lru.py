@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from containers import WILD, Case, define_xarray
+
+from tests.support.containers import WILD, Case, define_xarray
 
 
 class Lrus(Case):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from synthetic import CountingTarget, World
 
 from btfdump.errors import CorruptDataError
 from btfdump.graph.limits import Limits
@@ -15,6 +14,7 @@ from btfdump.graph.traverse import traverse
 from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly, walkers
 from btfdump.walk.lists import poison_name
+from tests.support.synthetic import CountingTarget, World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

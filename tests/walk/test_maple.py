@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from containers import WILD, Case, define_maple
+
+from tests.support.containers import WILD, Case, define_maple
 
 DENSE, LEAF, RANGE, ARANGE = range(4)
 ALLOC_RANGE = 1

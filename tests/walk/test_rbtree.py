@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from containers import WILD, Case, define_rbtree, plant
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from tests.support.containers import WILD, Case, define_rbtree, plant
 
 RED, BLACK = 0, 1
 

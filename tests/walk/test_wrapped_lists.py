@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from containers import WILD, Case, define_rbtree, plant
 
 from btfdump.walk import FAMILIES, walker_of, walkers
+from tests.support.containers import WILD, Case, define_rbtree, plant
 
 
 class Rings(Case):

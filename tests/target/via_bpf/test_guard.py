@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 
 import pytest
-from bpf_machine import BpfMachine
 
 from btfdump.errors import CorruptDataError, FaultError
 from btfdump.targets.buffer import BufferTarget
@@ -14,6 +13,7 @@ from btfdump.targets.via_bpf.kernel_map import KernelMap
 from btfdump.targets.via_bpf.programs import BoundsTable, Window
 from btfdump.targets.via_bpf.ranges import Ranges
 from btfdump.targets.via_bpf.reader import BpfReader
+from tests.support.bpf_machine import BpfMachine
 
 BASE = 0xFFFF_8880_0000_0000
 AREA = 0xFFFF_C900_0000_0000

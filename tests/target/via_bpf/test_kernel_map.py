@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from bpf_machine import BpfMachine
-from synthetic import World
 
 from btfdump.errors import CorruptDataError, FaultError, MissingDataError
 from btfdump.targets.via_bpf.kernel_map import Survey
 from btfdump.targets.via_bpf.programs import BoundsTable, Window
 from btfdump.targets.via_bpf.reader import BpfReader
+from tests.support.bpf_machine import BpfMachine
+from tests.support.synthetic import World
 
 PAGE = 4096
 RAM, OTHER = 0x81000200, 0x80000200

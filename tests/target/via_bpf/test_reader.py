@@ -6,7 +6,6 @@ import errno
 import struct
 
 import pytest
-from bpf_machine import BpfMachine
 
 from btfdump.errors import FaultError
 from btfdump.targets.buffer import BufferTarget
@@ -15,6 +14,7 @@ from btfdump.targets.via_bpf.programs import BoundsTable, Window
 from btfdump.targets.via_bpf.ranges import Ranges
 from btfdump.targets.via_bpf.reader import BpfReader
 from btfdump.targets.via_bpf.syscall import BpfError, map_attributes, program_attributes
+from tests.support.bpf_machine import BpfMachine
 
 BASE = 0xFFFF_8880_0000_0000
 PAGE = 4096
