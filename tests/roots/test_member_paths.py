@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from synthetic import World
 
 from btfdump.annotate.grammar import Length
 from btfdump.annotate.overlay import library
@@ -16,6 +15,7 @@ from btfdump.graph.traverse import traverse
 from btfdump.kernel.value import Value
 from btfdump.render import Root, get
 from btfdump.roots import select
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from btfdump.api.kernel import Kernel
