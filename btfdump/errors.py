@@ -1,4 +1,4 @@
-"""Every exception btfdump raises on purpose.
+"""Every exception that btfdump raises on purpose.
 
 ::
 
@@ -6,19 +6,19 @@
     ├── BtfFormatError        a BTF blob is malformed (offset, reason)
     ├── TypeNotFoundError     no type of that name and kind          (also a LookupError)
     ├── AmbiguousTypeError    several types of that name and kind    (also a LookupError)
-    ├── UnprintableTypeError  a type of which the kernel prints none  (also a ValueError)
-    ├── MemberNotFoundError   no such member in a struct or union    (and an AttributeError)
+    ├── UnprintableTypeError  a type that the kernel cannot print    (also a ValueError)
+    ├── MemberNotFoundError   no such member in a struct or union    (also an AttributeError)
     ├── SymbolNotFoundError   the symbol table has no such name      (also a LookupError)
     ├── FaultError            an address cannot be read (address, size, reason)
-    ├── CorruptDataError      memory was read but breaks an invariant
+    ├── CorruptDataError      memory was read but breaks an invariant (address)
     ├── TargetError           a dump, kernel or file cannot be opened or used
-    │   └── MissingDataError  something the job needs is absent (what, remedy)
-    ├── AnnotationError       a tag or an overlay file does not say what it should
+    │   └── MissingDataError  something that is needed is absent (what, remedy)
+    ├── AnnotationError       a tag or an overlay file is not what it should be
     ├── ExpressionError       a root, path or type typed by the user cannot be understood
     └── ObjectNotFoundError   a task or an entry does not exist      (also a LookupError)
 
-Bad memory (`FaultError`, `CorruptDataError`) becomes a note in the output; everything else reaches
-the caller.
+Where objects are printed, bad memory (`FaultError`, `CorruptDataError`) becomes a note in the
+output; all other errors reach the caller.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class BtfdumpError(Exception):
 class BtfFormatError(BtfdumpError):
     """A BTF blob is malformed.
 
-    `offset` is the byte offset into the blob at which the fault was seen.
+    `offset` is where, in bytes from the start of the blob; `reason` says what is wrong there.
     """
 
     def __init__(self, offset: int, reason: str) -> None:
@@ -41,11 +41,11 @@ class BtfFormatError(BtfdumpError):
 
 
 class TypeNotFoundError(BtfdumpError, LookupError):
-    """No type of the wanted name and kind exists."""
+    """There is no type of the wanted name and kind, or no type of the wanted id."""
 
 
 class AmbiguousTypeError(BtfdumpError, LookupError):
-    """Several different types carry the wanted name and kind; `type_ids` lists them."""
+    """Several types have the wanted name and kind; `type_ids` are their ids."""
 
     def __init__(self, message: str, type_ids: tuple[int, ...] = ()) -> None:
         super().__init__(message)
@@ -53,19 +53,24 @@ class AmbiguousTypeError(BtfdumpError, LookupError):
 
 
 class UnprintableTypeError(BtfdumpError, ValueError):
-    """bpf_snprintf_btf() refuses to print this type: void, a section, or one without a size."""
+    """bpf_snprintf_btf() cannot print this type: void, a section, or a type without a size."""
 
 
 class MemberNotFoundError(BtfdumpError, AttributeError, LookupError):
-    """A struct or union has no member of that name."""
+    """A struct or union has no member of the wanted name, nor do its anonymous members."""
 
 
 class SymbolNotFoundError(BtfdumpError, LookupError):
-    """The symbol table has no such name."""
+    """No symbol table that is at hand has the wanted name."""
 
 
 class FaultError(BtfdumpError):
-    """Memory at `address` cannot be read: `size` bytes, 0 where it was not even tried."""
+    """Memory cannot be read.
+
+    `address` is the virtual address of the first byte that cannot be read, `size` the number of
+    bytes wanted from there on, 0 if reading was not even tried (a NULL pointer), and `reason` says
+    why.
+    """
 
     def __init__(self, address: int, size: int, reason: str) -> None:
         where = f"cannot read {size} bytes at {address:#x}: " if size else ""
@@ -76,7 +81,10 @@ class FaultError(BtfdumpError):
 
 
 class CorruptDataError(BtfdumpError):
-    """Memory was read, but what it holds breaks an invariant of the kernel's data structure."""
+    """Memory was read, but what it holds breaks an invariant of the kernel's data structure.
+
+    `address` is the virtual address of the offending object, None if there is no one such place.
+    """
 
     def __init__(self, message: str, address: int | None = None) -> None:
         super().__init__(message)
@@ -84,11 +92,11 @@ class CorruptDataError(BtfdumpError):
 
 
 class TargetError(BtfdumpError):
-    """A dump, a live kernel or a file cannot be opened or used."""
+    """A dump, a kernel or a file cannot be opened, or not used for what was wanted."""
 
 
 class MissingDataError(TargetError):
-    """Something the job needs is absent: `what` is missing, `remedy` says what supplies it."""
+    """Something that is needed is absent: `what` is missing, and `remedy` says how to supply it."""
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(f"{what}; {remedy}")
@@ -97,12 +105,12 @@ class MissingDataError(TargetError):
 
 
 class AnnotationError(BtfdumpError):
-    """A tag or an overlay file does not say what it should."""
+    """A tag or an overlay file is not what it should be, or annotations cannot be harvested."""
 
 
 class ExpressionError(BtfdumpError):
-    """A root, a path or a type typed by the user cannot be understood."""
+    """A root, a path or a type that the user typed cannot be understood."""
 
 
 class ObjectNotFoundError(BtfdumpError, LookupError):
-    """What was asked for, a task or an entry of a container, does not exist."""
+    """What was asked for, such as a task or an entry of a container, does not exist."""

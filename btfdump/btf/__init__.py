@@ -1,6 +1,6 @@
-"""Bytes of BTF to types, and back. Knows nothing of memory, kernels or text.
+"""Bytes of BTF to types, and back. This room knows nothing of memory or kernels.
 
-`Btf.from_bytes()` reads, `BtfBuilder` writes, `spell()` and `declare()` turn types into C. The
+`Btf.from_bytes()` reads, `BtfBuilder` writes, and `spell()` and `declare()` turn types into C. The
 format is that of include/uapi/linux/btf.h, in either byte order.
 """
 

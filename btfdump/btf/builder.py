@@ -1,4 +1,4 @@
-"""`BtfBuilder`: types to a blob of BTF, the reverse of the reader.
+"""`BtfBuilder` turns types into a blob of BTF, the reverse of the reader.
 
 ::
 
@@ -9,9 +9,9 @@
     b.ptr(node)
     btf = b.parse()
 
-Every method that adds a type returns its id. Ids are not checked here: a test may well want bad
-ones, and `Btf.from_bytes()` refuses them; what doesn't fit its field raises `ValueError`. Names are
-stored once; a split BTF uses those of its base.
+Every method that adds a type returns its id. Ids are not checked here, because a test may well want
+bad ones; `Btf.from_bytes()` refuses them. A number that does not fit its field raises `ValueError`.
+Each name is stored once, and a split BTF uses the names of its base.
 """
 
 from __future__ import annotations
@@ -47,7 +47,12 @@ Enumerators: TypeAlias = Mapping[str, int] | Iterable[tuple[str, int]]
 
 
 class BtfBuilder:
-    """Types under construction, in either byte order; on top of `base` for split BTF."""
+    """Types under construction, in either byte order.
+
+    `base` makes the result a split BTF: its ids and strings continue those of `base`. `layout`
+    gives the record lengths of kinds, in bytes: kind -> (fixed part, each element). Unless it is
+    empty it is written as the layout section.
+    """
 
     def __init__(self, byteorder: ByteOrder = "little", base: Btf | None = None) -> None:
         if base and base.byteorder != byteorder:
@@ -75,10 +80,10 @@ class BtfBuilder:
 
     @classmethod
     def from_btf(cls, btf: Btf) -> BtfBuilder:
-        """Return a builder that already holds all types of `btf`, under their ids, to add to them.
+        """Return a builder that already holds all types of `btf`, under the same ids.
 
-        Its strings are kept as they are, used or not, so that offsets in records of unknown kinds
-        stay true.
+        The strings are kept as they are, used or not, so that string offsets in records of unknown
+        kinds stay valid.
         """
         builder = cls(btf.byteorder, btf.base)
         types = list(btf.iter_types())
@@ -98,7 +103,7 @@ class BtfBuilder:
         return self._start_id + len(self._records)
 
     def build(self) -> bytes:
-        """Return the blob. The layout section is written where `layout` isn't empty."""
+        """Return the blob; the layout section is written unless `layout` is empty."""
         order = STRUCT_FORMAT[self.byteorder]
         words = [word for record in self._records for word in record]
         types = struct.pack(f"{order}{len(words)}I", *words)
@@ -113,7 +118,10 @@ class BtfBuilder:
         return header + types + layout + self._strings
 
     def parse(self, name: str = "", *, check: bool = True, pointer_size: int | None = None) -> Btf:
-        """Build, and read back; raises `BtfFormatError` for ids that don't exist."""
+        """Build the blob and read it back; the arguments are those of `Btf.from_bytes()`.
+
+        Raises `BtfFormatError` if a record refers to an id that does not exist.
+        """
         return Btf.from_bytes(
             self.build(), base=self.base, name=name, check=check, pointer_size=pointer_size
         )
@@ -131,20 +139,26 @@ class BtfBuilder:
         bits: int | None = None,
         bit_offset: int = 0,
     ) -> int:
-        """Add an integer of `size` bytes, all of whose bits count unless `bits` says otherwise."""
+        """Add an integer of `size` bytes and return its id.
+
+        `bits` is how many of its bits carry the value, by default all of them, and `bit_offset` is
+        where these begin. `signed`, `char` and `boolean` set `BTF_INT_SIGNED`, `BTF_INT_CHAR` and
+        `BTF_INT_BOOL`.
+        """
         encoding = signed * t.Int.SIGNED | char * t.Int.CHAR | boolean * t.Int.BOOL
         word = int_word(size * 8 if bits is None else bits, bit_offset, encoding)
         self._first_int = self._first_int or self.next_id
         return self._add(Kind.INT, name, size, [word])
 
     def ptr(self, type_id: int) -> int:
-        """Add a pointer."""
+        """Add a pointer to `type_id` (0: `void *`) and return its id."""
         return self._add(Kind.PTR, "", type_id)
 
     def array(self, type_id: int, length: int, index_type_id: int | None = None) -> int:
-        """Add an array of `length` elements.
+        """Add an array of `length` elements of type `type_id` and return its id.
 
-        The index type is of no consequence, and by default the first integer known.
+        The index type has no influence on anything; by default it is the first integer of the
+        builder.
         """
         index = self._first_int if index_type_id is None else index_type_id
         return self._add(Kind.ARRAY, "", 0, [type_id, index, length])
@@ -152,9 +166,10 @@ class BtfBuilder:
     def struct(
         self, name: str, size: int, members: Iterable[MemberSpec] = (), *, kind_flag: bool = False
     ) -> int:
-        """Add a struct of `size` bytes; members are (name, type id, bit offset[, bit field size]).
+        """Add a struct of `size` bytes and return its id.
 
-        A bit field sets kind_flag by itself.
+        Members are (name, type id, bit offset) or, for a bit field, (name, type id, bit offset,
+        width in bits). `kind_flag` says how offsets are encoded; a bit field sets it by itself.
         """
         return self._append(
             composite_record(Kind.STRUCT, name, size, members, kind_flag, self._intern)
@@ -163,7 +178,7 @@ class BtfBuilder:
     def union(
         self, name: str, size: int, members: Iterable[MemberSpec] = (), *, kind_flag: bool = False
     ) -> int:
-        """Add a union, as `struct()`."""
+        """Add a union and return its id; the arguments are those of `struct()`."""
         return self._append(
             composite_record(Kind.UNION, name, size, members, kind_flag, self._intern)
         )
@@ -171,7 +186,10 @@ class BtfBuilder:
     def set_members(
         self, type_id: int, members: Iterable[MemberSpec], *, kind_flag: bool = False
     ) -> None:
-        """Give a struct or union of this builder its members, replacing those it has."""
+        """Replace the members of a struct or union of this builder; see `struct()` for their form.
+
+        Raises `ValueError` if `type_id` is not a struct or union of this builder.
+        """
         index = type_id - self._start_id
         known = 0 <= index < len(self._records)
         kind = kind_of(self._records[index][1]) if known else None
@@ -185,7 +203,10 @@ class BtfBuilder:
     def enum(
         self, name: str, values: Enumerators = (), *, size: int = 4, signed: bool | None = None
     ) -> int:
-        """Add an enumeration. It is signed if a value is negative, unless `signed` tells."""
+        """Add an enumeration of `size` bytes and return its id; `values` are (name, value).
+
+        It is signed if `signed` says so, or by default if one of the values is negative.
+        """
         return self._append(
             enum_record(Kind.ENUM, name, _pairs(values), size, signed, self._intern)
         )
@@ -193,39 +214,47 @@ class BtfBuilder:
     def enum64(
         self, name: str, values: Enumerators = (), *, size: int = 8, signed: bool | None = None
     ) -> int:
-        """Add an enumeration with values of up to 64 bits, as `enum()`."""
+        """Add an enumeration whose values have up to 64 bits; arguments are those of `enum()`."""
         return self._append(
             enum_record(Kind.ENUM64, name, _pairs(values), size, signed, self._intern)
         )
 
     def fwd(self, name: str, *, union: bool = False) -> int:
-        """Add a forward declaration of a struct, or a union."""
+        """Add a forward declaration of a struct, or of a union, and return its id."""
         return self._add(Kind.FWD, name, 0, kind_flag=union)
 
     def typedef(self, name: str, type_id: int) -> int:
-        """Add a typedef."""
+        """Add a typedef of `type_id` and return its id."""
         return self._add(Kind.TYPEDEF, name, type_id)
 
     def const(self, type_id: int) -> int:
-        """Add a `const` qualifier."""
+        """Add a `const` qualifier of `type_id` and return its id."""
         return self._add(Kind.CONST, "", type_id)
 
     def volatile(self, type_id: int) -> int:
-        """Add a `volatile` qualifier."""
+        """Add a `volatile` qualifier of `type_id` and return its id."""
         return self._add(Kind.VOLATILE, "", type_id)
 
     def restrict(self, type_id: int) -> int:
-        """Add a `restrict` qualifier."""
+        """Add a `restrict` qualifier of `type_id` and return its id."""
         return self._add(Kind.RESTRICT, "", type_id)
 
     def type_tag(self, text: str, type_id: int, *, attribute: bool = False) -> int:
-        """Add a type tag on the pointee `type_id`."""
+        """Add a type tag with the text `text` on the pointee `type_id`, and return its id.
+
+        `attribute` says that the text is that of a whole attribute (`kind_flag`).
+        """
         return self._add(Kind.TYPE_TAG, text, type_id, kind_flag=attribute)
 
     def decl_tag(
         self, text: str, type_id: int, component_index: int = -1, *, attribute: bool = False
     ) -> int:
-        """Add a declaration tag on a type, or its member or parameter number `component_index`."""
+        """Add a declaration tag with the text `text` on a type, and return its id.
+
+        `component_index` is the number of the member or parameter that it is on, counted from 0, or
+        -1 for the type itself. `attribute` says that the text is that of a whole attribute
+        (`kind_flag`).
+        """
         return self._add(
             Kind.DECL_TAG, text, type_id, [component_index & U32_MAX], kind_flag=attribute
         )
@@ -233,25 +262,28 @@ class BtfBuilder:
     def func_proto(
         self, return_id: int, params: Iterable[tuple[str, int]] = (), *, variadic: bool = False
     ) -> int:
-        """Add a prototype; params are (name, type id)."""
+        """Add a function prototype and return its id; `params` are (name, type id).
+
+        `return_id` 0 is `void`. `variadic` adds `...` at the end.
+        """
         rows = [*params, *[("", 0)] * variadic]
         words = [word for name, type_id in rows for word in (self._intern(name), type_id)]
         return self._add(Kind.FUNC_PROTO, "", return_id, words, vlen=len(rows))
 
     def func(self, name: str, proto_id: int, linkage: int = 1) -> int:
-        """Add a function; linkage is 0 for static, 1 for global, 2 for extern."""
+        """Add a function and return its id; `linkage`: 0 is static, 1 global, 2 extern."""
         return self._add(Kind.FUNC, name, proto_id, vlen=linkage)
 
     def var(self, name: str, type_id: int, linkage: int = 1) -> int:
-        """Add a variable; linkage is 0 for static, 1 for global, 2 for extern."""
+        """Add a variable and return its id; `linkage`: 0 is static, 1 global, 2 extern."""
         return self._add(Kind.VAR, name, type_id, [linkage])
 
     def datasec(
         self, name: str, variables: Iterable[tuple[int, int, int]] = (), size: int | None = None
     ) -> int:
-        """Add a section; variables are (id, offset, size in bytes).
+        """Add a section and return its id; `variables` are (id, offset, size), both in bytes.
 
-        Unless `size` is given, it ends with the last of them.
+        By default the section ends where the last of them does; `size`, in bytes, says otherwise.
         """
         rows = list(variables)
         if size is None:
@@ -260,7 +292,7 @@ class BtfBuilder:
         return self._add(Kind.DATASEC, name, size, words, vlen=len(rows))
 
     def float_(self, name: str, size: int) -> int:
-        """Add a floating point number of `size` bytes."""
+        """Add a floating point number of `size` bytes and return its id."""
         return self._add(Kind.FLOAT, name, size)
 
     def unknown(
@@ -273,9 +305,11 @@ class BtfBuilder:
         size_or_type: int = 0,
         trailer: bytes = b"",
     ) -> int:
-        """Add a record of a kind that has no method here; `trailer` is in the builder's byte order.
+        """Add a record of a kind that has no method here, and return its id.
 
-        A reader needs `layout[kind_number]` to step over it.
+        `vlen`, `kind_flag` and `size_or_type` go into its `struct btf_type`; `trailer` is what
+        follows that, in the byte order of the builder. A reader needs `layout[kind_number]` to step
+        over it.
         """
         if len(trailer) % 4:
             raise ValueError(f"trailer has {len(trailer)} bytes, not a multiple of 4")
@@ -283,10 +317,11 @@ class BtfBuilder:
         return self._add(kind_number, name, size_or_type, words, vlen=vlen, kind_flag=kind_flag)
 
     def add_type(self, type_: t.Type) -> int:
-        """Add a copy of a parsed type, whose ids are to mean the same types here as there.
+        """Add a copy of a parsed type and return its id.
 
-        Raises `ValueError` for void, which every BTF has, and for an unknown kind whose length is
-        another here.
+        The ids in it must mean the same types here as there. Raises `ValueError` for void, which
+        every BTF has anyway, and for a type of an unknown kind whose record has another length
+        here.
         """
         if isinstance(type_, t.Unknown):
             kind, sizes = type_.kind_number, type_.btf.layout[type_.kind_number]

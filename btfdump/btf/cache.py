@@ -1,8 +1,9 @@
 """The indexes of kernels' BTF, kept on disk from one run to the next.
 
-Working one out takes a sixth of a cold start. A file is named by the digest of the BTF, written
-beside its place and renamed, and holds a checksum: other runs see all of it or nothing, and what is
-damaged is as good as missing. Whatever goes wrong with the cache, the only harm is the time.
+Making an index takes a sixth of a cold start. A file is named by the digest of the BTF, is written
+under another name and then renamed, and holds a checksum. So other runs see all of it or nothing,
+and a damaged file counts as a missing one. If anything goes wrong with the cache, all that is lost
+is time.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _MAX_SIZE = 1 << 27
 
 
 def folder() -> Path | None:
-    """Return where the indexes are: below XDG_CACHE_HOME or ~/.cache; None if there is no home."""
+    """Return the folder of the indexes, below XDG_CACHE_HOME or ~/.cache; None without a home."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     if Path(base).is_absolute():  # the specification has others ignored
         return Path(base, "btfdump")
@@ -33,7 +34,7 @@ def folder() -> Path | None:
 
 
 def load(data: bytes) -> Index | None:
-    """Return the index of a BTF, None where none is kept or it cannot be used."""
+    """Return the index of a BTF, or None if none is kept or the file cannot be used."""
     digest = _digest(data)
     path = _path(digest)
     if path is None:
@@ -47,7 +48,7 @@ def load(data: bytes) -> Index | None:
 
 
 def store(btf: Btf) -> None:
-    """Keep the index of a BTF, if that is possible."""
+    """Keep the index of a BTF, if possible."""
     digest = _digest(btf.data)
     path = _path(digest)
     if path is None:

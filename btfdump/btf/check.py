@@ -1,9 +1,9 @@
 """Check records: names and ids must exist, and a function must have a prototype.
 
 Mirrors `btf_validate_type()` in tools/lib/bpf/btf.c, and asks for more in one place: a return type
-must exist, too. The kernel's `btf_check_all_metas()` is far stricter, but BTF that it refuses can
-be printed all the same, and does turn up in files. What only shows across types, such as a typedef
-of itself, is found when somebody follows it.
+must exist as well. The kernel's `btf_check_all_metas()` is far stricter, but BTF that it refuses
+can still be printed, and such BTF does occur in files. Faults that involve several types, such as a
+typedef of itself, are found when somebody follows the types.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ELEMENT_NAME = frozenset(  # always word 0
 
 
 def check_record(btf: Btf, records: Records, type_id: int) -> None:
-    """Check one record of our own; raises `BtfFormatError` naming the first bad word."""
+    """Check one record of this blob; raises `BtfFormatError` for the first bad word in it."""
     words = records.words
     at = records.at(type_id)
     kind = kind_of(words[at + 1])
@@ -50,9 +50,9 @@ def check_record(btf: Btf, records: Records, type_id: int) -> None:
 
 
 def check_all(btf: Btf, records: Records) -> None:
-    """Check every record of our own; raises the `BtfFormatError` of the first bad one.
+    """Check every record of this blob; raises the `BtfFormatError` of the first bad one.
 
-    Whole columns go through `max()`; only if one is bad are records looked at one by one.
+    Whole columns go through `max()`; records are looked at one by one only if a column is bad.
     """
     groups: defaultdict[int, list[int]] = defaultdict(list)
     for info, at in zip(records.infos, records.starts, strict=True):

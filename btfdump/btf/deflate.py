@@ -1,7 +1,8 @@
-"""Make BTF records of type objects: the reverse of `inflate.py`.
+"""Turn type objects into BTF records: the reverse of `inflate.py`.
 
-A record is a list of words: `struct btf_type`, then its trailer, as include/uapi/linux/btf.h has
-them. Ids are copied, names go through the `intern` function given, which returns their offset.
+A record is a list of words: `struct btf_type`, then its trailer, as in include/uapi/linux/btf.h.
+Ids are copied. Names go through the function `intern`, which returns the offset of a name in the
+string section.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def _raw_members(type_: t.Composite) -> Iterable[MemberSpec]:
 
 
 def int_word(bits: int, bit_offset: int, encoding: int) -> int:
-    """Return the word after `BTF_KIND_INT`: 4 bits of encoding, 8 of offset, 8 of bits."""
+    """Return the word that follows `BTF_KIND_INT`: 4 bits of encoding, 8 of offset, 8 of width."""
     if not (0 <= bits < 256 and 0 <= bit_offset < 256 and 0 <= encoding < 16):
         raise ValueError(f"an integer of {bits} bits at {bit_offset}, encoding {encoding:#x}")
     return encoding << 24 | bit_offset << 16 | bits
@@ -131,7 +132,7 @@ def enum_record(
 ) -> Record:
     """Return the record of an enumeration.
 
-    Unless `signed` (kind_flag) tells, it is signed if one of its values is negative.
+    It is signed if `signed` (kind_flag) says so, or by default if one of its values is negative.
     """
     rows = list(values)
     if signed is None:

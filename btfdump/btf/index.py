@@ -1,7 +1,8 @@
-"""What a `Btf` works out when it is loaded and asked for names, to be kept: see indexcache.py.
+"""What a `Btf` works out when it is loaded and when names are looked up; `cache.py` keeps it.
 
-Nothing in it is believed that would make a type another one: a name found by it is compared with
-the name in the BTF, and each record is checked as it is without.
+No entry is trusted to the point where it could turn one type into another: a name that was found
+through the index is compared with the name in the BTF, and each record is checked as it is without
+an index.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Index:
 
     @classmethod
     def of(cls, records: Records, strings: Strings) -> Index:
-        """Work it out."""
+        """Make the index of a blob."""
         own = strings.data.split(b"\0")
         ends = accumulate(map(len, own), lambda end, length: end + 1 + length)
         known = {end - len(s): crc32(s) for end, s in zip(ends, own, strict=True)}
@@ -58,7 +59,7 @@ class Index:
         )
 
     def candidates(self, name: bytes) -> Iterator[int]:
-        """Yield, in order, the ids of types that may be called `name`: all that are, and others."""
+        """Yield, by ascending id, all types that are called `name`, and possibly others."""
         wanted = crc32(name)
         at = bisect_left(self.sums, wanted)
         while at < len(self.sums) and self.sums[at] == wanted:
@@ -66,7 +67,7 @@ class Index:
             at += 1
 
     def to_bytes(self, digest: bytes) -> bytes:
-        """Return what `from_bytes()` reads; `digest` (32 bytes) is that of the BTF."""
+        """Return what `from_bytes()` reads; `digest` is the SHA-256 of the BTF, 32 bytes."""
         body = b"".join(
             [self.starts.tobytes(), self.sums.tobytes(), self.ids.tobytes(), self.kinds]
         )
@@ -75,7 +76,7 @@ class Index:
 
     @classmethod
     def from_bytes(cls, data: bytes, digest: bytes) -> Index | None:
-        """Return the index in `data`; None if that is not whole, or of another BTF."""
+        """Return the index in `data`, or None if it is damaged or belongs to another BTF."""
         if len(data) < _HEAD.size:
             return None
         magic, of_btf, count, checksum = _HEAD.unpack_from(data)
@@ -94,8 +95,8 @@ class Index:
         return cls(starts, bytes(body[at:]), sums, ids)
 
     def fits(self, words: int) -> bool:
-        """Whether all its records start inside a type section of that many words.
+        """Whether all records start inside a type section of `words` 32-bit words.
 
-        What else may be wrong is found when it is used.
+        Anything else that is wrong with an index is found when it is used.
         """
         return max(self.starts) + 3 <= words if self.starts else not words

@@ -1,7 +1,7 @@
-"""Make type objects of BTF records.
+"""Turn BTF records into type objects.
 
-One function per kind; the layouts are those of include/uapi/linux/btf.h. They trust the record:
-`check.py` has looked at it before.
+There is one function for each kind; the layouts are those of include/uapi/linux/btf.h. They trust
+the record, because `check.py` has looked at it before.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def inflate(btf: Btf, type_id: int, words: array[int], at: int) -> t.Type:
-    """Make the type `type_id` of the record that starts at `words[at]`."""
+    """Make the object of type `type_id` from the record that starts at `words[at]`."""
     name = btf.string(words[at])
     make = INFLATERS.get(kind_of(words[at + 1]), _unknown)
     return make(btf, type_id, name, words, at)

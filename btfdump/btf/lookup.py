@@ -1,7 +1,7 @@
-"""Names to ids, without reading every name for the sake of one.
+"""Look up ids by name without reading every name for one look-up.
 
-The first lookups search: the name in the string section, then its offset among those of the types.
-Once there have been many, a dict of all names is cheaper than to go on searching.
+The first look-ups search: they find the name in the string section, then its offset among those of
+the types. After many of them, a dict of all names is cheaper than further searches.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SEARCHES = 40  # after as many it is time for the dict, which costs about what t
 
 
 class NameIndex:
-    """The ids, among the records of one blob, that carry a name. Remembers every answer."""
+    """The ids, among the records of one blob, by name. Remembers every answer."""
 
     def __init__(self, records: Records, strings: Strings) -> None:
         self._records = records
@@ -33,7 +33,7 @@ class NameIndex:
         self._by_name: dict[bytes, Ids] | None = None
 
     def ids(self, name: str) -> tuple[int, ...]:
-        """Return the ids of all types called `name`, of any kind, in order."""
+        """Return the ids of all types called `name`, of any kind, in ascending order."""
         found = self._answers.get(name)
         if found is None:
             found = self._answers[name] = self._look_up(name)

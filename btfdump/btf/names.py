@@ -1,7 +1,7 @@
 """Types to C: the spelling of a type, of a declaration, and names with a flavor.
 
-A declarator is built from the inside out, as C reads. Spelling terminates on any BTF: loops and
-monsters are cut short with `...`.
+A declarator is built from the inside out, as C reads. Spelling ends on any BTF: loops and oversized
+declarators are cut short with `...`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ ELLIPSIS = "..."
 
 
 def essential_name(name: str) -> str:
-    """Return a name without its flavor: "task_struct___old" -> "task_struct".
+    """Return a name without its flavor: "task_struct___old" gives "task_struct".
 
-    Mirrors `bpf_core_essential_name_len()` in tools/lib/bpf/libbpf.c: the last `___` that stands
-    between characters other than `_` separates.
+    Mirrors `bpf_core_essential_name_len()` in tools/lib/bpf/libbpf.c: the flavor begins at the last
+    `___` that has other characters than `_` on both sides.
     """
     separators = list(_FLAVOR.finditer(name))
     return name[: separators[-1].start()] if separators else name
@@ -37,24 +37,26 @@ def essential_name(name: str) -> str:
 def spell(type_: t.Type) -> str:
     """Return the C spelling of a type: "const char *", "struct foo __rcu *", "int (*)(char[16])".
 
-    A thing with a name of its own (`Func`, `Var`) is spelled as its declaration. Raises
-    `BtfFormatError` if a record that has not been checked turns out malformed.
+    A function or variable (`Func`, `Var`) is spelled as its declaration. Raises `BtfFormatError` if
+    a record that had not been checked before turns out to be malformed.
     """
     return _Spelling().declare(type_, "")
 
 
 def declare(type_: t.Type, name: str, bit_size: int = 0) -> str:
-    """Return the C declaration of `name`: "int (*open)(struct inode *)", "u32 lo:3".
+    """Return the C declaration of `name` as a `type_`: "int (*open)(struct inode *)", "u32 lo:3".
 
-    `bit_size` is the width of a bit field, 0 for none. Raises as `spell()`.
+    `bit_size` is the width of a bit field in bits, 0 for an ordinary member. Raises what `spell()`
+    raises.
     """
     return _Spelling().declare(type_, f"{name}:{bit_size}" if bit_size else name)
 
 
 def prototype(func: t.Func) -> str:
-    """Return the C declaration of a function with the names of its parameters.
+    """Return the C declaration of a function, with the names of its parameters.
 
-    "struct task_struct *bpf_task_acquire(struct task_struct *p)". Raises as `spell()`.
+    An example is "struct task_struct *bpf_task_acquire(struct task_struct *p)". Raises what
+    `spell()` raises.
     """
     return _Spelling().prototype(func)
 

@@ -41,15 +41,17 @@ _MAX_NESTING = 64  # arrays in arrays: nobody writes more, but a loop does
 
 
 class Btf:
-    """The types of one blob of BTF, read-only; made by `from_bytes()`.
+    """The types of one blob of BTF, read-only; made by `from_bytes()` or `open_btf()`.
 
-    Attributes: `data` (the blob), `name` (for messages: "vmlinux", a module, a file), `base` (the
-    BTF this one is split from, or None), `byteorder`, `start_id` (the first id of its own),
-    `strings`, and `layout`: kind -> bytes (once, per element), from the layout section or the base.
+    Attributes: `data` is the blob; `name` is for messages ("vmlinux", a module, a file); `base` is
+    the BTF that this one is split from, or None; `byteorder` is "little" or "big"; `start_id` is
+    the first id of this blob; `strings` is its string section; `layout` is the length of each
+    kind's record in bytes, kind -> (fixed part, each element), from the layout section or from the
+    base.
 
-    Ids below `start_id` are the base's, and so are the objects: `split.type(1) is base.type(1)`.
-    Only `BtfFormatError` ever comes of bytes; `TypeNotFoundError` and `AmbiguousTypeError` come of
-    questions.
+    Ids below `start_id` belong to the base, and so do the objects: `split.type(1) is base.type(1)`.
+    Bad bytes raise `BtfFormatError` and nothing else; look-ups raise `TypeNotFoundError` and
+    `AmbiguousTypeError`.
     """
 
     def __init__(
@@ -96,10 +98,10 @@ class Btf:
     ) -> Btf:
         """Parse a blob of BTF: the bytes of /sys/kernel/btf/vmlinux, or of an ELF section `.BTF`.
 
-        With `check` every record is checked now; without, each when it is first used. The BTF of a
-        module needs its `base`. `pointer_size`, in bytes, overrides what the BTF says of itself.
-        `index` is what `index()` returned for these very bytes.
-        Raises `BtfFormatError`.
+        A module's BTF needs its `base`. With `check` every record is checked now, without it when
+        it is first used. `pointer_size`, in bytes, overrides what the BTF itself says. `index` is
+        what `index()` returned for the same bytes. Raises `BtfFormatError` if the blob, or with
+        `check` any record in it, is malformed.
         """
         btf = cls(bytes(data), base, name, pointer_size, index)
         if check:
@@ -108,13 +110,13 @@ class Btf:
         return btf
 
     def index(self) -> Index:
-        """Return what is worked out of these bytes, to be kept for the next time."""
+        """Return the index of this blob: `from_bytes()` takes it to load the same bytes faster."""
         from .index import Index
 
         return self._records.index or Index.of(self._records, self.strings)
 
     def __len__(self) -> int:
-        """Return the number of ids, those of void and of the base included: `btf__type_cnt()`."""
+        """Return the number of ids, void and those of the base included: `btf__type_cnt()`."""
         return self._records.end_id
 
     def __repr__(self) -> str:
@@ -123,9 +125,10 @@ class Btf:
     # Ids to types
 
     def type(self, type_id: int) -> Type:
-        """Return the type of that id, the same object every time.
+        """Return the type with an id; the same id gives the same object every time.
 
-        Raises `TypeNotFoundError` if there is no such id, `BtfFormatError` if its record is bad.
+        Raises `TypeNotFoundError` if there is no such id, `BtfFormatError` if its record is
+        malformed.
         """
         found = self._types.get(type_id)
         if found is not None:
@@ -141,21 +144,22 @@ class Btf:
         return found
 
     def kind(self, type_id: int) -> int:
-        """Return the kind number of an id without inflating it; raises `TypeNotFoundError`."""
+        """Return the kind number of a type without making an object; raises `TypeNotFoundError`."""
         records = self._owner(type_id)
         return kind_of(records.words[records.at(type_id) + 1]) if records else Kind.UNKN
 
     def iter_types(self, kind: Kind | None = None) -> Iterator[Type]:
-        """Yield the types of this blob, or those of one kind, by ids; not void, not the base's.
+        """Yield the types of this blob by ascending id, or only those of one kind.
 
-        Raises `BtfFormatError` as `type()` does.
+        Neither void nor the types of the base are among them. Raises `BtfFormatError` at a
+        malformed record.
         """
         records = self._records
         ids = range(records.start_id, records.end_id) if kind is None else records.ids(kind)
         return map(self.type, ids)
 
     def structs_of_size(self, smallest: int, largest: int) -> Iterator[Struct]:
-        """Yield the structs of this blob, not the base's, of that many bytes, from and to."""
+        """Yield the structs of this blob, not its base, that have `smallest` to `largest` bytes."""
         records = self._records
         sizes, start = records.sizes, records.start_id
         for type_id in records.ids(Kind.STRUCT):
@@ -165,9 +169,10 @@ class Btf:
                     yield found
 
     def string(self, offset: int) -> str:
-        """Return the string at a byte `offset` of the string sections; raises `BtfFormatError`.
+        """Return the string at `offset` (in bytes) of the string section, or of the base's.
 
-        Bytes that are not UTF-8 are shown as backslash escapes.
+        Bytes that are not UTF-8 become backslash escapes. Raises `BtfFormatError` if there is no
+        string at that offset.
         """
         try:
             return self.strings[offset]
@@ -175,7 +180,7 @@ class Btf:
             raise BtfFormatError(0, f"no string has offset {offset:#x}") from None
 
     def record_bytes(self, at: int, size: int) -> bytes:
-        """Return `size` bytes of the blob from word `at` of the type section."""
+        """Return `size` bytes of the blob, from 32-bit word number `at` of the type section on."""
         start = self._records.byte_offset(at)
         return self.data[start : start + size]
 
@@ -193,11 +198,12 @@ class Btf:
     # Names to types
 
     def find(self, kind: Kind | str, name: str) -> Type:
-        """Return the one type of that kind and name, in the base as well as here.
+        """Return the one type of a kind and name, here or in the base.
 
-        `kind` is a `Kind` or one of `KEYWORDS`; "enum" covers both widths, and a forward
-        declaration never counts as a struct. Raises `TypeNotFoundError`, or `AmbiguousTypeError` if
-        there are several, even if they look alike.
+        `kind` is a `Kind` or a keyword: "struct", "union", "enum" (of either width), "typedef",
+        "int", "float", "func", "var", "datasec" or "fwd". A forward declaration never counts as a
+        struct. Raises `TypeNotFoundError` if there is none, `AmbiguousTypeError` if there are
+        several, even if they look alike, and `ValueError` for an unknown keyword.
         """
         found = self._find_ids(kind, name)
         if len(found) == 1:
@@ -211,7 +217,10 @@ class Btf:
         raise TypeNotFoundError(f"no {label} {name} in {self.name or 'this BTF'}{hint}")
 
     def find_all(self, kind: Kind | str | None, name: str) -> list[Type]:
-        """Return every type of that name, and kind unless None, by ids: those of the base first."""
+        """Return every type of a name, and of a kind unless that is None, by id: first the base's.
+
+        `kind` is as for `find()`; raises `ValueError` for an unknown keyword.
+        """
         return [self.type(type_id) for type_id in self._find_ids(kind, name)]
 
     def _find_ids(self, kind: Kind | str | None, name: str) -> tuple[int, ...]:
@@ -236,7 +245,7 @@ class Btf:
     def pointer_size(self) -> int | None:
         """The size of a pointer in bytes, taken from that of `long`; None if there is no `long`.
 
-        Mirrors `determine_ptr_size()` in libbpf.
+        Mirrors `determine_ptr_size()` in tools/lib/bpf/btf.c.
         """
         if self._pointer_size is not None:
             return self._pointer_size
@@ -250,18 +259,19 @@ class Btf:
         return None
 
     def skip_modifiers(self, type_: Type | int) -> Type:
-        """Strip typedefs, `const`, `volatile`, `restrict` and type tags.
+        """Return a type without its typedefs, `const`, `volatile`, `restrict` and type tags.
 
-        Raises `BtfFormatError` if they form a loop.
+        Takes a type or its id. Raises `BtfFormatError` if they form a loop.
         """
         if not isinstance(type_, int) and type_.kind not in MODIFIERS:
             return type_
         return self.type(self.final_id(type_ if isinstance(type_, int) else type_.id))
 
     def type_tags(self, type_: Type | int) -> tuple[str, ...]:
-        """Return the type tags from here to the first type that is no modifier, outermost first.
+        """Return the type tags on the way to the first type that is no modifier, outermost first.
 
-        For those of a pointee, start at `ptr.type_id`. Raises `BtfFormatError` on a loop.
+        Takes a type or its id. For the tags of a pointee, start at `ptr.type_id`. Raises
+        `BtfFormatError` if the modifiers form a loop.
         """
         type_id = type_ if isinstance(type_, int) else type_.id
         known = self._type_tags.get(type_id)
@@ -278,10 +288,11 @@ class Btf:
         return known
 
     def sizeof(self, type_: Type | int) -> int:
-        """Return the size in bytes, as `btf__resolve_size()` in libbpf does.
+        """Return the size of a type in bytes, as `btf__resolve_size()` in tools/lib/bpf/btf.c does.
 
-        Raises `BtfFormatError` for what has no size (void, functions, forward declarations), for a
-        pointer where `pointer_size` isn't known, and for arrays of 4 GiB or nested without end.
+        Takes a type or its id. Raises `BtfFormatError` for types without a size (void, functions,
+        forward declarations), for a pointer if `pointer_size` is not known, and for arrays that
+        have 4 GiB or more or are nested without end.
         """
         length = 1
         current = self.skip_modifiers(type_)
@@ -313,7 +324,10 @@ class Btf:
         return known
 
     def decl_tags(self, type_: Type | int) -> tuple[DeclTag, ...]:
-        """Return the declaration tags on a type, its members or parameters, in order of ids."""
+        """Return the declaration tags on a type and on its members or parameters, by id.
+
+        Takes a type or its id.
+        """
         type_id = type_ if isinstance(type_, int) else type_.id
         found = self.base.decl_tags(type_id) if self.base else ()
         own = map(self.type, self._decl_tag_ids.get(type_id, ()))
@@ -330,9 +344,10 @@ class Btf:
 
     @cached_property
     def odd_ints(self) -> dict[int, tuple[int, int]]:
-        """Id -> (bit offset, bits) of each integer narrower than its bytes.
+        """The integers that are narrower than their bytes: id -> (bit offset, width in bits).
 
-        A member of such a type is a bit field. Empty for any BTF of this decade.
+        A member of such a type is a bit field. Compilers have not written such types for years, so
+        the dict is empty for any recent BTF.
         """
         odd = dict(self.base.odd_ints) if self.base else {}
         words = self._records.words
@@ -344,7 +359,7 @@ class Btf:
         return odd
 
     def final_id(self, type_id: int) -> int:
-        """Strip modifiers as `skip_modifiers()` does, but of ids alone, inflating nothing."""
+        """Strip modifiers as `skip_modifiers()` does, but return the id; no object is made."""
         path: dict[int, None] = {}
         current = type_id
         while (known := self._finals.get(current)) is None:

@@ -1,6 +1,7 @@
 """The type section: where each record starts, and scans over all records at the speed of C.
 
-Loading BTF is this file's `_index()`: one addition per type, and nothing more until somebody asks.
+Loading BTF amounts to `_index()` in this file: one addition for each type. Everything else waits
+until somebody asks.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class Records:
-    """The records of one blob: `words` in host byte order, `starts` where in it each begins.
+    """The records of one blob: `words` in host byte order, and the index in them where each starts.
 
-    Ids count from `start_id`, the number of ids in the base BTF (without one 1, for void), up to
-    but not including `end_id`. `index`, of this very blob, saves working it out; one that does not
-    fit is ignored. Raises `BtfFormatError` for a record that overruns the section, or is of a kind
-    whose length nobody tells.
+    Ids run from `start_id`, the number of ids in the base BTF (1 without a base, because of void),
+    up to but not including `end_id`. An `index` of the same blob saves finding the starts; an index
+    that does not fit is ignored. Raises `BtfFormatError` for a record that runs over the end of the
+    section, and for one of an unknown kind whose length nothing tells.
     """
 
     def __init__(
@@ -102,7 +103,7 @@ class Records:
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
-        """The third word of every record: of structs and unions the size in bytes."""
+        """The third word of every record: for structs and unions, the size in bytes."""
         return self._column(2)
 
     @cached_property

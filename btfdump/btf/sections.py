@@ -1,4 +1,4 @@
-"""A section of variables (`Datasec`) seen as a struct that has them for members."""
+"""A section of variables (`Datasec`) seen as a struct whose members are the variables."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from .types import Composite, Datasec, DeclTag, Member, Struct, Var
 class Section(Struct):
     """A section's variables as members; `var_ids` are the ids of their `Var` records.
 
-    The struct has no name, and the id of the section.
+    The struct has no name, and its id is that of the section.
     """
 
     var_ids: tuple[int, ...]
 
 
 def as_struct(datasec: Datasec) -> Section:
-    """Return a section as a struct; functions, which some BPF objects list, are left out."""
+    """Return a section as a struct; the functions that some BPF objects list in it are left out."""
     found = [(part, part.type) for part in datasec.variables]
     variables = [(part, var) for part, var in found if isinstance(var, Var)]
     members = tuple(
@@ -29,7 +29,7 @@ def as_struct(datasec: Datasec) -> Section:
 
 
 def member_tags(struct: Composite) -> list[tuple[int, DeclTag]]:
-    """Return (index of the member, decl tag) of a struct's members, or a section's variables."""
+    """Yield (index of the member, decl tag) for a struct's members or a section's variables."""
     if isinstance(struct, Section):
         return [
             (index, tag)

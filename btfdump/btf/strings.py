@@ -4,20 +4,20 @@ from __future__ import annotations
 
 
 def decode(raw: bytes) -> str:
-    """Decode a name: UTF-8 by convention only, so other bytes are shown as backslash escapes."""
+    """Decode a name. UTF-8 is only a convention, so other bytes become backslash escapes."""
     return raw.decode(errors="backslashreplace")
 
 
 def encode(name: str) -> bytes:
-    """Encode a name; never fails. Bytes that were not UTF-8 don't come back from their escapes."""
+    """Encode a name; never fails. Escapes that stand for bytes are not turned back into bytes."""
     return name.encode(errors="backslashreplace")
 
 
 class Strings:
-    """NUL-terminated strings by offset. Those of a split BTF go on where its base's end.
+    """NUL-terminated strings by offset in bytes; those of a split BTF continue its base's.
 
-    `start` is the first offset of our own, `end` the one after the last; `decoded` has what was
-    asked for so far. Mirrors `btf__str_by_offset()` in tools/lib/bpf/btf.c.
+    `start` is the first offset of this section, `end` the one after its last; `decoded` has the
+    strings that were asked for so far. Mirrors `btf__str_by_offset()` in tools/lib/bpf/btf.c.
     """
 
     def __init__(self, data: bytes, base: Strings | None = None) -> None:
@@ -45,7 +45,7 @@ class Strings:
         return self.data[offset : self.data.index(b"\0", offset)]
 
     def offsets(self, name: bytes) -> list[int]:
-        """Return every offset at which `name` can be read, tails of longer strings included."""
+        """Return every offset at which `name` can be read, also as the tail of a longer string."""
         found = self.base.offsets(name) if self.base else []
         needle = name + b"\0"
         at = self.data.find(needle)

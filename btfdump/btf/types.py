@@ -1,9 +1,12 @@
-"""One small class per BTF kind.
+"""BTF types: one small class for each kind.
 
-Types refer to types by id, so that cycles cost nothing; beside each id there is a property that
-resolves it. Objects are made by `Btf.type()`, once per id: within one `Btf`, the same id is the
-same object. They are read-only by convention and compare by identity; the elements inside them
+Types refer to types by id, so cycles cost nothing; next to each id there is a property that
+resolves it. Objects are made by `Btf.type()`, once for each id: within one `Btf`, the same id is
+the same object. They are read-only by convention and compare by identity. The parts inside them
 (`Member`, `Param`, ...) compare by value.
+
+Resolving an id raises `TypeNotFoundError` if there is no such type, and `BtfFormatError` if its
+record is malformed.
 """
 
 from __future__ import annotations
@@ -40,9 +43,10 @@ class Void(Type):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Int(Type):
-    """An integer: `size` in bytes, of which `bits` from `bit_offset` on carry the value.
+    """An integer of `size` bytes, whose value lies in `bits` bits from bit `bit_offset` on.
 
-    Mirrors the word after `BTF_KIND_INT`; `encoding` holds `BTF_INT_SIGNED`, `_CHAR` and `_BOOL`.
+    Mirrors the word after `BTF_KIND_INT`; `encoding` holds `BTF_INT_SIGNED`, `BTF_INT_CHAR` and
+    `BTF_INT_BOOL`.
     """
 
     size: int
@@ -61,7 +65,7 @@ class Int(Type):
 
     @property
     def is_char(self) -> bool:
-        """Whether `BTF_INT_CHAR` is set; pahole and clang don't, even for `char`."""
+        """Whether `BTF_INT_CHAR` is set; pahole and clang do not set it, even for `char`."""
         return bool(self.encoding & self.CHAR)
 
     @property
@@ -80,7 +84,7 @@ class Float(Type):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Reference(Type):
-    """Base of the kinds that are one edge: `type_id`, resolved by `target`."""
+    """Base of the kinds that refer to one other type: `type_id`, resolved by `target`."""
 
     type_id: int
 
@@ -129,7 +133,7 @@ class Restrict(Reference):
 class TypeTag(Reference):
     """A `btf_type_tag` on a pointee: `name` is its text.
 
-    With `is_attribute` (kind_flag), the text is that of a whole attribute.
+    If `is_attribute` (kind_flag) is set, the text is that of a whole attribute.
     """
 
     is_attribute: bool
@@ -140,8 +144,8 @@ class TypeTag(Reference):
 class DeclTag(Reference):
     """A `btf_decl_tag` on `target`, or on its member or parameter number `component_index`.
 
-    `component_index` is -1 for the target itself. `name` is the text; with `is_attribute`
-    (kind_flag), that of a whole attribute.
+    `component_index` counts from 0; -1 means the target itself. `name` is the text; if
+    `is_attribute` (kind_flag) is set, it is that of a whole attribute.
     """
 
     component_index: int
@@ -183,7 +187,7 @@ class Var(Reference):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Array(Type):
-    """An array of `length` elements of type `type_id`."""
+    """An array of `length` elements of type `type_id`; 0 for a flexible array."""
 
     type_id: int
     index_type_id: int
@@ -197,7 +201,7 @@ class Array(Type):
 
     @property
     def index_type(self) -> Type:
-        """The type of an index; some integer, of no consequence."""
+        """The type of the index: some integer, which has no influence on anything."""
         return self.btf.type(self.index_type_id)
 
 
@@ -205,8 +209,9 @@ class Array(Type):
 class Member:
     """A member of a struct or union, `bit_offset` bits from its start.
 
-    `bit_size` is the width of a bit field, or 0 for an ordinary member. Both mean the same in
-    either encoding of bit fields: by kind_flag, or by an integer type narrower than its bytes.
+    `bit_size` is the width of a bit field in bits, 0 for an ordinary member. Both mean the same
+    whichever way the BTF encodes bit fields: by kind_flag, or by an integer type that is narrower
+    than its bytes.
     """
 
     btf: Btf = field(compare=False, repr=False)
@@ -222,7 +227,7 @@ class Member:
 
     @property
     def offset(self) -> int:
-        """The offset in bytes, rounded down for a bit field that starts inside a byte."""
+        """The offset in bytes; for a bit field that starts inside a byte, that byte's."""
         return self.bit_offset >> 3
 
 
@@ -275,7 +280,7 @@ class Enumerator:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Enum(Type):
-    """An enumeration of `size` bytes; its values were read as signed if `is_signed` (kind_flag)."""
+    """An enumeration of `size` bytes; `is_signed` (kind_flag) says how its values were read."""
 
     size: int
     is_signed: bool
@@ -285,7 +290,7 @@ class Enum(Type):
 
     @property
     def names(self) -> dict[int, str]:
-        """Value -> the first name that has it. Made once; not to be modified."""
+        """Value -> the first enumerator that has it. Made once; do not modify it."""
         if self._names is None:
             self._names = {e.value: e.name for e in reversed(self.enumerators)}
         return self._names
@@ -333,7 +338,7 @@ class FuncProto(Type):
 
 @dataclass(slots=True, unsafe_hash=True)
 class SecVar:
-    """A variable (or function) in a section, `size` bytes at `offset`."""
+    """A variable (or function) in a section: `size` bytes, `offset` bytes from its start."""
 
     btf: Btf = field(compare=False, repr=False)
     type_id: int
@@ -357,10 +362,10 @@ class Datasec(Type):
 
 @dataclass(slots=True, eq=False, repr=False)
 class Unknown(Type):
-    """A record of a kind newer than this package, kept as it is; a layout section told its length.
+    """A record of a kind that is newer than this package, kept as it is.
 
-    `trailer` is what follows `struct btf_type`, in the byte order of the blob; what ids and string
-    offsets it may hold isn't known.
+    The layout section told its length. `trailer` is what follows `struct btf_type`, in the byte
+    order of the blob; which ids and string offsets it may hold is not known.
     """
 
     kind_number: int

@@ -114,9 +114,9 @@ class Header:
 def parse_header(data: bytes, *, split: bool) -> Header:
     """Read and check the header, and that the sections lie inside `data` in their order.
 
-    `split` says that a base BTF is at hand: then the string section may be empty, and needn't start
-    with a NUL. Raises `BtfFormatError`. Like libbpf, ignores `flags` and what follows the known
-    part of the header; unlike it, refuses versions to come.
+    `split` says that there is a base BTF: then the string section may be empty, and need not start
+    with a NUL. Like libbpf, this ignores `flags` and what follows the known part of the header;
+    unlike libbpf, it refuses future versions. Raises `BtfFormatError`.
     """
     if len(data) < HEADER_MIN:
         raise BtfFormatError(0, f"{len(data)} bytes are too short for a header of {HEADER_MIN}")
@@ -195,10 +195,11 @@ def _check_strings(data: bytes, header: Header, split: bool) -> None:
 
 
 def parse_layout(data: bytes, header: Header) -> dict[int, tuple[int, int]]:
-    """Read the layout section, a `struct btf_layout` per kind: kind -> bytes (once, per element).
+    """Read the layout section, a `struct btf_layout` for each kind.
 
-    Returns an empty dict where there is none. Sizes are not checked here: one that is no multiple
-    of 4 matters only to a record of that kind.
+    Returns kind -> bytes (fixed part, each element), or an empty dict if there is no such section.
+    Sizes are not checked here: one that is not a multiple of 4 matters only to a record of that
+    kind.
     """
     section = data[header.layout_start : header.layout_end]
     kinds = range(min(len(section) // 4, MAX_KIND + 1))

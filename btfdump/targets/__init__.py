@@ -1,1 +1,1 @@
-"""Where bytes come from: vmcores, running kernels, guests, memory in Python."""
+"""Sources of bytes: vmcores, running kernels, guests, and memory made in Python."""

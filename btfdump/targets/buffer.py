@@ -1,7 +1,4 @@
-"""Memory that lives in Python.
-
-Segments of bytes for tests and hexdumps, and patches laid over another target.
-"""
+"""Memory that lives in Python: segments of bytes, and patches on top of another target."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ _SYMBOL_REACH = 0x10000
 class SegmentMap:
     """Sorted, disjoint pieces of memory.
 
-    Pieces that touch are one, so a read never has to cross a seam.
+    Pieces that touch are merged, so a read never has to cross a seam.
     """
 
     __slots__ = ("_data", "_starts")
@@ -39,14 +36,14 @@ class SegmentMap:
         self._data: list[bytearray] = []
 
     def find(self, address: int) -> tuple[int, bytearray] | None:
-        """Return (start, bytes) of the piece that holds `address`, or None."""
+        """Return (start, bytes) of the piece around `address`, or None."""
         at = bisect_right(self._starts, address) - 1
         if at < 0 or address >= self._starts[at] + len(self._data[at]):
             return None
         return self._starts[at], self._data[at]
 
     def overlapping(self, address: int, size: int) -> list[tuple[int, bytearray]]:
-        """Return the (start, bytes) of every piece that shares a byte with the range, in order."""
+        """Return (start, bytes) of every piece that shares a byte with the range, in order."""
         low, high = self._touching(address + 1, address + size - 1)
         return list(zip(self._starts[low:high], self._data[low:high], strict=True))
 
@@ -98,11 +95,11 @@ class SegmentMap:
 
 
 class BufferTarget:
-    """A target made of byte strings: the memory, symbols and BTF that the caller hands over.
+    """A target made of bytes: the memory, symbols and BTF that the caller hands over.
 
-    `segments` maps virtual addresses to bytes (or is an iterable of such pairs; later ones
-    overwrite). Reads may cross from one segment into the next where they touch. `pointer_size` is
-    in bytes.
+    `segments` maps virtual addresses to bytes, or is an iterable of such pairs, of which later ones
+    overwrite earlier ones. Reads may cross from one segment into the next if they touch. `symbols`
+    maps names to virtual addresses, `btf` is a raw blob, and `pointer_size` is in bytes.
     """
 
     def __init__(  # one keyword for each thing a Target tells
@@ -135,7 +132,7 @@ class BufferTarget:
     def read(self, address: int, size: int) -> bytes:
         """Read exactly `size` bytes at virtual `address`.
 
-        Raises `FaultError` naming the first missing address.
+        Raises `FaultError` with the first address that no segment has.
         """
         if size <= 0:
             if size:
@@ -152,9 +149,9 @@ class BufferTarget:
         return bytes(data[offset : offset + size])
 
     def write(self, address: int, data: bytes) -> None:
-        """Put `data` at virtual `address`, mapping it if it was not.
+        """Put `data` at virtual `address`, which need not be mapped yet.
 
-        Raises ValueError outside the address space.
+        Raises `ValueError` outside of the address space.
         """
         if address < 0 or address + len(data) > 1 << 64:
             raise ValueError(
@@ -167,7 +164,7 @@ class BufferTarget:
         self._map.remove(address, size)
 
     def symbol(self, name: str) -> int:
-        """Return the address of the symbol `name`; raises `SymbolNotFoundError`."""
+        """Return the virtual address of the symbol `name`; raises `SymbolNotFoundError`."""
         try:
             return self._symbols[name]
         except KeyError:
@@ -192,13 +189,13 @@ class BufferTarget:
         return f"{name}+{offset:#x}"
 
     def btf_bytes(self) -> bytes:
-        """Return the raw BTF given at construction; raises `MissingDataError` if there was none."""
+        """Return the raw BTF that was given; raises `MissingDataError` if there was none."""
         if not self._btf:
             raise MissingDataError("this buffer comes without BTF", "pass btf= or use --btf FILE")
         return self._btf
 
     def module_btf(self, name: str) -> bytes | None:
-        """Return None: no modules are loaded here."""
+        """Return None: this target has no modules."""
         return None
 
     def close(self) -> None:
@@ -219,7 +216,7 @@ class BufferTarget:
 class PatchedTarget:
     """Another target with bytes changed or taken away: a corrupt dump without a second file.
 
-    The wrapped target is not touched and still owns its resources; `close()` closes it.
+    The wrapped target is not changed and still owns its resources; `close()` closes it.
     """
 
     def __init__(self, target: Target) -> None:
@@ -230,7 +227,7 @@ class PatchedTarget:
     def read(self, address: int, size: int) -> bytes:
         """Read `size` bytes at virtual `address` through the patches.
 
-        Raises `FaultError` in an unmapped range.
+        Raises `FaultError` in an unmapped range, and what the wrapped target raises.
         """
         if size <= 0:
             return self._target.read(address, size)
@@ -275,7 +272,7 @@ class PatchedTarget:
 
     @property
     def platform(self) -> Platform:
-        """Byte order, pointer size, machine of the wrapped target."""
+        """Byte order, pointer size and machine of the wrapped target."""
         return self._target.platform
 
     @property

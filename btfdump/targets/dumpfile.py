@@ -1,4 +1,4 @@
-"""What kind of core file is this? Decided from the file's own headers, without drgn.
+"""The kind of a core file, decided from the file's own headers, without drgn.
 
 Mirrors include/uapi/linux/elf.h and makedumpfile's IMPLEMENTATION file (disk_dump_header,
 kdump_sub_header, makedumpfile_header).
@@ -62,7 +62,7 @@ _MAX_HEADERS = 1 << 28
 
 
 class Segment(NamedTuple):
-    """One PT_LOAD: addresses and sizes in bytes."""
+    """One PT_LOAD segment: addresses and sizes in bytes."""
 
     offset: int
     vaddr: int
@@ -73,12 +73,13 @@ class Segment(NamedTuple):
 
 @dataclass(frozen=True)
 class CoreFile:
-    """What the headers of a core file tell.
+    """What the headers of a core file say.
 
-    `machine` is "" where nothing tells. `truncated`: the file ends before the data that its ELF
-    headers or the last page descriptors promise, which is `whole_size` for a kdump-compressed file;
-    nothing tells so much of a flattened one. Of both, `vmcoreinfo` is the text that the header
-    leads to, and memory is `block_count` blocks of `block_size` bytes (0 where that is nonsense).
+    `machine` is "" if nothing says it. `truncated` means that the file ends before the data that
+    its ELF headers or its last page descriptors promise; `whole_size` is the size it should have,
+    for kdump-compressed files only. A flattened file cannot be checked in this way. For both of
+    these, `vmcoreinfo` is the text that the header leads to, and memory is `block_count` blocks of
+    `block_size` bytes (both 0 if the header is nonsense).
     """
 
     path: Path
@@ -95,9 +96,9 @@ class CoreFile:
     whole_size: int = 0
 
     def reader(self, segment: Segment) -> Callable[[int, int, int, bool], bytes]:
-        """Return a function (address, size, offset, physical) -> bytes of `segment` for drgn.
+        """Return a function (address, size, offset, physical) -> bytes of `segment`, for drgn.
 
-        It raises OSError where the file is too short.
+        The function raises OSError if the file is too short.
         """
         with self.path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -115,7 +116,7 @@ class CoreFile:
 def sniff(path: str | os.PathLike[str]) -> CoreFile:
     """Read the headers of the core file at `path`.
 
-    Raises `TargetError` saying what it is if it is no vmcore.
+    Raises `TargetError`, which says what the file is, if it is not a vmcore.
     """
     path = Path(path)
     try:
@@ -250,7 +251,7 @@ def elf_notes(notes: bytes, order: str) -> Iterator[tuple[bytes, int, bytes]]:
 class FlatFile:
     """Random access to a flattened dump.
 
-    A stream of records (offset s64, size s64, bytes), big-endian.
+    It is a big-endian stream of records: offset (s64), size (s64), bytes.
     """
 
     def __init__(self, file: BinaryIO, max_records: int = 20000) -> None:
@@ -366,7 +367,7 @@ def _kdump_blocks(file: BinaryIO | FlatFile, head: bytes, byteorder: ByteOrder) 
 
 
 def _kdump_end(file: BinaryIO, head: bytes, byteorder: ByteOrder) -> int:
-    """Return where the data of the last page ends in a 64-bit dump, 0 if that cannot be told.
+    """Return where the data of the last page ends in a 64-bit dump, or 0 if nothing tells.
 
     makedumpfile and QEMU write the pages in order, so the last descriptors tell.
     """

@@ -52,7 +52,7 @@ def btf_section(path: str | os.PathLike[str]) -> bytes:
 def btf_sections(path: str | os.PathLike[str]) -> BtfSections:
     """Return the `.BTF` and `.BTF.base` sections of an ELF file: vmlinux, module, BPF object.
 
-    Raises `TargetError` if the file cannot be read, is no ELF or has no `.BTF`.
+    Raises `TargetError` if the file cannot be read, is not an ELF file or has no `.BTF`.
     """
     path = Path(path)
     with _open(path) as file:
@@ -67,7 +67,7 @@ def btf_sections(path: str | os.PathLike[str]) -> BtfSections:
 
 
 def read_btf_file(path: str | os.PathLike[str]) -> bytes:
-    """Return raw BTF out of `path`: a blob (as /sys/kernel/btf/vmlinux) or ELF with `.BTF`.
+    """Return the raw BTF in `path`: a blob (as /sys/kernel/btf/vmlinux) or an ELF with `.BTF`.
 
     Raises `TargetError` if the file is neither.
     """
@@ -88,7 +88,7 @@ def read_btf_file(path: str | os.PathLike[str]) -> bytes:
 
 
 def check_build(path: str | os.PathLike[str], info: Mapping[str, str]) -> None:
-    """Raise `TargetError` if the build ID of `path` is known and not that of VMCOREINFO `info`."""
+    """Raise `TargetError` if `path` has a build ID, and another than VMCOREINFO `info` has."""
     path = Path(path)
     with _open(path) as file:
         _require_build(path, _build_id(path, _parse(path, file)), info)
@@ -104,9 +104,9 @@ def _require_build(path: Path, build_id: str, info: Mapping[str, str]) -> None:
 
 
 class ElfSymbols:
-    """The symbols of a vmlinux file, moved to where the running kernel had them.
+    """The symbols of a vmlinux file, shifted to where the running kernel had them.
 
-    Unpacks `.symtab` as columns; makes no object per symbol.
+    `.symtab` is unpacked as columns; no object is made for each symbol.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -139,7 +139,7 @@ class ElfSymbols:
         self._link_end = self._lowest("_end")
 
     def relocate(self, info: Mapping[str, str]) -> None:
-        """Apply the KASLR shift that VMCOREINFO tells, by its `_stext` or else by KERNELOFFSET.
+        """Apply the KASLR shift that VMCOREINFO gives by its `_stext`, or else by KERNELOFFSET.
 
         Raises `TargetError` if VMCOREINFO has another build ID than the file.
         """
@@ -151,9 +151,9 @@ class ElfSymbols:
             self._shift = vmcoreinfo.kernel_offset(info)
 
     def find(self, name: str) -> int | None:
-        """Return the address of `name`, or None.
+        """Return the virtual address of `name`, or None.
 
-        Of several symbols of one name, a global one, else the lowest.
+        If several symbols have the name, a global one is preferred, then the lowest.
         """
         rows = list(self._rows(name))
         if not rows:
@@ -162,9 +162,9 @@ class ElfSymbols:
         return self._moved(self._values[best])
 
     def extent(self, name: str) -> int:
-        """Return how many bytes lie between `name` and the next higher symbol.
+        """Return how many bytes there are from `name` to the next higher symbol.
 
-        0 if `name` is unknown or the last.
+        Returns 0 if `name` is unknown or the last symbol.
         """
         address = self.find(name)
         if address is None:
@@ -174,9 +174,9 @@ class ElfSymbols:
         return table[after][0] - address if after < len(table) else 0
 
     def nearest(self, address: int) -> tuple[str, int] | None:
-        """Return (name, offset) of the last symbol at or before `address`.
+        """Return (name, offset in bytes) of the last symbol at or before `address`.
 
-        None outside of the kernel image.
+        Returns None outside of the kernel image.
         """
         if self._link_text is None or self._link_end is None:
             return None

@@ -1,8 +1,8 @@
-"""BTF and exported variables, found in the kernel's image without a symbol table that names them.
+"""BTF and exported variables, found in the kernel's image where no symbol table names them.
 
-Kernels built with CONFIG_KALLSYMS_ALL=n (Debian's for arm64) list functions only, and VMCOREINFO
-does not lead to kallsyms before 6.0. What modules may use is in every image, though: mirrors
-include/linux/export.h (struct kernel_symbol, __ksymtab), and the header of the BTF tells what it is
+Kernels built with CONFIG_KALLSYMS_ALL=n (Debian's for arm64) list only functions, and before 6.0
+VMCOREINFO does not lead to kallsyms. But what modules may use is in every image: mirrors
+include/linux/export.h (struct kernel_symbol, __ksymtab). BTF is recognised by its header
 (include/uapi/linux/btf.h, struct btf_header).
 """
 
@@ -65,17 +65,17 @@ class Exports:
         return self._addresses.get(name)
 
     def extent(self, name: str) -> int:
-        """Return 0: what lies behind an export is not known."""
+        """Return 0: how large an exported variable is is not known."""
         return 0
 
     def nearest(self, address: int) -> tuple[str, int] | None:
-        """Return (name, 0) of the export at `address`, or None: what lies between has no name."""
+        """Return (name, 0) for the export at `address`, or None: what is between has no name."""
         name = self._names.get(address)
         return None if name is None else (name, 0)
 
 
 class KernelImage:
-    """The memory of a kernel's image, from `_stext` on, as far as it can be read."""
+    """The memory of a kernel's image from `_stext` on, as far as it can be read."""
 
     def __init__(self, read: Read, info: Mapping[str, str], platform: Platform) -> None:
         self._info = info
@@ -87,7 +87,7 @@ class KernelImage:
         self._pieces = list(_pieces(read, start, _size(start, info)))
 
     def find_btf(self) -> bytes | None:
-        """Return the vmlinux BTF, or None. Of several blobs (those of programs), the largest."""
+        """Return the BTF of vmlinux, or None: the largest blob, as others are those of programs."""
         order = self._order
         magic = struct.pack(f"{order}HBBI", 0xEB9F, _BTF_VERSION, 0, _BTF_HEADER.size)
         best = b""

@@ -1,4 +1,4 @@
-"""The kernel's own symbol table, read out of its memory: no debuginfo, no /proc.
+"""The kernel's own symbol table, read from its memory: no debuginfo, no /proc.
 
 Mirrors scripts/kallsyms.c (compress_symbols, optimize_result) and kernel/kallsyms.c
 (kallsyms_expand_symbol, kallsyms_sym_address). VMCOREINFO names the tables since 6.0 (5fd8fea935a1,
@@ -6,7 +6,7 @@ f09bddbd8661).
 
 Names are stored compressed, and a program asks for a few dozen of 150,000. So names are not
 expanded here: the wanted name is compressed with the kernel's own algorithm and looked up. This
-takes a fifth of the time of expanding them all.
+takes a fifth of the time of expanding them all (docs/decisions/0004-own-kallsyms-reader.md).
 """
 
 from __future__ import annotations
@@ -72,17 +72,17 @@ class Kallsyms:
         return len(self._parts)
 
     def find(self, name: str) -> int | None:
-        """Return the address of `name`, or None.
+        """Return the virtual address of `name`, or None.
 
-        Of several symbols of one name, a global one, else the lowest.
+        If several symbols have the name, a global one is preferred, then the lowest.
         """
         at = self._find_index(name)
         return None if at is None else self._address_of(at)
 
     def extent(self, name: str) -> int:
-        """Return how many bytes lie between `name` and the next higher symbol.
+        """Return how many bytes there are from `name` to the next higher symbol.
 
-        0 if `name` is unknown or the last.
+        Returns 0 if `name` is unknown or the last symbol.
         """
         at = self._find_index(name)
         if at is None:
@@ -92,9 +92,9 @@ class Kallsyms:
         return self._address_of(after) - address if after < len(self._parts) else 0
 
     def nearest(self, address: int) -> tuple[str, int] | None:
-        """Return (name, offset) of the last symbol at or before `address`.
+        """Return (name, offset in bytes) of the last symbol at or before `address`.
 
-        None outside of the kernel image.
+        Returns None outside of the kernel image.
         """
         low, high = self._image
         if not low <= address < high:
@@ -277,9 +277,9 @@ class Kallsyms:
         return self._index
 
     def _token_pairs(self) -> list[tuple[bytes, bytes, bytes]]:
-        """Return (text without its first byte, pair of codes, code) of every longer token.
+        """Return (text without its first byte, pair of codes, code) for every longer token.
 
-        In the order in which scripts/kallsyms.c made them and must apply them: from 255 down.
+        The order is that in which scripts/kallsyms.c made them and must apply them: from 255 down.
         """
         self._pairs = []
         for code in range(255, -1, -1):

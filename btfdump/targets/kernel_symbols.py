@@ -1,7 +1,7 @@
-"""The symbols of one kernel.
+"""The symbols of one kernel, from whichever source has them.
 
-Its own kallsyms, a vmlinux file, or both; where those are missing, what VMCOREINFO and the kernel's
-image tell; and what to say when nothing helps.
+That is its own kallsyms, a vmlinux file, or both. If those are missing, VMCOREINFO and the kernel's
+image have a few; and if nothing helps, this is where the user is told so.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _NO_SYMBOLS = frozenset({"mem_section"})
 class KernelSymbols:
     """Name to address and back, loaded on first use and remembered.
 
-    The kernel's own table is preferred; `vmlinux` is asked where that is missing or lacks the name.
-    Without either (CONFIG_KALLSYMS_ALL=n), VMCOREINFO and what the kernel exports to modules. Of a
-    `running` kernel, /proc/kallsyms is read where the table cannot be found in memory.
+    The kernel's own table is preferred; `vmlinux` is asked if that is missing or lacks the name.
+    Without either (CONFIG_KALLSYMS_ALL=n), there are VMCOREINFO and what the kernel exports to
+    modules. For a `running` kernel, /proc/kallsyms is read if the table cannot be found in memory.
     """
 
     def __init__(
@@ -65,14 +65,14 @@ class KernelSymbols:
         self._no_kallsyms = ""
 
     def symbol(self, name: str) -> int:
-        """Return the address of `name`; raises `SymbolNotFoundError`."""
+        """Return the virtual address of `name`; raises `SymbolNotFoundError`."""
         address = self.find(name)
         if address is None:
             raise SymbolNotFoundError(self._no_symbol(name))
         return address
 
     def find(self, name: str) -> int | None:
-        """Return the address of `name`, or None.
+        """Return the virtual address of `name`, or None.
 
         Raises `MissingDataError` if there is no symbol table at all, `TargetError` if `vmlinux` is
         unusable.
@@ -105,7 +105,7 @@ class KernelSymbols:
         return self._in_image
 
     def extent(self, name: str) -> int:
-        """Return how many bytes lie between `name` and the next higher symbol; 0 if not known."""
+        """Return how many bytes there are from `name` to the next higher symbol; 0 if unknown."""
         size = self.table.extent(name)
         if not size and self._vmlinux is not None:
             size = self._vmlinux.extent(name)
@@ -134,7 +134,7 @@ class KernelSymbols:
 
     @cached_property
     def has_data(self) -> bool:
-        """Whether variables are in a table: not with CONFIG_KALLSYMS_ALL=n and no vmlinux."""
+        """Whether a table lists variables: not with CONFIG_KALLSYMS_ALL=n and without vmlinux."""
         return _lists_data(self.table) or (
             self._vmlinux_path is not None and self.find("init_task") is not None
         )
@@ -147,9 +147,9 @@ class KernelSymbols:
         return self._table
 
     def vmlinux(self, path: str | os.PathLike[str]) -> ElfSymbols:
-        """Return the symbols of the file `path`, relocated.
+        """Return the symbols of the file `path`, shifted to where the kernel has them.
 
-        Raises `TargetError` if it is another kernel's.
+        Raises `TargetError` if the file belongs to another kernel.
         """
         if self._vmlinux is None:
             from btfdump.targets.elf import ElfSymbols
@@ -191,7 +191,7 @@ class KernelSymbols:
     def btf(self) -> bytes:
         """Return the raw BTF between __start_BTF and __stop_BTF, or else that of the vmlinux file.
 
-        Where the symbols are unknown, the BTF that lies in the kernel's image. Raises
+        If the symbols are unknown, the BTF is searched for in the kernel's image. Raises
         `MissingDataError` saying why there is none. Mirrors kernel/bpf/btf.c (btf_parse_vmlinux).
         """
         try:
@@ -235,5 +235,5 @@ class KernelSymbols:
 
 
 def _lists_data(table: SymbolSource) -> bool:
-    """Tell whether variables are in `table`, not functions only or exports only."""
+    """Whether `table` lists variables, rather than only functions or only exports."""
     return not isinstance(table, Exports) and table.find("init_task") is not None

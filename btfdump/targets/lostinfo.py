@@ -1,4 +1,4 @@
-"""Find the VMCOREINFO of a dump whose headers do not lead to one, in the dumped memory itself.
+"""Find the VMCOREINFO of a dump in the dumped memory, where no header leads to one.
 
 QEMU writes such dumps unless it was started with `-device vmcoreinfo` and the guest uses it.
 """
@@ -31,8 +31,8 @@ def find_vmcoreinfo(
 ) -> Iterator[bytes]:
     """Yield each distinct VMCOREINFO text in the memory of `core`, the likeliest first.
 
-    `progress` is told after every 64 MiB how many bytes have been looked at; the search ends after
-    `limit` bytes.
+    `progress` is called after every 64 MiB with the number of bytes searched so far; the search
+    ends after `limit` bytes.
     """
     with (
         core.path.open("rb") as file,
@@ -55,7 +55,7 @@ def find_vmcoreinfo_in_blocks(
 ) -> Iterator[bytes]:
     """Yield each distinct VMCOREINFO text in memory that can only be read block by block.
 
-    `read` gives the block at a physical address, b"" for one that the dump does not hold. The
+    `read` returns the block at a physical address, or b"" for one that the dump does not hold. The
     search ends after `limit` bytes.
     """
     seen: set[bytes] = set()
@@ -101,7 +101,7 @@ def _lowcore(segments: tuple[Segment, ...], memory: mmap.mmap) -> bytes:
 def _scan(
     segments: tuple[Segment, ...], memory: mmap.mmap, progress: Progress | None, limit: int
 ) -> Iterator[bytes]:
-    """Yield what starts like VMCOREINFO at the start of a page or behind its note header.
+    """Yield what looks like VMCOREINFO at the start of a page or after its note header.
 
     Those are vmcoreinfo_data and vmcoreinfo_note of kernel/vmcore_info.c.
     """

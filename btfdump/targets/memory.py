@@ -1,8 +1,8 @@
-"""Where bytes come from: the protocols that the rest of btfdump reads memory through.
+"""The protocols through which the rest of btfdump reads memory.
 
-A `Memory` reads bytes. A `Target` is a memory plus what the rest needs to make sense of it:
-platform, symbols, BTF bytes and per-CPU offsets. Implementations live beside this file, one leaf
-each.
+A `Memory` reads bytes. A `Target` is a memory together with what is needed to make sense of it:
+platform, symbols, BTF bytes and per-CPU offsets. The implementations are in the other files of this
+room, one leaf for each.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ FILTERED = "page was filtered out of the dump"
 class Platform:
     """What is needed to decode a scalar.
 
-    `byteorder`, `pointer_size` in bytes, and the architecture's name.
+    `byteorder` is "little" or "big", `pointer_size` is in bytes, and `machine` is the
+    architecture's name as `uname -m` gives it.
     """
 
     byteorder: ByteOrder
@@ -38,39 +39,41 @@ class Platform:
 
 
 class Memory(Protocol):
-    """A readable address space."""
+    """An address space that can be read."""
 
     def read(self, address: int, size: int) -> bytes:
         """Read exactly `size` bytes at virtual `address`.
 
-        Raises `FaultError` naming the first address that cannot be read and why (unmapped, filtered
-        out of the dump). Never returns fewer bytes, and never zeros for a page that the dump does
-        not hold where the format lets us know.
+        Raises `FaultError` with the first address that cannot be read and the reason (unmapped,
+        filtered out of the dump). Never returns fewer bytes, and never returns zeros for a page
+        that the dump does not hold, as far as the format of the dump tells.
         """
         ...
 
 
 class UncheckedMemory(Memory, Protocol):
-    """A memory that offers what its `read()` is a wrapper of, for loops over millions of objects.
+    """A memory that gives access to what its `read()` wraps, for loops over millions of objects.
 
-    Optional: `unchecked_read()` below makes do without. A class that overrides `read()` has to
-    override this as well.
+    This is optional: `unchecked_read()` below works without it. A class that overrides `read()` has
+    to override this as well.
     """
 
     def unchecked_read(self) -> UncheckedRead:
-        """Return (read, errors): a function that reads as `read()` does, and how it fails.
+        """Return (read, errors): a function that reads as `read()` does, and what it raises.
 
-        `read(address, size)` returns the same bytes for 0 < size <= 64 KiB; where `read()` raises
-        `FaultError`, be it for a negative address, it raises one of `errors`. It is good until
-        control goes back to the caller, who may close the memory: ask again after that.
+        `read(address, size)` returns the same bytes for 0 < size <= 64 KiB. Where the method
+        `read()` raises `FaultError`, even for a negative address, the function raises one of
+        `errors`. It may be used until control returns to the caller, who might close the memory;
+        after that, ask for it again.
         """
         ...
 
 
 def unchecked_read(memory: Memory) -> UncheckedRead:
-    """Return `memory.unchecked_read()`, or `memory.read` itself and `FaultError`.
+    """Return `memory.unchecked_read()`, or else `memory.read` itself and `FaultError`.
 
-    The class must have it: a wrapper that passes unknown attributes on wants its own `read()` used.
+    The class itself must define it: a wrapper that passes unknown attributes on wants its own
+    `read()` to be used.
     """
     unchecked = getattr(type(memory), "unchecked_read", None)
     if unchecked is None:
@@ -80,7 +83,7 @@ def unchecked_read(memory: Memory) -> UncheckedRead:
 
 
 class ChainMemory(Memory, Protocol):
-    """A memory that follows pointers where they are, inside the running kernel. Optional."""
+    """A memory that can follow pointers on the spot, inside the running kernel. Optional."""
 
     def copy_chain(
         self,
@@ -91,29 +94,30 @@ class ChainMemory(Memory, Protocol):
         link_offset: int = 0,
         next_offset: int = 0,
     ) -> list[tuple[int, bytes]]:
-        """Follow a chain of pointers; return (link, the element's bytes) of each element.
+        """Follow a chain of pointers; return (link, the element's bytes) for each element.
 
-        The first pointer is at address `holder`. A pointer leads to a link, which lies
+        The first pointer is at address `holder`. Each pointer leads to a link, which lies
         `link_offset` bytes into an element of `size` bytes; the next pointer is `next_offset` bytes
-        behind the link. Elements that are freed by RCU are not freed before all are copied.
+        after the start of the link. Elements that RCU frees are not freed before all have been
+        copied.
 
-        Ends before the pointer `stop`, before an element that cannot be read as a whole, and where
-        no more can be copied at one time. Never raises for bad memory: what is missing is to be
-        read one by one. An element comes again and again where the chain has a cycle.
+        The chain ends at the pointer `stop`, at an element that cannot be read as a whole, and when
+        no more can be copied at one time. Bad memory never raises: what is missing is to be read
+        element by element. If the chain has a cycle, elements are repeated.
         """
         ...
 
 
 class ManyMemory(Memory, Protocol):
-    """A memory for which many small reads at once cost little more than one. Optional."""
+    """A memory for which many small reads cost little more than one. Optional."""
 
     def read_many(self, requests: Sequence[tuple[int, int]]) -> list[bytes | None]:
-        """Read every (address, size); None where one is not readable as a whole."""
+        """Read every (address, size); None stands for a range that is not readable as a whole."""
         ...
 
 
 def read_many(memory: Memory, requests: Sequence[tuple[int, int]]) -> list[bytes | None]:
-    """Return `memory.read_many(requests)`, or read one by one where the memory cannot do that."""
+    """Return `memory.read_many(requests)`, or read one by one if the memory cannot do that."""
     many = getattr(type(memory), "read_many", None)
     if many is not None:
         found: list[bytes | None] = many(memory, requests)
@@ -129,21 +133,21 @@ def _read_or_none(memory: Memory, address: int, size: int) -> bytes | None:
 
 
 class Target(Memory, Protocol):
-    """One kernel: memory, symbols, BTF bytes, platform. A context manager."""
+    """One kernel: memory, symbols, BTF bytes and platform. A context manager."""
 
     @property
     def is_live(self) -> bool:
-        """Whether the memory may change between two reads: a running kernel's does."""
+        """Whether the memory may change between two reads, as that of a running kernel does."""
         ...
 
     @property
     def platform(self) -> Platform:
-        """Byte order, pointer size, machine."""
+        """Byte order, pointer size and machine."""
         ...
 
     @property
     def release(self) -> str:
-        """Kernel release as in `uname -r`, or "" where nothing tells."""
+        """The kernel release as in `uname -r`, or "" if nothing tells."""
         ...
 
     @property
@@ -152,32 +156,32 @@ class Target(Memory, Protocol):
         ...
 
     def symbol(self, name: str) -> int:
-        """Return the address of the vmlinux symbol `name`; raises `SymbolNotFoundError`."""
+        """Return the virtual address of the vmlinux symbol `name`; raises `SymbolNotFoundError`."""
         ...
 
     def symbolize(self, address: int) -> str | None:
-        """Return `name` or `name+0x10` for an address inside the kernel image, else None."""
+        """Return `name` or `name+0x10` for an address inside the kernel image, None for others."""
         ...
 
     def btf_bytes(self) -> bytes:
-        """Return the raw vmlinux BTF; raises `MissingDataError` if there is none."""
+        """Return the raw BTF of vmlinux; raises `MissingDataError` if there is none."""
         ...
 
     def module_btf(self, name: str) -> bytes | None:
         """Return the raw BTF of the loaded module `name`.
 
-        None where the kernel's memory alone has it.
+        None means that only the kernel's memory has it.
         """
         ...
 
     @property
     def per_cpu_offsets(self) -> Sequence[int]:
-        """Offset of each possible CPU's area, by CPU number (`__per_cpu_offset[]`).
+        """The offset in bytes of each possible CPU's area, by CPU number.
 
-        Length = number of CPUs.
+        This is `__per_cpu_offset[]`, so its length is the number of possible CPUs.
         """
         ...
 
     def close(self) -> None:
-        """Release the dump."""
+        """Release the dump or the kernel; every read faults from then on."""
         ...

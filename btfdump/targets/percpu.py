@@ -24,9 +24,9 @@ _MAX_CPUS = 1 << 16
 def read_offsets(
     read: Callable[[int, int], bytes], symbols: SymbolSource, platform: Platform
 ) -> tuple[int, ...]:
-    """Return `__per_cpu_offset[]` for every possible CPU; (0,) on a kernel without SMP.
+    """Return `__per_cpu_offset[]` for every possible CPU; (0,) for a kernel without SMP.
 
-    Raises `MissingDataError` if the symbol table has no data symbols, `FaultError` if the array
+    Raises `MissingDataError` if the symbol table does not list variables, `FaultError` if the array
     cannot be read and `CorruptDataError` if the number of CPUs is absurd.
     """
     array = symbols.find("__per_cpu_offset")

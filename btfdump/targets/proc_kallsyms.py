@@ -12,7 +12,7 @@ _SHOWN = re.compile(rb"^0*[1-9a-f]", re.MULTILINE)
 
 
 class ProcKallsyms:
-    """The part of the text that is vmlinux's; modules' symbols are read from memory."""
+    """The part of the text that belongs to vmlinux; symbols of modules are read from memory."""
 
     def __init__(self, text: bytes) -> None:
         # Lines of modules end in "\t[module]"; they follow those of vmlinux.
@@ -21,7 +21,7 @@ class ProcKallsyms:
 
     @cached_property
     def has_addresses(self) -> bool:
-        """Whether addresses are shown: hidden ones are all zero, real ones but per-CPU are not."""
+        """Whether addresses are shown: hidden ones are all zero, while real ones are mostly not."""
         return _SHOWN.search(self._text) is not None
 
     @cached_property
@@ -47,9 +47,10 @@ class ProcKallsyms:
         return min(starts, default=0), self._addresses[-1] + 1 if end is None else end
 
     def find(self, name: str) -> int | None:
-        """Return the address of `name`, or None: of several, a global one, else the lowest.
+        """Return the virtual address of `name`, or None.
 
-        Searches the text: for a few dozen names that is a tenth of the work of parsing it.
+        If several symbols have the name, a global one is preferred, then the lowest. The text is
+        searched: for a few dozen names that is a tenth of the work of parsing it.
         """
         wanted = f" {name}\n".encode()
         found = []
@@ -62,7 +63,7 @@ class ProcKallsyms:
         return min(found)[1] if found else None
 
     def extent(self, name: str) -> int:
-        """Return how many bytes lie between `name` and the next higher symbol, 0 if unknown."""
+        """Return how many bytes there are from `name` to the next higher symbol, 0 if unknown."""
         address = self.find(name)
         if address is None:
             return 0

@@ -1,4 +1,4 @@
-"""The running kernel's own files: what /proc and /sys tell of it, whoever reads its memory."""
+"""What the files in /proc and /sys tell about the running kernel, however its memory is read."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ class RunningKernel:
 
     @cached_property
     def kptr_restrict(self) -> int:
-        """The sysctl kernel.kptr_restrict: who sees addresses in /proc; 0 where it is not told."""
+        """Return kernel.kptr_restrict, which says who sees addresses in /proc; 0 if not told."""
         text = self._text("proc/sys/kernel/kptr_restrict")
         return int(text) if text.isdecimal() else 0
 
     @property
     def release(self) -> str:
-        """Kernel release as in `uname -r`, "" where it is not told."""
+        """Return the kernel release as in `uname -r`, "" if it is not told."""
         return self._text("proc/sys/kernel/osrelease")
 
     def _text(self, path: str) -> str:
@@ -89,7 +89,7 @@ class RunningKernel:
             return ""
 
     def btf(self) -> bytes | None:
-        """Return vmlinux's BTF from sysfs, None if it is not there (kernel/bpf/sysfs_btf.c)."""
+        """Return the BTF of vmlinux from sysfs, None if not there (kernel/bpf/sysfs_btf.c)."""
         return self._sysfs_btf("vmlinux")
 
     def module_btf(self, name: str) -> bytes | None:
@@ -105,8 +105,8 @@ class RunningKernel:
     def kallsyms(self) -> SymbolSource:
         """Return the symbols in /proc/kallsyms.
 
-        Raises `MissingDataError` where there are none, or their addresses are hidden from us
-        (kernel/ksyms_common.c, kallsyms_show_value).
+        Raises `MissingDataError` if there are none, or if their addresses are hidden from this
+        process (kernel/ksyms_common.c, kallsyms_show_value).
         """
         path = self.root / "proc/kallsyms"
         try:

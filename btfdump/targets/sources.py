@@ -38,10 +38,10 @@ def open_live(
     running: RunningKernel | None = None,
     vmlinux: str | os.PathLike[str] | None = None,
 ) -> Target:
-    """Open the running kernel by the source `via`, or by the first that can be had.
+    """Open the running kernel through the source `via`, or through the first that works.
 
-    `vmlinux` supplies symbols where the kernel shows none. Raises `TargetError` saying of every
-    source what is in the way and what to do; ValueError for a source there is not.
+    `vmlinux` supplies symbols if the kernel shows none. Raises `TargetError`, which says for each
+    source what is in the way and what to do, and `ValueError` for an unknown source.
     """
     if via is not None and via not in SOURCES:
         raise ValueError(f"no source {via!r}; there are {', '.join(SOURCES)}")

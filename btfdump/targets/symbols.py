@@ -1,4 +1,4 @@
-"""What a symbol table is to the rest, whichever file or memory it comes from."""
+"""The interface of a symbol table, whichever file or memory it comes from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SymbolSource(Protocol):
         ...
 
     def extent(self, name: str) -> int:
-        """Return how many bytes lie between `name` and the next symbol, 0 if `name` is unknown."""
+        """Return how many bytes there are from `name` to the next symbol, 0 if it is unknown."""
         ...
 
     def nearest(self, address: int) -> tuple[str, int] | None:
@@ -28,9 +28,9 @@ class SymbolSource(Protocol):
 
 
 def alias_rank(name: str, is_global: bool) -> tuple[bool, bool, int, int, str]:
-    """Order the names of one address.
+    """Return a key that sorts the names of one address, the best name first.
 
-    Things before section boundaries and generated names, global before local.
+    Things come before section boundaries and generated names, global names before local ones.
     """
     return (
         _DECORATED.search(name) is not None,

@@ -1,6 +1,7 @@
 """VMCOREINFO: the text note in which a kernel tells dump tools about itself.
 
-Mirrors kernel/vmcore_info.c (crash_save_vmcoreinfo_init) and each arch_crash_save_vmcoreinfo().
+Mirrors kernel/vmcore_info.c (crash_save_vmcoreinfo_init) and the functions
+arch_crash_save_vmcoreinfo().
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _ARCH_LINES = (
 def parse(raw: bytes) -> dict[str, str]:
     """Return the `KEY=value` lines of a VMCOREINFO note.
 
-    Lines without `=` and bytes after a NUL are ignored.
+    Lines without `=` are ignored, and so is everything from a NUL on.
     """
     text = raw.partition(b"\0")[0].decode("ascii", "replace")
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
@@ -62,7 +63,7 @@ def page_size(info: Mapping[str, str]) -> int:
 
 
 def guess_machine(info: Mapping[str, str], byteorder: ByteOrder) -> str:
-    """Return the architecture whose own lines stand in `info` ("x86_64"), or "" if none tells."""
+    """Return the architecture whose own lines are in `info` ("x86_64"), "" if nothing tells."""
     for key, machine in _ARCH_LINES:
         if key in info:
             return "ppc64le" if machine == "ppc64" and byteorder == "little" else machine
@@ -70,7 +71,7 @@ def guess_machine(info: Mapping[str, str], byteorder: ByteOrder) -> str:
 
 
 def plausible(raw: bytes) -> bool:
-    """Tell whether `raw` looks like a whole VMCOREINFO text rather than a stray string."""
+    """Whether `raw` looks like a whole VMCOREINFO text rather than a stray string."""
     info = parse(raw)
     return (
         bool(info.get("OSRELEASE"))
