@@ -72,13 +72,13 @@ class RunningKernel:
 
     @cached_property
     def kptr_restrict(self) -> int:
-        """Return kernel.kptr_restrict, which says who sees addresses in /proc; 0 if not told."""
+        """The sysctl kernel.kptr_restrict: who sees addresses in /proc; 0 if it is not told."""
         text = self._text("proc/sys/kernel/kptr_restrict")
         return int(text) if text.isdecimal() else 0
 
     @property
     def release(self) -> str:
-        """Return the kernel release as in `uname -r`, "" if it is not told."""
+        """The kernel release as in `uname -r`, "" if it is not told."""
         return self._text("proc/sys/kernel/osrelease")
 
     def _text(self, path: str) -> str:

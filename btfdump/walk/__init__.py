@@ -1,12 +1,12 @@
 """Container walkers: from the address of a head to the addresses of its entries.
 
 A walker is one file in this folder: a generator decorated with `@walker("head type", link="...")`.
-It yields an `Entry` for each element and an `Anomaly` for each broken invariant it meets, and goes
-on as long as anything readable is left. It sets no limits of its own (its consumer stops when it
-has enough) but always terminates: it detects cycles itself and follows a link only once.
+It yields an `Entry` for each element and an `Anomaly` for each broken invariant that it meets, and
+goes on as long as anything readable is left. It has no limits of its own (its consumer stops when
+it has enough), but it always ends: it detects cycles itself and follows each link only once.
 
-What the kernel's own structs look like (`struct xa_node`, `struct maple_node`) a walker asks the
-head, which asks the BTF: `head.struct("xa_node").offset("slots")`.
+A walker asks the head what the kernel's own structs look like (`struct xa_node`, `struct
+maple_node`), and the head asks the BTF: `head.struct("xa_node").offset("slots")`.
 """
 
 from __future__ import annotations
@@ -67,8 +67,8 @@ _Walk = TypeVar("_Walk", bound="Walk")
 class Walker:
     """A registered walker: the struct it starts from, and the struct of its links.
 
-    `link` is None where entries are pointers to the objects themselves. `has_back` says that every
-    entry is checked by what leads back from it to the one before, or to the head.
+    `link` is None if entries are pointers to the objects themselves. `has_back` says that every
+    entry is checked by something that leads back from it to the previous entry or to the head.
     """
 
     head: str
@@ -78,15 +78,16 @@ class Walker:
     empty: Callable[[Head], bool] | None = None
 
     def is_empty(self, head: Head) -> bool:
-        """Whether the head, whose data are at hand, is that of an empty container.
+        """Whether the head, whose bytes are at hand, is known to be that of an empty container.
 
-        It need not be told of one that has more than its links: of buckets alone there are many.
+        An empty container may go unrecognised if its head holds more than links, such as a lock.
+        This is meant for hash buckets: there are many of them, and they hold nothing else.
         """
         data = head.data or b""
         return not any(data) or (self.empty is not None and self.empty(head))
 
     def items(self, head: Head) -> Iterator[Item]:
-        """Walk the container; what the walker cannot go on without is an `Anomaly`."""
+        """Walk the container; an error that ends the walk becomes an `Anomaly`."""
         if not head.is_live:
             yield from self.once(head)
             return
@@ -123,8 +124,8 @@ def walker(
 ) -> Callable[[_Walk], _Walk]:
     """Register a generator as the walker of `struct head`, whose entries hold a `struct link`.
 
-    `has_back` is by default whether there are links: see `Walker`. `empty` tells an empty head by
-    its data, where that is not zeros.
+    `has_back` defaults to whether there are links: see `Walker`. `empty` recognises an empty head
+    by its bytes, if those are not simply zeros.
     """
 
     def register(walk: _Walk) -> _Walk:
@@ -136,14 +137,14 @@ def walker(
 
 
 def walker_of(head: str) -> Walker | None:
-    """Return the walker of `struct head`, None if there is none; loads the one file it is in."""
+    """Return the walker of `struct head`, or None; loads only the file that has it."""
     if head not in _registry and head in FAMILIES:
         importlib.import_module(f"{__name__}.{FAMILIES[head]}")
     return _registry.get(head)
 
 
 def walkers() -> dict[str, Walker]:
-    """Return every walker, by the name of its head's struct; loads this folder's files."""
+    """Return every walker, by the name of its head's struct; loads all files of this folder."""
     for family in sorted(set(FAMILIES.values())):
         importlib.import_module(f"{__name__}.{family}")
     return _registry

@@ -1,8 +1,8 @@
 """`struct assoc_array`: the tree of keyrings (include/linux/assoc_array_priv.h).
 
-A pointer's bit 0 tells a leaf from a node or shortcut, of which bit 1 tells which. A leaf is the
-object; its own bit 1 is the user's: keyrings mark other keyrings with it (security/keys/keyring.c:
-keyring_ptr_to_key()).
+Bit 0 of a pointer distinguishes a leaf from a node or shortcut, and bit 1 a node from a shortcut. A
+leaf is the object; its own bit 1 belongs to the user: keyrings mark other keyrings with it
+(security/keys/keyring.c: keyring_ptr_to_key()).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`struct bpf_list_head` and `struct bpf_rb_root`: containers that BPF programs keep in maps.
 
-In BTF both are opaque. They overlay list_head and rb_root_cached; their nodes overlay
-bpf_list_node_kern and bpf_rb_node_kern, which name the head they are on as `owner`
+In BTF both are opaque. They overlay list_head and rb_root_cached. Their nodes overlay
+bpf_list_node_kern and bpf_rb_node_kern, whose `owner` is the head that they are on
 (kernel/bpf/helpers.c: __bpf_list_add(), __bpf_rbtree_add(), since 0a1f7bfe35a3, Linux 6.6).
 """
 
@@ -33,7 +33,7 @@ def _owned(head: Head, items: Iterable[Entry | Anomaly], node: Shape) -> Iterato
 
 @walker("bpf_list_head", link="bpf_list_node")
 def walk_bpf_list_head(head: Head) -> Iterator[Entry | Anomaly]:
-    """Walk a BPF program's list; one of zeros is empty (bpf_list_head is initialised when used)."""
+    """Walk a BPF program's list; all zeros is empty (bpf_list_head is initialised on first use)."""
     node = head.struct("bpf_list_node_kern")
     if any(head.pointers(head.read_head(2 * head.platform.pointer_size), 0, 2)):
         yield from _owned(head, walk_list_head(head.inside(0, node.offset("list_head"))), node)

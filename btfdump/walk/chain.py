@@ -1,7 +1,8 @@
-"""Chains: objects that point to the next of their own type, behind a plain pointer.
+"""Chains: objects that point to the next of their own type with a plain pointer.
 
-`file_system_type.next`, `irqaction.next`, `notifier_block.next`, `bio.bi_next`: no list.h. A chain
-ends in NULL, or leads back to its first object, as the buffers of a page do.
+Examples are `file_system_type.next`, `irqaction.next`, `notifier_block.next` and `bio.bi_next`;
+list.h is not involved. A chain ends in NULL, or leads back to its first object, as the buffers of a
+page do.
 """
 
 from __future__ import annotations

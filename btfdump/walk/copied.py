@@ -1,8 +1,9 @@
-"""Lists whose elements are copied inside the kernel, where the memory can do that.
+"""Lists whose elements are copied inside the kernel, if the memory can do that.
 
-Elements that are copied together, under one rcu_read_lock(), are elements: what RCU frees is not
-freed, and used again, before all are copied. A reader from outside may follow a pointer to what was
-an element a moment ago. Lists change all the same, so the walkers check copies as they check reads.
+Elements copied together, under one rcu_read_lock(), are certain to be elements: what RCU frees is
+neither freed nor used again before all are copied. A reader from outside may follow a pointer to
+what was an element a moment ago. Lists change all the same, so the walkers check copies as they
+check reads.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ if TYPE_CHECKING:
 
 
 def copied(head: Head, *, stop: int) -> Head:
-    """Return a head that copies elements ahead, if its memory can: it is for one walk.
+    """Return a head that copies elements ahead, if its memory can; it serves one walk.
 
-    For heads whose first pointer, and links whose next pointer, is their first member. The last
-    pointer of the chain is `stop`.
+    This is for heads whose first pointer, and links whose next pointer, is their first member.
+    `stop` is the last pointer of the chain.
     """
     if not head.element_size or not hasattr(type(head.memory), "copy_chain"):
         return head
@@ -56,7 +57,7 @@ class _Copies:
         self._is_over = False
 
     def take(self, link: int) -> bytes | None:
-        """Return the element around `link` if it is the next, or is among those copied already."""
+        """Return the element around `link` if it is the next one or has been copied already."""
         if not self._copies and not self._is_over:
             self._copy()
         return self._copies.pop(link, None)

@@ -1,4 +1,4 @@
-"""What walkers start from and what they yield: a head, entries, and what is wrong."""
+"""What walkers start from and what they yield: a head, entries, and anomalies."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from btfdump.walk.shape import Shape
 
     class Surroundings(Protocol):
-        """What a walker may ask of the kernel around a container."""
+        """What a walker may ask about the kernel around a container."""
 
         def shape(self, name: str) -> Shape:
-            """Return where the members of `struct name` lie; raises `TypeNotFoundError`."""
+            """Return where the members of `struct name` are; raises `TypeNotFoundError`."""
 
         def symbol(self, name: str) -> int:
-            """Return the address of a symbol; raises `SymbolNotFoundError`."""
+            """Return the virtual address of a symbol; raises `SymbolNotFoundError`."""
 
 
 Key: TypeAlias = "int | tuple[int, int] | str | None"
@@ -34,10 +34,11 @@ Key: TypeAlias = "int | tuple[int, int] | str | None"
 class Head:
     """What a walker starts from.
 
-    `address` is that of the head; an entry's link lies `link_offset` bytes into an element of
-    `element_size` bytes (0: unknown; then entries come without data). `data` is the head's own
-    bytes where they were read with the object around it. `kernel` knows the kernel's own structs;
-    walkers of containers that are made of pointers alone do without. `is_live`: the memory changes.
+    `address` is that of the head. An entry's link lies `link_offset` bytes into an element of
+    `element_size` bytes (0: unknown; then entries come without data). `data` has the head's own
+    bytes if they were read together with the object around it. `kernel` knows the kernel's own
+    structs; walkers of containers that consist of pointers alone do without it. `is_live` means
+    that the memory changes.
     """
 
     memory: Memory
@@ -50,7 +51,7 @@ class Head:
     is_live: bool = False
 
     def struct(self, name: str) -> Shape:
-        """Return where the members of the kernel's `struct name` lie.
+        """Return where the members of the kernel's `struct name` are.
 
         Raises `TypeNotFoundError`.
         """
@@ -59,7 +60,7 @@ class Head:
         return self.kernel.shape(name)
 
     def inside(self, offset: int, link_offset: int = 0) -> Head:
-        """Return the head that lies `offset` bytes into this one, as in a container made of others.
+        """Return the head that lies `offset` bytes into this one, for containers made of others.
 
         Its links lie `link_offset` bytes into the links of this one.
         """
@@ -81,20 +82,20 @@ class Head:
         return self.memory.read(self.address, size)
 
     def pointers(self, data: bytes, offset: int, count: int) -> tuple[int, ...]:
-        """Decode `count` pointers from `data` at `offset`."""
+        """Decode `count` pointers from `data`, starting `offset` bytes into it."""
         platform = self.platform
         unpack = _unpacker(platform.byteorder, platform.pointer_size, count)
         return unpack(data, offset)
 
     def element(self, link: int) -> int:
-        """container_of(): the address of the element whose link is at `link` (wraps at 64 bits)."""
+        """Return the address of the element whose link is at `link`, as container_of() does."""
         return self.wrap(link - self.link_offset)
 
     def read_node(self, link: int, size: int) -> tuple[bytes | None, bytes]:
         """Read the element around `link` at once, and return (its bytes, the link's bytes).
 
-        Where only part of the element is readable, the element is None and the link alone is read:
-        the walk goes on. Raises `FaultError` if the link itself cannot be read.
+        If only part of the element is readable, the element is None and only the link is read, so
+        that the walk can go on. Raises `FaultError` if the link itself cannot be read.
         """
         if self.element_size:
             try:
@@ -116,7 +117,11 @@ def _unpacker(
 
 
 class Entry(NamedTuple):
-    """An element: its address, its bytes where they were read on the way, its key if it has one."""
+    """An entry of a container.
+
+    `address` is the virtual address of the element, `data` its bytes if they were read on the way,
+    and `key` its index, range or the like if the container has keys.
+    """
 
     address: int
     data: bytes | None = None
@@ -125,7 +130,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ValueEntry:
-    """An entry that is no object: an integer kept in place of a pointer, or a reserved index.
+    """An entry that is not an object: an integer in place of a pointer, or a reserved index.
 
     `meaning` names it: "value", "reserved", ...
     """
@@ -137,9 +142,11 @@ class ValueEntry:
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """A broken invariant at `address`. `ends` tells that the walk stops here, or loses entries.
+    """A broken invariant of a container.
 
-    `is_change`: nothing is broken, the container was changing while it was walked.
+    `message` says what is wrong at virtual `address`. `ends` means that the walk stops here or
+    loses entries. `is_change` means that nothing is broken: the container was changing while it was
+    walked.
     """
 
     message: str

@@ -1,7 +1,7 @@
-"""Singly headed lists whose pointers carry a mark, or no back pointers.
+"""Singly headed lists whose pointers carry a mark, or that have no back pointers.
 
 `struct hlist_nulls_head` (include/linux/list_nulls.h) ends in an odd number instead of NULL, by
-which a lockless reader tells the bucket that it ended in. Bit 0 of `hlist_bl_head.first`
+which a lockless reader knows in which bucket it has ended. Bit 0 of `hlist_bl_head.first`
 (include/linux/list_bl.h) is a lock. `struct llist_head` (include/linux/llist.h) has no way back.
 """
 

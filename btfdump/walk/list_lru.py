@@ -1,4 +1,4 @@
-"""`struct list_lru` (include/linux/list_lru.h): one list for each memory node and memory cgroup."""
+"""`struct list_lru` (include/linux/list_lru.h): a list for each memory node and memory cgroup."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def walk_list_lru(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk the lists of every node, then those of every memory cgroup.
 
     The key says which list it is. Since bbca91cca9a9 (Linux 5.18) the cgroups' lists are in an
-    xarray; before, their number is kept in a variable that is not told by the types.
+    xarray; before, how many there are is in a variable that cannot be found by its type.
     """
     shape, node = head.struct("list_lru"), head.struct("list_lru_node")
     data = head.read_head(shape.size)

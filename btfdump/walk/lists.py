@@ -1,9 +1,9 @@
 """`struct list_head` and `struct hlist_head` (include/linux/list.h).
 
 Both check every back pointer (`node->prev`, `node->pprev`). In a list whose back pointers all agree
-no node can be entered twice, so a sound list of any length is walked in constant memory. The first
-disagreement switches to bookkeeping: the addresses met so far are collected by walking again from
-the head, and from there on a node met before ends the walk.
+no node can be entered twice, so a sound list of any length is walked in constant memory. After the
+first disagreement the walk keeps books: the addresses met so far are collected by walking again
+from the head, and from then on a node that was met before ends the walk.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ POISONS = {
 
 
 def poison_name(pointer: int) -> str | None:
-    """Name the mark of a deleted entry, None for any other pointer."""
+    """Return the name of the mark that deleted entries have, None for any other pointer."""
     return POISONS.get(pointer)
 
 
 @dataclass(slots=True)
 class _Chain:
-    """A chain of links being walked forward, and what is known of it so far.
+    """A chain of links that is walked forward, and what is known of it so far.
 
-    `holder` is what the next link's back pointer must be; `seen` holds every link met before, once
-    a back pointer has disagreed.
+    `holder` is what the next link's back pointer must be. `seen` has every link met before, once a
+    back pointer has disagreed.
     """
 
     head: Head
@@ -69,7 +69,7 @@ class _Chain:
         return _Node(data, following, back)
 
     def advance(self, link: int) -> None:
-        """Go on behind `link`."""
+        """Go on after `link`."""
         if self.seen is not None:
             self.seen.add(link)
         self.count += 1
@@ -108,8 +108,8 @@ def _leads_to_itself(head: Head) -> bool:
 def walk_list_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a circular doubly linked list; an entry's link is a `struct list_head`.
 
-    Where the forward chain breaks, what lies behind the break is recovered backwards from
-    `head->prev` and yielded in list order.
+    If the forward chain breaks, what lies beyond the break is recovered backwards from `head->prev`
+    and yielded in list order.
     """
     head = copied(head, stop=head.address)
     try:
@@ -168,7 +168,7 @@ def _recover(chain: _Chain, last: int) -> Iterator[Entry | Anomaly]:
 
 @walker("hlist_head", link="hlist_node")
 def walk_hlist_head(head: Head) -> Iterator[Entry | Anomaly]:
-    """Walk a NULL-terminated list of a hash bucket; an entry's link is a `struct hlist_node`.
+    """Walk the NULL-terminated list of a hash bucket; an entry's link is a `struct hlist_node`.
 
     `node->pprev` is the address of the pointer that leads to the node: `head->first`, or the
     previous node's `next`, which is its first member.

@@ -1,9 +1,10 @@
 """`struct maple_tree`: ranges of indexes (include/linux/maple_tree.h, lib/maple_tree.c).
 
-A pointer to a node carries the node's type in bits 3 to 6, and bit 2 is set; that to the root has
-bit 1 as well, which tells it from an entry (mt_mk_node(), mte_mk_root()). A node's slot `i` covers
-the indexes from its pivot `i - 1` + 1 to its pivot `i`; the last one reaches to the end of the
-node's range. In a node with room left, the metadata say where the data end (ma_data_end()).
+A pointer to a node carries the node's type in bits 3 to 6, and bit 2 is set. In the pointer to the
+root bit 1 is set as well, which distinguishes it from an entry (mt_mk_node(), mte_mk_root()). Slot
+`i` of a node covers the indexes from its pivot `i - 1` + 1 to its pivot `i`; the last one reaches
+to the end of the node's range. In a node with room left, the metadata say where the data end
+(ma_data_end()).
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ class _Tree:
             ]
 
     def read(self, place: _Place) -> tuple[bytes | None, list[Anomaly]]:
-        """Read a node and check how it is linked; None if it is not to be entered."""
+        """Read a node and check how it is linked; return None if it is not to be entered."""
         address = place.address
         refusal = self.refusal(place)
         if refusal:
@@ -127,7 +128,7 @@ class _Tree:
         return data, [Anomaly(text, address) for text in wrong]
 
     def refusal(self, place: _Place) -> str:
-        """Say why a node is not to be entered, "" if it is."""
+        """Say why a node is not to be entered; "" if it is."""
         if place.address in self.seen:
             return f"cycle: node {place.address:#x} is reached twice"
         if place.depth > MAX_HEIGHT:
@@ -162,7 +163,7 @@ class _Tree:
         return found, None
 
     def end(self, place: _Place, data: bytes, pivots: tuple[int, ...]) -> int:
-        """Return the number of the last slot in use: ma_data_end() (lib/maple_tree.c)."""
+        """Return the number of the last slot in use, as ma_data_end() (lib/maple_tree.c) does."""
         if place.type == ARANGE_64:
             return min(self.node.integer(data, "ma64.meta.end"), len(pivots))
         if not pivots[-1]:
@@ -175,7 +176,7 @@ class _Tree:
 
 
 def leaf(head: Head, slot: _Slot) -> Iterator[Item]:
-    """Yield what a leaf's slot holds; nothing for a gap."""
+    """Yield what is in a leaf's slot; nothing for a gap."""
     entry = slot.entry
     key: Key = slot.first if slot.first == slot.last else (slot.first, slot.last)
     if not entry:
@@ -192,7 +193,7 @@ def leaf(head: Head, slot: _Slot) -> Iterator[Item]:
 
 @walker("maple_tree", link=None)
 def walk_maple_tree(head: Head) -> Iterator[Item]:
-    """Walk a maple tree in order; entries are pointers to the objects, keys are their ranges."""
+    """Walk a maple tree in order; entries are pointers to the objects, keys their ranges."""
     shape = head.struct("maple_tree")
     data = head.read_head(shape.size)
     root = shape.integer(data, "ma_root")

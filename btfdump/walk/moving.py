@@ -1,18 +1,18 @@
 """Walks over memory that changes meanwhile: the same walkers, led so that nothing wrong is shown.
 
-A reader in the kernel is protected by RCU; we are not. So an entry counts only if it was in the
-container while it was read, and a broken invariant only if it is still there at a second look:
+A reader in the kernel is protected by RCU; this one is not. So an entry counts only if it was in
+the container while it was read, and a broken invariant only if a second look finds it again:
 
 * Where links lead back (`node->prev`, `node->pprev`, a tree's parent), the link is read once more
-  behind the element: it must be the same, and the walker checks it. An entry that was taken out
+  after the element: it must be the same, and the walker checks it. An entry that was taken out
   fails that check, whatever its memory has become.
 * Where they do not, the entries met are read, and count if a second walk meets them again.
-* An anomaly that the next walk over the container does not meet was no damage but a change: the
-  walk begins again from the head. What was given already is not given again.
+* An anomaly that the next walk over the container does not meet was a change and no damage: the
+  walk begins again from the head. What was yielded already is not yielded again.
 
-What no reader from outside can tell is memory that was freed and used again for the same purpose,
-at the same place in the same container, while it was read: RCU makes that take milliseconds, a
-reading takes microseconds. On memory that does not change nothing of this is used.
+What no reader from outside can detect is memory that was freed and used again for the same purpose,
+at the same place in the same container, while it was read: RCU makes that take milliseconds, and a
+read takes microseconds. On memory that does not change none of this is used.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _MovingHead(Head):
     def read_node(self, link: int, size: int) -> tuple[bytes | None, bytes]:
         """Read the element around `link`, and the link again: it must not have changed.
 
-        After some tries the last reading stands, for the walker to find fault with.
+        After a few tries the last reading stands, for the walker to judge.
         """
         if self.element(link) in self.known:
             return None, self.memory.read(link, size)
@@ -69,8 +69,8 @@ class _MovingHead(Head):
 class MovingWalk:
     """One walk over a container in live memory: `walk` is its walker, `head` its head.
 
-    `has_back` says that links lead back. `by_key`: the same object may be there several times,
-    under different keys.
+    `has_back` says that links lead back. `by_key` says that the same object may be there several
+    times, under different keys.
     """
 
     def __init__(self, walk: Walk, head: Head, *, has_back: bool, by_key: bool) -> None:
@@ -98,7 +98,7 @@ class MovingWalk:
         self._gone = 0
 
     def items(self) -> Iterator[Item]:
-        """Yield what is in the container, and in the end a note if it was changing."""
+        """Yield what is in the container, and at the end a note if it was changing."""
         yield from self._checked() if self._has_back else self._confirmed()
         if self._doubt is not None:
             text = f"it was changing while it was read: given up after {self._walks} walks"

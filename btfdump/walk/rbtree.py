@@ -1,8 +1,8 @@
 """Red-black trees: `struct rb_root`, `struct rb_root_cached` (include/linux/rbtree.h), timerqueues.
 
 A tree is walked in order, without recursion. `node->__rb_parent_color` holds the parent's address
-and, in bit 0, the colour (black: 1); both are checked: a parent must be the node that led here, a
-red node has no red child, the root is black. A node met before is not entered again.
+and, in bit 0, the colour (1 is black). Both are checked: the parent must be the node that led here,
+a red node has no red child, and the root is black. A node that was met before is not entered again.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _name(node: _Node | None, otherwise: str = "the root") -> str:
 
 
 def in_order(head: Head, root: int, leftmost: int | None = None) -> Iterator[Entry | Anomaly]:
-    """Walk the tree whose root node is at `root`; `leftmost` is what the head says is its first."""
+    """Walk the tree whose root node is at `root`; `leftmost` is the first node by the head."""
     first: int | None = None
     for node in _Tree(head).nodes(root):
         if isinstance(node, Anomaly):

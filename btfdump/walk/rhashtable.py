@@ -1,7 +1,7 @@
 """`struct rhashtable` and `struct rhltable` (include/linux/rhashtable.h, lib/rhashtable.c).
 
-The table is an array of buckets, or a tree of pages of such where a large one could not be had in
-one piece. A bucket's bit 0 is its lock; a chain ends in an odd pointer made of its bucket's
+The table is an array of buckets, or a tree of pages of them if a large one could not be allocated
+in one piece. A bucket's bit 0 is its lock; a chain ends in an odd pointer made from its bucket's
 address. While the table is resized its entries are in several tables, chained by `future_tbl`.
 """
 
@@ -55,7 +55,7 @@ class _Table:
             address = self.shape.integer(data, "future_tbl")
 
     def buckets(self, address: int, data: bytes) -> Iterator[tuple[int, int, int] | Anomaly]:
-        """Yield (bucket, its address, its content) of the buckets of a table that hold anything."""
+        """Yield (bucket, its address, its content) for the buckets of a table that are in use."""
         size = self.shape.integer(data, "size")
         nest = self.shape.integer(data, "nest") if "nest" in self.shape else 0
         if not 0 < size <= MAX_BUCKETS or size & (size - 1):
@@ -68,7 +68,7 @@ class _Table:
     def array(
         self, address: int, length: int, first: int, step: int
     ) -> Iterator[tuple[int, int, int] | Anomaly]:
-        """Yield what an array of pointers holds; element `i` belongs to bucket first + i * step."""
+        """Yield what is in an array of pointers; element `i` belongs to bucket first + i * step."""
         holes = 0
         for at in range(0, length, _PIECE):
             count = min(_PIECE, length - at)
@@ -120,7 +120,7 @@ class _Table:
                     levels.append((inner, below, bucket, step * length, 0))
 
     def fan_out(self, size: int, nest: int) -> int | None:
-        """Return log2 of the pointers on a page, by what nested_bucket_table_alloc() computes."""
+        """Return log2 of the pointers in a page, as nested_bucket_table_alloc() computes it."""
         bits = size.bit_length() - 1
         for page_shift in _PAGE_SHIFTS:
             shift = page_shift - (self.word.bit_length() - 1)

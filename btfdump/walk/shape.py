@@ -1,4 +1,4 @@
-"""Shape: where the members of one of the kernel's own structs lie, for walkers."""
+"""Shape: where the members of one of the kernel's own structs are, for walkers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Shape:
         return layout.length
 
     def integer(self, data: bytes, path: str, at: int = 0) -> int:
-        """Decode an integer or pointer of the object at offset `at` of `data`."""
+        """Decode an integer or pointer member of the object that begins `at` bytes into `data`."""
         offset, layout = self._find(path)
         if not isinstance(layout, ScalarLayout):
             raise BtfFormatError(0, f"{self._layout.type} member {path} is no integer")

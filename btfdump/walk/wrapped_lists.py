@@ -46,9 +46,9 @@ def walk_plist_head(head: Head) -> Iterator[Entry | Anomaly]:
 
 @walker("klist", link="klist_node")
 def walk_klist(head: Head) -> Iterator[Entry | Anomaly]:
-    """Walk a klist (include/linux/klist.h); dead nodes, which the kernel skips, are skipped.
+    """Walk a klist (include/linux/klist.h); dead nodes are skipped, as the kernel does.
 
-    `klist_node.n_klist` points to the klist, and has bit 0 set when the node was deleted while an
+    `klist_node.n_klist` points to the klist, and has bit 0 set if the node was deleted while an
     iterator held it (lib/klist.c: klist_next()).
     """
     link = head.struct("klist_node")
@@ -70,7 +70,7 @@ def walk_sk_buff_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a queue of `struct sk_buff`, chained by `next` and `prev` of their own type.
 
     The head has the same two pointers in the same place (include/linux/skbuff.h: since Linux 5.14
-    in a union, before that by convention): a list_head in all but type.
+    in a union, before that by convention): it is a list_head in everything but its type.
     """
     offset = head.struct("sk_buff_head").offset("next")
     yield from walk_list_head(head.inside(offset, head.struct("sk_buff").offset("next")))

@@ -1,12 +1,12 @@
 """`struct xarray` (include/linux/xarray.h), the radix tree that it replaced, and `struct idr`.
 
 A slot holds NULL, a pointer, a value entry (bit 0 set: an integer in place of a pointer) or an
-internal entry (bits 10): a node, the sibling of a slot before it, or one of two marks, retry and
-zero. An entry covers one index, or with its siblings, or in a node above the lowest level, many.
+internal entry (lowest bits 10): a node, a sibling of an earlier slot, or one of two marks, retry
+and zero. An entry covers one index, or many with its siblings or in a node above the lowest level.
 
-Before Linux 4.20 (and in distribution kernels of 4.18 that have BTF) the root is a
-`struct radix_tree_root`, the mark of a node is bit 0, that of a value is bit 1, and a sibling slot
-points to the slot of its entry (include/linux/radix-tree.h of that time).
+Before Linux 4.20 (and in distribution kernels of 4.18 that have BTF) the root is a `struct
+radix_tree_root`, bit 0 marks a node and bit 1 a value, and a sibling slot points to the slot of its
+entry (include/linux/radix-tree.h of that time).
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class _Walk:
     def slots_of(
         self, node: _Node | None, wrong: list[Anomaly]
     ) -> Iterator[Item | tuple[_Node | None, list[Anomaly]]]:
-        """Yield what a node holds, and in place of an inner node what `enter()` says of it."""
+        """Yield what a node holds; for an inner node, yield what `enter()` says of it."""
         yield from wrong
         if node is None:
             return
@@ -157,7 +157,7 @@ class _Walk:
         return _Node(address, index, shift, slots), wrong
 
     def leaf(self, entry: int, index: int, width: int, address: int) -> Iterator[Item]:
-        """Yield what a slot holds that is no node; it covers `width` indexes from `index` on."""
+        """Yield what is in a slot that has no node; it covers `width` indexes from `index` on."""
         key: Key = index if width == 1 else (index, index + width - 1)
         if not entry:
             return
@@ -206,7 +206,7 @@ def walk_radix_tree(head: Head) -> Iterator[Item]:
 
 @walker("idr", link=None)
 def walk_idr(head: Head) -> Iterator[Item]:
-    """Walk an IDR by id (include/linux/idr.h); the tree's indexes count from `idr_base`."""
+    """Walk an IDR by id (include/linux/idr.h); the tree's indexes start at `idr_base`."""
     shape = head.struct("idr")
     base = shape.integer(head.read_head(shape.size), "idr_base") if "idr_base" in shape else 0
     for item in walk_xarray(head.inside(shape.offset("idr_rt"))):

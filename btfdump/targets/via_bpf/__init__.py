@@ -1,9 +1,9 @@
-"""The running kernel's memory through bpf(2): for where /proc/kcore is not there, or forbidden.
+"""The running kernel's memory through bpf(2), where /proc/kcore is missing or forbidden.
 
 A small program in the kernel copies what it is asked for (`programs.py`, written in `asm.py`,
-loaded by `syscall.py`, served by `reader.py`); `kernel_map.py` knows what is memory, and `guard.py`
-sees to it that nothing else is read. `opening.py` puts these together. Nothing in the kernel is
-changed or attached to, and nothing stays behind.
+loaded by `syscall.py`, served by `reader.py`). `kernel_map.py` knows what is memory, and `guard.py`
+makes sure that nothing else is read (docs/decisions/0003-guard-of-the-bpf-reader.md). `opening.py`
+puts these together. Nothing in the kernel is changed or attached to, and nothing is left behind.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ class BpfTarget:
     def read(self, address: int, size: int) -> bytes:
         """Read exactly `size` bytes at virtual `address`.
 
-        Raises `FaultError` naming the first byte that cannot be read, or that is not known to be
-        memory, and why.
+        Raises `FaultError` with the first byte that cannot be read, or that is not known to be
+        memory, and the reason.
         """
         return self._memory.read(address, size)
 
     def read_many(self, requests: Sequence[tuple[int, int]]) -> list[bytes | None]:
-        """Read every (address, size) in as few system calls as can be; None where that fails."""
+        """Read every (address, size) in as few system calls as possible; None where that fails."""
         return self._memory.read_many(requests)
 
     def copy_chain(
@@ -89,14 +89,15 @@ class BpfTarget:
         return self._running.btf() or self.symbols.btf()
 
     def module_btf(self, name: str) -> bytes | None:
-        """Return the raw BTF of a module from sysfs, None where that has none."""
+        """Return the raw BTF of a module from sysfs, None if sysfs does not have it."""
         return self._running.module_btf(name)
 
     @property
     def per_cpu_offsets(self) -> tuple[int, ...]:
-        """Offset of each possible CPU's area, by CPU number (`__per_cpu_offset[]`); (0,) on UP.
+        """The offset in bytes of each possible CPU's area, by CPU number; (0,) on UP.
 
-        Sums with it wrap at the pointer size. Raises what `percpu.read_offsets` raises.
+        This is `__per_cpu_offset[]`; sums with it wrap at the pointer size. Raises what
+        `percpu.read_offsets()` raises.
         """
         if self._per_cpu_offsets is None:
             self._per_cpu_offsets = percpu.read_offsets(self.read, self.symbols, self.platform)
@@ -105,16 +106,16 @@ class BpfTarget:
     def drop_privileges(self) -> None:
         """Give up root and every capability of this process, for good; reading goes on.
 
-        What takes privileges is read before: /proc/kallsyms, on kernels before 6.0. Kernels before
-        5.19 want CAP_BPF for every run of a program where kernel.unprivileged_bpf_disabled is set
-        (c8644cd0efe7); there it is kept. Raises `TargetError`.
+        What needs privileges is read before: /proc/kallsyms, on kernels before 6.0. Kernels before
+        5.19 require CAP_BPF for every run of a program if kernel.unprivileged_bpf_disabled is set
+        (c8644cd0efe7); there it is kept. Raises `TargetError` if privileges cannot be dropped.
         """
         with suppress(BtfdumpError):  # who asks for a symbol will be told
             self.symbols.find("init_task")
         privileges.drop(self._memory.try_run)
 
     def close(self) -> None:
-        """Give the maps and programs back: every read faults from now on."""
+        """Release the maps and programs; every read faults from now on."""
         self._memory.close()
 
     def __enter__(self) -> Self:

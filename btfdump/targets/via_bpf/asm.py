@@ -1,7 +1,7 @@
 """A small assembler for BPF instructions, with labels.
 
-Mirrors Documentation/bpf/standardization/instruction-set.rst: an instruction is 64 bits, opcode,
-registers, offset and immediate, in the byte order of the machine that runs it.
+Mirrors Documentation/bpf/standardization/instruction-set.rst: an instruction has 64 bits (opcode,
+registers, offset and immediate), in the byte order of the machine that runs it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _MAP_VALUE = 2  # BPF_PSEUDO_MAP_VALUE (include/uapi/linux/bpf.h)
 
 
 class Register(int):
-    """A register as an operand, told apart from a number."""
+    """A register as an operand, distinct from a number."""
 
 
 R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, FP = map(Register, range(11))
@@ -57,8 +57,8 @@ R0, R1, R2, R3, R4, R5, R6, R7, R8, R9, FP = map(Register, range(11))
 class Assembler:
     """Collects instructions; `assemble()` resolves the jumps and returns the bytes.
 
-    An operand `source` is a `Register`, or a number for the 32-bit immediate, which is extended
-    with its sign.
+    An operand `source` is a `Register`, or a number for the 32-bit immediate, which is
+    sign-extended.
     """
 
     def __init__(self, byteorder: ByteOrder = sys.byteorder) -> None:
@@ -72,41 +72,41 @@ class Assembler:
         return len(self._code)
 
     def label(self, name: str) -> None:
-        """Give the next instruction a name; raises ValueError for one that is taken."""
+        """Name the next instruction; raises `ValueError` for a name that is taken."""
         if name in self._labels:
             raise ValueError(f"label {name!r} is there already")
         self._labels[name] = len(self._code)
 
     def alu(self, target: Register, operator: str, source: int) -> None:
-        """`target operator= source`, 64 bits wide; `=` moves, `s>>` keeps the sign."""
+        """Emit `target operator= source`, 64 bits wide; `=` moves, `s>>` keeps the sign."""
         self._with_source(_ALU64 | _ALU[operator], target, source)
 
     def move(self, target: Register, source: int) -> None:
-        """`target = source`."""
+        """Emit `target = source`."""
         self.alu(target, "=", source)
 
     def load(self, target: Register, base: Register, offset: int = 0, size: int = 8) -> None:
-        """`target = *(uSIZE *)(base + offset)`; `size` in bytes."""
+        """Emit `target = *(uSIZE *)(base + offset)`; `size` and `offset` are in bytes."""
         self._emit(_LDX | _MEM | _SIZES[size], target, base, offset)
 
     def store(self, base: Register, offset: int, source: int, size: int = 8) -> None:
-        """`*(uSIZE *)(base + offset) = source`; `size` in bytes."""
+        """Emit `*(uSIZE *)(base + offset) = source`; `size` and `offset` are in bytes."""
         if isinstance(source, Register):
             self._emit(_STX | _MEM | _SIZES[size], base, source, offset)
         else:
             self._emit(_ST | _MEM | _SIZES[size], base, 0, offset, source)
 
     def load_map_value(self, target: Register, map_fd: int, offset: int = 0) -> None:
-        """`target` = the address of byte `offset` of the only value of an array map."""
+        """Load the address of byte `offset` of the only value of an array map into `target`."""
         self._emit(_LD | _IMM | _SIZES[8], target, _MAP_VALUE, 0, map_fd)
         self._emit(0, 0, 0, 0, offset)
 
     def jump(self, label: str) -> None:
-        """Go to `label`."""
+        """Jump to `label`."""
         self._emit(_JMP | _ALWAYS, 0, 0, label)
 
     def jump_if(self, left: Register, operator: str, right: int, label: str) -> None:
-        """Go to `label` if `left operator right`; `s` before an operator compares signed."""
+        """Jump to `label` if `left operator right`; `s` before an operator compares signed."""
         self._with_source(_JMP | _JUMPS[operator], left, right, label)
 
     def call(self, helper: int) -> None:
@@ -118,7 +118,10 @@ class Assembler:
         self._emit(_JMP | _EXIT)
 
     def assemble(self) -> bytes:
-        """Return the instructions; raises ValueError for what does not fit, or a missing label."""
+        """Return the instructions.
+
+        Raises `ValueError` for a number that does not fit its field, and for a missing label.
+        """
         return b"".join(self._encode(at) for at in range(len(self._code)))
 
     def _with_source(

@@ -1,7 +1,8 @@
-"""GuardedMemory: what may be read at all, and nothing else, through a `BpfReader`.
+"""GuardedMemory: reads through a `BpfReader`, of addresses that are known to be memory only.
 
-A program can read whatever is mapped, device registers too, and reading those can have effects. So
-addresses have to be known as memory before they are read, and that knowledge is kept fresh.
+A program can read whatever is mapped, including the registers of devices, and reading those can
+have effects. So an address must be known to be memory before it is read, and that knowledge is kept
+fresh.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ _MIN_AGE = 0.05
 
 
 class GuardedMemory:
-    """A `Memory` of the addresses that `survey()` tells are memory; refused ones fault.
+    """A `Memory` of the addresses that `survey()` reports as memory; reads of any other fault.
 
-    `survey` is asked again when its answer is old, and when an address is not in it: memory may
-    have been mapped since. If it fails then, the old answer stays. Several threads may read; one is
-    served at a time.
+    `survey` is called again when its answer is old, and when an address is not in it, because
+    memory may have been mapped since. If it fails then, the old answer stays. Several threads may
+    read; they are served one at a time. `clock` returns seconds.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class GuardedMemory:
             self._loaded_at = self._clock()
 
     def _allows(self, address: int, size: int) -> bool:
-        """Tell whether `size` bytes at `address` may be read."""
+        """Whether `size` bytes at `address` may be read."""
         if self._age() > _MAX_AGE:
             self._refresh()
         if self._map.readable.covers(address, size):
@@ -76,8 +77,8 @@ class GuardedMemory:
     def read(self, address: int, size: int) -> bytes:
         """Read exactly `size` bytes at virtual `address`.
 
-        Raises `FaultError` naming the first byte that cannot or may not be read, and why. More than
-        `MAX_READ` bytes at once are refused.
+        Raises `FaultError` with the first byte that cannot or may not be read, and the reason. More
+        than `MAX_READ` bytes at once are refused.
         """
         if not 0 < size <= MAX_READ:
             if size == 0:
@@ -94,7 +95,7 @@ class GuardedMemory:
             raise FaultError(refused, size - readable, self._map.why_not(refused))
 
     def read_many(self, requests: Sequence[tuple[int, int]]) -> list[bytes | None]:
-        """Read every (address, size) in as few calls as can be; None where one is not readable."""
+        """Read every (address, size) in as few calls as possible; None for unreadable ones."""
         with self._lock:
             if self._age() > _MAX_AGE:
                 self._refresh()
@@ -109,7 +110,7 @@ class GuardedMemory:
         return found
 
     def _allowed(self, requests: Sequence[tuple[int, int]]) -> list[int]:
-        """Return which of the requests may be served, by their numbers."""
+        """Return the numbers of the requests that may be served."""
         covers = self._map.readable.covers
         return [
             at
@@ -126,9 +127,9 @@ class GuardedMemory:
         link_offset: int = 0,
         next_offset: int = 0,
     ) -> list[tuple[int, bytes]]:
-        """Follow a chain inside the kernel, as `BpfReader.copy_chain()` does, among what is known.
+        """Follow a chain inside the kernel, as `BpfReader.copy_chain()` does, within known memory.
 
-        Empty where that cannot be done; then `read()` tells why.
+        Returns an empty list if that cannot be done; `read()` then tells why.
         """
         with self._lock:
             if not self._allows(holder, 8):
@@ -138,11 +139,11 @@ class GuardedMemory:
             )
 
     def try_run(self) -> None:
-        """Run a program once; raises `BpfError` where that is not permitted any more."""
+        """Run a program once; raises `BpfError` if that is no longer permitted."""
         with self._lock:
             self._reader.try_run()
 
     def close(self) -> None:
-        """Give the reader back."""
+        """Release the reader."""
         with self._lock:
             self._reader.close()

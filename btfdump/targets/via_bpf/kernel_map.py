@@ -1,10 +1,9 @@
-"""Where the running kernel has memory, by its own books: all else may be a device.
+"""Where the running kernel has memory, by its own books: anything else may be a device.
 
-RAM is what the resource tree calls System RAM, as /proc/iomem shows it (kernel/resource.c): the
-direct map holds other things as well. Of the addresses that are handed out piecewise, those of
-vmalloc(), of modules and of stacks, a list has every area in use (mm/vmalloc.c), and an area made
-by ioremap() is marked as such. This is more careful than /proc/kcore, which knows the same from
-the same books.
+RAM is what the resource tree calls System RAM, as in /proc/iomem (kernel/resource.c); the direct
+map also contains other things. The addresses of vmalloc(), of modules and of stacks are handed out
+piece by piece, and a list has every area in use (mm/vmalloc.c), where an area made by ioremap() is
+marked as such. This is more careful than /proc/kcore, which relies on the same books.
 """
 
 from __future__ import annotations
@@ -40,7 +39,8 @@ _NOT_RAM = "no RAM there, maybe a device: not read"
 class KernelMap:
     """What may be read, what is known to be devices, and where the direct map lies.
 
-    `always` is the part of `readable` that stays, in a few ranges: RAM, image, struct pages.
+    `always` is the part of `readable` that does not change, in a few ranges: RAM, image and struct
+    pages. `direct_map` is (start, end), virtual addresses.
     """
 
     readable: Ranges
@@ -61,8 +61,8 @@ class KernelMap:
 class Survey:
     """Makes `KernelMap`s, each from the kernel's books as they are at the time.
 
-    `find` gives the addresses of symbols, `btf` the structs; `note_at` is the physical (address,
-    size) of VMCOREINFO, where the kernel has one.
+    `find` returns the address of a symbol, `btf` has the structs; `note_at` is the physical address
+    and the size in bytes of VMCOREINFO, if the kernel has one.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Survey:
     def __call__(self) -> KernelMap:
         """Survey the kernel's memory.
 
-        Raises `FaultError` or `CorruptDataError` where its books cannot be read.
+        Raises `FaultError` or `CorruptDataError` if the kernel's books cannot be read.
         """
         end = self._word_at("high_memory")
         # On s390x the direct map begins at 0: a NULL pointer must not be read there.
@@ -124,7 +124,7 @@ class Survey:
         return self._word_at("high_memory") - self._word_at("max_pfn") * self._page
 
     def _struct_pages(self, ram_end: int) -> tuple[int, int]:
-        """Return where struct page of all RAM are (the vmemmap), empty where that is not known."""
+        """Return the range of struct page for all RAM (the vmemmap), empty if that is not known."""
         size = ram_end // self._page * self._page_struct
         for name in ("vmemmap_base", "vmemmap"):  # x86 and s390
             if self._find(name) is not None:
@@ -237,7 +237,7 @@ class Survey:
 
 
 class _Struct:
-    """Where the members of one struct are: those of unions and structs without a name too."""
+    """Where the members of one struct are, those of anonymous structs and unions included."""
 
     def __init__(self, btf: Btf, name: str) -> None:
         struct = btf.find("struct", name)

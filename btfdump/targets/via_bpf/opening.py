@@ -1,4 +1,4 @@
-"""Opening the running kernel through BPF: what it takes, and what to say where it is not there."""
+"""Open the running kernel through BPF, or say what is missing."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def open_live_bpf(
 ) -> BpfTarget:
     """Open the memory of the running kernel through bpf(2).
 
-    Needs CAP_BPF, CAP_PERFMON and CAP_SYSLOG, until it is open: see `BpfTarget.drop_privileges()`.
-    `vmlinux` supplies symbols where the kernel shows none. Raises `TargetError` saying which of
+    Needs CAP_BPF, CAP_PERFMON and CAP_SYSLOG until it is open: see `BpfTarget.drop_privileges()`.
+    `vmlinux` supplies symbols if the kernel shows none. Raises `TargetError`, which says which of
     these is missing, or what in the kernel is in the way.
     """
     running = running or RunningKernel()

@@ -1,4 +1,4 @@
-"""Capabilities of this process: which it has, and how to be rid of them (capabilities(7))."""
+"""Capabilities of this process: which ones it has, and how to drop them (capabilities(7))."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ _NOBODY = 65534
 
 
 def missing(status: Path) -> list[str]:
-    """Return the names of the capabilities that reading through BPF takes and we do not have.
+    """Return the names of the capabilities that reading through BPF needs and this process lacks.
 
-    `status` is a /proc/PID/status. CAP_SYS_ADMIN stands for CAP_BPF and CAP_PERFMON.
+    `status` is a /proc/PID/status. CAP_SYS_ADMIN implies CAP_BPF and CAP_PERFMON. Raises
+    `TargetError` if the file has no line `CapEff`.
     """
     have = _effective(status)
     admin = have >> CAP_SYS_ADMIN & 1
@@ -53,9 +54,9 @@ def drop(try_: Callable[[], object]) -> None:
     """Give up root and every capability, for good.
 
     Root becomes the user that called sudo, or nobody, if that user can read the modules that Python
-    has yet to load; a root without capabilities otherwise. Other processes cannot trace this one
-    afterwards, and take what it has open. CAP_BPF is kept where `try_()` raises EPERM without it.
-    Raises `TargetError` if it fails.
+    has yet to load; otherwise it becomes a root without capabilities. Afterwards other processes
+    cannot trace this one, nor take over what it has open. CAP_BPF is kept if `try_()` raises EPERM
+    without it. Raises `TargetError` if privileges cannot be dropped.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
@@ -99,7 +100,7 @@ def _reason() -> str:
 
 
 def _next_user() -> tuple[int, int]:
-    """Return the (user, group) that root becomes: who called sudo, else nobody."""
+    """Return the (user, group) that root becomes: whoever called sudo, else nobody."""
     user, group = os.environ.get("SUDO_UID", ""), os.environ.get("SUDO_GID", "")
     if user.isdecimal() and group.isdecimal() and int(user) and int(group):
         return int(user), int(group)
@@ -107,9 +108,9 @@ def _next_user() -> tuple[int, int]:
 
 
 def _can_go_on(user: int, group: int) -> bool:
-    """Tell whether this process may become another user, and still read what it has yet to load.
+    """Whether this process may become another user, and can still read what it has yet to load.
 
-    It looks as that user.
+    This is tried out as that user.
     """
     places = [Path(place or ".") for place in [*sys.path, str(Path(__file__).parent)]]
     places = [place for place in places if place.exists()]

@@ -1,8 +1,8 @@
-"""The two programs that run in the kernel, and the memory they share with Python.
+"""The two programs that run in the kernel, and the memory that they share with Python.
 
-Both only copy: from kernel addresses into the window, by bpf_probe_read_kernel(), which fails
-where nothing is mapped. The verifier wants every loop bounded by a constant, every offset into the
-window masked or compared, and few enough branches that it can follow all turns of a loop.
+Both only copy: from kernel addresses into the window, by bpf_probe_read_kernel(), which fails if
+nothing is mapped. The verifier requires every loop to be bounded by a constant, every offset into
+the window to be masked or compared, and few enough branches that it can follow all turns of a loop.
 """
 
 from __future__ import annotations
@@ -53,8 +53,9 @@ FRAME_BITS = 12
 class Window:
     """The value of the map that Python and the programs share: header, requests, data.
 
-    `requests` per run, bytes of `data` (a power of 2), and the `largest` request (a power of 2).
-    The verifier checks an offset and a size apart, so behind the data is room for one more request.
+    `requests` is how many fit in one run, `data` the bytes for what was read (a power of 2), and
+    `largest` the bytes of the largest request (a power of 2). The verifier checks an offset and a
+    size separately, so there is room for one more request after the data.
     """
 
     requests: int = 512
@@ -79,10 +80,10 @@ class Window:
 
 @dataclass(frozen=True)
 class BoundsTable:
-    """The value of the map that tells the walk where it may read: `1 << bits` bounds, and one more.
+    """The value of the map that tells the walk where it may read.
 
-    Each is a u64, an address >> `FRAME_BITS`, in ascending order: 0, then by turns the start and
-    the end of a readable range, then `NO_BOUND`.
+    It has `1 << bits` bounds and one more. Each is a u64, an address >> `FRAME_BITS`, in ascending
+    order: 0, then alternately the start and the end of a readable range, then `NO_BOUND`.
     """
 
     bits: int = 15
@@ -98,7 +99,7 @@ NO_BOUND = 1 << 64 - FRAME_BITS
 
 
 def reader_program(window: Window, window_fd: int, byteorder: ByteOrder) -> bytes:
-    """Return the program that serves COUNT requests, and returns how many it has served."""
+    """Return the program that serves COUNT requests and returns how many it has served."""
     code = Assembler(byteorder)
     code.load_map_value(R6, window_fd)
     code.load(R7, R6, COUNT)
@@ -129,10 +130,10 @@ def reader_program(window: Window, window_fd: int, byteorder: ByteOrder) -> byte
 def walk_program(
     window: Window, window_fd: int, table: BoundsTable, table_fd: int, byteorder: ByteOrder
 ) -> bytes:
-    """Return the program that follows a chain of links, and returns how many elements it copied.
+    """Return the program that follows a chain of links and returns how many elements it copied.
 
-    It runs under rcu_read_lock(), so elements that are freed by RCU stay what they are meanwhile.
-    It stops at the first element that does not lie in one of the ranges of the table as a whole.
+    It runs under rcu_read_lock(), so elements that RCU frees stay valid meanwhile. It stops at the
+    first element that is not wholly inside one of the ranges of the table.
     """
     code = Assembler(byteorder)
     code.load_map_value(R6, window_fd)
@@ -187,10 +188,10 @@ def _to_data(code: Assembler, window: Window) -> None:
 
 
 def _readable_bytes(code: Assembler, table: BoundsTable, table_fd: int) -> None:
-    """R0 = how many bytes may be read from address R3 on, 0 if none; uses R1, R4, R5.
+    """Set R0 to how many bytes may be read from address R3 on, 0 if none; uses R1, R4, R5.
 
-    A binary search for the last bound that is not above the address. It has no branches: with
-    them, the verifier would have to follow every way through every search.
+    This is a binary search for the last bound that is not above the address. It has no branches:
+    with them, the verifier would have to follow every path through every search.
     """
     code.load_map_value(R5, table_fd)
     code.move(R4, R3)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Ranges:
-    """Half-open intervals [start, end) of addresses; those that touch or overlap are one."""
+    """Half-open intervals [start, end) of addresses; those that touch or overlap are merged."""
 
     __slots__ = ("_ends", "_starts")
 
@@ -40,11 +40,11 @@ class Ranges:
         return self.end_of(address) > address
 
     def covers(self, address: int, size: int) -> bool:
-        """Tell whether `size` bytes (at least one) from `address` on lie in one interval."""
+        """Whether `size` bytes (at least one) from `address` on are inside one interval."""
         at = bisect_right(self._starts, address)
         return at > 0 and address + size <= self._ends[at - 1]
 
     def end_of(self, address: int) -> int:
-        """Return where the interval around `address` ends, `address` itself if it is in none."""
+        """Return where the interval around `address` ends, or `address` if it is in none."""
         at = bisect_right(self._starts, address) - 1
         return max(address, self._ends[at]) if at >= 0 else address

@@ -1,4 +1,4 @@
-"""BpfReader: requests in, bytes out, through the two programs and the memory they share with us."""
+"""BpfReader: requests in, bytes out, through the two programs and the memory shared with them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _ADDRESS_SPACE = 1 << 64
 
 
 class BpfReader:
-    """Copies kernel memory. What may be read is its caller's business, but for `copy_chain()`.
+    """Copies kernel memory. The caller decides what may be read, except for `copy_chain()`.
 
-    The maps and the programs are made at once, so that capabilities are not needed afterwards.
-    For one thread at a time. Raises `BpfError` if the kernel refuses.
+    The maps and the programs are made at once, so that capabilities are not needed afterwards. Not
+    for several threads at a time. Raises `BpfError` if the kernel refuses.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class BpfReader:
             self._bpf.close(self._fds.pop())
 
     def close(self) -> None:
-        """Give the maps and the programs back; every read faults from now on."""
+        """Release the maps and the programs; every read faults from now on."""
         if self._is_open:
             self._is_open = False
             self._memory.close()
@@ -88,7 +88,7 @@ class BpfReader:
     def read(self, address: int, size: int) -> bytes:
         """Read exactly `size` bytes at virtual `address`.
 
-        Raises `FaultError` naming the first byte that cannot be read.
+        Raises `FaultError` with the first byte that cannot be read.
         """
         if size < 0 or address < 0 or address + size > _ADDRESS_SPACE:
             raise FaultError(address, size, "outside the address space")
@@ -130,9 +130,10 @@ class BpfReader:
         return b"".join(found)
 
     def read_many(self, requests: Sequence[tuple[int, int]]) -> list[bytes | None]:
-        """Read every (address, size) in as few calls as can be; None where one is not readable.
+        """Read every (address, size) in as few calls as possible; None for unreadable ones.
 
-        So is one that is larger than the window's largest request. Raises `FaultError` once closed.
+        A range larger than the window's largest request counts as unreadable. Raises `FaultError`
+        once closed.
         """
         self._require_open(0, 0)
         return list(self._serve(requests))
@@ -166,7 +167,10 @@ class BpfReader:
     # Chains
 
     def set_bounds(self, ranges: Ranges) -> bool:
-        """Tell the walk what it may read; False, and nothing at all, if these are too many."""
+        """Tell the walk what it may read; return whether that was possible.
+
+        If there are too many ranges for the table, the walk may read nothing.
+        """
         fits = 2 * len(ranges) < 1 << self._table.bits
         bounds = array("Q", [0])
         if fits:
@@ -189,15 +193,16 @@ class BpfReader:
         link_offset: int = 0,
         next_offset: int = 0,
     ) -> list[tuple[int, bytes]]:
-        """Follow a chain inside the kernel; return (link, the element's bytes) of each element.
+        """Follow a chain inside the kernel; return (link, the element's bytes) for each element.
 
-        `holder` is the address of the first pointer. Each element has `size` bytes and its link,
-        which the pointers lead to, `link_offset` bytes into it; the pointer to the next link lies
-        `next_offset` bytes behind its link. All elements are copied under one rcu_read_lock().
+        `holder` is the address of the first pointer. Each element has `size` bytes; its link, which
+        the pointers lead to, lies `link_offset` bytes into it, and the pointer to the next link
+        `next_offset` bytes after the start of its link. All elements are copied under one
+        rcu_read_lock().
 
-        Ends before the pointer `stop`, after `WALK_LIMIT` elements, before one that cannot be read
-        as a whole or may not be, or where the window is full. Empty for elements that are too
-        large.
+        The chain ends at the pointer `stop`, after `WALK_LIMIT` elements, before one that cannot or
+        may not be read as a whole, and when the window is full. It is empty for elements that are
+        too large.
         """
         window = self._window
         stride = (size + 7) & ~7

@@ -1,7 +1,7 @@
 """bpf(2) through ctypes: a map that Python can see, a program, and a run of it.
 
 Mirrors union bpf_attr (include/uapi/linux/bpf.h). Nothing is pinned or attached: maps and programs
-go when their file descriptors do.
+disappear with their file descriptors.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _RETVAL = struct.Struct("=4xI")
 
 
 class BpfError(TargetError, OSError):
-    """What bpf(2) refused: the command, and in `log` what the verifier said."""
+    """The kernel refused a bpf(2) command; `log` is what the verifier said."""
 
     def __init__(self, number: int, command: str, log: str = "") -> None:
         super().__init__(number, f"{command}: {os.strerror(number)}")
@@ -62,7 +62,7 @@ class BpfError(TargetError, OSError):
 
 
 class Bpf(Protocol):
-    """The part of bpf(2) that the reader uses: tests put something else in its place."""
+    """The part of bpf(2) that the reader uses; tests replace it."""
 
     def create_array(self, size: int) -> int:
         """Make an array map of one value of `size` bytes; return its file descriptor."""
@@ -81,7 +81,7 @@ class Bpf(Protocol):
         ...
 
     def close(self, fd: int) -> None:
-        """Give up a map or a program."""
+        """Release a map or a program."""
         ...
 
 
@@ -103,7 +103,7 @@ class SystemBpf:
     def create_array(self, size: int) -> int:
         """Make an array map of one value of `size` bytes; return its file descriptor.
 
-        Before 5.11, maps count as locked memory (80ee81e0403c): the limit is raised if need be.
+        Before 5.11, maps count as locked memory (80ee81e0403c): the limit is raised if necessary.
         """
         try:
             return self._call(_MAP_CREATE, map_attributes(size), MAP_CREATE)
@@ -155,7 +155,7 @@ class SystemBpf:
         return run
 
     def close(self, fd: int) -> None:
-        """Give up a map or a program."""
+        """Release a map or a program."""
         os.close(fd)
 
     def _call(self, command: int, attributes: bytes, name: str) -> int:
@@ -185,7 +185,7 @@ def map_attributes(size: int) -> bytes:
 def program_attributes(
     code_size: int, code: int, license_: int, *, log: int = 0, log_size: int = 0
 ) -> bytes:
-    """Return BPF_PROG_LOAD's attributes; `code`, `license_` and `log` are addresses of ours."""
+    """Return BPF_PROG_LOAD's attributes; `code`, `license_` and `log` are user-space addresses."""
     return _PROG_ATTRIBUTES.pack(
         _RAW_TRACEPOINT,
         code_size // 8,

@@ -1,8 +1,8 @@
 """Kernel memory through drgn, without debuginfo: vmcores, the running kernel, QEMU guests.
 
-The only place that uses drgn. What drgn 0.3 does not do is done here: deciding the platform of any
-file from its headers, finding a lost VMCOREINFO (`opening.py`), and faulting where it would return
-zeros or the wrong memory (`segments.py`). `live.py` opens /proc/kcore, `qemu.py` a guest.
+Only this room uses drgn. It also does what drgn 0.3 does not do: determine the platform of any file
+from its headers, find a lost VMCOREINFO (`opening.py`), and fault where drgn would return zeros or
+the wrong memory (`segments.py`). `live.py` opens /proc/kcore, `qemu.py` a guest.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _KINDS = {
 def open_core(
     path: str | os.PathLike[str], *, vmlinux: str | os.PathLike[str] | None = None
 ) -> DrgnTarget:
-    """Open the vmcore at `path`; `vmlinux` supplies symbols and BTF where the dump lacks them.
+    """Open the vmcore at `path`; `vmlinux` supplies symbols and BTF that the dump lacks.
 
-    Raises `TargetError` if the file is no vmcore that drgn can open and `MissingDataError` if it
-    has no VMCOREINFO. Symbols, per-CPU offsets and BTF are read when asked for, and say then what
-    is missing.
+    Raises `TargetError` if the file is not a vmcore that drgn can open, and `MissingDataError` if
+    it has no VMCOREINFO. Symbols, per-CPU offsets and BTF are read when they are asked for, and
+    that is when they raise if something is missing.
     """
     core = dumpfile.sniff(path)
     if core.user_process:
@@ -94,8 +94,8 @@ class DrgnTarget:
     def read(self, address: int, size: int) -> bytes:
         """Read exactly `size` bytes at virtual `address`.
 
-        Raises `FaultError` naming the first byte that cannot be read and why; no int raises
-        anything else. More than `MAX_READ` bytes at once are refused.
+        Raises `FaultError` with the first byte that cannot be read and the reason, and nothing else
+        for any int. More than `MAX_READ` bytes at once are refused.
         """
         if 0 < size <= MAX_READ:
             try:
@@ -154,14 +154,15 @@ class DrgnTarget:
         return self.symbols.btf()
 
     def module_btf(self, name: str) -> bytes | None:
-        """Return None: the kernel's memory has it."""
+        """Return None: the BTF of modules is in the kernel's memory."""
         return None
 
     @property
     def per_cpu_offsets(self) -> tuple[int, ...]:
-        """Offset of each possible CPU's area, by CPU number (`__per_cpu_offset[]`); (0,) on UP.
+        """The offset in bytes of each possible CPU's area, by CPU number; (0,) on UP.
 
-        Sums with it wrap at the pointer size. Raises what `percpu.read_offsets` raises.
+        This is `__per_cpu_offset[]`; sums with it wrap at the pointer size. Raises what
+        `percpu.read_offsets()` raises.
         """
         if self._per_cpu_offsets is None:
             self._per_cpu_offsets = percpu.read_offsets(self.read, self.symbols, self.platform)

@@ -57,5 +57,5 @@ class LiveTarget(DrgnTarget):
         return self._running.btf() or super().btf_bytes()
 
     def module_btf(self, name: str) -> bytes | None:
-        """Return the raw BTF of a module from sysfs, None where that has none."""
+        """Return the raw BTF of a module from sysfs, None if sysfs does not have it."""
         return self._running.module_btf(name)

@@ -1,4 +1,4 @@
-"""Opening a vmcore with drgn: which platform, whose VMCOREINFO, what to do where drgn gives up."""
+"""Open a vmcore with drgn: which platform, which VMCOREINFO, and what to do if drgn gives up."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ _DUMP_AGAIN = "dump again with it (QEMU: -device vmcoreinfo, and qemu_fw_cfg in 
 
 
 def read_vmcoreinfo(prog: drgn.Program) -> dict[str, str]:
-    """Return the VMCOREINFO that drgn found, or was given."""
+    """Return the VMCOREINFO that drgn found or was given."""
     return vmcoreinfo.parse(prog["VMCOREINFO"].string_())
 
 
@@ -97,11 +97,11 @@ def open_kdump(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
 
 
 def _open_blocks(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
-    """Open a kdump-compressed dump that libkdumpfile can read, but whose addresses it cannot walk.
+    """Open a kdump-compressed dump that libkdumpfile can read, but not translate addresses in.
 
     QEMU writes such dumps: without VMCOREINFO if it was started without `-device vmcoreinfo`, and
-    with blocks larger than the guest's pages on AArch64, which libkdumpfile takes for the pages.
-    Here it reads physical memory, and drgn walks the page tables.
+    on AArch64 with blocks that are larger than the guest's pages, which libkdumpfile mistakes for
+    the pages. Here libkdumpfile reads physical memory, and drgn walks the page tables.
     """
     from btfdump.targets.lostinfo import find_vmcoreinfo_in_blocks
 
@@ -147,7 +147,8 @@ def _open_blocks(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
 def _block_reader(core: CoreFile) -> Callable[[int, int], bytes]:
     """Return a function (physical address, size) -> bytes that reads through libkdumpfile.
 
-    That has to be told a VMCOREINFO, of which only PAGESIZE matters here: what the file counts in.
+    libkdumpfile must be given a VMCOREINFO, of which only PAGESIZE matters here: the unit in which
+    the file counts.
     """
     info = _PHYSICAL_ONLY.replace(b"PAGESIZE=", b"PAGESIZE=%d" % core.block_size)
     fallback = "x86_64" if core.byteorder == "little" else "ppc64"
@@ -275,7 +276,7 @@ def _open_error(core: CoreFile, text: str) -> TargetError:
 
 @contextmanager
 def without_plugins() -> Iterator[None]:
-    """Keep drgn from searching the installed packages for plugins: 30 to 100 ms for nothing.
+    """Keep drgn from searching the installed packages for plugins, which takes 30 to 100 ms.
 
     DRGN_PLUGINS still loads what it names.
     """
@@ -338,10 +339,10 @@ def _translates(prog: drgn.Program) -> bool:
 
 
 def _is_right_kernel(prog: drgn.Program, info: Mapping[str, str], core: CoreFile) -> bool:
-    """Tell whether init_uts_ns, where this VMCOREINFO puts it, names the release that it names.
+    """Whether init_uts_ns, where this VMCOREINFO puts it, names the release that it names.
 
-    For ppc64, whether it names the byte order too. Mirrors include/uapi/linux/utsname.h (struct
-    new_utsname: sysname, nodename, release, version, machine).
+    For ppc64, also whether it names the right byte order. Mirrors include/uapi/linux/utsname.h
+    (struct new_utsname: sysname, nodename, release, version, machine).
     """
     names = vmcoreinfo.symbol(info, "init_uts_ns")
     offset = info.get("OFFSET(uts_namespace.name)", "")

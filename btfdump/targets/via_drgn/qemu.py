@@ -1,7 +1,7 @@
 """The kernel of a QEMU guest, through drgn and the guest's QMP socket.
 
-QEMU serves one QMP client at a time and keeps others waiting without a word; drgn waits for ever.
-So the connection is made, and QEMU's greeting awaited, here.
+QEMU serves one QMP client at a time and keeps others waiting without a word, and drgn waits for
+ever. So the connection is made, and QEMU's greeting awaited, here.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def open_qemu(
 ) -> GuestTarget:
     """Attach to the guest behind the QMP socket `address`: a path, or HOST:PORT.
 
-    The guest stops for a moment. Raises `TargetError` if there is no QEMU there that talks to us
-    within `patience` seconds, or not in six times that later, and `MissingDataError` if the guest
-    has left it no VMCOREINFO.
+    The guest stops for a moment. Raises `TargetError` if no QEMU answers there within `patience`
+    seconds, or if a later step takes six times as long, and `MissingDataError` if the guest has not
+    left it a VMCOREINFO.
     """
     where = str(address)
     with _connection(where) as connection:

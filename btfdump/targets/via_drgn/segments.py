@@ -1,4 +1,4 @@
-"""Where drgn would read something else than the kernel's memory: segments that put it right."""
+"""Corrections where drgn would read something other than the kernel's memory."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ _PPC64_CPU_SPEC = 0xE << 60
 def fault_on_excluded(prog: drgn.Program, core: CoreFile) -> None:
     """Make drgn fault where an ELF dump has no data.
 
-    makedumpfile -E marks excluded pages by p_filesz < p_memsz; drgn reads them as zeros. QEMU
-    writes physical addresses as p_vaddr; with them small integers would be readable pointers.
+    makedumpfile -E marks excluded pages by p_filesz < p_memsz, and drgn reads them as zeros. QEMU
+    writes physical addresses as p_vaddr; with these, small integers would be readable pointers.
     """
     unknown = (1 << 8 * core.pointer_size) - 1
     for segment in core.segments:
@@ -61,7 +61,7 @@ def fault_on_excluded(prog: drgn.Program, core: CoreFile) -> None:
 def fault_beyond_s390x_tables(prog: drgn.Program, info: Mapping[str, str]) -> None:
     """Make drgn fault above what the page tables map.
 
-    It ignores the address bits beyond their levels.
+    drgn ignores the address bits above the top level of the tables.
     """
     known = [vmcoreinfo.symbol(info, "_stext"), vmcoreinfo.symbol(info, "vmemmap")]
     start = info.get("NUMBER(VMALLOC_START)", "")
