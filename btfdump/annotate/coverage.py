@@ -1,9 +1,9 @@
-"""What annotations know of a BTF: which entries apply, and which containers have none.
+"""What annotations know about a BTF: which lines apply, and which containers have none.
 
-Coverage counts the members that are containers (`walk.FAMILIES`), arrays of them included. A
-`list_head` may be a link instead of a head: known links are counted apart. The members of container
-structs themselves (`klist.k_list`, `rb_root_cached.rb_root`) are walked with the container around
-them, and are neither known nor unknown.
+The members counted are those that are containers (`walk.FAMILIES`), arrays of them included. A
+`list_head` may be a link instead of a head: known links are counted separately. The members of
+container structs themselves (`klist.k_list`, `rb_root_cached.rb_root`) are walked together with the
+container around them, and count neither as known nor as unknown.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ APPLIES, NO_STRUCT, NO_MEMBER, MISFIT = "applies", "no struct", "no member", "do
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One container member: what kind of head it is, and who knows what it holds.
+    """One container member: what kind of head it is, and who says what it holds.
 
     `status` is a source ("tag", "library", "overlay FILE"), `LINK`, `PART` or `UNKNOWN`; `detail`
-    says what the member holds, or what is wrong with what was said of it.
+    says what the member holds, or what is wrong with what is said of it.
     """
 
     struct: str
@@ -45,9 +45,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One line of an overlay: whether it applies to this BTF, and why not.
+    """One line of an overlay: whether it applies to this BTF, and if not, why.
 
-    `is_proven`: entries on a real dump have borne it out.
+    `is_proven` means that entries in a real dump have confirmed it.
     """
 
     source: str
@@ -62,7 +62,7 @@ class Checked:
 
 @dataclass(slots=True)
 class Tally:
-    """How many members of one kind of head there are, by status."""
+    """How many members have one kind of head, by status."""
 
     by_status: dict[str, int] = field(default_factory=dict)
 
@@ -72,17 +72,17 @@ class Tally:
 
     @property
     def total(self) -> int:
-        """Members that can be known: parts of other containers are not counted."""
+        """The members that can be known: parts of other containers are not counted."""
         return sum(self.by_status.values()) - self.by_status.get(PART, 0)
 
     @property
     def known(self) -> int:
-        """Members that are typed, or known to be links."""
+        """The members that are typed or known to be links."""
         return self.total - self.by_status.get(UNKNOWN, 0)
 
 
 def annotations_for(btf: Btf, overlays: Iterable[Overlay], library: Overlay | None) -> Annotations:
-    """Return what resolves annotations in one BTF (and its base) with no kernel around it."""
+    """Return what resolves annotations in one BTF (and its base) without a kernel around it."""
 
     def find(name: str, near: Btf, everywhere: bool) -> list[types.Composite]:
         del near, everywhere
@@ -163,7 +163,7 @@ def _expansions(facts: MemberFacts) -> list[tuple[str, Expansion]]:
 
 
 def check(btf: Btf, overlay: Overlay) -> Iterator[Checked]:
-    """Yield every line about a struct in an overlay, with whether it applies to this BTF."""
+    """Yield every line of an overlay about a struct, and whether it applies to this BTF."""
     plain = copy(overlay)
     plain.source = "entry"  # of the library, misfits are passed over in silence
     annotations = annotations_for(btf, (plain,), None)

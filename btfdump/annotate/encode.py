@@ -1,9 +1,9 @@
-"""Annotations -> decl tags in a blob of BTF, for tools that read tags and know no overlays.
+"""Write annotations into a BTF as decl tags, for tools that read tags and know no overlays.
 
-A decl tag names a member by the type id of the struct that holds it and its index there. So a
-statement about a member of a member (`task_struct.pending.list`) can be written only where that
-inner struct is anonymous, and used nowhere else; and a statement with alternatives that hold under
-conditions not at all. What cannot be written is returned with the reason.
+A decl tag names a member by the type id of the struct that declares it and its index there. So a
+statement about a member of a member (`task_struct.pending.list`) can be written only if that inner
+struct is anonymous and used nowhere else, and a statement with alternatives that hold under
+conditions cannot be written at all. What cannot be written is returned with the reason.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Encoded:
-    """A blob of BTF, how many tags were added to it, and what could not be: (member, why)."""
+    """A blob of BTF, how many tags were added to it, and what could not be added: (member, why)."""
 
     data: bytes = b""
     tags: int = 0
@@ -36,10 +36,10 @@ class Encoded:
 
 
 def encode(btf: Btf, overlays: Sequence[Overlay], *, split: bool = False) -> Encoded:
-    """Write what the overlays say of `btf` into a copy of it as decl tags.
+    """Write what the overlays say about `btf` into a copy of it as decl tags.
 
-    The first overlay has the most authority; a tag that is there already has more than any. With
-    `split`, the result holds the tags alone, and `btf` is its base.
+    The first overlay has the most authority; a tag that is there already has more than any overlay.
+    With `split`, the result holds nothing but the tags, and `btf` is its base.
     """
     result = Encoded()
     builder = BtfBuilder(btf.byteorder, btf) if split else BtfBuilder.from_btf(btf)
@@ -128,9 +128,9 @@ def _fitting(
 
 
 def holder_of(struct: types.Composite, path: str) -> tuple[types.Composite, int] | str:
-    """Find the struct that a member is declared in: (that struct, the member's index).
+    """Find the struct that declares a member: return (that struct, the member's index).
 
-    Returns why there is none that a tag could name, "" where there is no such member.
+    If there is none that a tag could name, returns the reason; "" if there is no such member.
     """
     current: types.Type = struct
     found: tuple[types.Composite, int] | None = None

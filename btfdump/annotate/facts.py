@@ -1,9 +1,9 @@
-"""What is known of a struct's members beside BTF, checked against the kernel's types.
+"""What is known about a struct's members beside BTF, checked against the kernel's types.
 
-Facts come from overlays given by the user, tags in the BTF, and the built-in library, in that order
-of authority. Each is resolved here: the element type must exist, the link must be there and have
-the right type. What does not fit is a `problem`, shown at its place; the library alone may be
-silent, since its entries name members of many kernel versions.
+Facts come from overlays that the user gives, from tags in the BTF, and from the built-in library,
+in that order of authority. Each is resolved here: the element type must exist, and the link must be
+there and have the right type. What does not fit is a `problem`, shown where the member is. The
+library alone may be silent about it, since its lines name members of many kernel versions.
 """
 
 from __future__ import annotations
@@ -57,12 +57,13 @@ FindStructs: TypeAlias = "Callable[[str, Btf, bool], Sequence[types.Composite]]"
 
 @dataclass(frozen=True, slots=True)
 class Expansion:
-    """A checked container: `struct element` linked `link_offset` bytes into it.
+    """How the entries of a container are typed and linked, after it was checked.
 
-    For a head in an array and a link `node[]`, the link of head `i` is `i * link_stride` further.
-    `provenance` says who told: "tag", "library", "overlay FILE", "inferred". `is_ring` marks a
-    member that is at once its own element's link (`task_struct.tasks`): a ring that leads from any
-    of them to all others.
+    Each entry is an `element`, whose link lies `link_offset` bytes into it. For an array of heads
+    and a link `node[]`, the link of head number `i` lies another `i * link_stride` bytes further.
+    `head` is the name of the head's struct and `node` the path of the link. `provenance` says who
+    told: "tag", "library", "overlay FILE", "inferred". `is_ring` marks a member that is at once its
+    own element's link (`task_struct.tasks`): a ring that leads from any of them to all others.
     """
 
     head: str
@@ -76,13 +77,13 @@ class Expansion:
 
 @dataclass(slots=True)
 class MemberFacts:
-    """All that is known of one member; `problems` are texts for the place where it is shown.
+    """All that is known about one member; `problems` are texts for the place where it is shown.
 
-    `typed_by` leads to the BPF map that types the member's bytes; once it did, `is_typed` is set.
-    A pointer leads `points_into` bytes into a `points_to`, or to a blob in which that is `placed`
-    somewhere. `skip` tells which entries are none.
-    `behind` has facts on the members of a pointer's target, by path. Each of `cases` holds in place
-    of all this where its expression does.
+    `typed_by` leads to the BPF map that types the member's bytes; once it has, `is_typed` is set. A
+    pointer leads `points_into` bytes into a `points_to`, or to a blob in which a `points_to` is
+    `placed` somewhere. `skip` recognises entries that are no objects, such as cursors. `behind` has
+    facts about the members of a pointer's target, by path. Each of `cases` replaces all of this
+    where its condition is true.
     """
 
     expansion: Expansion | None = None
@@ -113,7 +114,7 @@ class MemberFacts:
 
 @dataclass(slots=True)
 class StructFacts:
-    """Facts on a struct: by index of its own members, by dotted path of nested ones."""
+    """Facts about a struct: by the index of its own members, and by the path of nested ones."""
 
     members: dict[int, MemberFacts] = field(default_factory=dict)
     paths: PathFacts = field(default_factory=PathFacts)
@@ -124,8 +125,8 @@ class StructFacts:
 class Annotations:
     """Resolves annotations for one kernel.
 
-    `find_structs(name, near, everywhere)` lists the structs and unions of that name: in the BTF
-    `near`, else in vmlinux's, else (if `everywhere`) in the modules'.
+    `find_structs(name, near, everywhere)` lists the structs and unions of a name: in the BTF
+    `near`, else in that of vmlinux, else (if `everywhere`) in those of the modules.
     """
 
     def __init__(
@@ -143,7 +144,7 @@ class Annotations:
         return self._overlays + ((self._library,) if self._library is not None else ())
 
     def of_struct(self, struct: types.Composite) -> StructFacts:
-        """Gather and check all facts about `struct`, an object of the kernel's BTF."""
+        """Gather and check all facts about `struct`, a type of the kernel's BTF."""
         facts = StructFacts()
         by_path: dict[str, list[tuple[str, Alternatives]]] = {}
         for overlay in self._overlays:
@@ -185,7 +186,7 @@ class Annotations:
     def of_global(
         self, type_: types.Type, statements: list[tuple[str, Alternatives]], tags: tuple[str, ...]
     ) -> MemberFacts:
-        """Check what overlays and tags say of a global variable of type `type_`."""
+        """Check what overlays and tags say about a global variable of type `type_`."""
         return self._merge(type_, statements, tags)
 
     def _gather(
@@ -236,7 +237,7 @@ class Annotations:
         return facts
 
     def of_container(self, struct: types.Composite) -> MemberFacts | None:
-        """Return what every container of a type holds, where nothing is said of the one at hand."""
+        """Return what every container of a type holds, for use where nothing else is said."""
         facts = MemberFacts()
         self._by_type(facts, struct, struct.name)
         return facts if facts.provenance else None
@@ -392,7 +393,7 @@ class Annotations:
 
 
 def enclosed(alternative: tuple[Annotation, ...]) -> tuple[Annotation, ...]:
-    """Apply `container_of:OUTER:MEMBER` to the `NAME:NODE` beside it: `OUTER:MEMBER.NODE`."""
+    """Apply `container_of:OUTER:MEMBER` to the `NAME:NODE` next to it: `OUTER:MEMBER.NODE`."""
     contains = next((a for a in alternative if isinstance(a, Contains)), None)
     outer = next((a for a in alternative if isinstance(a, ContainerOf)), None)
     if contains is None or outer is None:
@@ -476,7 +477,7 @@ def _mark_ring(
 
 
 def _bad_summary(overlay: Overlay, struct: types.Composite) -> list[str]:
-    """Say which paths of a user's [summary] start at no member of the struct."""
+    """Say which paths of a user's [summary] begin with no member of the struct."""
     paths = overlay.summary(struct.name) if struct.name else None
     return [
         f"{overlay.source}: summary of {struct}: no member {path}"

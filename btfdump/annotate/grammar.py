@@ -1,7 +1,7 @@
-"""The tag grammar: the text of a decl tag, or of an overlay entry, -> what it states.
+"""The tag grammar: from the text of a decl tag, or of an overlay entry, to what it states.
 
 The same grammar serves `btf_decl_tag("...")` in the kernel's BTF, overlay files and the built-in
-library. A text that is none of ours is `Unknown`: listed, never an error.
+library. A text that is not in this grammar is `Unknown`: it is listed, and never an error.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Contains:
-    """A container: its entries are `struct element`, linked through member `node`.
+    """A container: its entries are `struct element`, linked through their member `node`.
 
-    `node` is a dotted path, `name[]` where it takes the head's own array index, or None where the
-    tag leaves the link to be found (or the container holds plain pointers).
+    `node` is a dotted path, `name[]` if it takes the head's own array index, or None if the tag
+    leaves the link to be found (or if the container holds plain pointers).
     """
 
     element: str
@@ -31,7 +31,7 @@ class Contains:
 
 @dataclass(frozen=True)
 class Length:
-    """An array behind a pointer, or a flexible array: its number of elements."""
+    """An array behind a pointer, or a flexible array, and its number of elements."""
 
     expression: str
 
@@ -41,7 +41,7 @@ class Length:
 
 @dataclass(frozen=True)
 class TypedBy:
-    """Bytes that are a value of a BPF map: what leads to the `struct bpf_map` that types them."""
+    """Bytes that are a value of a BPF map, and the path to the `struct bpf_map` that types them."""
 
     path: str
 
@@ -51,7 +51,7 @@ class TypedBy:
 
 @dataclass(frozen=True)
 class PointsTo:
-    """What a `void *` points to: a struct's name."""
+    """What a `void *` points to: the name of a struct."""
 
     target: str
 
@@ -61,10 +61,10 @@ class PointsTo:
 
 @dataclass(frozen=True)
 class Placed:
-    """What lies in a blob that several share: a struct, and where.
+    """A struct that lies somewhere in a blob which several users share.
 
-    It lies as many bytes behind the pointer's target as the global variable's member `displacement`
-    says, provided that `back` leads from it to the object that holds the pointer.
+    It begins as many bytes after the pointer's target as the member `displacement` of a global
+    variable says, provided that its members `back` lead to the object that holds the pointer.
     """
 
     target: str
@@ -88,7 +88,7 @@ class ContainerOf:
 
 @dataclass(frozen=True)
 class FlagsOf:
-    """An integer made of the bits of an enum, or of the enumerators with a prefix."""
+    """An integer made of the bits of an enum, or of the enumerators with a common prefix."""
 
     names: str
 
@@ -98,7 +98,7 @@ class FlagsOf:
 
 @dataclass(frozen=True)
 class Condition:
-    """The other facts of this member hold only where the expression is not zero."""
+    """The other facts about this member hold only if the expression is not zero."""
 
     expression: str
 
@@ -108,7 +108,10 @@ class Condition:
 
 @dataclass(frozen=True)
 class Skip:
-    """Entries of a container that are none: those for which the expression is not zero."""
+    """Entries that are passed over because they are no objects, such as cursors.
+
+    These are the ones for which the expression, over their own members, is not zero.
+    """
 
     expression: str
 
@@ -118,7 +121,7 @@ class Skip:
 
 @dataclass(frozen=True)
 class Follow:
-    """A pointer that is followed without being asked: `members` of the target, or all (none)."""
+    """A pointer that is followed without being asked: `members` of the target, or all if empty."""
 
     members: tuple[str, ...]
 
@@ -138,7 +141,7 @@ class Show:
 
 @dataclass(frozen=True)
 class Space:
-    """The address space of a pointer: `user`, `percpu`, `rcu`, `iomem`, as a type tag would say."""
+    """The address space of a pointer, as a type tag would say: `user`, `percpu`, `rcu`, `iomem`."""
 
     name: str
 
@@ -148,7 +151,7 @@ class Space:
 
 @dataclass(frozen=True)
 class Link:
-    """The member is a link of some container (not a head): there is nothing behind it to list."""
+    """The member is a link of some container, not a head: it leads to nothing of its own."""
 
     def __str__(self) -> str:
         return "link of a container"
@@ -167,7 +170,7 @@ class Lock:
 
 @dataclass(frozen=True)
 class Marker:
-    """A tag that the verifier, bpftool or pahole read: bpf_kfunc, bpf_fastcall, arg:nonnull, ..."""
+    """A tag for the verifier, bpftool or pahole: bpf_kfunc, bpf_fastcall, arg:nonnull, ..."""
 
     name: str
     argument: str = ""
@@ -178,7 +181,7 @@ class Marker:
 
 @dataclass(frozen=True)
 class Unknown:
-    """A text with no meaning to us."""
+    """A text that has no meaning in this grammar."""
 
     text: str
 
@@ -219,7 +222,7 @@ _BARE = frozenset(("bpf_kfunc", "bpf_fastcall"))
 
 
 def parse(text: str) -> Annotation:
-    """Parse one tag. Never raises: what is not understood comes back as `Unknown`."""
+    """Parse one tag. Never raises: what is not understood is returned as `Unknown`."""
     parts = [part.strip() for part in text.split(":")]
     if parts[0].startswith("struct "):
         return _parse_contains(parts) or Unknown(text)

@@ -43,8 +43,8 @@ _MAX_TYPEDEFS = 64
 class LockFact:
     """What a lock annotation says, and whether it fits.
 
-    `lock` is the lock in words ("i_lock of parameter 1, inode"), `type` its C type, "" where that
-    is not known. `problem` says what does not fit, "" if nothing was found.
+    `lock` is the lock in words ("i_lock of parameter 1, inode"), `type` its C type, "" if that is
+    not known. `problem` says what does not fit, "" if nothing was found.
     """
 
     kind: str
@@ -60,16 +60,17 @@ class LockFact:
 
 
 class _Misfit(Exception):
-    """An annotation that does not fit; the text says why. Never leaves this file."""
+    """An annotation does not fit; the text says why. Never leaves this file."""
 
 
 def check_lock(
     lock: Lock, func: types.Func, component: int, find_global: FindGlobal | None
 ) -> LockFact:
-    """Check a lock annotation on `func`, or on its parameter number `component` (from 0, else -1).
+    """Check a lock annotation on `func`, or on its parameter number `component`.
 
-    `find_global(name)` gives address and type (None: not known) of a global variable, or None if
-    there is none; it is None itself where no kernel is open.
+    Parameters count from 0; -1 is the function itself. `find_global(name)` returns the address and
+    the type (None: not known) of a global variable, or None if there is none; `find_global` is None
+    if no kernel is open.
     """
     try:
         return _Check(lock, func, component, find_global).fact()
@@ -180,7 +181,7 @@ def _follow(type_: types.Type, path: list[tuple[str, str]], where: str) -> types
 
 
 def _lock_name(type_: types.Type) -> str | None:
-    """Return the name by which a type is a lock: that of a typedef on the way, or the struct's."""
+    """Return the name by which a type is a lock: of a typedef on the way, or of the struct."""
     for _ in range(_MAX_TYPEDEFS):
         if type_.name in _ANY_LOCK:
             return type_.name

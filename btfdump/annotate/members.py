@@ -1,4 +1,4 @@
-"""Members of structs, by path, as annotations name them: where they lie and what they are."""
+"""Members of structs by path, as annotations name them: where they are and of which type."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CHAIN = "chain"
 
 
 def head_type(type_: types.Type) -> str | None:
-    """Name the container type that `type_`, or the elements of an array `type_`, is."""
+    """Name the container type that `type_` is, or that the elements of an array `type_` are."""
     try:
         base = _element(type_)
     except BtfFormatError:
@@ -49,8 +49,8 @@ def _element(type_: types.Type) -> types.Type:
 def resolve_place(struct: types.Composite, path: str) -> tuple[types.Type, list[str]] | None:
     """Follow a dotted path through arrays and pointers.
 
-    Returns the type there, and the path cut where it leaves an object through a pointer; None where
-    there is no such member.
+    Returns the type there, and the path in pieces, cut wherever it leaves an object through a
+    pointer; None if there is no such member.
     """
     current: types.Type = struct
     pieces: list[list[str]] = [[]]
@@ -68,7 +68,7 @@ def resolve_place(struct: types.Composite, path: str) -> tuple[types.Type, list[
 
 
 def resolve_path(struct: types.Composite, path: str) -> tuple[types.Type, int, int] | None:
-    """Follow a dotted member path: (type, byte offset, stride of the last `[]`), or None."""
+    """Follow a dotted member path: (type, offset in bytes, stride of the last `[]`), or None."""
     current: types.Type = struct
     offset = stride = 0
     for step in path.split("."):
@@ -88,7 +88,7 @@ def resolve_path(struct: types.Composite, path: str) -> tuple[types.Type, int, i
 
 
 def find_member(type_: types.Type, name: str) -> tuple[types.Type, int] | None:
-    """Find a member, by name, of a struct or of its anonymous members: (type, byte offset)."""
+    """Find a member by name, in anonymous members too: (type, offset in bytes), or None."""
     pending: list[tuple[types.Type, int, int]] = [(type_, 0, 0)]
     while pending:
         current, base_offset, nesting = pending.pop(0)
@@ -105,9 +105,9 @@ def find_member(type_: types.Type, name: str) -> tuple[types.Type, int] | None:
 
 
 def link_offset(struct: types.Composite, node: str, link: str | None) -> tuple[int, int] | str:
-    """Return (byte offset, stride) of the link, or what is wrong with it.
+    """Return (offset in bytes, stride) of the link, or a text that says what is wrong with it.
 
-    Where entries are pointers (`link` is None) it is the member that they point to, of any type.
+    If entries are pointers (`link` is None) it is the member that they point to, of any type.
     """
     resolved = resolve_path(struct, node)
     if resolved is None:
@@ -122,7 +122,7 @@ def link_offset(struct: types.Composite, node: str, link: str | None) -> tuple[i
 
 
 def next_offset(struct: types.Composite, node: str) -> tuple[int, int] | str:
-    """Return (byte offset, 0) of the pointer to the next of a chain, or what is wrong with it."""
+    """Return (offset in bytes, 0) of a chain's pointer to the next, or what is wrong with it."""
     resolved = resolve_path(struct, node)
     if resolved is None:
         return f"{struct} has no member {node}"
@@ -134,7 +134,7 @@ def next_offset(struct: types.Composite, node: str) -> tuple[int, int] | str:
 
 
 def links_of(struct: types.Composite, link: str | None) -> list[tuple[str, int]]:
-    """Name every member that could be the link, with its offset: what NAME alone leaves open."""
+    """Name every member that could be the link, with its offset, for a tag that names no link."""
     if link is None:
         return [("", 0)]
     found = []

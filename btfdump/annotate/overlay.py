@@ -42,14 +42,14 @@ _TYPE = re.compile(r"(?:(?:struct|union|enum) )?[A-Za-z_][\w ]*(?: ?\*+)?(?:\[\d
 
 @dataclass(frozen=True)
 class Global:
-    """What an overlay says of a global variable: its C type, and tags as on a member."""
+    """What an overlay says about a global variable: its C type, and tags as on a member."""
 
     type: str
     alternatives: Alternatives = ()
 
 
 class Overlay:
-    """One file of annotations. `source` names it in the output: "library", "overlay FILE"."""
+    """One file of annotations; `source` is its name in the output: "library", "overlay FILE"."""
 
     def __init__(self, text: str, source: str, path: str = "") -> None:
         self.source = source
@@ -66,7 +66,10 @@ class Overlay:
 
     @classmethod
     def load(cls, path: str | Path) -> Overlay:
-        """Read a user's overlay file and check all of it; raises `AnnotationError`."""
+        """Read a user's overlay file and check all of it.
+
+        Raises `AnnotationError` if the file cannot be read or anything in it is not understood.
+        """
         try:
             text = Path(path).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -77,43 +80,43 @@ class Overlay:
         return overlay
 
     def structs(self) -> list[str]:
-        """Names of the structs and unions that have entries."""
+        """Return the names of the structs and unions that have entries."""
         tables: Iterable[str] = self._tables if self._whole is None else self._whole
         return [name[7:] for name in tables if name.startswith("struct.")]
 
     def members(self, struct: str) -> dict[str, Alternatives]:
-        """Facts about the members of `struct`, by member path."""
+        """Return the facts about the members of `struct`, by member path."""
         return {
             key: self._alternatives(f"{struct}.{key}", value)
             for key, value in self._table(f"struct.{struct}").items()
         }
 
     def see(self, struct: str, member: str) -> str:
-        """Return where the kernel's source shows what is said of a member; "" where it is not said.
+        """Return where the kernel's source shows what is said about a member; "" if not stated.
 
-        As the library has it: `FILE` or `FILE: FUNCTION()`, with versions in words behind it.
+        In the library this is `FILE` or `FILE: FUNCTION()`, with versions in words after it.
         """
         value = self._table(f"struct.{struct}").get(member)
         return str(value.get("see", "")) if isinstance(value, dict) else ""
 
     def is_proven(self, struct: str, member: str) -> bool:
-        """Whether the line says that entries on a real dump bear it out (tests/annotate).
+        """Whether the line says that entries in a real dump confirm it (tests/annotate).
 
-        Of a global variable where `struct` is "".
+        If `struct` is "", `member` is a global variable.
         """
         value = self._table(f"struct.{struct}" if struct else "global").get(member)
         return isinstance(value, dict) and bool(value.get("proven"))
 
     def texts(self, struct: str, member: str) -> tuple[tuple[str, ...], ...]:
-        """Return what is said of a member as it is written: alternatives, each of them tags."""
+        """Return what is said about a member, as it is written: alternatives, each of them tags."""
         return _texts(self._table(f"struct.{struct}").get(member, []))
 
     def container_texts(self) -> dict[str, tuple[tuple[str, ...], ...]]:
-        """Return what is said of every container of a type, as `texts()` does, by the type."""
+        """Return what is said about all containers of a type, by the type; see `texts()`."""
         return {head: _texts(value) for head, value in self._table("container").items()}
 
     def summary(self, struct: str) -> list[str] | None:
-        """Member paths whose values stand for the whole object in one line."""
+        """Return the member paths whose values stand for the whole object in one line."""
         paths = self._table("summary").get(struct)
         if paths is None:
             return None
@@ -122,19 +125,19 @@ class Overlay:
         return paths
 
     def opaque(self, struct: str) -> list[str]:
-        """Names of structs that may really lie where `struct` hides its members."""
+        """Return the names of structs that may really be there if `struct` hides its members."""
         names = self._table("opaque").get(struct, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise self._error(f"opaque.{struct}", f"expected a list of structs, not {names!r}")
         return names
 
     def container(self, head: str) -> Alternatives:
-        """Facts about every container of type `struct head` of which nothing else is known."""
+        """Return the facts about containers of type `struct head` for which nothing else is known."""
         value = self._table("container").get(head)
         return self._alternatives(f"container.{head}", value) if value is not None else ()
 
     def global_(self, name: str) -> Global | None:
-        """Type and tags of the global variable `name`."""
+        """Return the type and tags of the global variable `name`, or None."""
         entry = self._table("global").get(name)
         if entry is None:
             return None
@@ -147,7 +150,7 @@ class Overlay:
         return Global(type_, self._alternatives(f"global.{name}", tags))
 
     def globals(self) -> list[str]:
-        """Names of the global variables that have entries."""
+        """Return the names of the global variables that have entries."""
         return list(self._table("global"))
 
     @cache  # noqa: B019 - an overlay lives as long as the kernel that uses it

@@ -1,4 +1,4 @@
-"""Type tags on pointees, and what the known ones say of the pointer."""
+"""Type tags on pointees, and what the known ones say about the pointer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAX_POINTERS = 32
 
 
 def tags_in(btf: Btf, type_id: int) -> Iterator[str]:
-    """Yield the type tags between a declaration and its type, pointers passed through.
+    """Yield the type tags between a declaration and its type, passing through pointers.
 
     Those inside a typedef belong to the typedef.
     """

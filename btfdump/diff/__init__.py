@@ -1,1 +1,1 @@
-"""What the JSON formats wrote, read back and compared."""
+"""Documents in the JSON formats, read back and compared."""

@@ -1,8 +1,8 @@
-"""Structural difference of two documents of `--format json`: by path, entries by what they are.
+"""The structural difference between two documents of `--format json`, by path.
 
-Works on the documents alone (docs/json-schema.json), so a dump of last week can be compared with
-one of today, or a vmcore with a live kernel. Entries of containers are matched by identity, not by
-position; their order is not compared.
+It needs nothing but the documents (docs/json-schema.json), so a dump of last week can be compared
+with one of today, or a vmcore with a live kernel. Entries of containers are matched by identity,
+not by position; their order is not compared.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _IDENTITIES = ("pid", "id", "ifindex", "i_ino", "name")
 
 
 class Kind(Enum):
-    """What became of a path."""
+    """What happened to a path."""
 
     CHANGED = "changed"
     ADDED = "added"
@@ -41,10 +41,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One difference. `before` and `after` are JSON values, None for what is not there.
+    """One difference. `before` and `after` are JSON values, None for what does not exist.
 
-    `is_address`: the two differ only in an address that no symbol names; between two boots that
-    says nothing.
+    `is_address` means that the two differ only in an address that no symbol names; between two
+    boots that has no significance.
     """
 
     path: str
@@ -76,9 +76,9 @@ def _as_entry(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _share_an_address(before: list[Any], after: list[Any]) -> bool:
-    """Whether any object that both documents show, by name, lies at one address in both.
+    """Whether any object that both documents show, by name, is at one address in both.
 
-    Kernels are randomised at boot, so this is what tells two looks at one boot from two boots.
+    Kernels are randomised at boot, so this distinguishes two looks at one boot from two boots.
     """
     old = {(_name(root), root.get("address")) for root in before}
     return any((_name(root), root.get("address")) in old for root in after)
@@ -117,7 +117,7 @@ class Comparison:
             self.elements(path, old, new)
 
     def elements(self, path: str, before: list[Any], after: list[Any]) -> None:
-        """Compare entries, and all that hangs off them, matched by identity."""
+        """Compare entries, matched by identity, and everything that hangs off them."""
         work = [(path, before, after)]
         while work:  # entries within entries may be nested as deep as the data is
             work.extend(self._entries(*work.pop()))
@@ -137,8 +137,8 @@ class Comparison:
     def _identity(self, before: list[Any], after: list[Any]) -> Identify:
         """Choose how entries are told apart: a function (position, entry) -> (label, key).
 
-        Within one boot that is the address, and the pid or id with it, since slabs are reused;
-        between boots what the summaries say, and the position where nothing else is there.
+        Within one boot that is the address, together with the pid or id, since slabs are reused.
+        Between boots it is what the summaries say, or the position if there is nothing else.
         """
         everything = [*before, *after]
         if all("key" in entry for entry in everything):

@@ -12,7 +12,7 @@ Json: TypeAlias = "dict[str, Any] | list[Any] | str | int | float | bool | None"
 
 
 def is_document(path: str | Path) -> bool:
-    """Whether a file begins like a JSON object; no vmcore does."""
+    """Whether a file begins like a JSON object, as no vmcore does."""
     try:
         with Path(path).open("rb") as file:
             return file.read(64).lstrip().startswith(b"{")
@@ -21,7 +21,7 @@ def is_document(path: str | Path) -> bool:
 
 
 def load(path: str | Path) -> dict[str, Any]:
-    """Read a document of `--format json` or `jsonl`; raises `TargetError` if it is none."""
+    """Read a document of `--format json` or `jsonl`; raises `TargetError` if it is not one."""
     try:
         text = Path(path).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -1,1 +1,1 @@
-"""What whole commands report of the types of a kernel."""
+"""Reports on the types of a kernel that whole commands print."""

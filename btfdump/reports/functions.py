@@ -1,4 +1,4 @@
-"""Functions of a BTF, and what is tagged on them: locks, kfuncs, pointers of parameters."""
+"""The functions in a BTF and the tags on them: locks, kfuncs, pointers of parameters."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class FunctionTag:
     """A tag on `func`, its return value or a parameter.
 
-    `on` is "function", "return value" or "parameter 1, inode". `meaning` says what it was
-    understood as. `lock` is set for a lock annotation.
+    `on` is "function", "return value" or "parameter 1, inode". `meaning` says how the tag was
+    understood. `lock` is set for a lock annotation.
     """
 
     func: types.Func
@@ -42,7 +42,7 @@ class FunctionTag:
 
 
 def functions(btf: Btf) -> Iterator[types.Func]:
-    """Yield the functions of a BTF, not those of its base, by id."""
+    """Yield the functions of a BTF, without those of its base, by id."""
     for func in btf.iter_types(Kind.FUNC):
         if isinstance(func, types.Func):
             yield func
@@ -82,7 +82,7 @@ def _place(proto: types.FuncProto, component: int) -> str:
 
 
 def function_table(btfs: Iterable[Btf], query: Query) -> Table:
-    """Return the functions of some BTF that are wanted, with their prototypes."""
+    """Return a table of the wanted functions of several BTFs, with their prototypes."""
 
     def rows() -> Iterator[dict[str, Any]]:
         for btf in btfs:
@@ -96,7 +96,7 @@ def function_table(btfs: Iterable[Btf], query: Query) -> Table:
 def tagged_functions(
     btfs: Iterable[Btf], query: Query, find_global: FindGlobal | None = None
 ) -> Iterator[FunctionTag]:
-    """Yield the tags on those functions of some BTF that are wanted."""
+    """Yield the tags on the wanted functions of several BTFs."""
     for btf in btfs:
         for func in functions(btf):
             if query.wants(func.name):

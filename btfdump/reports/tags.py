@@ -1,4 +1,4 @@
-"""Every decl tag and type tag of a BTF, where it stands, and what it was understood as."""
+"""Every decl tag and type tag in a BTF: where it is, and how it was understood."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TagRow:
-    """One tag: the BTF it is in, the thing it is on, its text, and what it means."""
+    """One tag: the BTF it is in, the thing it is on, its text, and its meaning."""
 
     btf: str
     place: str
@@ -65,9 +65,9 @@ def list_tags(
 def tags_of(
     btf: Btf, annotations: Annotations, find_global: FindGlobal | None = None
 ) -> Iterator[TagRow]:
-    """Yield the tags that this BTF itself holds (not its base), decl tags first.
+    """Yield the tags that this BTF itself holds (without its base), decl tags first.
 
-    `find_global` is what `check_lock()` takes: locks on functions are checked.
+    `find_global` is what `check_lock()` takes, for the locks on functions.
     """
     names = _anonymous_names(btf)
     for tag in btf.iter_types(Kind.DECL_TAG):
