@@ -132,7 +132,7 @@ class Overlay:
         return names
 
     def container(self, head: str) -> Alternatives:
-        """Return the facts about containers of type `struct head` for which nothing else is known."""
+        """Return the facts about containers of type `struct head` where nothing else is known."""
         value = self._table("container").get(head)
         return self._alternatives(f"container.{head}", value) if value is not None else ()
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A program is attached: `place` says to what ("link 3 tracing fentry do_exit")."""
+    """A program is attached; `place` says where ("link 3 tracing fentry do_exit")."""
 
     prog_id: int
     place: str
@@ -30,8 +30,8 @@ class Attachment:
 def find_attachments(kernel: Context) -> Iterator[Attachment | Note]:
     """Yield every attachment found, and notes on what cannot be read.
 
-    That is: links, slots of struct_ops maps, network devices (XDP) and cgroups. Not looked at are
-    filters of traffic control, sockets, and maps of programs or sockets.
+    These are links, slots of struct_ops maps, network devices (XDP) and cgroups. Filters of traffic
+    control, sockets, and maps of programs or sockets are not looked at.
     """
     yield from _guarded(kernel, _of_links)
     yield from _guarded(kernel, _of_struct_ops)
@@ -71,7 +71,7 @@ def _of_struct_ops(kernel: Context) -> Iterator[Attachment | Note]:
 
 
 def _of_devices(kernel: Context) -> Iterator[Attachment | Note]:
-    """XDP programs that were attached by netlink: `net_device.xdp_state` (net/core/dev.c)."""
+    """Yield XDP programs that were attached by netlink: `net_device.xdp_state` (net/core/dev.c)."""
     if not _has_member(kernel, "net_device", "xdp_state"):  # before 5.9 (7f0a838254bd)
         return
     modes = enumerator_names(kernel, "bpf_xdp_mode", "XDP_MODE_")
@@ -85,7 +85,7 @@ def _of_devices(kernel: Context) -> Iterator[Attachment | Note]:
 
 
 def _of_cgroups(kernel: Context) -> Iterator[Attachment | Note]:
-    """Programs that were attached by bpf(2) alone: `cgroup_bpf.progs` (kernel/bpf/cgroup.c)."""
+    """Yield programs attached by bpf(2) alone: `cgroup_bpf.progs` (kernel/bpf/cgroup.c)."""
     if not _has_member(kernel, "cgroup", "bpf"):  # CONFIG_CGROUP_BPF=n
         return
     kinds = enumerator_names(kernel, "cgroup_bpf_attach_type", "")

@@ -1,4 +1,4 @@
-"""TCP congestion controls: built in, of modules, and of BPF (net/ipv4/tcp_cong.c)."""
+"""TCP congestion controls: built in, from modules, and from BPF (net/ipv4/tcp_cong.c)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ KERNEL = "vmlinux"
 
 @dataclass(frozen=True, slots=True)
 class CongestionControl:
-    """A registered `struct tcp_congestion_ops`, `value`.
+    """A registered `struct tcp_congestion_ops`, which is `value`.
 
-    `owner` is "vmlinux", a module's name, or "map 24 btfs_cc" where BPF programs implement it;
-    then `map_id` is not 0, and `slots` names programs. `slots` has what each function pointer that
-    is set leads to. `is_default`: new sockets of the initial network namespace use it.
+    `owner` is "vmlinux", a module's name, or "map 24 btfs_cc" if BPF programs implement it; in that
+    case `map_id` is not 0, and `slots` names programs. `slots` says what each function pointer that
+    is set leads to. `is_default` means that new sockets of the initial network namespace use it.
     """
 
     value: Value
@@ -73,7 +73,7 @@ def _struct_ops(kernel: Context) -> Iterator[StructOps | Note]:
 
 
 def _default(kernel: Context) -> int:
-    """Return the address of the default's `struct tcp_congestion_ops`, 0 where it is not known."""
+    """Return the address of the default's `struct tcp_congestion_ops`, 0 if it is not known."""
     try:
         ipv4 = find_global(kernel, "init_net").ipv4
         return int(ipv4.tcp_congestion_control)

@@ -1,4 +1,4 @@
-"""Names of BPF's enums as bpftool spells them: the enumerator in lower case, its prefix cut."""
+"""Names of BPF's enums as bpftool spells them: the enumerator in lower case without its prefix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def enumerator_names(kernel: Context, enum: str, prefix: str) -> dict[int, str]:
-    """Return value -> name without `prefix` of an enum; empty where the BTF does not have it."""
+    """Return value -> name without `prefix` for an enum; empty if the BTF does not have it."""
     for found in kernel.btf.find_all("enum", enum):
         assert isinstance(found, types.Enum)
         return {value: name.removeprefix(prefix) for value, name in found.names.items()}
@@ -20,9 +20,9 @@ def enumerator_names(kernel: Context, enum: str, prefix: str) -> dict[int, str]:
 
 
 def short_name(value: Value, prefix: str) -> str:
-    """Return the name of an enum's value: "sched_cls"; one without a name is its number.
+    """Return the name of an enum's value, such as "sched_cls"; without a name, its number.
 
-    Mirrors libbpf_bpf_prog_type_str() and its like in tools/lib/bpf/libbpf.c. Raises `FaultError`.
+    Mirrors libbpf_bpf_prog_type_str() and the like in tools/lib/bpf/libbpf.c. Raises `FaultError`.
     """
     name = value.enumerator_()
     return name.removeprefix(prefix).lower() if name else str(int(value))

@@ -29,7 +29,7 @@ FUNCTION_PREFIX = "bpf_iter_"
 class IteratorTarget:
     """A kind of thing to iterate over; `value` is its `struct bpf_iter_target_info`.
 
-    `function` is the prototype that its programs have, "" where the BTF does not have it.
+    `function` is the prototype of its programs, "" if the BTF does not have it.
     """
 
     value: Value
@@ -40,16 +40,16 @@ class IteratorTarget:
 def find_iterators(kernel: Context) -> Iterator[IteratorTarget | Note]:
     """Yield every registered target, and notes on what cannot be read.
 
-    Raises `SymbolNotFoundError` for a kernel without BPF iterators (before Linux 5.8),
-    `CorruptDataError` where their list cannot be told from others of its name.
+    Raises `SymbolNotFoundError` for a kernel without BPF iterators (before Linux 5.8), and
+    `CorruptDataError` if their list cannot be told from others of the same name.
     """
     return _read(_list(kernel))
 
 
 def _list(kernel: Context) -> Value:
-    """Find the list `targets`, of which there may be several in a kernel.
+    """Find the list `targets`; a kernel may have several of that name.
 
-    The right one stands beside `targets_mutex`, whose name is its own.
+    The right one is next to `targets_mutex`, which is unique.
     """
     head = kernel.type("struct list_head")
     mutex = Value(kernel, kernel.type("struct mutex"), kernel.symbol("targets_mutex"))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def kernel_btfs(kernel: Context) -> Iterator[tuple[Value, Btf] | Note]:
-    """Yield each `struct btf` of the kernel itself, vmlinux's first, with its types.
+    """Yield each `struct btf` of the kernel itself with its types, that of vmlinux first.
 
     A note stands for a module whose types cannot be read. Raises `SymbolNotFoundError` for a kernel
     without BPF.
@@ -36,6 +36,9 @@ def kernel_btfs(kernel: Context) -> Iterator[tuple[Value, Btf] | Note]:
 
 
 def types_of(kernel: Context, btf: Value) -> Btf:
-    """Return the types of the `struct btf` that `btf` points to; raises as `KernelBtfs.of()`."""
+    """Return the types of the `struct btf` that `btf` points to.
+
+    Raises what `KernelBtfs.of()` raises.
+    """
     assert kernel.kernel_btfs is not None  # set by Kernel
     return kernel.kernel_btfs.of(btf)

@@ -1,7 +1,7 @@
-"""What the kernel says of a kfunc beside its prototype: the KF_* flags and the older types.
+"""What the kernel says about a kfunc beside its prototype: the KF_* flags and the older types.
 
-The flags are macros (include/linux/btf.h, since a4703e318432 in 6.0), so no BTF has their names;
-the types before them are an enum, whose names BTF has.
+The flags are macros (include/linux/btf.h, since a4703e318432 in 6.0), so their names are in no BTF.
+The types before them are an enum, whose names are.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FLAGS: dict[int, str] = {
 
 
 def flag_names(flags: int) -> tuple[str, ...]:
-    """Return the names of the bits that are set, lowest first; bits without a name as one number.
+    """Return the names of the bits that are set, lowest first; unnamed bits as one number.
 
     >>> flag_names(1 | 1 << 2)
     ('KF_ACQUIRE', 'KF_RET_NULL')
@@ -40,5 +40,5 @@ def flag_names(flags: int) -> tuple[str, ...]:
 
 
 def bare_flag(name: str) -> str:
-    """Return a flag's name as people abbreviate it: "KF_ACQUIRE", "kf_acquire" -> "ACQUIRE"."""
+    """Return a flag's name as people abbreviate it: "ACQUIRE" for "KF_ACQUIRE"."""
     return name.upper().removeprefix("KF_")

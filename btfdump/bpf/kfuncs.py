@@ -40,11 +40,11 @@ DTOR = "dtor"
 
 @dataclass(frozen=True, slots=True)
 class Kfunc:
-    """A registered kfunc: `func`, in the BTF of vmlinux or of the module it comes from.
+    """A registered kfunc: `func`, in the BTF of vmlinux or of the module that it comes from.
 
-    `hooks` are the kinds of program that may call it ("xdp", "tracing", "common": all), in the
-    kernel's order; with other flags for other hooks there is one `Kfunc` for each. A destructor has
-    the hook `DTOR` alone, and `destroys` is the type that it destroys.
+    `hooks` are the kinds of programs that may call it ("xdp", "tracing"; "common" means all), in
+    the kernel's order. If the flags differ from hook to hook, there is one `Kfunc` for each set of
+    flags. A destructor has the hook `DTOR` alone, and `destroys` is the type that it destroys.
     """
 
     func: types.Func
@@ -69,7 +69,7 @@ class Kfunc:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Its decl tags: "bpf_fastcall", and "x: arg:nonnull" for parameter x."""
+        """Its decl tags: "bpf_fastcall", and "x: arg:nonnull" for a parameter x."""
         return function_tags(self.func)
 
 
@@ -85,9 +85,9 @@ def function_tags(func: types.Func) -> tuple[str, ...]:
 
 
 def find_kfuncs(kernel: Context) -> Iterator[Kfunc | Note]:
-    """Yield every registered kfunc, vmlinux's first, and notes on what is wrong with the registry.
+    """Yield every registered kfunc, vmlinux's first, and notes on damage in the registry.
 
-    Raises `SymbolNotFoundError` and `TypeNotFoundError` where a kernel has no BPF, or hides it.
+    Raises `SymbolNotFoundError` or `TypeNotFoundError` if the kernel has no BPF, or hides it.
     """
     for item in kernel_btfs(kernel):
         if isinstance(item, Note):
@@ -99,7 +99,7 @@ def find_kfuncs(kernel: Context) -> Iterator[Kfunc | Note]:
 
 
 def find_tagged_kfuncs(btf: Btf) -> Iterator[Kfunc]:
-    """Yield the functions that a BTF itself marks as kfuncs, by name; hooks and flags are unknown.
+    """Yield the functions that a BTF itself marks as kfuncs, by name, without hooks and flags.
 
     `pahole --btf_features=decl_tag_kfuncs` (1.27) writes the tag.
     """
@@ -122,7 +122,7 @@ class _Registry:
         self._where = f"kfuncs of {btf.name}"
 
     def kfuncs(self) -> Iterator[Kfunc | Note]:
-        """Yield the kfuncs by name, those of one function and the same flags joined."""
+        """Yield the kfuncs by name; entries with the same function and flags are joined."""
         # A hook may come twice: one of four program types that share it was registered for each.
         by_flags: dict[tuple[int, tuple[str, ...]], dict[str, None]] = {}
         for item in self._registered():
@@ -141,7 +141,7 @@ class _Registry:
         yield from sorted(found, key=lambda kfunc: (kfunc.name, kfunc.flags))
 
     def destructors(self) -> Iterator[Kfunc | Note]:
-        """Yield the destructors: of types that BPF maps may own references to."""
+        """Yield the destructors of types that BPF maps may own references to."""
         try:
             tab = self._value.dtor_kfunc_tab
             if not tab:

@@ -1,7 +1,7 @@
-"""BPF links: what holds a program to the place where it runs (kernel/bpf/syscall.c: link_idr).
+"""BPF links: what holds a program in the place where it runs (kernel/bpf/syscall.c: link_idr).
 
-A `struct bpf_link` is the first, or nearly the first, member of a struct of its type's own, which
-knows the place. What is read of it mirrors each type's `fill_link_info`.
+A `struct bpf_link` is the first member, or nearly, of a larger struct for its type, which knows the
+place. What is read of it mirrors each type's `fill_link_info`.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ MAX_DEPTH = 64
 class Link:
     """A link; `value` is its `struct bpf_link`.
 
-    `type` is as bpftool spells it, `prog_id` 0 where the link holds no program. `target` says in
-    words where it is attached, `details` the same in numbers, named as `bpftool link show -j` does.
+    `type` is as bpftool spells it; `prog_id` is 0 if the link holds no program. `target` says in
+    words where the link is attached, `details` the same in numbers, named as in `bpftool link show
+    -j`.
     """
 
     value: Value
@@ -73,14 +74,14 @@ def _read(links: Iterator[Value]) -> Iterator[Link | Note]:
 
 
 def link_of(value: Value) -> Link:
-    """Read a `struct bpf_link`, not where it is attached; raises `FaultError`."""
+    """Read a `struct bpf_link`, but not where it is attached; raises `FaultError`."""
     value.read_()
     prog_id = int(value.prog.aux.id) if value.prog else 0
     return Link(value, int(value.id), short_name(value.type, "BPF_LINK_TYPE_"), prog_id)
 
 
 def _placed(link: Link) -> Link:
-    """Return a link with its target, as far as its type is known here."""
+    """Return a link with its target, as far as links of its type are understood here."""
     struct, place = _PLACES.get(link.type, ("", None))
     kernel = link.value.context_
     if place is None or not kernel.btf.find_all("struct", struct):

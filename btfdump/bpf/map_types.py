@@ -1,4 +1,4 @@
-"""What the keys and values of BPF maps are, by the BTF that the maps' loader gave the kernel."""
+"""The types of keys and values of BPF maps, by the BTF that the maps' loader gave the kernel."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MapType:
-    """Types of a map's keys and values; where there is none, None and the reason why."""
+    """The types of a map's keys and values; None with the reason for a type that is not known."""
 
     name: str
     key: types.Type | None
@@ -27,7 +27,7 @@ class MapType:
 
     @property
     def provenance(self) -> str:
-        """Who says what the bytes of the map are, as it is shown."""
+        """Who says what the bytes of the map are, in the form in which it is shown."""
         return f"map {self.name}"
 
 
@@ -40,10 +40,10 @@ class MapTypes:
         self._known: dict[int, MapType] = {}
 
     def value_type(self, map_: Value) -> tuple[types.Type, str]:
-        """Return the type of a map's values, and whose word that is.
+        """Return the type of a map's values, and who says so.
 
-        `map_` is a `struct bpf_map` or a pointer to one. Raises `CorruptDataError` where it has
-        none, `FaultError`.
+        `map_` is a `struct bpf_map` or a pointer to one. Raises `CorruptDataError` if the values
+        have no type, and `FaultError`.
         """
         found = self.of(map_)
         if found.value is None:
@@ -51,9 +51,9 @@ class MapTypes:
         return found.value, found.provenance
 
     def of(self, map_: Value) -> MapType:
-        """Return the types of a `struct bpf_map`, or of the one a pointer points to.
+        """Return the types of a `struct bpf_map`, or of the one that a pointer points to.
 
-        Raises `FaultError` where the map itself cannot be read; anything else is a reason.
+        Raises `FaultError` if the map itself cannot be read; anything else becomes a reason.
         """
         address = int(map_) if map_.is_pointer_ else map_.address_
         found = self._known.get(address)

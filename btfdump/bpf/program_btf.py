@@ -1,7 +1,7 @@
 """BTF that the kernel holds in its memory: of modules, and of BPF programs and maps.
 
-A program's loader hands the kernel the BTF it was compiled to; `struct btf` (kernel/bpf/btf.c)
-keeps the blob in `data`. Nothing but that blob says what the bytes in a map mean.
+A program's loader hands the kernel the BTF of the program; `struct btf` (kernel/bpf/btf.c) keeps
+the blob in `data`. Nothing but that blob says what the bytes in a map mean.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_BASES = 4  # BTF is split on vmlinux's, or a module's; never deeper
 
 
 class KernelBtfs:
-    """The `struct btf` objects of one kernel, each parsed once; errors are kept as well."""
+    """The `struct btf` objects of one kernel, each parsed once; errors are remembered as well."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -34,7 +34,7 @@ class KernelBtfs:
     def objects(self) -> Iterator[Value]:
         """Yield every `struct btf` in the kernel's `btf_idr`, by id; that of vmlinux is the first.
 
-        Raises as `registered()` does.
+        Raises what `registered()` raises.
         """
         return registered(self._context, "btf_idr", "struct btf")
 
@@ -55,10 +55,10 @@ class KernelBtfs:
         raise ObjectNotFoundError(f"no BTF has id {btf_id} among the {count} found")
 
     def of(self, value: Value) -> Btf:
-        """Return the types in the `struct btf` that `value` is, or is a pointer to.
+        """Return the types in the `struct btf` that `value` is or points to.
 
-        Raises `FaultError` where it cannot be read, `BtfFormatError` where it is malformed,
-        `CorruptDataError` where the kernel's own account of it does not fit what is there.
+        Raises `FaultError` if it cannot be read, `BtfFormatError` if it is malformed, and
+        `CorruptDataError` if what the kernel says about it does not fit what is there.
         """
         return self._at(value, 0)
 

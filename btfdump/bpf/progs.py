@@ -1,4 +1,4 @@
-"""BPF programs: what is loaded, what it uses, what it hangs on (kernel/bpf/syscall.c: prog_idr)."""
+"""BPF programs: what is loaded, what it uses, where it runs (kernel/bpf/syscall.c: prog_idr)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BY_ATTACH_TYPE = ("tracing", "lsm")  # other types keep other things in expecte
 
 @dataclass(frozen=True, slots=True)
 class RunStatistics:
-    """What `kernel.bpf_stats_enabled` counts, all CPUs together; `nanoseconds` is time run."""
+    """What `kernel.bpf_stats_enabled` counts, over all CPUs; `nanoseconds` is the time run."""
 
     runs: int = 0
     nanoseconds: int = 0
@@ -38,9 +38,9 @@ class Prog:
     """A loaded program; `value` is its `struct bpf_prog`.
 
     `type` is as bpftool spells it. `target` is the function that a tracing, lsm, struct_ops or
-    extension program was verified for ("fentry vfs_read"), "" for other types. `btf_id` is that of
-    the program's own BTF, 0 if it has none. `load_time` is in nanoseconds since boot, sizes in
-    bytes; `jited_size` is 0 for a program that is interpreted.
+    extension program was verified for ("fentry vfs_read"), "" for other types. `btf_id` is the id
+    of the program's own BTF, 0 if it has none. `load_time` is in nanoseconds since boot. Sizes are
+    in bytes; `jited_size` is 0 for a program that is interpreted.
     """
 
     value: Value
@@ -59,7 +59,7 @@ class Prog:
 
     @property
     def label(self) -> str:
-        """The id and the name, as they stand in other tables: "6 on_newtask"."""
+        """The id and the name, in the form that other tables use: "6 on_newtask"."""
         return label_of(self.id, self.name)
 
 
@@ -69,7 +69,7 @@ def label_of(number: int, name: str) -> str:
 
 
 def prog_labels(kernel: Context) -> dict[int, str]:
-    """Return id -> label of every program that can be read."""
+    """Return id -> label for every program that can be read."""
     return {prog.id: prog.label for prog in find_progs(kernel) if isinstance(prog, Prog)}
 
 

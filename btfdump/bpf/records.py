@@ -1,7 +1,7 @@
-"""Special fields of map values: where the kernel itself says they lie, and what kptrs point to.
+"""Special fields of map values: where the kernel says they are, and what kptrs point to.
 
-The kernel parses the BTF of a map's values when the map is made, and keeps what it found: a
-`struct btf_record` since Linux 6.2 (aa3496accc41), a `struct bpf_map_value_off` of kptrs before.
+The kernel parses the BTF of a map's values when the map is made, and keeps what it found: a `struct
+btf_record` since Linux 6.2 (aa3496accc41), before that a `struct bpf_map_value_off` of kptrs.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ MAX_FIELDS = 256
 
 @dataclass(frozen=True, slots=True)
 class Kptr:
-    """A pointer that a program may keep in a value: `offset` bytes into it, to a `target`."""
+    """A pointer that a program may keep in a value, `offset` bytes into it, to a `target`."""
 
     offset: int
     target: types.Type
 
 
 def kptrs(map_: Value, btfs: KernelBtfs) -> Iterator[Kptr]:
-    """Yield the kptrs of the values of a `struct bpf_map`, with the types their BTF ids name.
+    """Yield the kptrs of the values of a `struct bpf_map`, with the types that their BTF ids name.
 
-    Raises `CorruptDataError` for a record that makes no sense, `FaultError`.
+    Raises `CorruptDataError` for a record that makes no sense, and `FaultError`.
     """
     members = dir(map_)
     if "record" in members and _is_pointer(map_.record):
@@ -68,10 +68,10 @@ def _kptr(field: Value, btfs: KernelBtfs) -> Kptr:
 
 
 def teach(context: Context, value_type: types.Type, map_: Value, btfs: KernelBtfs) -> None:
-    """Enter what a map's record says into the facts on its values: what each kptr points to.
+    """Add what a map's record says to the facts about its values: what each kptr points to.
 
-    What a user's overlay says stays. A record that cannot be used is a problem of the type, shown
-    where a value is.
+    What a user's overlay says has precedence. A record that cannot be used becomes a problem of the
+    type, shown with each value.
     """
     layout = context.layouts.of(value_type)
     if not isinstance(layout, StructLayout):

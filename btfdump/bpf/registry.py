@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 def registered(context: Context, symbol: str, struct: str) -> Iterator[Value]:
     """Yield each object of type `struct` in the idr `symbol`, by ascending id.
 
-    Mirrors idr_for_each_entry() (include/linux/idr.h). Raises `SymbolNotFoundError` where the
-    kernel has no such idr, and in the end `CorruptDataError` if part of it could not be walked.
+    Mirrors idr_for_each_entry() (include/linux/idr.h). Raises `SymbolNotFoundError` if the kernel
+    has no such idr, and at the end `CorruptDataError` if part of it could not be walked.
     """
     element = context.type(struct)
     if not isinstance(element, types.Composite):

@@ -1,7 +1,8 @@
 """Structs of functions that BPF programs implement (kernel/bpf/bpf_struct_ops.c).
 
-A map of type struct_ops holds one: the kernel's copy (`kvalue`), whose slots point to code, and
-user space's (`uvalue`), where a slot that a program fills holds the program's id instead.
+A map of type struct_ops holds one such struct twice: the kernel's copy (`kvalue`), whose slots
+point to code, and user space's (`uvalue`), where a slot that a program fills holds the program's id
+instead.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ MAX_TYPES = 1 << 12
 class Slot:
     """A function pointer in a struct of functions.
 
-    `prog_id` is that of the program that fills it, 0 if none does. `address` is what the kernel
-    calls: of a trampoline then, else of a function of the kernel; 0 for an empty slot.
+    `prog_id` is the id of the program that fills it, 0 if none does. `address` is what the kernel
+    calls: then a trampoline, otherwise a function of the kernel, and 0 for an empty slot.
     """
 
     name: str
@@ -45,8 +46,8 @@ class Slot:
 class StructOps:
     """A struct_ops map; `ops` is the kernel's copy of the struct, `type` the struct's name.
 
-    `instance` is the struct's own `name`, where it has one. `state` is "inuse" once the struct is
-    registered with its subsystem ("init", "tobefree", "ready").
+    `instance` is the struct's own `name`, if it has one. `state` is "inuse" once the struct is
+    registered with its subsystem; others are "init", "tobefree" and "ready".
     """
 
     value: Value
@@ -83,7 +84,7 @@ def _read(maps: Iterator[Value]) -> Iterator[StructOps | Note]:
 def struct_ops_of(map_: Value) -> StructOps:
     """Read what is in the struct_ops map whose `struct bpf_map` is `map_`.
 
-    Raises `FaultError`, and `TypeNotFoundError` where the BTF lacks the type of the value.
+    Raises `FaultError`, and `TypeNotFoundError` if the BTF lacks the type of the value.
     """
     kernel = map_.context_
     outer = Value(kernel, kernel.type("struct bpf_struct_ops_map"), map_.address_)
@@ -137,7 +138,8 @@ def _instance(ops: Value) -> str:
 def find_struct_ops_types(kernel: Context) -> Iterator[str | Note]:
     """Yield the names of the structs that programs can implement, and notes.
 
-    Kernels before 6.9 (612d087d4ba5) do not keep the list where it can be found: then none.
+    Kernels before 6.9 (612d087d4ba5) do not keep the list where it can be found; they yield
+    nothing.
     """
     for item in kernel_btfs(kernel):
         if isinstance(item, Note):

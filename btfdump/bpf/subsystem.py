@@ -1,7 +1,7 @@
-"""Bpf: what BPF keeps in one kernel, for library users: `kernel.bpf`.
+"""Bpf: what BPF keeps in one kernel, for users of the library: `kernel.bpf`.
 
-Loaded when `kernel.bpf` is first used, with all that reads maps, programs and links: no command
-that shows other things pays for it.
+It is loaded when `kernel.bpf` is first used, together with everything that reads maps, programs and
+links, so commands that show other things do not pay for it.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 class Bpf:
     """Maps, programs, links, BTF and what else BPF registers in one kernel.
 
-    What yields records yields all that can be read, and then raises `CorruptDataError` if something
-    could not. All of it raises `SymbolNotFoundError` for a kernel that was built without that part
-    of BPF. Nothing is kept from one call to the next but parsed BTF: of a live kernel, a second
+    Methods that yield records yield all that can be read, and then raise `CorruptDataError` if
+    something could not be read. All raise `SymbolNotFoundError` for a kernel that was built without
+    that part of BPF. Only parsed BTF is kept from one call to the next: on a live kernel, a second
     call shows what is there by then.
     """
 
@@ -58,8 +58,8 @@ class Bpf:
     def map(self, which: int | str) -> MapValue:
         """Return the map with that id or name.
 
-        In a name, `*` and `?` stand for what they do in the shell. Raises `ObjectNotFoundError`
-        where there is none, or more than one.
+        In a name, `*` and `?` mean what they mean in the shell. Raises `ObjectNotFoundError` if
+        there is no such map, or more than one.
         """
         return find.find_map(self._kernel, which)
 
@@ -68,11 +68,11 @@ class Bpf:
         return without_notes(find_progs(self._kernel))
 
     def links(self) -> Iterator[Link]:
-        """Yield every link, by id: what holds a program to the thing it is attached to."""
+        """Yield every link, by id: a link holds a program in the place that it is attached to."""
         return without_notes(find_links(self._kernel))
 
     def trampolines(self) -> Iterator[Trampoline]:
-        """Yield the kernel functions that programs are attached to."""
+        """Yield the trampolines: the kernel functions that programs are attached to."""
         return without_notes(find_trampolines(self._kernel))
 
     def struct_ops(self) -> Iterator[StructOps]:
@@ -80,7 +80,7 @@ class Bpf:
         return without_notes(find_struct_ops(self._kernel))
 
     def iterators(self) -> Iterator[IteratorTarget]:
-        """Yield what iterator programs can be run over."""
+        """Yield the kinds of things that iterator programs can be run over."""
         return without_notes(find_iterators(self._kernel))
 
     def congestion_controls(self) -> Iterator[CongestionControl]:
@@ -92,12 +92,12 @@ class Bpf:
         return without_notes(find_kfuncs(self._kernel))
 
     def btf(self, which: int | Value) -> Btf:
-        """Return the BTF with that id, as in `bpftool btf list`, or that a `struct btf` holds.
+        """Return the BTF with that id, as in `bpftool btf list`, or the one in a `struct btf`.
 
-        `which` may be a pointer to the `struct btf`. Read from the kernel's memory and parsed once.
-        Raises `ObjectNotFoundError` for an id there is not, `FaultError` where it cannot be read,
-        `BtfFormatError` where it is malformed, `CorruptDataError` where the kernel's own account of
-        it does not fit what is there.
+        `which` may be a pointer to the `struct btf`. The BTF is read from the kernel's memory and
+        parsed once. Raises `ObjectNotFoundError` if no BTF has that id, `FaultError` if it cannot
+        be read, `BtfFormatError` if it is malformed, and `CorruptDataError` if what the kernel says
+        about it does not fit what is there.
         """
         btfs = self._btfs()
         return btfs.by_id(which) if isinstance(which, int) else btfs.of(which)

@@ -34,8 +34,9 @@ class Trampoline:
     """A trampoline; `value` is its `struct bpf_trampoline`.
 
     `function` is what its programs run around or instead of. `progs` has the ids of the programs by
-    kind ("fentry", "fexit", "modify_return"; "replace" for the one that takes its place), in the
-    order in which they run. `image` is the [start, end) of its machine code, None if there is none.
+    kind ("fentry", "fexit", "modify_return"; "replace" for one that takes the function's place), in
+    the order in which they run. `image` is the [start, end) of its machine code, virtual addresses,
+    or None if there is none.
     """
 
     value: Value
@@ -55,7 +56,7 @@ class Trampoline:
 
 
 def find_trampolines(kernel: Context) -> Iterator[Trampoline | Note]:
-    """Yield every trampoline, and notes on what cannot be read; none where the JIT is not built in.
+    """Yield every trampoline, and notes on what cannot be read; none without a JIT.
 
     Raises `SymbolNotFoundError` for a kernel without BPF.
     """
@@ -113,11 +114,11 @@ def _image(value: Value) -> tuple[int, int] | None:
 
 
 def traced_function(value: Value) -> str:
-    """Return the name of the function a `struct bpf_trampoline` is for, by its `key`.
+    """Return the name of the function that a `struct bpf_trampoline` is for, by its `key`.
 
-    Mirrors bpf_trampoline_unpack_key() (include/linux/bpf_verifier.h): the id of a BTF, or of a
-    program that is traced itself, and the id of the function in it. What the key does not lead to
-    is named by the address.
+    Mirrors bpf_trampoline_unpack_key() (include/linux/bpf_verifier.h): the key is the id of a BTF,
+    or of a program that is itself traced, and the id of the function in it. If the key leads
+    nowhere, the name is the address.
     """
     key, kernel = int(value.key), value.context_
     owner, function = key >> 32, key & (_OF_KERNEL - 1)

@@ -1,4 +1,4 @@
-"""Print roots of an opened kernel: what `inspect` does with a vmcore, and others with live ones."""
+"""Print roots of an opened kernel, for `inspect` and for the commands that read live kernels."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ and [index].
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what every command has that prints roots."""
+    """Add the arguments of every command that prints roots."""
     parser.add_argument("root", metavar="ROOT", nargs="+", help="what to print, see below")
     parser.add_argument("--all", action="store_true", help="with 'task': every task in full")
     add_extent(parser)
@@ -118,12 +118,12 @@ class Inspection:
             self.notes += 1
 
     def document(self) -> dict[str, Any]:
-        """Return everything asked for as the document of `--format json`, parsed."""
+        """Return everything that was asked for as the document of `--format json`, parsed."""
         document: dict[str, Any] = json.loads("".join(self.pieces("json")))
         return document
 
     def pieces(self, format: str, *, color: bool = False) -> Iterator[str]:
-        """Yield the text of everything asked for."""
+        """Yield the text of everything that was asked for."""
         from btfdump.render import get, reader_for
 
         flags = {flag: getattr(self.args, flag, False) for flag in _SNPRINTF_FLAGS}
@@ -177,7 +177,7 @@ class Inspection:
         return render_table(replace(table, rows=counted()), format, options)
 
     def roots(self, reader: Reader) -> Iterator[Root]:
-        """Yield what is shown of every root asked for."""
+        """Yield what is shown of every root that was asked for."""
         from btfdump.graph.limits import selection_of
         from btfdump.graph.traverse import traverse
         from btfdump.render import Root
@@ -204,9 +204,9 @@ class Inspection:
             yield Root(events, "" if selected.is_plain else selected.name)
 
     def counted(self, selected: Selected, events: Iterable[Event]) -> Iterator[Event]:
-        """Keep account of notes, and of a root of which nothing could be read.
+        """Pass events on, and count notes and roots of which nothing could be read.
 
-        Where the user interrupts, all that is open is ended.
+        If the user interrupts, everything that is open is closed properly.
         """
         from btfdump.graph.events import Enter
         from btfdump.graph.interrupted import Unfinished
@@ -231,7 +231,7 @@ class Inspection:
             yield Note(fate, selected.value.address_)
 
     def total(self) -> int | None:
-        """Return how many roots there will be, where that is quickly said."""
+        """Return how many roots there will be, if that can be said quickly."""
         from btfdump import roots
 
         kind = roots.kinds().get(self.args.root[0])
@@ -240,7 +240,7 @@ class Inspection:
         return kind.count(self.kernel)
 
     def selected(self) -> Iterator[Selected]:
-        """Yield every root asked for; report one that cannot be had, and try the next."""
+        """Yield every root that was asked for; report one that is not found, and try the next."""
         for words in self.jobs():
             try:
                 yield from words
@@ -252,7 +252,7 @@ class Inspection:
                 self.complain(str(error))
 
     def jobs(self) -> Iterator[Iterator[Selected]]:
-        """Yield, for each of the user's words, what it stands for."""
+        """Yield what each of the user's words stands for."""
         from btfdump import roots
 
         words: list[str] = list(self.args.root)

@@ -1,4 +1,4 @@
-"""Ctrl-C: what was begun is brought to its end, instead of being torn off."""
+"""Ctrl-C: what was begun is finished properly instead of being cut off."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ INTERRUPTED = 128 + signal.SIGINT
 
 
 class Interrupt:
-    """Takes SIGINT for the length of a `with` statement.
+    """Takes SIGINT for the duration of a `with` statement.
 
-    The first one ends every `until()`: at once where the next item is being waited for, else before
-    the next one. The second one is a KeyboardInterrupt, as ever.
+    The first one ends every `until()`: at once if it is waiting for the next item, otherwise before
+    the next one. The second one is a KeyboardInterrupt, as usual.
     """
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Interrupt:
         self.came = True
 
     def until(self, items: Iterable[_Item]) -> Iterator[_Item]:
-        """Yield items until there are no more, or the user has had enough."""
+        """Yield items until there are no more or the user has interrupted."""
         iterator = iter(items)
         while not self.came:
             try:

@@ -1,4 +1,4 @@
-"""Groups of options that several commands have."""
+"""Groups of options that several commands share."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def add_form(parser: argparse.ArgumentParser) -> None:
 
 
 def add_watch(parser: argparse.ArgumentParser) -> None:
-    """Add the option to look again and again, for what is alive."""
+    """Add the option to look again and again, for live kernels."""
     parser.add_argument(
         "--watch",
         type=_seconds,
@@ -124,7 +124,7 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
 
 
 def add_cache(parser: argparse.ArgumentParser) -> None:
-    """Add the option to do without the cache, for commands that open a kernel."""
+    """Add the option to work without the cache, for commands that open a kernel."""
     parser.add_argument(
         "--no-cache",
         action="store_true",

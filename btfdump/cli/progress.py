@@ -1,4 +1,4 @@
-"""How far long work has come, on a terminal."""
+"""Progress of long work, on a terminal."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def with_progress(roots: Iterator[Selected], total: Callable[[], int | None]) -> Iterator[Selected]:
-    """Show on a terminal how many roots are done, where the output itself goes to a file.
+    """Show on a terminal how many roots are done, if the output itself goes to a file.
 
-    `total` is asked how many there will be, and may not know.
+    `total` returns how many there will be, or None if it does not know.
     """
     if not sys.stderr.isatty() or not _is_file(sys.stdout):
         yield from roots
@@ -47,7 +47,7 @@ def _is_file(stream: TextIO) -> bool:
 
 
 class Steps:
-    """A bar for each step of a long job; shows nothing where stderr is no terminal."""
+    """A bar for each step of a long job; shows nothing if stderr is not a terminal."""
 
     def __init__(self) -> None:
         self._bars: rich.progress.Progress | None = None
@@ -73,7 +73,7 @@ class Steps:
             self._bars.stop()
 
     def show(self, done: int, total: int, step: str) -> None:
-        """Say that `done` of `total` are done of a step."""
+        """Show that `done` of `total` are done in a step."""
         if self._bars is not None:
             if step not in self._tasks:
                 self._tasks[step] = self._bars.add_task(step, total=total)

@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _reader(args: argparse.Namespace, btf: Btf, layout: StructLayout) -> Any:
-    """Compile what reads an object for `inspect`, with what the library knows of its members."""
+    """Compile what reads an object for `inspect`, with what the library knows about its members."""
     from btfdump.api.kernel import Kernel
     from btfdump.decode.compiled.fields import compile_fields
     from btfdump.graph.limits import Limits, selection_of

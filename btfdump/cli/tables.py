@@ -1,4 +1,4 @@
-"""Tables of types: what `functions` and `kfuncs` print of a BTF."""
+"""Tables of types: what `functions` and `kfuncs` print about a BTF."""
 
 from __future__ import annotations
 

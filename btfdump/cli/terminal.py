@@ -1,4 +1,4 @@
-"""What every command shares: the exit statuses, and how it complains."""
+"""What all commands share: the exit statuses, and how errors are reported."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _PIECE = 2000
 
 
 def write(text: str) -> None:
-    """Write to stdout, so that all of it arrives though the user interrupts."""
+    """Write to stdout so that all of it arrives even if the user interrupts."""
     for start in range(0, len(text), _PIECE):
         sys.stdout.write(text[start : start + _PIECE])
 
 
 def complain(message: str) -> None:
-    """Write one line to stderr, after all that went to stdout so far."""
+    """Write one line to stderr, after everything that has gone to stdout so far."""
     from btfdump.render.escape import printable
 
     sys.stdout.flush()
@@ -27,12 +27,12 @@ def complain(message: str) -> None:
 
 
 def is_unicode() -> bool:
-    """Whether stdout can take the guides of a tree."""
+    """Whether stdout can encode the guides of a tree."""
     return (sys.stdout.encoding or "").lower().replace("-", "") in ("utf8", "utf16", "utf32")
 
 
 def is_colorful(choice: str) -> bool:
-    """Whether to write colour: `choice` is what --color says, auto, always or never."""
+    """Whether to write colour: `choice` is the value of --color, "auto", "always" or "never"."""
     return choice == "always" or (
         choice == "auto"
         and sys.stdout.isatty()

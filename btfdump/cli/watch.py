@@ -1,7 +1,7 @@
 """`--watch SECONDS`: print roots again and again, and mark what changed.
 
-On a terminal the screen is repainted with changed and new lines highlighted; in a pipe the first
-look is printed whole and then, of each further one, what differs from the one before.
+On a terminal the screen is repainted, with changed and new lines highlighted. In a pipe the first
+look is printed as a whole, and of each further one only what differs from the one before.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def inspect_or_watch(kernel: Kernel, args: argparse.Namespace) -> int:
 def watch(kernel: Kernel, args: argparse.Namespace) -> int:
     """Show the roots every `args.watch` seconds until interrupted; return the exit status.
 
-    Raises `ExpressionError` for formats that programs read.
+    Raises `ExpressionError` for formats that are meant for programs.
     """
     if args.format in ("json", "jsonl", "snprintf"):
         raise ExpressionError(f"--watch repaints for people: no --format {args.format}")
@@ -56,7 +56,7 @@ def watch(kernel: Kernel, args: argparse.Namespace) -> int:
 
 
 def _looks(kernel: Kernel, args: argparse.Namespace) -> Iterator[Look]:
-    """Look at the kernel now, and every so many seconds after."""
+    """Look at the kernel now, and again every so many seconds."""
     due = time.monotonic()
     while True:
         kernel.forget()
@@ -80,7 +80,7 @@ class Look:
             self.lines[path], self.contents[path] = line, content
 
     def changed(self, before: Look) -> dict[str, str]:
-        """Return the paths whose line is "new", or has "changed", since the look `before`."""
+        """Return the paths whose line is "new" or has "changed" since the look `before`."""
         return {
             path: "changed" if path in before.lines else "new"
             for path, content in self.contents.items()
@@ -88,15 +88,15 @@ class Look:
         }
 
     def gone(self, before: Look) -> list[str]:
-        """Return the lines of the look `before` of what is not there any more."""
+        """Return the lines of the look `before` whose paths no longer exist."""
         return [line for path, line in before.lines.items() if path not in self.lines]
 
 
 def _paths(lines: list[str]) -> Iterator[tuple[str, str, str]]:
     """Yield (path, content, line): a path is the labels of all lines around a line, and its own.
 
-    An entry of a container goes by its address, so that those behind it stay what they are when it
-    leaves; neither its place nor the guides of the tree are part of the content.
+    An entry of a container is identified by its address, so that the entries after it keep their
+    paths when it leaves. Neither its position nor the guides of the tree are part of the content.
     """
     around: list[tuple[int, str]] = []
     times: Counter[str] = Counter()
@@ -113,7 +113,7 @@ def _paths(lines: list[str]) -> Iterator[tuple[str, str, str]]:
 
 
 def _label(content: str) -> tuple[str, str]:
-    """Return what a line goes by, and what it says."""
+    """Return what identifies a line, and what it says."""
     entry = _ENTRY.match(content)
     address = _ADDRESS.search(content) if entry is not None else None
     if entry is not None and address is not None:
@@ -156,7 +156,7 @@ def _repaint(looks: Iterator[Look], args: argparse.Namespace) -> None:
 
 
 def _painted(look: Look, before: Look | None, console: Console, seconds: float) -> Text:
-    """Return the screen: a status line and the lines, or as many as matter and fit."""
+    """Return the screen: a status line and the lines, or as many of the important ones as fit."""
     from rich.text import Text
 
     changed = look.changed(before) if before is not None else {}
@@ -181,7 +181,7 @@ def _painted(look: Look, before: Look | None, console: Console, seconds: float) 
 
 
 def _most_important(paths: list[str], changed: dict[str, str], room: int) -> list[str]:
-    """Return at most `room` paths in their order: what changed, what is around it, the first."""
+    """Return at most `room` paths in their order: what changed, what is around that, the first."""
     wanted: dict[str, None] = dict.fromkeys(paths[:1])
     for path in changed:
         wanted.setdefault(path)

@@ -1,10 +1,10 @@
 """What a kernel's own source says its containers hold: `btfdump annotations harvest`.
 
 The source says it wherever a list is walked or added to. Files are read one by one (`scan`, with
-tree-sitter, in processes of their own) and reduced to facts about functions; with these
-(`program`), expressions are resolved to members of the BTF's structs (`resolve`), the idioms of
-`idioms` become observations (`observe`), observations conclusions (`conclude`), and conclusions an
-overlay (`report`). Needs the extra `harvest`: tree-sitter and tree-sitter-c.
+tree-sitter, in processes of their own) and reduced to facts about functions. With all of these
+(`program`), expressions are resolved to members of the BTF's structs (`resolve`); the idioms in
+`idioms` become observations (`observe`), observations become conclusions (`conclude`), and
+conclusions an overlay (`report`). Needs the extra `harvest`: tree-sitter and tree-sitter-c.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _CHUNK = 32
 def source_files(root: Path, under: Sequence[str] = ()) -> list[Path]:
     """List the C files of a source tree, or those of some folders and all headers of `include/`.
 
-    Raises `AnnotationError` where there is none.
+    Raises `AnnotationError` if there are none.
     """
     folders = [root / name for name in (*under, "include")] if under else [root]
     found = {
@@ -57,9 +57,9 @@ def harvest(
     workers: int = WORKERS,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> tuple[Conclusions, Program]:
-    """Read a source tree and say what it shows of the containers in `btf`.
+    """Read a source tree and return what it says about the containers in `btf`.
 
-    `progress(done, total, what)` is called now and then. Raises `AnnotationError`, also where
+    `progress(done, total, what)` is called now and then. Raises `AnnotationError`, also if
     tree-sitter is not installed.
     """
     require_parser()
@@ -82,7 +82,7 @@ def harvest(
 
 
 def require_parser() -> None:
-    """Raise `AnnotationError` where the extra `harvest` is not installed."""
+    """Raise `AnnotationError` if the extra `harvest` is not installed."""
     try:
         c_parser()
     except ImportError as error:
@@ -115,7 +115,7 @@ def _scan_file(root: Path, path: Path) -> FileFacts:
 
 
 def _member_names(btf: Btf) -> dict[str, frozenset[str]]:
-    """The names of the members of every named struct: what its definition must mention."""
+    """Return the member names of every named struct: what its definition must mention."""
     return {
         type_.name: frozenset(members_of(type_))
         for type_ in btf.iter_types()

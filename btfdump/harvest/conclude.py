@@ -1,8 +1,8 @@
-"""Observations -> conclusions: what all of the source agrees on, and where it does not.
+"""From observations to conclusions: what all of the source agrees on, and where it does not.
 
-Nothing is decided by majority. A head is concluded where one way to name its elements is common to
-all observations of it; where there is none, the candidates are a conflict, with their sources. What
-a head holds must fit the BTF: the element's struct has the link, of the type the head needs.
+Nothing is decided by majority. A head is settled if one way to name its elements is common to all
+observations of it; otherwise the candidates are a conflict, with their sources. What a head holds
+must fit the BTF: the element's struct has the link, and the link has the type that the head needs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """`spot` holds different things by different sources, or is a head here and a link there."""
+    """`spot` holds different things in different sources, or is a head here and a link there."""
 
     spot: Spot
     candidates: tuple[tuple[str, str], ...]
@@ -45,7 +45,8 @@ class Conflict:
 class Conclusions:
     """What the source says: heads, links, rings (a link that is its own list's head), doubts.
 
-    `pointers` are members that point to a head, or an array of heads whose length is to be added.
+    `pointers` are members that point to a head, or to an array of heads whose length is still to be
+    stated.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -145,7 +146,7 @@ class Concluder:
         return True
 
     def _splice(self, found: Conclusions) -> None:
-        """Give a head whose elements nobody names those of the head it is spliced with."""
+        """Give a head whose elements nobody names those of the head that it is spliced with."""
         known = {entry.spot: entry for entry in found.entries}
         doubtful = {c.spot for c in found.conflicts} | set(self._links)
         for spliced in self._spliced * 2:
@@ -182,7 +183,7 @@ class Concluder:
         )
 
     def _type_at(self, spot: Spot) -> str:
-        """Name the container or link type of a spot; "" if it is none, or not there."""
+        """Name the container or link type at a spot; "" if it has another type or is not there."""
         struct, path = spot
         if not struct:
             type_ = self._program.type_of_global("", path)
@@ -206,7 +207,7 @@ class Concluder:
 def common_element(observations: Sequence[Observation]) -> Spot | None:
     """Return the way to name the elements that all observations allow; None if there is none.
 
-    Of several, the one that loops name is best; else the outermost struct.
+    Of several, the one that loops name is best, then the one with the outermost struct.
     """
     if not observations:
         return None

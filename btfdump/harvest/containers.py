@@ -19,5 +19,5 @@ ENDS = LINK_TYPES | frozenset(LINK_OF)
 
 
 def leads_to_container(type_: CType | None) -> bool:
-    """Whether a declared type is a pointer to a container, or to a link."""
+    """Whether a declared type is a pointer to a container or to a link."""
     return type_ is not None and type_.stars > 0 and type_.base.removeprefix("struct ") in ENDS

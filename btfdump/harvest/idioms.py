@@ -1,10 +1,10 @@
 """How the kernel's source says what a container holds: its macros and functions, as data.
 
-Each idiom names the positions of its arguments. What stands for the element is a variable (`pos`)
-or the link inside it (`node`) or the type itself (`type`), with the link's path in `member`; of
-containers of pointers, the `item`. Sources: include/linux/list.h, rculist.h, list_bl.h,
-list_nulls.h, rculist_nulls.h, llist.h, plist.h, klist.h, hashtable.h, rbtree.h, xarray.h, idr.h,
-radix-tree.h, maple_tree.h, rhashtable.h, list_lru.h, timerqueue.h, skbuff.h.
+Each idiom names the positions of its arguments. The element is named by a variable (`pos`), by the
+link inside it (`node`) or by its type (`type`), with the link's path in `member`; for containers of
+pointers it is the `item`. Sources: include/linux/list.h, rculist.h, list_bl.h, list_nulls.h,
+rculist_nulls.h, llist.h, plist.h, klist.h, hashtable.h, rbtree.h, xarray.h, idr.h, radix-tree.h,
+maple_tree.h, rhashtable.h, list_lru.h, timerqueue.h, skbuff.h.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _many(idiom: Idiom, names: str) -> dict[str, Idiom]:
 
 
 def _loops() -> dict[str, Idiom]:
-    """for_each macros: a variable takes every element."""
+    """Return the for_each macros, in which a variable takes every element."""
     return {
         **_many(
             Idiom(pos=0, head=1, member=2),
@@ -73,7 +73,7 @@ def _loops() -> dict[str, Idiom]:
 
 
 def _entries() -> dict[str, Idiom]:
-    """container_of() and its like: the type and the link are written out."""
+    """Return container_of() and the like, which spell out the type and the link."""
     return {
         **_many(
             Idiom(head=0, type=1, member=2),
@@ -90,7 +90,7 @@ def _entries() -> dict[str, Idiom]:
 
 
 def _insertions() -> dict[str, Idiom]:
-    """Adding, moving and removing a link, with the head beside it."""
+    """Return what adds, moves and removes a link, with the head next to it."""
     return {
         **_many(
             Idiom(node=0, head=1),
@@ -122,7 +122,7 @@ def _insertions() -> dict[str, Idiom]:
 
 
 def _splices() -> dict[str, Idiom]:
-    """Two heads of the same elements."""
+    """Return what joins two heads of the same elements."""
     return _many(
         Idiom(head=0, other_head=1),
         "list_splice list_splice_init list_splice_tail list_splice_tail_init list_splice_init_rcu "
@@ -132,7 +132,7 @@ def _splices() -> dict[str, Idiom]:
 
 
 def _pointers() -> dict[str, Idiom]:
-    """Containers of pointers: something is stored, looped over, or looked up."""
+    """Return what stores, loops over and looks up things in containers of pointers."""
     return {
         **_many(
             Idiom(head=0, item=2),

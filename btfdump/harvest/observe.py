@@ -1,4 +1,4 @@
-"""Idioms in functions -> observations: this head holds that element, this member is a link."""
+"""From idioms in functions to observations: this head holds that element, this member is a link."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Observation:
     """One place in the source that says what `head` holds.
 
     `elements` are the ways to name element and link ((struct, path); the path is "" in containers
-    of pointers), the outermost struct first. `is_reading` marks a loop or container_of(), which
-    states the type, against an insertion, where what is added may be a part of the element.
+    of pointers), the outermost struct first. `is_reading` distinguishes a loop or container_of(),
+    which states the type, from an insertion, where what is added may be a part of the element.
     """
 
     head: Place
@@ -37,9 +37,10 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class LinkSeen:
-    """One place in the source that uses a member as a link, beside the head or the type.
+    """One place in the source that uses a member as a link, next to the head or the type.
 
-    That a member is removed from a list (`list_del()`) does not say so: heads are, at times.
+    That a member is removed from a list (`list_del()`) does not say so, because heads are removed
+    too at times.
     """
 
     link: Place
@@ -63,7 +64,7 @@ class Observer:
         self._program = resolver.program
 
     def observe(self, function: Function) -> Iterator[Observation | LinkSeen | Spliced]:
-        """Yield what a function says, calls of wrappers included."""
+        """Yield what a function says, including calls of wrappers."""
         if function.macro_params is None:
             frame = Frame(function)
             for call in function.calls:
@@ -140,7 +141,7 @@ class Observer:
         return [(target.type.name, "")] if target.type.name else []
 
     def _results(self, frame: Frame) -> Iterator[Observation]:
-        """What a look-up returns: `item = xa_load(...)`, `return idr_find(...)`."""
+        """Yield what look-ups return: `item = xa_load(...)`, `return idr_find(...)`."""
         function = frame.function
         for left, right in function.assigns:
             yield from self._looked_up(right, self._items(left, frame), frame)
@@ -162,7 +163,7 @@ class Observer:
                 yield Observation(head, (items[0],), self._see(frame), True)
 
     def _see(self, frame: Frame) -> str:
-        """Name the function that the source of an observation is in."""
+        """Name the function that an observation was made in."""
         while frame.caller is not None:
             frame = frame.caller
         name = frame.function.name

@@ -1,8 +1,9 @@
-"""Annotations -> a patch of the kernel's source that says them with btf_decl_tag().
+"""From annotations to a patch of the kernel's source that states them with btf_decl_tag().
 
-What a compiler is to see has to stand at the member: each definition of a struct that has an
-annotated member is found in the source, and the tag is written behind the member's declarator. Of
-several definitions of one name, the nearest to the source that the annotation names is meant.
+What a compiler is to see has to be written at the member: each definition of a struct that has an
+annotated member is found in the source, and the tag is written after the member's declarator. If
+there are several definitions of one name, the one nearest to the source that the annotation names
+is meant.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def render_patch(root: Path, patch: Patch) -> Iterator[str]:
 
 
 def _lines(text: bytes) -> list[str]:
-    """Cut at newlines alone: form feeds, which some files have, are no ends of lines."""
+    """Cut at newlines only: form feeds, which some files have, do not end a line."""
     return text.decode("utf-8", "surrogateescape").removesuffix("\n").split("\n")
 
 
@@ -92,7 +93,7 @@ def _wanted(overlays: Sequence[Overlay]) -> dict[tuple[str, str], Overlay]:
 
 
 def _names(overlays: Sequence[Overlay], wanted: dict[tuple[str, str], Overlay]) -> set[str]:
-    """Structs whose definitions are needed: those with tags, and those named in them."""
+    """Return the structs whose definitions are needed: those with tags, and those named in tags."""
     names = {struct for struct, _ in wanted}
     for (struct, member), overlay in wanted.items():
         for alternative in overlay.members(struct)[member]:
@@ -192,7 +193,7 @@ def _end_of_declarator(definition: Definition, member: str) -> int | None:
 
 
 def _declared(fields: Node, name: str) -> tuple[Node | None, Node | None]:
-    """Return (declarator of a member, the fields of the struct it is, if that is written here)."""
+    """Return (declarator of a member, the fields of its struct if they are written here)."""
     pending = list(fields.named_children)
     while pending:
         node = pending.pop(0)

@@ -1,4 +1,4 @@
-"""Everything that was scanned, by name: what a name means in a file."""
+"""Everything that was scanned, by name, and what a name means in a given file."""
 
 from __future__ import annotations
 
@@ -67,15 +67,15 @@ class Program:
         return next(iter(paths)).split(".") if len(paths) == 1 else [name]
 
     def is_unique_global(self, name: str) -> bool:
-        """Whether one .c file alone defines a global variable of that name."""
+        """Whether exactly one .c file defines a global variable of that name."""
         files = self._global_files.get(name, ())
         return len({path for path in files if path.endswith(".c")}) == 1
 
     def means_the_same(self, file: str, struct: str) -> bool:
         """Whether `struct` in `file` is the struct of the BTF, and not another of the same name.
 
-        Of several definitions the nearest is the one meant, and it must have all the members that
-        the BTF knows. A struct that no scanned file defines is given the benefit of the doubt.
+        If there are several definitions the nearest is meant, and it must have all the members that
+        the BTF knows. A struct that no scanned file defines gets the benefit of the doubt.
         """
         definitions = self._structs.get(struct)
         if not definitions:
@@ -85,7 +85,7 @@ class Program:
 
 
 def nearness(path: str, file: str) -> int:
-    """How many folders two files have in common; more than any, if they are one file."""
+    """Return how many folders two files share; more than any other if they are one file."""
     if path == file:
         return len(path)
     pairs = zip(path.split("/")[:-1], file.split("/")[:-1], strict=False)

@@ -1,4 +1,4 @@
-"""Conclusions -> an overlay, with what is left to a reader in comments."""
+"""From conclusions to an overlay, with what a reader has to decide in comments."""
 
 from __future__ import annotations
 

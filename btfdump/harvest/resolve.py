@@ -1,9 +1,9 @@
-"""Expressions -> types and places, with the kernel's BTF for every member.
+"""From expressions to types and places, using the kernel's BTF for every member.
 
 A *place* is where a container (or a link) is: a chain of (struct, path) from the innermost named
-struct outward: `&task->pending.list` is `sigpending.list` as well as `task_struct.pending.list`.
-Pointers in local variables, parameters and the results of small functions are followed to what was
-assigned, passed or returned; a macro's parameters are replaced by its arguments.
+struct outward. `&task->pending.list` is `sigpending.list` as well as `task_struct.pending.list`.
+Pointers in local variables, parameters and results of small functions are followed to what was
+assigned, passed or returned, and a macro's parameters are replaced by its arguments.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ Spot: TypeAlias = tuple[str, str]
 class Place:
     """A member, as seen from each named struct around it, the innermost first.
 
-    `is_pointer`: the member only points to the head. `length`: it is an array of heads, or links,
-    0 if not. `is_step`: what was named is a pointer to a link (`head.next`), so that the member may
-    be a link as well.
+    `is_pointer` means that the member only points to the head. `length` is the number of elements
+    of an array of heads or links, 0 if it is not an array. `is_step` means that a pointer to a link
+    was named (`head.next`), so that the member may be a link as well.
     """
 
     spots: tuple[Spot, ...]
@@ -68,7 +68,7 @@ class Typed:
 
 @dataclass(slots=True)
 class Frame:
-    """A function or macro being read, and, where it was called from, its arguments."""
+    """A function or macro that is being read, and the arguments of the call that led to it."""
 
     function: Function
     args: tuple[Expression, ...] = ()
@@ -78,7 +78,7 @@ class Frame:
     _assigned: dict[int, list[Expression]] = field(default_factory=dict)
 
     def argument(self, expression: Expression) -> tuple[Expression, Frame] | None:
-        """Return what a parameter stands for: (the argument, the frame it is to be read in)."""
+        """Return what a parameter stands for: (the argument, the frame in which to read it)."""
         number = self._parameter(expression)
         if number is None or self.caller is None or number >= len(self.args):
             return None
@@ -114,7 +114,7 @@ class Frame:
 
 
 class Resolver:
-    """Answers for one BTF and one set of scanned files."""
+    """Resolves expressions for one BTF and one set of scanned files."""
 
     def __init__(self, btf: Btf, program: Program) -> None:
         self.btf = btf
@@ -131,7 +131,7 @@ class Resolver:
         return Typed(self.btf.skip_modifiers(found[0]), type_.stars) if found else None
 
     def type_of(self, expression: Expression, frame: Frame, depth: int = 0) -> Typed | None:
-        """Return the type of an expression, None where it cannot be told."""
+        """Return the type of an expression, None if it cannot be told."""
         if depth > MAX_NESTING or isinstance(expression, Other):
             return None
         given = frame.argument(expression)
@@ -339,7 +339,7 @@ class Resolver:
 
 
 def pointee(typed: Typed | None) -> Typed | None:
-    """Take one pointer, or array, off."""
+    """Take off one pointer or array."""
     if typed is None:
         return None
     if typed.stars:
@@ -365,7 +365,7 @@ def strip(type_: types.Type) -> tuple[types.Type, int, bool]:
 
 
 def members_of(struct: types.Composite) -> dict[str, types.Type]:
-    """Return the types of a struct's members by name, those of anonymous ones inside included."""
+    """Return the types of a struct's members by name, including those of anonymous members."""
     found: dict[str, types.Type] = {}
     pending = [struct]
     while pending:

@@ -1,6 +1,6 @@
-"""One file of C -> what each function and macro in it declares, assigns, calls and returns.
+"""From one file of C to what each function and macro in it declares, assigns, calls and returns.
 
-Nothing is resolved here: the result is small, knows no tree-sitter node, and travels between
+Nothing is resolved here: the result is small, has no tree-sitter nodes in it, and travels between
 processes. Functions that name no container are passed over.
 """
 
@@ -68,7 +68,7 @@ _DEFINING = {
 class Function:
     """A function or macro: variables by number (parameters first), and what is done with them.
 
-    A macro's parameters are no variables but names to be replaced, in `macro_params`.
+    A macro's parameters are not variables but names to be replaced, in `macro_params`.
     """
 
     name: str
@@ -86,8 +86,8 @@ class Function:
 class FileFacts:
     """What one file says.
 
-    `structs`: whether its definition of a struct is that of the BTF. `renamed`: macros that stand
-    for a member of a member (`#define sk_node __sk_common.skc_node`).
+    `structs` says whether its definition of a struct is that of the BTF. `renamed` has the macros
+    that stand for a member of a member (`#define sk_node __sk_common.skc_node`).
     """
 
     path: str
@@ -122,10 +122,10 @@ def _is_worth_reading(path: str, source: bytes) -> bool:
 
 
 def _pieces(source: bytes) -> Iterator[bytes]:
-    """Cut a file behind each `}` in the first column, where the kernel's functions end.
+    """Cut a file after each `}` in the first column, where functions of the kernel end.
 
-    What the parser does not understand then costs one function, not the rest of the file. Of
-    conditional code, every branch is read. A type as an argument is made one word, to be C.
+    So what the parser does not understand costs one function, not the rest of the file. Every
+    branch of conditional code is read. A type as an argument is made one word, so that it is C.
     """
     text = _TYPE_ARGUMENT.sub(rb"\1\2__\3", CONDITIONAL.sub(b"", source))
     start = 0

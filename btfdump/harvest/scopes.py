@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Scopes:
-    """The variables of one function: numbered as declared, found by name from the inside out."""
+    """The variables of one function, numbered as declared, found by name from the inside out."""
 
     def __init__(self) -> None:
         self.types: list[CType | None] = []
@@ -30,7 +30,7 @@ class Scopes:
         return len(self.types) - 1
 
     def find(self, name: str) -> int | None:
-        """Return the number of the variable a name means here, None if it is no variable."""
+        """Return the number of the variable that a name means here, None if there is none."""
         for block in reversed(self._open):
             if name in block:
                 return block[name]

@@ -1,7 +1,7 @@
-"""C as the harvest sees it: declared types and expressions, cut down to what leads to a member.
+"""C as the harvest sees it: declared types and expressions, reduced to what leads to a member.
 
-Made from tree-sitter's nodes (`syntax.py` and `scan.py` alone know them); what has no bearing on
-where a list is or what it holds becomes `Other`.
+This is made from tree-sitter's nodes, which only `syntax.py` and `scan.py` know. What has no
+bearing on where a list is or what it holds becomes `Other`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Var:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A name that is no local variable: a global, an enumerator, a macro's parameter."""
+    """A name that is not a local variable: a global, an enumerator, a macro's parameter."""
 
     name: str
 
@@ -49,7 +49,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """`base[...]`, and `base + ...`, which `&base[...]` is in other words (`is_sum`)."""
+    """`base[...]`, or `base + ...` (`is_sum`), which is another spelling of `&base[...]`."""
 
     base: Expression
     is_sum: bool = False
@@ -194,7 +194,7 @@ def expression(node: Node, lookup: Callable[[str], int | None]) -> Expression:
 
 
 def arguments(node: Node, lookup: Callable[[str], int | None]) -> Call | None:
-    """Turn a call expression into a `Call`; None where what is called is no plain name."""
+    """Turn a call expression into a `Call`; None if what is called is not a plain name."""
     name, args = node.child_by_field_name("function"), node.child_by_field_name("arguments")
     if name is None or args is None or name.type != "identifier":
         return None

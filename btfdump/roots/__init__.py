@@ -1,9 +1,9 @@
 """Named starting points: what a user may name on the command line.
 
 A root is one file in this folder: a function decorated with `@root("name")` that takes the kernel
-and an argument (or None), and yields the values meant; or one decorated with `@table_root("name")`
-that takes the kernel and a `Query`, and returns a `Table`. All files are loaded to know the names:
-what a function alone needs is imported in it.
+and an argument (or None), and yields values; or one decorated with `@table_root("name")` that takes
+the kernel and a `Query`, and returns a `Table`. All files are loaded to know the names, so a
+function imports within itself what it alone needs.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 class Selected:
     """A value that a user's words stand for, and what to call it: `task(1)`, `init_task.comm`.
 
-    `is_plain`: the output says by itself what it is, a heading of its own would be noise. `fate()`
-    says what has become of a live value since it was read, "" where it is what it was.
+    `is_plain` means that the output itself says what it is, so that a heading would be noise.
+    `fate()` says what has become of a live value since it was read, "" if nothing has.
     """
 
     value: Value
@@ -47,9 +47,9 @@ class Selected:
 
 @dataclass(frozen=True)
 class RootKind:
-    """A registered root: `find(kernel, argument)` selects values; None as argument means all.
+    """A registered root: `find(kernel, argument)` yields values, all of them if `argument` is None.
 
-    `count(kernel)` says quickly, or not at all, about how many all are.
+    `count(kernel)` returns about how many all are, if that can be said quickly, else None.
     """
 
     name: str
@@ -61,16 +61,16 @@ class RootKind:
 
 @dataclass(frozen=True)
 class Query:
-    """Which rows of a table are wanted: those whose name matches any of `patterns` (none: all).
+    """Which rows of a table are wanted: those whose name matches one of `patterns`, or all.
 
-    `filters` holds the values of the options named by `TableKind.filters`.
+    `filters` holds the values of the options that `TableKind.filters` names.
     """
 
     patterns: tuple[str, ...] = ()
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def wants(self, *names: str) -> bool:
-        """Whether one of a row's names matches a pattern, with * and ? as in the shell."""
+        """Whether one of a row's names matches a pattern, in which * and ? are as in the shell."""
         return not self.patterns or any(
             fnmatch.fnmatchcase(name, pattern) for name in names for pattern in self.patterns
         )
@@ -87,7 +87,7 @@ class TableKind:
     tabulate: Tabulate
 
     def table(self, kernel: Context, query: Query) -> Table:
-        """Return the table; raises `ExpressionError` for an option that is not this table's."""
+        """Return the table; raises `ExpressionError` for an option that it does not have."""
         for name in query.filters:
             if name not in self.filters:
                 raise ExpressionError(f"--{name}: not an option of {self.name!r}")
@@ -103,7 +103,7 @@ _loaded: list[bool] = []
 
 
 def root(name: str, *, argument: str, count: Count | None = None) -> Callable[[Find], Find]:
-    """Register a generator as the root `name`; `argument` says in help what it takes."""
+    """Register a generator as the root `name`; `argument` says in the help what it takes."""
 
     def register(find: Find) -> Find:
         first_line = (find.__doc__ or "").strip().split("\n", 1)[0]
@@ -127,13 +127,13 @@ def table_root(
 
 
 def kinds() -> dict[str, RootKind]:
-    """Return every registered root by name; loads the files of this folder once."""
+    """Return every registered root by name; loads all files of this folder once."""
     _load()
     return _registry
 
 
 def tables() -> dict[str, TableKind]:
-    """Return every registered tabular root by name; loads the files of this folder once."""
+    """Return every registered tabular root by name; loads all files of this folder once."""
     _load()
     return _tables
 
@@ -156,7 +156,8 @@ _TYPE = re.compile(r"(?:struct|union|enum)\s+\w+\s*(?:\[\d*\])?|.*\*\s*")
 def select(kernel: Context, text: str) -> Iterator[Selected]:
     """Yield what `task(1).signal->thread_head`, `init_task.children[0]` or `SYMBOL` stands for.
 
-    Raises `ExpressionError` for what cannot be understood, and lookup errors for what is not there.
+    Raises `ExpressionError` for a text that cannot be understood, and `SymbolNotFoundError`,
+    `MemberNotFoundError` or `ObjectNotFoundError` for what does not exist.
     """
     call = _CALL.match(text)
     if call is not None:
@@ -182,7 +183,7 @@ def select(kernel: Context, text: str) -> Iterator[Selected]:
 
 
 def per_cpu_values(kernel: Context, name: str, path: Path) -> Iterator[tuple[int, Value]]:
-    """Yield (CPU, value) of a per-CPU variable: of the one CPU that `path` starts with, or of all.
+    """Yield (CPU, value) for a per-CPU variable: the CPU that `path` starts with, or all.
 
     Mirrors per_cpu() (include/linux/percpu-defs.h).
     """
@@ -205,7 +206,7 @@ def text_after_cpu(path: Path) -> str:
 
 
 def at_address(kernel: Context, type_name: str, text: str) -> Selected:
-    """Return the value of C type `type_name` at an address or symbol, and a path from there."""
+    """Return the value of C type `type_name` at an address or symbol, and the path from there."""
     match = _ADDRESS.match(text)
     if match is not None:
         address = int(match[1], 0)
@@ -236,7 +237,7 @@ def global_value(kernel: Context, name: str) -> Value:
 
 
 def is_type(word: str, following: str = "") -> bool:
-    """Whether a word of the command line is a C type: by its form, or by the address after it."""
+    """Whether a word of the command line is a C type, by its form or by the address after it."""
     if _CALL.match(word):
         return False
     word = word.strip()

@@ -1,7 +1,7 @@
 """Which processes hold BPF objects open: programs, maps and links by file descriptor.
 
 An object lives as long as somebody refers to it, most often the process that loaded it. Mirrors
-bpf_prog_new_fd() and its like (kernel/bpf/syscall.c): a file with the right operations, whose
+bpf_prog_new_fd() and the like (kernel/bpf/syscall.c): a file with the right operations, whose
 `private_data` is the object.
 """
 
@@ -26,7 +26,7 @@ _OPERATIONS = ("bpf_prog_fops", "bpf_map_fops", "bpf_link_fops", "bpf_link_fops_
 
 @dataclass(slots=True)
 class Holders:
-    """Address of a BPF object -> who holds it ("bpfload(120)"); `notes`: what could not be read."""
+    """Address of a BPF object -> who holds it ("bpfload(120)"); `notes` say what is unreadable."""
 
     by_address: dict[int, list[str]] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)

@@ -29,7 +29,7 @@ def list_kfuncs(kernel: Context, query: Query) -> Table:
 
 
 def kfunc_table(items: Sequence[Kfunc | Note], query: Query) -> Table:
-    """Return a table of those kfuncs that are wanted, and of all notes.
+    """Return a table of the wanted kfuncs, and of all notes.
 
     Raises `ExpressionError` for a hook or flag that no kfunc has.
     """
@@ -61,7 +61,7 @@ def kfunc_table(items: Sequence[Kfunc | Note], query: Query) -> Table:
 
 
 def tagged_kfunc_table(btfs: Iterable[Btf], query: Query) -> Table:
-    """Return a table of the kfuncs that BTF itself marks, without what it does not tell.
+    """Return a table of the kfuncs that BTF itself marks, without the columns it knows nothing of.
 
     Raises `ExpressionError` for a filter by hook or flag.
     """

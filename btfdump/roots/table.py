@@ -1,6 +1,6 @@
-"""Table: what a tabular root gives, such as `maps` or `progs`: a row for each thing, no objects.
+"""Table: what a tabular root such as `maps` or `progs` yields: rows instead of objects.
 
-Rows come one by one; what is wrong with the kernel's data comes between them, as a `Note`.
+Rows come one by one. What is wrong with the kernel's data comes between them, as a `Note`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ Row: TypeAlias = "Mapping[str, Cell]"
 class Table:
     """Rows by column name, and the notes among them.
 
-    `columns` are those of the text form, in order; a row may hold more, for JSON alone. None, and a
+    `columns` are those of the text form, in order; a row may have more, for JSON alone. None, and a
     column that a row lacks, stand for what does not apply or could not be read. Addresses are
     strings (`0x...`), as everywhere in JSON. `remark` is a line below the table: what it leaves
-    out, and how to see it.
+    out, and how to see that.
     """
 
     name: str

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def tasks(kernel: Context) -> Iterator[Value]:
-    """Yield every task but the idle ones, as for_each_process_thread() (sched/signal.h) does.
+    """Yield every task except the idle ones, as for_each_process_thread() (sched/signal.h) does.
 
-    Raises `CorruptDataError` in the end if any of the lists is damaged, after all that could be
-    reached.
+    Raises `CorruptDataError` at the end if any of the lists is damaged, after everything that could
+    be reached.
     """
     init_task = global_value(kernel, "init_task")
     task_struct = kernel.type("struct task_struct")
@@ -44,7 +44,7 @@ def tasks(kernel: Context) -> Iterator[Value]:
 
 
 def gathered(values: Iterator[Value], troubles: list[str], where: str) -> Iterator[Value]:
-    """Yield values up to where they break; what broke is added to `troubles`."""
+    """Yield values up to where they break off; the error is added to `troubles`."""
     try:
         yield from values
     except (CorruptDataError, FaultError) as error:
@@ -54,8 +54,8 @@ def gathered(values: Iterator[Value], troubles: list[str], where: str) -> Iterat
 def threads(process: Value) -> Iterator[Value]:
     """Yield a thread group: its leader first, then the other threads in list order.
 
-    A live process may have exited and left its `struct signal_struct` to another: whose threads
-    those are, they say themselves.
+    A live process may have exited and left its `struct signal_struct` to another one. Whose threads
+    these are, they say themselves.
     """
     yield process
     is_live = process.context_.target.is_live
@@ -66,7 +66,7 @@ def threads(process: Value) -> Iterator[Value]:
 
 
 def entries(holder: Value, head: str, element: object, link: str) -> Iterator[Value]:
-    """Walk a list whose element type is part of how the kernel finds tasks, tag or no tag."""
+    """Walk a list whose element type is part of how the kernel finds tasks, tagged or not."""
     from btfdump.annotate.facts import Expansion
     from btfdump.btf import types
     from btfdump.kernel.value import Value, items_of
@@ -123,7 +123,7 @@ def _selected(value: Value) -> Selected:
 
 
 def fate(task: Value) -> str:
-    """Say that a live task has exited since it was read, "" if it has not.
+    """Say that a live task has exited since it was read; "" if it has not.
 
     An exiting task loses its `thread_pid` (kernel/pid.c: __change_pid()) before it is freed.
     """
@@ -156,7 +156,10 @@ def _matches(value: Value, pattern: str) -> bool:
 
 
 def task(kernel: Context, pid: int) -> Value:
-    """Return the task with that id, 0: init_task. Raises `ObjectNotFoundError` if there is none."""
+    """Return the task with that id in the initial pid namespace; 0 is init_task.
+
+    Raises `ObjectNotFoundError` if there is none.
+    """
     if pid == 0:
         return global_value(kernel, "init_task")
     count = 0

@@ -1,10 +1,10 @@
 """BPF maps: what each kind of map holds, element by element.
 
 A family is one file in this folder: a generator decorated with `@family("HASH", ...)`, the names of
-the map types without `BPF_MAP_TYPE_`. It takes a map and yields an `Element` for each that it
-holds, and an `Anomaly` for each broken invariant; like a walker it goes on as long as anything is
-left, always ends, and has no limits of its own. It finds its way by the members that the kernel's
-BTF has, never by the kernel's version.
+the map types without `BPF_MAP_TYPE_`. It takes a map and yields an `Element` for each element and
+an `Anomaly` for each broken invariant. Like a walker it goes on as long as anything is left, always
+ends, and has no limits of its own. It finds its way by the members that the kernel's BTF has, never
+by the kernel's version.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ Count: TypeAlias = "Callable[[MapObject], int | None]"
 class Family:
     """A registered family of map types.
 
-    `count` tells the number of elements (of per-CPU ones, without their copies) without walking
-    them; None where only a walk can. `values_typed`: the map's BTF says what the values are.
+    `count` returns the number of elements (not counting per-CPU copies) without walking them, or
+    None if only a walk can count them. `values_typed` means that the map's BTF says what the values
+    are.
     """
 
     walk: Walk
@@ -46,7 +47,7 @@ _loaded: list[bool] = []
 def family(
     *map_types: str, keys: Keys, values_typed: bool = True, count: Count | None = None
 ) -> Callable[[Walk], Walk]:
-    """Register a generator as what walks maps of these types."""
+    """Register a generator as the walker of maps of these types."""
 
     def register(walk: Walk) -> Walk:
         for name in map_types:
@@ -57,7 +58,7 @@ def family(
 
 
 def families() -> dict[str, Family]:
-    """Return every family by the name of a map type; loads the files of this folder once."""
+    """Return every family by the name of a map type; loads all files of this folder once."""
     if not _loaded:
         _loaded.append(True)
         for module in pkgutil.iter_modules(__path__):
@@ -66,9 +67,9 @@ def families() -> dict[str, Family]:
 
 
 def count_elements(map_: MapObject) -> int | None:
-    """Return the number of elements of a map where the kernel keeps count of them, else None.
+    """Return the number of elements of a map if the kernel keeps count of them, else None.
 
-    Raises `FaultError`, `CorruptDataError`.
+    Raises `FaultError` and `CorruptDataError`.
     """
     found = families().get(map_.kind_)
     return found.count(map_) if found is not None and found.count is not None else None

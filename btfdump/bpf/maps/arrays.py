@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def capacity(map_: MapObject) -> int:
-    """Return the number of elements of an array: all of them are always there."""
+    """Return the number of elements of an array, all of which always exist."""
     return int(map_.max_entries)
 
 
 @family("ARRAY", keys=Keys.INDEX, count=capacity)
 def walk_array(map_: MapObject) -> Iterator[Element | Anomaly]:
-    """Walk `bpf_array.value`: elements of `elem_size` bytes, the value's own and padding."""
+    """Walk `bpf_array.value`: elements of `elem_size` bytes, that is the value and padding."""
     array = map_.inside_("bpf_array").read_()
     size, step = map_.size_of_("value"), int(array.elem_size)
     if not size <= step <= size + 7:

@@ -1,4 +1,4 @@
-"""Maps without elements that could be listed: what can be said of them as a whole."""
+"""Maps whose elements cannot be listed: what can be said about them as a whole."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def walk_bloom_filter(map_: MapObject) -> Iterator[Element | Anomaly]:
 
 @family("ARENA", keys=Keys.ORDER, values_typed=False, count=lambda map_: 0)
 def walk_arena(map_: MapObject) -> Iterator[Element | Anomaly]:
-    """Say where an arena lies: memory that programs share with a process (kernel/bpf/arena.c)."""
+    """Say where an arena is: memory that programs share with a process (kernel/bpf/arena.c)."""
     outer = map_.inside_("bpf_arena").read_()
     size = int(outer.user_vm_end) - int(outer.user_vm_start)
     yield Element(outer, remark=f"{size} bytes shared with user space")

@@ -1,4 +1,4 @@
-"""Elements of BPF maps, and what tells them apart."""
+"""Elements of BPF maps, and what distinguishes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PREFIX = "BPF_MAP_TYPE_"
 
 
 class Keys(Enum):
-    """What tells the elements of a map apart."""
+    """What distinguishes the elements of a map."""
 
     TYPED = "key"
     """A key that lies in the kernel's memory, typed by the map's BTF."""
@@ -29,10 +29,10 @@ class Keys(Enum):
 class Element:
     """One element of a map, or one CPU's copy of it.
 
-    `key` is typed by the map's BTF, or an index; None where there is none. `owner` is the object of
-    the kernel that local storage is attached to. `value` is typed by the map's BTF where the map's
-    creator decides what it is, and by the kernel's where the kernel does. `remark` says in words
-    what no member does.
+    `key` is typed by the map's BTF, or is an index, or None if there is no key. `owner` is the
+    kernel's object that local storage is attached to. `value` is typed by the map's BTF if the
+    map's creator decides what it is, and by the kernel's if the kernel does. `remark` says in words
+    what no member says.
     """
 
     value: Value

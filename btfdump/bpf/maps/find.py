@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 def maps(context: Context) -> Iterator[MapValue]:
     """Yield every map that the kernel has, by id.
 
-    Raises `SymbolNotFoundError`, and in the end `CorruptDataError` if some could not be found.
+    Raises `SymbolNotFoundError` for a kernel without BPF, and at the end `CorruptDataError` if some
+    maps could not be found.
     """
     for value in registered(context, "map_idr", "struct bpf_map"):
         yield MapValue(context, value.address_)
 
 
 def find_maps(context: Context, which: str) -> Iterator[MapValue]:
-    """Yield the map with an id, or those with a name (with * and ? as in the shell).
+    """Yield the map with an id, or the maps with a name, in which * and ? are as in the shell.
 
     Raises `ObjectNotFoundError` if there is none.
     """

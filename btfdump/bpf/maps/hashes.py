@@ -1,7 +1,7 @@
-"""Hash tables: of values, of each CPU's values, least recently used ones, and of maps.
+"""Hash tables: of values, of per-CPU values, of least recently used ones, and of maps.
 
-Mirrors kernel/bpf/hashtab.c: buckets of hlist_nulls chains, whether elements were allocated in
-advance or not.
+Mirrors kernel/bpf/hashtab.c: buckets of hlist_nulls chains, whether or not elements were allocated
+in advance.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ NO_PREALLOC = 1
 
 
 def elements_in_use(map_: MapObject) -> int | None:
-    """Return how many elements the kernel has counted, None where it has not.
+    """Return how many elements the kernel has counted, None if it has not.
 
-    `bpf_map.elem_count` is of Linux 6.6; before, tables that allocate in advance do not count.
+    `bpf_map.elem_count` exists since Linux 6.6; before, tables that allocate in advance are not
+    counted.
     """
     context = map_.context_
     if map_.has_member_("elem_count") and map_.elem_count:
@@ -47,7 +48,7 @@ def elements_in_use(map_: MapObject) -> int | None:
 
 
 def nodes(map_: MapObject) -> Iterator[tuple[Value, int, bytes] | Anomaly]:
-    """Yield (key, address of what follows it, its bytes) of each `struct htab_elem` of a table."""
+    """Yield (key, address of what follows it, its bytes) for each `struct htab_elem` of a table."""
     context = map_.context_
     table = map_.inside_("bpf_htab").read_()
     count = int(table.n_buckets)
@@ -75,7 +76,7 @@ def nodes(map_: MapObject) -> Iterator[tuple[Value, int, bytes] | Anomaly]:
 
 
 def _heads(map_: MapObject, table: Value, size: int) -> Iterator[tuple[int, Head]]:
-    """Yield (number, head) of each bucket that holds anything; its elements have `size` bytes."""
+    """Yield (number, head) for each bucket that is in use; its elements have `size` bytes."""
     context = map_.context_
     start, step = int(table.buckets), table.buckets.deref_().size_
     pointer_size, order = context.layouts.pointer_size, context.layouts.byteorder
@@ -90,7 +91,7 @@ def _heads(map_: MapObject, table: Value, size: int) -> Iterator[tuple[int, Head
 
 
 def _chain(head: Head, bucket: int, count: int, hash_at: int) -> Iterator[Entry | Anomaly]:
-    """Walk one chain, up to an element that by its hash is of another bucket."""
+    """Walk one chain, up to an element whose hash says that it belongs to another bucket."""
     walker = walker_of("hlist_nulls_head")
     assert walker is not None
     for item in walker.items(head):
@@ -110,7 +111,7 @@ def _chain(head: Head, bucket: int, count: int, hash_at: int) -> Iterator[Entry 
 
 @family("HASH", "LRU_HASH", keys=Keys.TYPED, count=elements_in_use)
 def walk_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
-    """Walk a hash table whose values lie behind their keys, at a multiple of 8 bytes."""
+    """Walk a hash table whose values follow their keys, at a multiple of 8 bytes."""
     size = map_.size_of_("value")
     for node in nodes(map_):
         if isinstance(node, Anomaly):
@@ -122,7 +123,7 @@ def walk_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
 
 @family("PERCPU_HASH", "LRU_PERCPU_HASH", keys=Keys.TYPED, count=elements_in_use)
 def walk_percpu_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
-    """Walk a hash table with a __percpu pointer behind each key."""
+    """Walk a hash table with a __percpu pointer after each key."""
     for node in pointers(map_):
         if isinstance(node, Anomaly):
             yield node
@@ -132,7 +133,7 @@ def walk_percpu_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
 
 @family("HASH_OF_MAPS", keys=Keys.TYPED, values_typed=False, count=elements_in_use)
 def walk_hash_of_maps(map_: MapObject) -> Iterator[Element | Anomaly]:
-    """Walk a hash table with a `struct bpf_map *` behind each key."""
+    """Walk a hash table with a `struct bpf_map *` after each key."""
     for node in pointers(map_):
         if isinstance(node, Anomaly):
             yield node
@@ -141,7 +142,7 @@ def walk_hash_of_maps(map_: MapObject) -> Iterator[Element | Anomaly]:
 
 
 def pointers(map_: MapObject) -> Iterator[tuple[Value, int] | Anomaly]:
-    """Yield (key, the pointer behind it) of each element of a table."""
+    """Yield (key, the pointer after it) for each element of a table."""
     size, order = map_.context_.layouts.pointer_size, map_.context_.layouts.byteorder
     for node in nodes(map_):
         if isinstance(node, Anomaly):

@@ -1,7 +1,7 @@
-"""Local storage seen from the map's side: whose values it has attached to what.
+"""Local storage as the map sees it: all values, and what each is attached to.
 
-Mirrors kernel/bpf/bpf_local_storage.c. Values lie in lists of their owners as well, which is how
-they are met from there; the map has them all in buckets of its own.
+Mirrors kernel/bpf/bpf_local_storage.c. Values are also in lists of their owners, which is how they
+are reached from there; the map has all of them in buckets of its own.
 """
 
 from __future__ import annotations

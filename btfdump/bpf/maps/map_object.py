@@ -1,4 +1,4 @@
-"""MapObject: a `struct bpf_map`, its kind and types, and what lies where in its memory."""
+"""MapObject: a `struct bpf_map`, its kind and types, and where things are in its memory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PIECE = 1 << 16
 
 
 class MapObject(Value):
-    """A BPF map: the `struct bpf_map` at `address_`; `MapValue` knows its elements too.
+    """A BPF map: the `struct bpf_map` at `address_`; `MapValue` also knows its elements.
 
     Members read as in C: `map.value_size`.
     """
@@ -39,7 +39,7 @@ class MapObject(Value):
 
     @property
     def kind_(self) -> str:
-        """The type of the map without its prefix: `HASH`, `LPM_TRIE`; a number if it has no name.
+        """The type of the map without its prefix: `HASH`, `LPM_TRIE`; without a name, its number.
 
         Raises `FaultError`.
         """
@@ -51,12 +51,12 @@ class MapObject(Value):
 
     @property
     def name_(self) -> str:
-        """The map's name, or its id where it has none; raises `FaultError`."""
+        """The map's name, or its id if it has no name; raises `FaultError`."""
         return self.types_.name
 
     @property
     def types_(self) -> MapType:
-        """What its keys and values are; raises `FaultError`."""
+        """The types of its keys and values; raises `FaultError`."""
         if self._types is None:
             assert self._context.map_types is not None
             found: MapType = self._context.map_types.of(self)
@@ -64,25 +64,25 @@ class MapObject(Value):
         return self._types
 
     def inside_(self, struct: str, member: str = "map") -> Value:
-        """container_of(): return the map's own struct, of which `struct bpf_map` is a part."""
+        """Return the map's own struct around the `struct bpf_map`, as container_of() does."""
         type_ = self._context.type(f"struct {struct}")
         offset = Value(self._context, type_, 0).member_(member).address_
         return Value(self._context, type_, self._context.wrap(self.address_ - offset))
 
     def size_of_(self, what: str) -> int:
-        """Return `key_size` or `value_size`; raises `CorruptDataError` for one beyond belief."""
+        """Return `key_size` or `value_size` in bytes; raises `CorruptDataError` if it is absurd."""
         size = int(self.member_(f"{what}_size"))
         if size > MAX_VALUE:
             raise CorruptDataError(f"{what}_size is {size}", self.address_)
         return size
 
     def key_at_(self, address: int, data: bytes | None = None) -> Value:
-        """Return the key at `address`, typed by the map's BTF, else as bytes."""
+        """Return the key at `address`, typed by the map's BTF, or as bytes without it."""
         type_ = self.types_.key or self.bytes_of_(self.size_of_("key"))
         return Value(self._context, type_, self._context.wrap(address), data)
 
     def value_at_(self, address: int, data: bytes | None = None) -> Value:
-        """Return the value at `address`, typed by the map's BTF, else as bytes."""
+        """Return the value at `address`, typed by the map's BTF, or as bytes without it."""
         type_ = self.types_.value or self.bytes_of_(self.size_of_("value"))
         return Value(self._context, type_, self._context.wrap(address), data)
 
@@ -92,7 +92,7 @@ class MapObject(Value):
             yield Element(self.value_at_(pointer + offset), key, cpu)
 
     def index_(self, number: int) -> Value:
-        """Return an integer, which lies nowhere in memory, as a key."""
+        """Return an integer, which is nowhere in memory, as a key."""
         type_ = self.types_.key
         if type_ is None or not isinstance(self._context.layouts.of(type_), ScalarLayout):
             type_ = self._context.type("unsigned int")
@@ -101,21 +101,22 @@ class MapObject(Value):
         return Value(self._context, type_, 0, data)
 
     def bytes_of_(self, size: int) -> types.Type:
-        """Return the type of `size` bytes of which nothing is known."""
+        """Return the type of `size` bytes about which nothing is known."""
         byte = self._context.type("u8")
         return types.Array(byte.btf, 0, "", byte.id, 0, size)
 
     def slots_(self, array: Value | int, count: int, struct: str) -> Iterator[tuple[int, Value]]:
-        """Yield (index, object) of the pointers in an array that are not NULL.
+        """Yield (index, object) for the pointers in an array that are not NULL.
 
-        `array` is the array's address, or a pointer to it; objects are of type `struct`.
+        `array` is the array's address, or a pointer to it; `count` is in elements; objects are of
+        type `struct`.
         """
         type_ = self._context.type(struct)
         for index, pointer in self.pointers_(int(array), count):
             yield index, Value(self._context, type_, pointer)
 
     def pointers_(self, address: int, count: int) -> Iterator[tuple[int, int]]:
-        """Yield (index, pointer) of those in an array at `address` that are not NULL."""
+        """Yield (index, pointer) for those in an array at `address` that are not NULL."""
         size = self._context.layouts.pointer_size
         order = self._context.layouts.byteorder
         for start, data in self.pieces_(address, count, size):
@@ -125,7 +126,10 @@ class MapObject(Value):
                     yield start + at // size, pointer
 
     def pieces_(self, address: int, count: int, size: int) -> Iterator[tuple[int, bytes]]:
-        """Read an array piece by piece: yield (index of the first element, bytes of whole ones)."""
+        """Read an array in pieces: yield (index of the first element, bytes of whole elements).
+
+        The array at `address` has `count` elements of `size` bytes.
+        """
         step = max(1, _PIECE // max(size, 1))
         for start in range(0, count, step):
             some = min(step, count - start)

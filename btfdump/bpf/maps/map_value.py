@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class MapValue(MapObject):
-    """A BPF map and its elements.
+    """A BPF map (`struct bpf_map`) and its elements.
 
     An index is a key: `map[3]` is the value of the element whose key is the integer 3.
     """
@@ -34,13 +34,13 @@ class MapValue(MapObject):
 
     @property
     def family_(self) -> Family | None:
-        """How its elements are found, None for a type that is not known here."""
+        """How elements of such a map are found, None for a map type that is not known here."""
         return families().get(self.kind_)
 
     def elements_(self) -> Iterator[Element | Anomaly]:
-        """Yield the elements, each CPU's copy by itself, and what is wrong with the map.
+        """Yield the elements, each CPU's copy separately, and what is wrong with the map.
 
-        Nothing is raised for bad memory: what ends the walk is an `Anomaly` too.
+        Bad memory does not raise: what ends the walk is an `Anomaly` as well.
         """
         try:
             self.read_()
@@ -66,10 +66,10 @@ class MapValue(MapObject):
             yield Anomaly(f"cannot be walked: {error}", self.address_, ends=True)
 
     def items_(self) -> Iterator[tuple[Value | None, Value]]:
-        """Yield (key, value) of each element; of a per-CPU map, of each CPU's copy.
+        """Yield (key, value) for each element, and for each CPU's copy in a per-CPU map.
 
-        The key of local storage is the object that owns it. Raises `CorruptDataError` in the end
-        where the walk could not find all.
+        The key of local storage is the object that owns it. Raises `CorruptDataError` at the end if
+        the walk could not find everything.
         """
         trouble: Anomaly | None = None
         for element in self.elements_():
@@ -81,16 +81,16 @@ class MapValue(MapObject):
             raise CorruptDataError(trouble.message, trouble.address)
 
     def count_(self) -> int | None:
-        """Return the number of elements where the kernel keeps count of them, else None.
+        """Return the number of elements if the kernel keeps count of them, else None.
 
-        Raises `FaultError`, `CorruptDataError`.
+        Raises `FaultError` and `CorruptDataError`.
         """
         return count_elements(self)
 
     def __getitem__(self, key: str | int) -> Value:
         """Return a member of `struct bpf_map` by name, or the value whose key is an integer.
 
-        Raises IndexError where there is none, or where keys are no integers.
+        Raises `IndexError` if there is no such element, or if keys of this map are not integers.
         """
         if isinstance(key, str):
             return self.member_(key)

@@ -1,4 +1,4 @@
-"""How much memory a map takes, by the sums that the kernel itself does for bpftool.
+"""How much memory a map takes, computed as the kernel computes it for bpftool.
 
 Mirrors `map_mem_usage` of the map types (struct bpf_map_ops, since Linux 6.4: 90a5527d7686).
 """
@@ -23,9 +23,9 @@ _LOCKS = 8
 
 
 def memory_of(map_: MapObject) -> int | None:
-    """Return the bytes that a map takes, None for types whose sum is not known here.
+    """Return the bytes that a map takes, None for types whose memory cannot be computed here.
 
-    Raises `FaultError`, `CorruptDataError`.
+    Raises `FaultError` and `CorruptDataError`.
     """
     sum_ = _SUMS.get(map_.kind_)
     return sum_(map_) if sum_ is not None else None
@@ -36,7 +36,7 @@ def _cpus(map_: MapObject) -> int:
 
 
 def _page(map_: MapObject) -> int:
-    """Return PAGE_SIZE: the consumer's position has a page of its own, behind the first."""
+    """Return PAGE_SIZE: the consumer's position has a page of its own, after the first."""
     context = map_.context_
     return Value(context, context.type("struct bpf_ringbuf"), 0).consumer_pos.address_
 

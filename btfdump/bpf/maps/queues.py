@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def ring(map_: MapObject) -> tuple[int, int, int, int]:
     """Return (address of the elements, head, tail, size) of a `struct bpf_queue_stack`.
 
-    `head` is the slot to be filled next, `tail` the oldest element's. Raises `CorruptDataError`.
+    `head` is the slot that will be filled next, `tail` that of the oldest element. Raises
+    `CorruptDataError`.
     """
     queue = map_.inside_("bpf_queue_stack").read_()
     head, tail, size = int(queue.head), int(queue.tail), int(queue.member_("size"))
@@ -29,14 +30,14 @@ def ring(map_: MapObject) -> tuple[int, int, int, int]:
 
 
 def length(map_: MapObject) -> int:
-    """Return the number of elements that are in."""
+    """Return the number of elements in the queue or stack."""
     _, head, tail, size = ring(map_)
     return (head - tail) % size
 
 
 @family("QUEUE", keys=Keys.ORDER, count=length)
 def walk_queue(map_: MapObject) -> Iterator[Element | Anomaly]:
-    """Yield the elements in the order in which they will be taken out: the oldest first."""
+    """Yield the elements in the order in which they will be taken out, the oldest first."""
     start, head, tail, size = ring(map_)
     for number in range((head - tail) % size):
         yield Element(map_.value_at_(start + (tail + number) % size * map_.size_of_("value")))
@@ -44,7 +45,7 @@ def walk_queue(map_: MapObject) -> Iterator[Element | Anomaly]:
 
 @family("STACK", keys=Keys.ORDER, count=length)
 def walk_stack(map_: MapObject) -> Iterator[Element | Anomaly]:
-    """Yield the elements in the order in which they will be taken out: the newest first."""
+    """Yield the elements in the order in which they will be taken out, the newest first."""
     start, head, tail, size = ring(map_)
     for number in range((head - tail) % size):
         yield Element(map_.value_at_(start + (head - 1 - number) % size * map_.size_of_("value")))

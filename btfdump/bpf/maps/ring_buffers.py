@@ -21,10 +21,10 @@ BUSY, DISCARDED = 1 << 31, 1 << 30
 
 @family("RINGBUF", "USER_RINGBUF", keys=Keys.ORDER, values_typed=False)
 def walk_ring_buffer(map_: MapObject) -> Iterator[Element | Anomaly]:
-    """Yield the records between the consumer's and the producer's position: their bytes.
+    """Yield the records between the consumer's and the producer's position, as bytes.
 
-    Positions count on for ever; `mask` brings them into the data pages, which are mapped twice in a
-    row so that no record is torn.
+    Positions only ever grow; `mask` maps them into the data pages, which are mapped twice in a row
+    so that no record is torn.
     """
     context = map_.context_
     buffer = map_.inside_("bpf_ringbuf_map").rb.deref_()
