@@ -6,7 +6,7 @@ rather than built unless asked for, as bpf_snprintf_btf (kernel/bpf/btf.c, btf_s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from btfdump.decode.layout import (
     MAX_NESTING,
@@ -40,23 +40,24 @@ EMPTY_LIST = -1
 
 
 class Field:
-    """One member or array element of an object.
+    """One member or array element of an object. A field is never written to after it was made.
 
     `value` is an int, float, bytes (char arrays, undescribed bytes), or the list of fields inside a
-    struct, union or array. `facts` is what the annotations say of it. `slot` is set by `graph` when
-    events about what lies behind this field follow the object that holds it. `remark` is what else
-    there is to say of it.
+    struct, union or array. `facts` is what the annotations say of it. `elided` is how many elements
+    of an array are not in `value`, `remark` what else there is to say of it. `has_group` is for
+    fields in the events of `graph`: a group of events, of what lies behind this field, follows the
+    object that holds it.
     """
 
     __slots__ = (
         "bit_size",
         "elided",
         "facts",
+        "has_group",
         "layout",
         "name",
         "offset",
         "remark",
-        "slot",
         "value",
     )
 
@@ -68,16 +69,25 @@ class Field:
         value: FieldValue,
         facts: Any = None,
         bit_size: int = 0,
+        elided: int = 0,
+        remark: str = "",
+        has_group: bool = False,
     ) -> None:
-        self.name = name
-        self.layout = layout
-        self.offset = offset
-        self.value = value
-        self.facts = facts
-        self.bit_size = bit_size
-        self.slot: object | None = None
-        self.elided = 0
-        self.remark = ""
+        # Final, which mypy checks, and not frozen: a frozen dataclass takes four times as long to
+        # make, and an object has hundreds of these.
+        self.name: Final = name
+        self.layout: Final = layout
+        self.offset: Final = offset
+        self.value: Final = value
+        self.facts: Final = facts
+        self.bit_size: Final = bit_size
+        self.elided: Final = elided
+        self.remark: Final = remark
+        self.has_group: Final = has_group
+
+    def replace(self, **changes: Any) -> Field:
+        """Return a field that differs from this one in the attributes given."""
+        return Field(**{name: getattr(self, name) for name in Field.__slots__} | changes)
 
 
 FieldValue: TypeAlias = "int | float | bytes | list[Field] | list[int] | list[float]"
@@ -246,9 +256,8 @@ class Decoder:
         size = element.size
         shown = min(layout.length, self.elements)
         if isinstance(element, ScalarLayout):
-            field = Field(name, layout, at, element.decode_many(data, at, shown), facts)
-            field.elided = layout.length - shown
-            return field
+            values = element.decode_many(data, at, shown)
+            return Field(name, layout, at, values, facts, elided=layout.length - shown)
         fields: list[Field] = []
         elided = 0
         for i in range(layout.length if size else 0):
@@ -261,9 +270,7 @@ class Decoder:
             fields.append(
                 self._field(f"[{i}]", element, data, where, facts, selection, stated, nesting + 1)
             )
-        field = Field(name, layout, at, fields, facts)
-        field.elided = elided
-        return field
+        return Field(name, layout, at, fields, facts, elided=elided)
 
 
 def to_python(layouts: Layouts, layout: Layout, data: bytes, at: int = 0) -> Any:

@@ -68,6 +68,7 @@ def without_holes(fields: list[Field], holes: list[tuple[int, int]]) -> list[Fie
             inner = without_holes([f for f in parts if isinstance(f, Field)], holes)
             if not inner:
                 continue
-            field.value = inner
+            kept.append(field.replace(value=inner))
+            continue
         kept.append(field)
     return kept

@@ -1,8 +1,9 @@
 """What `graph.traverse` tells a renderer: one event per object, container or note, none per field.
 
 The stream is well nested. An object is `Enter` ... `Exit`. Inside it, each of its fields whose
-`slot` is set is followed up, in the order of the fields, by one `Open` ... `Close` group that holds
-what lies behind that field: the target of a pointer, the entries of a container, or just a note.
+`has_group` is set is followed up, in the order of the fields, by one `Open` ... `Close` group that
+holds what lies behind that field: the target of a pointer, the entries of a container, or just a
+note. An event, and a field in it, is never written to: a list of events may be rendered many times.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Group(Enum):
     NOTE = "note"
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class MapKey:
     """What an element of a BPF map is found by: its label.
 
@@ -54,7 +55,7 @@ Label: TypeAlias = "str | MapKey"
 """What an entry is called: "[3]", or what finds it in a map; "" for what is no entry."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Holds:
     """What a BPF map holds: its type ("hash"), and the C types of its keys and values, if known.
 
@@ -71,7 +72,7 @@ class Holds:
     cpus: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Enter:
     """An object begins.
 
@@ -107,12 +108,12 @@ class Enter:
         return self.is_bare and isinstance(self.label, MapKey)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Exit:
     """The object that was entered last, and not left yet, ends."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Open:
     """A group begins: what lies behind `field` (None: behind the root itself).
 
@@ -130,7 +131,7 @@ class Open:
     holds: Holds | None = None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Close:
     """The group ends. `shown` entries of `total` (None: not counted to the end) were given.
 
@@ -142,7 +143,7 @@ class Close:
     zero: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Seen:
     """An object that was given before; `is_cycle`: it is still open around this place."""
 
@@ -152,7 +153,7 @@ class Seen:
     is_cycle: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Number:
     """An entry of a container that is no object: an integer in a pointer's place, or a mark."""
 

@@ -86,7 +86,7 @@ def _slots(fields: Sequence[Field]) -> Iterator[Field]:
     pending = list(reversed(fields))
     while pending:
         field = pending.pop()
-        if field.slot is not None:
+        if field.has_group:
             yield field
         elif isinstance(field.value, list):
             pending += [inner for inner in reversed(field.value) if isinstance(inner, Field)]

@@ -1,22 +1,18 @@
-"""Limits of a traversal, and the place of an object in it."""
+"""What is asked of a traversal: its limits, and the members that are to be shown."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from btfdump.decode.fields import Selection
-    from btfdump.graph.events import Event, Label
 
 MAX_OBJECT = 1 << 24
 """Larger objects than this are not read as a whole: no kernel type is, corrupt BTF may be."""
-
-Step: TypeAlias = Union["Event", "Iterator[Step]"]
-"""What the generators of a traversal yield: an event, or another generator to be run first."""
 
 
 @dataclass(frozen=True)
@@ -33,28 +29,6 @@ class Limits:
     objects: int = 10_000
     string: int = 256
     nesting: int = 24
-
-
-class Place(NamedTuple):
-    """Where an object hangs: pointers followed, nesting, containers around it, path from the root.
-
-    `selection` is what to show of it, by the user's wish or (`guided`) by an annotation's. `chain`
-    holds, of live memory, the pointers that led here from the root: each one's address and value.
-    """
-
-    depth: int = 0
-    nesting: int = 0
-    level: int = 0
-    path: tuple[str, ...] = ()
-    selection: Selection | None = None
-    label: Label = ""
-    guided: bool = False
-    chain: tuple[tuple[int, int], ...] = ()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the user has left open what to show here."""
-        return self.selection is None or self.guided
 
 
 def paths_of(selection: Selection) -> Iterator[tuple[str, ...]]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from btfdump.decode.fields import Decoder, Field
 from btfdump.decode.layout import StructLayout
 from btfdump.errors import BtfdumpError, FaultError
+from btfdump.graph.entries import entry_of
 from btfdump.graph.events import Close, Group, Holds, MapKey, Open
+from btfdump.graph.visits import notes_on
 from btfdump.graph.window import Window
 from btfdump.kernel.notes import Note
 from btfdump.kernel.value import Value
@@ -18,9 +20,9 @@ if TYPE_CHECKING:
 
     from btfdump.bpf.maps.elements import Element
     from btfdump.bpf.maps.map_value import MapValue
-    from btfdump.graph.containers import Contents
-    from btfdump.graph.limits import Place, Step
-    from btfdump.graph.traverse import Traversal
+    from btfdump.graph.position import Position
+    from btfdump.graph.state import State
+    from btfdump.graph.visits import Stream
 
 
 def as_map(value: Value) -> MapValue | None:
@@ -47,18 +49,16 @@ def value_of_map(value: Value) -> Value | None:
     return Value(value.context_, type_, 0) if type_ is not None else None
 
 
-def contents(shower: Contents, map_: MapValue, place: Place) -> Iterator[Step]:
+def elements_of(state: State, map_: MapValue, position: Position) -> Stream:
     """Show what a map holds."""
     try:
         holds = _holds(map_)
     except (BtfdumpError, LookupError) as error:
-        yield Open(Group.NOTE, None, map_)
-        yield Note(f"unreadable: {error}", map_.address_)
-        yield Close()
+        yield notes_on(None, map_, [f"unreadable: {error}"])
         return
-    listing = _Listing(shower.traversal, map_)
-    place = place._replace(level=-1)  # a list inside an element is the first container on the way
-    window = Window(listing.items(), shower.limits.elements)
+    listing = _Listing(state, map_)
+    position = position._replace(level=-1)  # a list inside an element is the first on the way
+    window = Window(listing.items(), state.limits.elements)
     provenance = map_.types_.provenance
     yield Open(Group.MAP, None, map_, None, window.count, provenance, holds)
     yield from map(Note, listing.remarks())
@@ -66,7 +66,8 @@ def contents(shower: Contents, map_: MapValue, place: Place) -> Iterator[Step]:
         if isinstance(item, Anomaly):
             yield Note(item.message, item.address)
         else:
-            yield shower.entry(item.value, listing.label(item, window.shown - 1), place)
+            label = listing.label(item, window.shown - 1)
+            yield entry_of(state, item.value, label, position)
     yield Close(window.shown, window.total, listing.zero)
 
 
@@ -88,16 +89,16 @@ def _count(map_: MapValue) -> int | None:
 class _Listing:
     """The elements of one map as they are listed: without the zero ones of an array."""
 
-    def __init__(self, traversal: Traversal, map_: MapValue) -> None:
+    def __init__(self, state: State, map_: MapValue) -> None:
         from btfdump.bpf.maps.elements import Keys
 
         self.map = map_
         self.family = map_.family_
-        self.summary = traversal.summary
+        self.summary = state.summary
         self.decoder = Decoder(map_.context_.layouts, zero=True)  # a key cut short is another key
         is_array = self.family is not None and self.family.keys is Keys.INDEX
         typed = self.family is not None and self.family.values_typed
-        self.leaves_out_zero = is_array and typed and not traversal.zero
+        self.leaves_out_zero = is_array and typed and not state.zero
         self.zero = 0
 
     def items(self) -> Iterator[Element | Anomaly]:
@@ -127,18 +128,16 @@ class _Listing:
 
     def label(self, element: Element, position: int) -> MapKey:
         """Return what the element is found by."""
-        key = element.key
-        field = None
-        label = MapKey(position, cpu=element.cpu, remark=element.remark)
+        key, cpu, remark = element.key, element.cpu, element.remark
         if element.owner is not None:
-            label.owner, label.summary = element.owner, self.summary(element.owner)
-        elif key is not None:
-            try:
-                fields = self.decoder.fields(key.layout_, key.bytes_())
-            except BtfdumpError as error:
-                label.remark = f"key at {key.address_:#x}: {error}"
-            else:
-                is_struct = isinstance(key.layout_, StructLayout)
-                field = Field("", key.layout_, 0, fields) if is_struct else fields[0]
-        label.key = field
-        return label
+            owner = element.owner
+            return MapKey(position, None, owner, self.summary(owner), cpu, remark)
+        if key is None:
+            return MapKey(position, cpu=cpu, remark=remark)
+        try:
+            fields = self.decoder.fields(key.layout_, key.bytes_())
+        except BtfdumpError as error:
+            return MapKey(position, cpu=cpu, remark=f"key at {key.address_:#x}: {error}")
+        is_struct = isinstance(key.layout_, StructLayout)
+        field = Field("", key.layout_, 0, fields) if is_struct else fields[0]
+        return MapKey(position, field, cpu=cpu, remark=remark)

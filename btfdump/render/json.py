@@ -188,7 +188,7 @@ class _Builder:
             return
         if event.is_bare:
             field = event.fields[0]
-            value = HOLE if field.slot is not None else self.values.value(field)
+            value = HOLE if field.has_group else self.values.value(field)
             pieces, end = value.split(HOLE), ""
             text = f'{text}, "value": '
         else:
@@ -202,11 +202,11 @@ class _Builder:
         if event.written is None:
             return self.values.members(event.fields).split(HOLE)
         first, *rest = event.written.split(HOLE)
-        if all(field.slot is not None for field in event.fields):
+        if all(field.has_group for field in event.fields):
             return [first, *rest]
         text = [first]
         for field, piece in zip(event.fields, rest, strict=True):
-            if field.slot is not None:
+            if field.has_group:
                 text += HOLE, piece
             elif field.elided == EMPTY_LIST:
                 text += empty_list(field.layout, field.facts), piece

@@ -69,7 +69,7 @@ class Values:
         self._summaries.clear()
 
     def members(self, fields: Iterable[Field]) -> str:
-        """Return what stands inside the braces of "members", a HOLE for each that has a slot."""
+        """Return what stands inside the braces of "members", a HOLE for each that has a group."""
         return ", ".join(self._members(fields))
 
     def _members(self, fields: Iterable[Field]) -> list[str]:
@@ -78,7 +78,7 @@ class Values:
         for field in fields:
             if not field.name and not isinstance(field.layout, ScalarLayout | ArrayLayout):
                 found += self._members(_inner(field))
-            elif field.slot is not None:
+            elif field.has_group:
                 found.append(f"{name(field.name)}: {HOLE}")
             elif field.elided == EMPTY_LIST:
                 found.append(f"{name(field.name)}: {empty_list(field.layout, field.facts)}")
@@ -127,7 +127,7 @@ class Values:
         if isinstance(layout.element, ScalarLayout):
             return self.array(layout.element, field.value, field.elided)
         elements = ", ".join(
-            f'"{inner.name.strip("[]")}": {HOLE if inner.slot is not None else self.value(inner)}'
+            f'"{inner.name.strip("[]")}": {HOLE if inner.has_group else self.value(inner)}'
             for inner in _inner(field)
         )
         return array_of_structs(layout.length, elements, field.elided)

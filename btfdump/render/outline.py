@@ -18,7 +18,7 @@ from btfdump.graph.events import Group as Kind
 from btfdump.render.escape import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from btfdump.kernel.notes import Note
 
@@ -28,6 +28,7 @@ class Leaf:
     """A field that takes one line: a scalar, a char array, an array of scalars, a small struct."""
 
     field: Field
+    name: str
     depth: int
     is_last: bool = False
 
@@ -37,15 +38,17 @@ class Branch:
     """A struct, union or array inside an object begins; its fields follow, one deeper."""
 
     field: Field
+    name: str
     depth: int
     is_last: bool = False
 
 
 @dataclass(slots=True)
 class Group:
-    """What lies behind a field begins."""
+    """What lies behind a field begins; `name` is the field's, "" for the root itself."""
 
     open: Open
+    name: str
     depth: int
     is_last: bool = False
 
@@ -125,7 +128,7 @@ Item: TypeAlias = "Leaf | Branch | Group | Object | Reference | Figure | Remark 
 class _Pending:
     """A field whose group of events is to come."""
 
-    field: Field
+    name: str
     depth: int
     is_last: bool
 
@@ -146,10 +149,15 @@ class _Frame:
 
 
 class Outline:
-    """Turns the events of one root into items. `keep_empty` shows empty lists and containers."""
+    """Turns the events of one root into items. `keep_empty` shows empty lists and containers.
 
-    def __init__(self, *, keep_empty: bool) -> None:
+    `title` returns what an object that is no struct is called: the name of its one field, which has
+    none.
+    """
+
+    def __init__(self, *, keep_empty: bool, title: Callable[[Object], str] = lambda _: "") -> None:
         self.keep_empty = keep_empty
+        self._title = title
         self.totals = Totals()
         self._frames: list[_Frame] = []
 
@@ -246,7 +254,8 @@ class Outline:
         yield item
         # A root that is no struct is its one field, not something around it; so is a map's element.
         if event.is_one_field or (event.is_bare and not self._frames):
-            frame = _Frame(item, self._one(event.fields[0], item.depth, item.is_last))
+            field, name = event.fields[0], self._title(item)
+            frame = _Frame(item, self._one(field, name, item.depth, item.is_last))
         else:
             fields = event.fields
             if event.is_bare and is_branch(fields[0]):
@@ -256,16 +265,16 @@ class Outline:
         yield from self._resume()
 
     def _open(self, event: Open) -> Iterator[Item]:
-        depth, last = 0, True
+        name, depth, last = "", 0, True
         if self._frames and self._frames[-1].pending is not None:
             pending = self._frames[-1].pending
-            depth, last = pending.depth, pending.is_last
+            name, depth, last = pending.name, pending.depth, pending.is_last
         if event.behind is Kind.NOTE:
             if event.field is not None:
-                yield from self._plain(event.field, depth, last)
+                yield from self._plain(event.field, name, depth, last)
             self._frames.append(_Frame(None, iter(()), inner=depth + 1))
             return
-        item = Group(event, depth, last)
+        item = Group(event, name, depth, last)
         yield item
         is_pointer = event.behind is Kind.POINTER
         # The target of a pointer shares the pointer's line; entries have lines of their own.
@@ -282,13 +291,11 @@ class Outline:
             yield End(frame.item.depth, frame.item, event)
         yield from self._resume()
 
-    def _plain(self, field: Field, depth: int, last: bool) -> Iterator[Item]:
+    def _plain(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Item]:
         """Show a field as it is, without what lies behind it."""
-        slot, field.slot = field.slot, None
-        for item in self._one(field, depth, last):
+        for item in self._shown(field, name, depth, last):
             if not isinstance(item, _Pending):
                 yield item
-        field.slot = slot
 
     def _resume(self) -> Iterator[Item]:
         """Go on with the fields of the innermost object, up to the next one with a group."""
@@ -305,18 +312,23 @@ class Outline:
     def _fields(self, fields: Sequence[Field], depth: int) -> Iterator[Item | _Pending]:
         shown = [f for f in fields if self.keep_empty or not is_empty(f)]
         for position, field in enumerate(shown):
-            yield from self._one(field, depth, position == len(shown) - 1)
+            yield from self._one(field, field.name, depth, position == len(shown) - 1)
 
-    def _one(self, field: Field, depth: int, last: bool) -> Iterator[Item | _Pending]:
-        if field.slot is not None:
-            yield _Pending(field, depth, last)
-        elif is_branch(field):
-            branch = Branch(field, depth, last)
+    def _one(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Item | _Pending]:
+        if field.has_group:
+            yield _Pending(name, depth, last)
+        else:
+            yield from self._shown(field, name, depth, last)
+
+    def _shown(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Item | _Pending]:
+        """Show a field itself; groups may follow for fields inside it."""
+        if is_branch(field):
+            branch = Branch(field, name, depth, last)
             yield branch
             yield from self._fields(children(field), depth + 1)
             yield End(depth, branch)
         else:
-            yield Leaf(field, depth, last)
+            yield Leaf(field, name, depth, last)
 
 
 def by_whom(provenance: str) -> str:
@@ -330,14 +342,14 @@ def typed_by(field: Field) -> str:
     return by_whom(field.facts.provenance) if is_typed else ""
 
 
-def has_slot(field: Field) -> bool:
+def holds_group(field: Field) -> bool:
     """Whether something lies behind a field, or behind one inside it."""
-    return field.slot is not None or any(has_slot(inner) for inner in children(field))
+    return field.has_group or any(holds_group(inner) for inner in children(field))
 
 
 def is_empty(field: Field) -> bool:
     """Whether a field is, or holds nothing but, empty lists."""
-    if field.slot is not None:
+    if field.has_group:
         return False
     if field.elided == EMPTY_LIST:
         return True
@@ -354,7 +366,7 @@ def inline_leaves(field: Field, most: int = 8) -> list[tuple[str, Field]] | None
     pending = [("", f) for f in reversed(children(field))]
     while pending:
         prefix, inner = pending.pop()
-        if inner.slot is not None or (inner.elided and not is_branch(inner)) or typed_by(inner):
+        if inner.has_group or (inner.elided and not is_branch(inner)) or typed_by(inner):
             return None
         name = inner.name if inner.name.startswith("[") else f".{inner.name}" if inner.name else ""
         if is_branch(inner):

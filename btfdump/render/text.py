@@ -47,7 +47,7 @@ def render_text(roots: Iterable[Root], options: Options) -> Iterator[str]:
     """Yield each root as text, line by line."""
     for root in roots:
         painter = TextPainter(options)
-        outline = Outline(keep_empty=options.zero)
+        outline = Outline(keep_empty=options.zero, title=painter.title)
         name = f"{printable(root.name)} = " if root.name else ""
         for item in outline.items(root.events):
             for line in painter.lines(item):
@@ -73,9 +73,9 @@ class TextPainter:
             return
         indent = _INDENT * item.depth
         if isinstance(item, Leaf):
-            yield self.leaf(item.field, item.depth)
+            yield self.leaf(item.field, item.name, item.depth)
         elif isinstance(item, Branch):
-            yield indent + self.branch(item.field)
+            yield indent + self.branch(item.field, item.name)
         elif isinstance(item, Group):
             yield from self.group(item, indent)
         elif isinstance(item, Object):
@@ -91,13 +91,17 @@ class TextPainter:
         else:
             yield from self.end(item, indent)
 
-    def name(self, field: Field) -> str:
+    def title(self, item: Object) -> str:
+        """Return what an object that is no struct is called, "" for a root: it has a name."""
+        return self.entry(item.enter.label).removesuffix(" = ")
+
+    def name(self, name: str) -> str:
         """Return what a line begins with: `.member = `, `[3] = `, or nothing."""
-        if not field.name:
+        if not name:
             return ""
-        if field.name.startswith("["):
-            return f"{field.name} = "
-        return f".{printable(field.name)} = "
+        if name.startswith("["):
+            return f"{name} = "
+        return f".{printable(name)} = "
 
     def type(self, field: Field) -> str:
         """Return the C type, in parentheses as in a cast."""
@@ -108,23 +112,23 @@ class TextPainter:
         remark = f" /* {printable(field.remark)} */" if field.remark else ""
         return f"{self.type(field)}{'[' if isinstance(field.layout, ArrayLayout) else '{'}{remark}"
 
-    def leaf(self, field: Field, depth: int) -> str:
+    def leaf(self, field: Field, name: str, depth: int) -> str:
         """Return the line of a field that takes one."""
         shown, remark = self.value(field)
         comma = "," if depth else ""
         remark = f"{remark}{typed_by(field)}".strip()
         tail = f" /* {remark} */" if remark else ""
-        return f"{_INDENT * depth}{self.name(field)}{self.type(field)}{shown}{comma}{tail}"
+        return f"{_INDENT * depth}{self.name(name)}{self.type(field)}{shown}{comma}{tail}"
 
-    def branch(self, field: Field) -> str:
+    def branch(self, field: Field, name: str) -> str:
         """Return the first line of an aggregate, or all of a small one."""
         whom = typed_by(field)
         tail = f" /*{whom} */" if whom else ""
-        line = self.inline(field)
+        line = self.inline(field, name)
         if line:
             self.skip = 1
             return f"{line}{tail}"
-        return f"{self.name(field)}{self.opening(field)}{tail}"
+        return f"{self.name(name)}{self.opening(field)}{tail}"
 
     def value(self, field: Field) -> tuple[str, str]:
         """Return (value, remark) of a field that takes one line."""
@@ -138,7 +142,7 @@ class TextPainter:
             return array(field, layout.element, self.options), by_whom(whom).strip()
         return "{}", ""
 
-    def inline(self, field: Field) -> str:
+    def inline(self, field: Field, name: str) -> str:
         """Return a struct on one line if its type is small and nothing lies behind its members."""
         if not isinstance(field.layout, StructLayout) or not field.layout.is_small:
             return ""
@@ -146,18 +150,18 @@ class TextPainter:
         if leaves is None:
             return ""
         parts = []
-        for name, leaf in leaves:
+        for path, leaf in leaves:
             shown, remark = self.value(leaf)
-            parts.append(f"{printable(name)} = {shown}{f' /* {remark} */' if remark else ''}")
+            parts.append(f"{printable(path)} = {shown}{f' /* {remark} */' if remark else ''}")
         inside = f" {', '.join(parts)} " if parts else ""
         remark = f" /* {printable(field.remark)} */" if field.remark else ""
-        return f"{self.name(field)}{self.type(field)}{{{inside}}},{remark}"
+        return f"{self.name(name)}{self.type(field)}{{{inside}}},{remark}"
 
     def group(self, item: Group, indent: str) -> Iterator[str]:
         """Yield the first line of what lies behind a field; a pointer's waits for its target."""
         opened = item.open
         field = opened.field
-        name = self.name(field) if field is not None else ""
+        name = self.name(item.name)
         if opened.behind is Kind.POINTER and field is not None:
             assert isinstance(field.layout, ScalarLayout)
             shown, _ = scalar(field.layout, field.value, self.options)
@@ -198,8 +202,6 @@ class TextPainter:
             )
             return
         if enter.is_bare:
-            if enter.is_one_field:
-                enter.fields[0].name = label.removesuffix(" = ")
             return  # its one field is the line
         yield f"{indent}{label}({type_}){{ /* {enter.value.address_:#x}{words} */"
 

@@ -30,7 +30,7 @@ from btfdump.render.outline import (
     Totals,
     by_whom,
     children,
-    has_slot,
+    holds_group,
     inline_leaves,
     is_cut,
     is_empty,
@@ -68,7 +68,7 @@ def render_tree(roots: Iterable[Root], options: Options) -> Iterator[str]:
         if number:
             yield "\n"
         painter = _Painter(options, root.name)
-        outline = Outline(keep_empty=options.zero)
+        outline = Outline(keep_empty=options.zero, title=painter.title)
         for item in outline.items(root.events):
             for line in painter.lines(item):
                 yield line + "\n"
@@ -158,7 +158,7 @@ class _Painter:
             return
         if isinstance(item, Leaf):
             value, remark = self.value_of(item.field)
-            name = self.label(item.field.name, item.depth)
+            name = self.label(item.name, item.depth)
             space = " " if name else ""
             yield f"{self.start(item)}{name}{space}{value}{remark}{self.type(item.field)}"
         elif isinstance(item, Branch):
@@ -179,8 +179,7 @@ class _Painter:
         return self.guide(item.depth, item.is_last and (item.depth > 1 or not self.has_totals))
 
     def branch(self, item: Branch) -> str:
-        field = item.field
-        name = field.name
+        field, name = item.field, item.name
         if not name and not isinstance(field.layout, ScalarLayout | ArrayLayout):
             name = f"<{field.layout.base.keyword}>"
         line = f"{self.start(item)}{self.label(name, item.depth)}"
@@ -209,10 +208,10 @@ class _Painter:
         self.is_list |= item.depth == 0
         if opened.behind is Kind.POINTER and field is not None:
             assert isinstance(field.layout, ScalarLayout)
-            line = self.start(item) + self.label(field.name, item.depth)
+            line = self.start(item) + self.label(item.name, item.depth)
             self.held = (line, item.depth, item.is_last)
             return
-        name = field.name if field is not None else self.root_name
+        name = item.name if field is not None else self.root_name
         head = printable(str(field.layout.type if field is not None else opened.value.type_))
         if opened.holds is not None:
             yield self.map_heading(opened, opened.holds)
@@ -273,11 +272,10 @@ class _Painter:
         if item.depth == 0:
             # What lies deeper, and notes, may add to the totals later.
             self.has_totals = bool(enter.skipped or enter.empty_lists or enter.unfollowed) or any(
-                has_slot(field) for field in enter.fields
+                holds_group(field) for field in enter.fields
             )
             if enter.is_bare:
                 self.has_totals = False
-                enter.fields[0].name = self.root_name
                 return
             name = f"{self.label(self.root_name)} " if self.root_name else ""
             source = self.style("dim", printable(self.source()))
@@ -286,11 +284,17 @@ class _Painter:
         label = label_text(enter.label, self.options)
         if enter.is_one_field:
             self.widths[item.depth] = 0
-            enter.fields[0].name = " ".join(filter(None, (label, remark_text(enter.label))))
             return
         remark = self.style("dim", remark_text(enter.label))
         heading = f"{self.start(item)}{self.label(label)} {self.heading(enter)}"
         yield f"{heading}  {remark}" if remark else heading
+
+    def title(self, item: Object) -> str:
+        """Return what an object that is no struct is called: as the root, or as an element."""
+        label = item.enter.label
+        if item.depth == 0:
+            return self.root_name
+        return " ".join(filter(None, (label_text(label, self.options), remark_text(label))))
 
     def source(self) -> str:
         """Say what the objects come from: `vmcore (ELF) of 6.12.1, 2 CPUs`."""

@@ -331,9 +331,7 @@ def array_field(
     name: str, layout: Layout, offset: int, value: FieldValue, facts: Any, elided: int
 ) -> Field:
     """Return the field of an array of which `elided` elements are not in `value`."""
-    field = Field(name, layout, offset, value, facts)
-    field.elided = elided
-    return field
+    return Field(name, layout, offset, value, facts, elided=elided)
 
 
 def at(base: str, offset: int) -> str:

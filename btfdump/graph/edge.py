@@ -1,0 +1,101 @@
+"""An edge of the graph of objects: a field, from which the traversal may go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from btfdump.btf import types
+from btfdump.decode.layout import ScalarLayout, StructLayout
+from btfdump.kernel.pointers import pointer_space, target_of
+from btfdump.kernel.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btfdump.annotate.facts import MemberFacts
+    from btfdump.decode.fields import Field
+    from btfdump.graph.position import Position
+    from btfdump.kernel.expression import Scope
+
+ELSEWHERE = ("user", "iomem")
+"""Address spaces that hold no objects of the kernel."""
+
+
+class Edge(NamedTuple):
+    """A field of the object `owner`, and all that is known of it and of where it is.
+
+    `facts` is what the annotations say: of the field itself, of the array that it is an element of,
+    or of its type. `path` leads from the root to the field, `position` is that of the owner.
+    `skipped` zero members were left out where a rule has decoded the field once more.
+    """
+
+    owner: Value
+    field: Field
+    facts: MemberFacts | None
+    path: tuple[str, ...]
+    position: Position
+    skipped: int = 0
+
+    @property
+    def pointee(self) -> types.Type | None:
+        """The type that a pointer points to, its modifiers stripped, None for no pointer."""
+        layout = self.field.layout
+        if not isinstance(layout, ScalarLayout):
+            return None
+        return target_of(self.owner.context_, layout, self.facts)
+
+    @property
+    def space(self) -> str | None:
+        """The address space of a pointer: "user", "percpu", ...; None for the kernel's own."""
+        pointer = self.field.layout.base
+        return pointer_space(pointer, self.facts) if isinstance(pointer, types.Ptr) else None
+
+    def value(self) -> Value:
+        """Return the field as a value that shares the owner's bytes."""
+        owner, field = self.owner, self.field
+        return Value(
+            owner.context_,
+            field.layout.type,
+            owner.context_.wrap(owner.address_ + field.offset),
+            owner.slice_(field.offset, field.layout.size),
+            facts=self.facts,
+            outer=(owner, field.name) if _is_struct(owner) else owner.outer_,
+            index=int(field.name[1:-1]) if field.name.startswith("[") else 0,
+        )
+
+    def holder(self) -> Value:
+        """Return the innermost struct that declares the field, or that a root is part of."""
+        owner, context = self.owner, self.owner.context_
+        layout = owner.layout_
+        if not isinstance(layout, StructLayout):
+            return owner.outer_[0] if owner.outer_ is not None else owner
+        found = context.layouts.declarer(layout, self.field.name, self.field.offset)
+        if found is None:
+            return owner
+        declarer, offset = found
+        data = owner.slice_(offset, declarer.size)
+        return Value(context, declarer.type, owner.address_ + offset, data)
+
+    def scopes(self) -> Sequence[Scope]:
+        """Return what names in an expression about the field stand for members of."""
+        if not _is_struct(self.owner):
+            return self.owner.around_()
+        return (self.holder(), *self.owner.scopes_())
+
+    def inside(self) -> Position:
+        """Return the position of what lies behind the field."""
+        return self.position.inside(self.path)
+
+    def via_pointer(self) -> Position:
+        """Return the position of what a pointer leads to; it remembers one that may change."""
+        inner = self.inside()
+        context, pointer = self.owner.context_, self.field.value
+        if not context.target.is_live or not isinstance(pointer, int):
+            return inner
+        slot = context.wrap(self.owner.address_ + self.field.offset)
+        return inner._replace(chain=(*inner.chain, (slot, pointer)))
+
+
+def _is_struct(value: Value) -> bool:
+    """Whether a value is a struct or union, and no field without one around it."""
+    return isinstance(value.layout_, StructLayout)

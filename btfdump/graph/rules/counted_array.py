@@ -1,0 +1,50 @@
+"""Rule: a pointer to an array, whose length an annotation tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.btf import types
+from btfdump.errors import BtfdumpError
+from btfdump.graph.arrays import decode_counted, pointee_of, read_behind
+from btfdump.graph.entries import pointed_entries
+from btfdump.graph.events import Close, Group, Open
+from btfdump.graph.visits import ArrayVisit, Settled, notes_on
+from btfdump.kernel.pointers import told_by
+
+if TYPE_CHECKING:
+    from btfdump.annotate.facts import MemberFacts
+    from btfdump.graph.edge import Edge
+    from btfdump.graph.state import State
+    from btfdump.graph.visits import Stream
+
+
+def counted_array(edge: Edge, state: State) -> Settled | None:
+    """Show the array; of an array of pointers to structs, the structs."""
+    facts = edge.facts
+    if facts is None or facts.length is None:
+        return None
+    return Settled(edge.field, _elements(edge, state, facts))
+
+
+def _elements(edge: Edge, state: State, facts: MemberFacts) -> Stream:
+    field, here, inner = edge.field, edge.value(), edge.via_pointer()
+    assert isinstance(field.value, int)
+    try:
+        array = read_behind(state, field.layout, field.value, facts, edge.scopes())
+    except (BtfdumpError, LookupError) as error:
+        yield notes_on(field, here, [f"array of {facts.length} elements: {error}"])
+        return
+    value, length, notes = array
+    target = pointee_of(value)
+    if isinstance(target, types.Composite):
+        pointers = [(i, int(v)) for i, v in enumerate(value.value_()) if v]
+        if length > len(value):
+            left = length - len(value)
+            notes = [*notes, f"{left} of {length} pointers were not looked at"]
+        yield pointed_entries(state, field, here, target, field.value, pointers, inner, notes)
+        return
+    yield Open(Group.POINTER, field, value, provenance=told_by(field))
+    decoded, notes = decode_counted(state, array, facts)
+    yield ArrayVisit(value, decoded, inner, notes)
+    yield Close(1, 1)

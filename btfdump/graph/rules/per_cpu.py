@@ -1,0 +1,77 @@
+"""Rule: a `__percpu` pointer leads to one object for every possible CPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump.decode.layout import StructLayout
+from btfdump.errors import BtfdumpError, FaultError
+from btfdump.graph.entries import entry_of
+from btfdump.graph.events import Close, Enter, Exit, Group, Open
+from btfdump.graph.rules.problems import not_followed
+from btfdump.graph.visits import Settled, notes_on
+from btfdump.kernel.notes import Note
+from btfdump.kernel.pointers import told_by
+from btfdump.kernel.value import Value
+
+if TYPE_CHECKING:
+    from btfdump.btf import types
+    from btfdump.graph.edge import Edge
+    from btfdump.graph.position import Position
+    from btfdump.graph.state import State
+    from btfdump.graph.visits import Stream
+
+
+def per_cpu(edge: Edge, state: State) -> Settled | None:
+    """Show what every CPU has, where any other pointer would be followed."""
+    if edge.space != "percpu":
+        return None
+    inner = edge.inside()
+    if inner.selection is None and not state.is_followed(edge.path):
+        if edge.position.depth >= state.limits.depth:
+            return not_followed(edge, state)
+        inner = inner._replace(depth=edge.position.depth + 1)
+    target = edge.pointee
+    if target is None or not state.context.layouts.of(target).size:
+        return not_followed(edge, state)
+    return Settled(edge.field, _of_every_cpu(edge, state, target, inner))
+
+
+def _of_every_cpu(edge: Edge, state: State, target: types.Type, inner: Position) -> Stream:
+    context, field, here = state.context, edge.field, edge.value()
+    assert isinstance(field.value, int)
+    try:
+        addresses = [context.wrap(field.value + o) for o in context.target.per_cpu_offsets]
+    except BtfdumpError as error:
+        yield notes_on(field, here, [str(error)])
+        return
+    if not isinstance(context.layouts.of(target), StructLayout):
+        yield _scalars(edge, state, target, addresses)
+        return
+    shown = addresses[: state.limits.elements]
+    yield Open(Group.ARRAY, field, here, None, len(addresses), told_by(field))
+    for cpu, address in enumerate(shown):
+        value = Value(context, target, address, key=f"cpu {cpu}")
+        yield entry_of(state, value, f"[cpu {cpu}]", inner)
+    yield Close(len(shown), len(addresses))
+
+
+def _scalars(edge: Edge, state: State, target: types.Type, addresses: list[int]) -> Stream:
+    """Show one scalar, or array of such, of every CPU, as an array by CPU."""
+    context = state.context
+    size = context.layouts.of(target).size
+    pieces, missing = [], []
+    for cpu, address in enumerate(addresses):
+        try:
+            pieces.append(context.target.read(address, size))
+        except FaultError as error:
+            pieces.append(bytes(size))
+            missing.append(f"CPU {cpu} is unreadable: {error.reason}")
+    array = context.array(target, len(addresses))
+    value = Value(context, array, addresses[0], b"".join(pieces))
+    yield Open(Group.POINTER, edge.field, value, provenance=told_by(edge.field))
+    yield Enter(value, state.decoder.fields(value.layout_, value.bytes_()))
+    for text in missing:
+        yield Note(text, edge.value().address_)
+    yield Exit()
+    yield Close(1, 1)
