@@ -32,7 +32,7 @@ def least(call: Callable[[], Any], times: int = 7) -> float:
 
 def measure_text(kernel: Any, type_: str, objects: list[bytes]) -> None:
     from btfdump.decode.layout import Layouts
-    from btfdump.render.compiled import compile_text
+    from btfdump.render.compiled_text import compile_text
     from btfdump.render.plain import reference_text
 
     layout = kernel.layouts.of(kernel.type(type_))

@@ -246,9 +246,11 @@ def test_source(capsys, tmp_path):
     blob.write_bytes(builder.build())
     assert main(["source", "struct pair", "--btf", str(blob)]) == OK
     assert "def text(d):" in capsys.readouterr().out
-    for format_, first in (("fields", "def fields(d):"), ("json", "def members(d, a, S):")):
+    for format_, first in (("fields", "def fields(d):"), ("json", "def leads(d, a, S):")):
         assert main(["source", "struct pair", "--btf", str(blob), "--format", format_]) == OK
-        assert capsys.readouterr().out.startswith(first)
+        out = capsys.readouterr().out
+        assert out.startswith(first)
+    assert "\n\ndef members(d, a, H):\n" in out
     assert main(["source", "struct pair", "--btf", str(blob), "--members", "b"]) == OK
     assert "def read(d):" in capsys.readouterr().out
     assert main(["source", "pair", "--btf", str(blob)]) == USAGE

@@ -21,7 +21,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Print the Python source that is compiled for a struct when it is hot: its\n"
         "formatter, or with --members the reader of those members; with --format what\n"
-        "reads objects for `inspect`: as fields, or as text for json and jsonl."
+        "reads objects for `inspect`: as fields, or for json and jsonl what may lead on\n"
+        "to others, and the rest as text."
     )
     parser.epilog = "example:\n  btfdump source 'struct list_head' --btf /sys/kernel/btf/vmlinux\n"
     parser.add_argument("type", metavar="TYPE", help="a struct or union: 'struct foo'")
@@ -45,23 +46,25 @@ def run(args: argparse.Namespace) -> int:
     layout = layouts.of(btf.find(keyword, name.strip()))
     assert isinstance(layout, StructLayout)
     if args.format:
-        function = _reader(args, btf, layout)
+        functions = _readers(args, btf, layout)
     elif args.members:
         from btfdump.decode.compiled.projection import compile_reader
 
-        function = compile_reader(layouts, layout, args.members)
+        functions = [compile_reader(layouts, layout, args.members)]
     else:
-        from btfdump.render.compiled import compile_text
+        from btfdump.render.compiled_text import compile_text
 
-        function = compile_text(layouts, layout, zero=args.zero)
-    sys.stdout.write(function.source.lstrip("\n"))
+        functions = [compile_text(layouts, layout, zero=args.zero)]
+    sys.stdout.write("\n\n".join(function.source for function in functions))
     return OK
 
 
-def _reader(args: argparse.Namespace, btf: Btf, layout: StructLayout) -> Any:
+def _readers(args: argparse.Namespace, btf: Btf, layout: StructLayout) -> list[Any]:
     """Compile what reads an object for `inspect`, with what the library knows about its members."""
     from btfdump.api.kernel import Kernel
     from btfdump.decode.compiled.fields import compile_fields
+    from btfdump.decode.compiled.plan import plan_of
+    from btfdump.graph.leads import Leads, compile_leads
     from btfdump.graph.limits import Limits, selection_of
     from btfdump.graph.summaries import Summaries
     from btfdump.render.compiled_json import compile_members
@@ -72,7 +75,9 @@ def _reader(args: argparse.Namespace, btf: Btf, layout: StructLayout) -> Any:
     limits = Limits()
     selection = selection_of(args.members) or None
     if args.format == "fields":
-        return compile_fields(kernel.layouts, kernel.facts, layout, selection, limits.elements)
+        return [compile_fields(kernel.layouts, kernel.facts, layout, selection, limits.elements)]
     values = Values(kernel.options(limits=limits))
     summary = Summaries(kernel, limits.string).at
-    return compile_members(kernel, layout, selection, limits.elements, values, summary)
+    plan = plan_of(kernel.layouts, kernel.facts, layout, selection, elements=limits.elements)
+    leads = Leads(kernel, plan)
+    return [compile_leads(leads), compile_members(leads, values, summary)]

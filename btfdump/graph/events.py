@@ -80,9 +80,9 @@ class Enter:
     `summary` alone: (label, value) pairs such as ("comm", "init"). `label` is "[3]" for an entry.
     `is_missing`: nothing of it could be read.
 
-    `written` is set where a `Reader` (btfdump/graph/readers.py) has read the object: members as the
-    renderer wants them, but for those in `fields`, each of which has its place there. `around` then
-    are the names of the members that each of these is inside of.
+    `rest` is set where a `Reader` (btfdump/graph/readers.py) has decoded no more than the members
+    that may lead somewhere: those are in `fields`, wherever they lie in the object. The renderer
+    whose reader it was reads the others.
     """
 
     value: Value
@@ -94,8 +94,7 @@ class Enter:
     empty_lists: int = 0
     unfollowed: int = 0
     is_missing: bool = False
-    written: str | None = None
-    around: Sequence[tuple[str, ...]] = ()
+    rest: object = None
 
     @property
     def is_bare(self) -> bool:

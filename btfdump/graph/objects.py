@@ -156,8 +156,7 @@ def _enter(
         skipped=decoded.skipped + resolver.skipped,
         empty_lists=resolver.empty_lists,
         unfollowed=resolver.unfollowed,
-        written=decoded.written,
-        around=decoded.around,
+        rest=decoded.rest,
     )
 
 

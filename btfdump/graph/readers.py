@@ -9,37 +9,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from btfdump.decode.compiled.projection import HOT
+from btfdump.decode.compiled.source import HOT
 from btfdump.errors import BtfFormatError
 from btfdump.graph.summaries import Summaries
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Callable, Sequence
 
-    from btfdump.btf import types
     from btfdump.decode.fields import Field, Selection
     from btfdump.decode.layout import StructLayout
+    from btfdump.graph.leads import Known
     from btfdump.graph.limits import Limits
     from btfdump.kernel.context import Context
     from btfdump.kernel.value import Value
 
-    Known: TypeAlias = Container[tuple[int, types.Type]]
-    """Objects that have been shown: pointers to them lead somewhere."""
     Read: TypeAlias = "Callable[[Value, Known], Decoded]"
 
 
 class Decoded(NamedTuple):
     """What was decoded of one object.
 
-    `fields` are its members, `skipped` how many zero ones were left out. Where a reader has written
-    the members itself, `written` is their text, but for those in `fields`, each of which has its
-    place there; `around` then are the names of the members that each of these is inside of.
+    `fields` are its members, `skipped` how many zero ones were left out. A reader may decode no
+    more than the members that lead on: `rest` then is what it leaves to the renderer that it
+    belongs to, and `around` are the names of the members that each of `fields` is inside of.
     """
 
     fields: Sequence[Field]
     skipped: int = 0
     around: Sequence[tuple[str, ...]] = ()
-    written: str | None = None
+    rest: object = None
 
 
 class Reader:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from btfdump.decode.compiled.projection import HOT, Located, compile_reader
+from btfdump.decode.compiled.projection import Located, compile_reader
+from btfdump.decode.compiled.source import HOT
 from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
 from btfdump.kernel.pointers import read_string

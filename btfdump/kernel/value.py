@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump.annotate.members import CHAIN, head_type
 from btfdump.btf import types
-from btfdump.decode.compiled.projection import compile_reader, walk_quickly
+from btfdump.decode.compiled.projection import compile_reader
 from btfdump.decode.fields import bits_to_python, decode_text, to_python
 from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.decode.scope import Scope, stated_by
@@ -23,6 +23,7 @@ from btfdump.kernel.expression import Path, applying, evaluate
 from btfdump.kernel.pointers import Globals, address_of, pointer_space, read_string, target_of
 from btfdump.walk import Anomaly, Entry, Head, ValueEntry, walker_of
 from btfdump.walk.lists import POISONS
+from btfdump.walk.quick import walk_quickly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -30,6 +30,12 @@ def quoted_bytes(data: bytes, limit: int) -> str:
     return f'"{printable(escaped.decode("utf-8", "backslashreplace"))}"{cut}'
 
 
+def in_f_string(text: str) -> str:
+    """Escape text for generated code: the inside of a single-quoted f-string, outside braces."""
+    text = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 def _visible(character: str) -> str:
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, kept by surrogateescape

@@ -11,7 +11,7 @@ that something lies behind, what lies there, the members up to the next one, and
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump.decode.fields import EMPTY_LIST
 from btfdump.decode.layout import ScalarLayout
@@ -32,19 +32,21 @@ from btfdump.render.json_text import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
-    from btfdump.decode.fields import Selection
+    from btfdump.decode.fields import Field, Selection
     from btfdump.decode.layout import StructLayout
     from btfdump.graph.events import Event
+    from btfdump.graph.leads import Known
     from btfdump.graph.limits import Limits
-    from btfdump.graph.readers import Known, Read
+    from btfdump.graph.readers import Read
     from btfdump.kernel.context import Context
     from btfdump.kernel.value import Value
+    from btfdump.render.compiled_json import Write
 
 
 class JsonReader(Reader):
-    """Reads objects of types that are hot as text, and as fields what may lead somewhere."""
+    """Reads of objects of types that are hot what may lead somewhere, and has the rest written."""
 
     def __init__(self, context: Context, limits: Limits, options: Options) -> None:
         super().__init__(context, limits)
@@ -57,17 +59,34 @@ class JsonReader(Reader):
 
     def compile(self, layout: StructLayout, selection: Selection | None) -> Read:
         """Return a function that reads an object of this type; raises `BtfFormatError`."""
+        from btfdump.decode.compiled.plan import plan_of
+        from btfdump.graph.leads import Leads, compile_leads
         from btfdump.render.compiled_json import compile_members
 
-        members = compile_members(
-            self.context, layout, selection, self.limits.elements, self._values, self.summaries.at
+        context = self.context
+        plan = plan_of(
+            context.layouts, context.facts, layout, selection, elements=self.limits.elements
         )
+        leads = Leads(context, plan)
+        read_leads = compile_leads(leads)
+        write = compile_members(leads, self._values, self.summaries.at)
 
         def read(value: Value, known: Known) -> Decoded:
-            written, fields, around, skipped = members(value.bytes_(), value.address_, known)
-            return Decoded(fields, skipped, around, written)
+            fields, skipped, around, keys = read_leads(value.bytes_(), value.address_, known)
+            return Decoded(fields, skipped, around, _Rest(write, keys))
 
         return read
+
+
+class _Rest(NamedTuple):
+    """What is still to be written of an object: what does it, and keys of pointers that lead on."""
+
+    write: Write
+    keys: Container[int]
+
+    def members(self, value: Value) -> tuple[str, int]:
+        """Return the text of the members, with a HOLE for each that leads on, and zero ones."""
+        return self.write(value.bytes_(), value.address_, self.keys)
 
 
 @renderer("json", reader=JsonReader)
@@ -192,20 +211,27 @@ class _Builder:
             pieces, end = value.split(HOLE), ""
             text = f'{text}, "value": '
         else:
-            pieces, end = self.pieces(event), f'}}, "zero_members": {event.skipped}'
+            pieces, skipped = self.pieces(event)
+            end = f'}}, "zero_members": {skipped}'
             text = f'{text}, "members": {{'
         self.out.append(text + pieces[0])
         self.open.append(_Open(end, iter(pieces[1:])))
 
-    def pieces(self, event: Enter) -> list[str]:
-        """Return an object's members, cut where something lies behind one of them."""
-        if event.written is None:
-            return self.values.members(event.fields).split(HOLE)
-        first, *rest = event.written.split(HOLE)
-        if all(field.has_group for field in event.fields):
-            return [first, *rest]
+    def pieces(self, event: Enter) -> tuple[list[str], int]:
+        """Return an object's members, cut where something lies behind one; how many are zero."""
+        if not isinstance(event.rest, _Rest):
+            return self.values.members(event.fields).split(HOLE), event.skipped
+        text, skipped = event.rest.members(event.value)
+        pieces = text.split(HOLE)
+        if not all(field.has_group for field in event.fields):
+            pieces = self.filled(event.fields, pieces)
+        return pieces, event.skipped + skipped
+
+    def filled(self, fields: Sequence[Field], pieces: list[str]) -> list[str]:
+        """Put those of `fields` between the pieces of text that nothing lies behind."""
+        first, *rest = pieces
         text = [first]
-        for field, piece in zip(event.fields, rest, strict=True):
+        for field, piece in zip(fields, rest, strict=True):
             if field.has_group:
                 text += HOLE, piece
             elif field.elided == EMPTY_LIST:

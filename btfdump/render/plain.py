@@ -1,19 +1,20 @@
 """One object as text, with nothing followed: what drgn's format_() is there, and as fast.
 
 `reference_text` is the obvious way, through the same outline as the `text` format. `Formatter`
-takes it for the first objects of a type, and compiled code (render/compiled.py) once a type is hot.
+takes it for the first objects of a type, and compiled code (render/compiled_text.py) once a type is
+hot.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.decode.compiled.projection import HOT
+from btfdump.decode.compiled.source import HOT
 from btfdump.decode.fields import Decoder
 from btfdump.decode.layout import StructLayout
+from btfdump.errors import BtfFormatError
 from btfdump.render import Options
-from btfdump.render.compiled import compile_text
-from btfdump.render.compiled_arrays import ELEMENTS
+from btfdump.render.compiled_text import ELEMENTS, compile_text
 from btfdump.render.escape import printable
 from btfdump.render.outline import Outline
 from btfdump.render.text import TextPainter
@@ -46,20 +47,27 @@ class Formatter:
     def __init__(self, layouts: Layouts) -> None:
         self._layouts = layouts
         self._counts: dict[tuple[Layout, bool], int] = {}
-        self._compiled: dict[tuple[Layout, bool], Callable[[bytes], str]] = {}
+        self._compiled: dict[tuple[Layout, bool], Callable[[bytes], str] | None] = {}
 
     def text(self, layout: Layout, data: bytes, *, zero: bool = False) -> str:
         """Return the object in `data` as text; `zero` shows zero members too."""
         key = (layout, zero)
         compiled = self._compiled.get(key)
+        if compiled is None and key not in self._compiled:
+            count = self._counts[key] = self._counts.get(key, 0) + 1
+            if count >= HOT and isinstance(layout, StructLayout):
+                compiled = self._compiled[key] = self._compile(layout, zero)
         if compiled is not None:
-            return compiled(data)
-        count = self._counts[key] = self._counts.get(key, 0) + 1
-        if count >= HOT and isinstance(layout, StructLayout):
-            compiled = self._compiled[key] = compile_text(self._layouts, layout, zero=zero)
             return compiled(data)
         return reference_text(self._layouts, layout, data, zero=zero)
 
+    def _compile(self, layout: StructLayout, zero: bool) -> Callable[[bytes], str] | None:
+        """Return compiled code; None for what is nested too deep, or wrong: the reference says."""
+        try:
+            return compile_text(self._layouts, layout, zero=zero)
+        except BtfFormatError:
+            return None
+
     def is_compiled(self, layout: Layout, *, zero: bool = False) -> bool:
         """Whether objects of this layout go through compiled code by now."""
-        return (layout, zero) in self._compiled
+        return self._compiled.get((layout, zero)) is not None

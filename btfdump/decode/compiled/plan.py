@@ -1,38 +1,36 @@
 """Layout + facts -> plan: what the reference reader decides for a type, decided once.
 
 A plan is a tree of steps, one for each member that may be shown, for generated code to be made of.
-`interp.Decoder` is what it must agree with: which members are shown though they are zero, what is
-known of each of them, how many bytes tell that one is zero.
+`decode.fields.Decoder` is what it must agree with: which members are shown though they are zero,
+what is known of each of them, how many bytes tell that one is zero.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from btfdump.decode.compiled.projection import is_unpackable
+from btfdump.decode.compiled.source import is_unpackable
 from btfdump.decode.fields import Budget
 from btfdump.decode.layout import ArrayLayout, MemberLayout, ScalarLayout, StructLayout
 from btfdump.decode.scope import Scope
-from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
     from btfdump.decode.fields import Selection
     from btfdump.decode.layout import Layout, Layouts
     from btfdump.decode.scope import FactsOf, Stated
 
-MAX_LEVELS = 12
-"""Structs and arrays inside each other: generated code stays far below what Python's parser takes.
-"""
+MAX_STEPS = 200_000
+"""Steps of one plan: far more than any kernel's struct has with all that is inside it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One member, or the element of an array (`name` is "" then).
 
     `offset` counts from the start of the object, or of the array element, that the step is part of.
     The first `tested` bytes are zero if the member is; 0: it counts as zero whatever they hold.
-    `is_wanted`: it is shown even then. `around` are the names of the members around it.
+    `is_wanted`: it is shown even then. `around` are the names of the members around it. No other
+    member in the plan has the same `number`.
     """
 
     name: str
@@ -45,6 +43,7 @@ class Step:
     selection: Selection | None
     member: MemberLayout | None = None
     inner: tuple[Step, ...] = ()
+    number: int = 0
 
     @property
     def is_bits(self) -> bool:
@@ -65,20 +64,52 @@ class Step:
         return self.is_wanted or self.tested == self.layout.size
 
 
-class Planner:
+class Plan(NamedTuple):
+    """What is shown of the objects of one type: `steps`, for `selection` as the decoder takes it.
+
+    At most `elements` elements of each array are; with `zero` what is zero is shown too.
+    """
+
+    layout: StructLayout
+    selection: Selection | None
+    elements: int
+    zero: bool
+    steps: tuple[Step, ...]
+
+
+def plan_of(
+    layouts: Layouts,
+    facts_of: FactsOf | None,
+    layout: StructLayout,
+    selection: Selection | None = None,
+    *,
+    elements: int,
+    zero: bool = False,
+) -> Plan:
+    """Return the plan of a type, with a step for each member that may be shown.
+
+    Raises `BtfFormatError` for a type that makes no sense.
+    """
+    steps = _Planner(layouts, facts_of, layout, zero).steps(selection)
+    return Plan(layout, selection, elements, zero, steps)
+
+
+class _Planner:
     """Makes the plan of one type."""
 
-    def __init__(self, layouts: Layouts, facts_of: FactsOf | None, layout: StructLayout) -> None:
+    def __init__(
+        self, layouts: Layouts, facts_of: FactsOf | None, layout: StructLayout, zero: bool
+    ) -> None:
         self._layouts = layouts
         self._facts_of = facts_of
         self._budget = Budget(layout.size)
+        self._budget.left = min(self._budget.left, MAX_STEPS)
         self._layout = layout
+        self._zero = zero
+        self._next_number = count(1).__next__
 
     def steps(self, selection: Selection | None) -> tuple[Step, ...]:
-        """Return a step for each member that may be shown; `selection` as the decoder takes it.
-
-        Raises `BtfFormatError` for a type that makes no sense or is nested too deep to be compiled.
-        """
+        """Return the steps for the members of the object."""
         return self._members(self._layout, 0, selection, (), (), 0)
 
     def _members(
@@ -91,8 +122,6 @@ class Planner:
         level: int,
     ) -> tuple[Step, ...]:
         self._budget.spend(layout, level)
-        if level > MAX_LEVELS:
-            raise BtfFormatError(0, f"{layout.type} is nested too deep to be compiled")
         scope = Scope(self._facts_of(layout) if self._facts_of is not None else None, stated)
         steps = []
         for index, member in enumerate(layout.members):
@@ -108,10 +137,11 @@ class Planner:
                 offset=at + member.offset,
                 facts=scope.of(index, name),
                 tested=inner.size if own is not None else min(inner.size, member.extent),
-                is_wanted=is_wanted or (own is not None and not inner.size),
+                is_wanted=is_wanted or self._zero or (own is not None and not inner.size),
                 around=around,
                 selection=selection[name] if selection and name else selection,
                 member=member,
+                number=self._next_number(),
             )
             steps.append(self._with_inner(step, scope.inside(name), level))
         return tuple(steps)
@@ -127,7 +157,7 @@ class Planner:
         around = (*step.around, step.name) if step.name else step.around
         if isinstance(layout, StructLayout):
             inner = self._members(layout, step.offset, step.selection, stated, around, level + 1)
-            return replace(step, inner=inner)
+            return step._replace(inner=inner)
         if isinstance(layout, ScalarLayout) or layout.is_text:
             return step
         if not layout.element.size or isinstance(layout.element, ScalarLayout):
@@ -138,11 +168,30 @@ class Planner:
             offset=0,
             facts=step.facts,
             tested=layout.element.size,
-            is_wanted=False,
+            is_wanted=self._zero,
             around=around,
             selection=step.selection,
         )
-        return replace(step, inner=(self._with_inner(element, stated, level + 1),))
+        return step._replace(inner=(self._with_inner(element, stated, level + 1),))
+
+
+def element_of(step: Step, index: int) -> Step:
+    """Return the element at `index` of an array as a step for itself, beside the array's own."""
+    layout = step.layout
+    assert isinstance(layout, ArrayLayout)
+    element = layout.element
+    at = step.offset + index * element.size
+    if step.inner:
+        return _moved(step.inner[0]._replace(name=f"[{index}]"), at)
+    return Step(f"[{index}]", element, at, None, element.size, False, step.around, None)
+
+
+def _moved(step: Step, by: int) -> Step:
+    """Return a step with another offset; those of an array's elements count from each of them."""
+    inner = step.inner
+    if isinstance(step.layout, StructLayout):
+        inner = tuple(_moved(each, by) for each in inner)
+    return step._replace(offset=step.offset + by, inner=inner)
 
 
 def is_text(step: Step) -> bool:

@@ -1,0 +1,69 @@
+"""Compiled readers of members agree with the reference, for every struct of real BTF."""
+
+from __future__ import annotations
+
+import linecache
+import random
+
+import pytest
+
+from btfdump.btf import Btf, types
+from btfdump.decode.compiled.projection import compile_reader
+from btfdump.decode.fields import to_python
+from btfdump.decode.layout import Layouts, StructLayout
+from btfdump.errors import BtfFormatError, MemberNotFoundError
+from tests.support.case_files import KERNELS, read_btf
+
+MOST = 40_000
+"""Bytes of the largest struct that is tried."""
+
+
+@pytest.fixture(scope="module", params=KERNELS)
+def sample_btf(request: pytest.FixtureRequest) -> Btf:
+    return Btf.from_bytes(read_btf(request.param), check=False)
+
+
+@pytest.mark.parametrize("byteorder", ["little", "big"])
+def test_readers_of_every_struct(sample_btf: Btf, byteorder: str) -> None:
+    layouts = Layouts(byteorder, 8)  # type: ignore[arg-type]
+    tried = 0
+    for seed, type_ in enumerate(sample_btf.iter_types()):
+        if not isinstance(type_, types.Composite):
+            continue
+        layout = layouts.of(type_)
+        assert isinstance(layout, StructLayout)
+        names = [m.name for m in layout.members if m.name]
+        if not names or layout.size > MOST:
+            continue
+        data = random.Random(seed).randbytes(layout.size)
+        try:
+            expected = to_python(layouts, layout, data)
+        except BtfFormatError:  # corrupt on purpose
+            with pytest.raises(BtfFormatError):
+                compile_reader(layouts, layout, names)
+            continue
+        got = compile_reader(layouts, layout, names)(data)
+        # NaN is not equal to itself: compare what is shown.
+        assert repr(got) == repr(tuple(expected[name] for name in names)), type_
+        linecache.cache.clear()
+        tried += 1
+    assert tried > 100
+
+
+def test_reader_of_paths(sample_btf: Btf) -> None:
+    layouts = Layouts("little", 8)
+    layout = layouts.of(sample_btf.find("struct", "task_struct"))
+    assert isinstance(layout, StructLayout)
+    data = random.Random(7).randbytes(layout.size)
+    whole = to_python(layouts, layout, data)
+    read = compile_reader(layouts, layout, ["pid", "se.load.weight", "comm", "in_iowait", "tasks"])
+    assert read(data) == (
+        whole["pid"],
+        whole["se"]["load"]["weight"],
+        whole["comm"],
+        whole["in_iowait"],
+        whole["tasks"],
+    )
+    for path in ("nosuch", "pid.x", "se.nosuch"):
+        with pytest.raises(MemberNotFoundError):
+            compile_reader(layouts, layout, [path])
