@@ -1,1 +1,1 @@
-"""The front door: kernels and types, opened."""
+"""The front door of the library: functions that open kernels and types."""

@@ -1,4 +1,4 @@
-"""BTF out of files: raw blobs, .BTF sections of ELF files, /sys/kernel/btf."""
+"""BTF from files: raw blobs, .BTF sections of ELF files, /sys/kernel/btf."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ _SYSFS = Path("/sys/kernel/btf")
 def open_btf(path: str | Path, *, base: Btf | str | Path | None = None) -> Btf:
     """Read and check the BTF in a file: a raw blob, or an ELF file (vmlinux, .ko, BPF .o).
 
-    A module's BTF is split on its kernel's: `base` is that one, or a file of it. For files of
-    /sys/kernel/btf, and .ko files with a .BTF.base section, it is found without. Raises
-    `TargetError` for a file without BTF, `BtfFormatError` for a malformed one.
+    A module's BTF is split on its kernel's; `base` is that BTF, or a file that has it. For the
+    files of /sys/kernel/btf, and for .ko files with a .BTF.base section, the base is found without
+    it. Raises `TargetError` if the file cannot be read or has no BTF, and `BtfFormatError` if its
+    BTF is malformed or if a base is needed and missing.
     """
     from btfdump.targets.elf import btf_sections, read_btf_file
 

@@ -1,4 +1,4 @@
-"""Kernel: the opened thing. Memory, types and annotations of one kernel, and its roots."""
+"""Kernel: an opened kernel with its memory, types, annotations and roots."""
 
 from __future__ import annotations
 
@@ -35,9 +35,12 @@ if TYPE_CHECKING:
 
 
 class Kernel(Context):
-    """One kernel, live or dead: a context manager.
+    """One kernel, dead or alive: a context manager that closes it at the end.
 
-    Made by `open_core()`, or from a `Target` and a `Btf` (tests, other sources of memory).
+    Made by `open_core()`, `open_live()` or `open_qemu()`, or from a `Target` and a `Btf` (for
+    tests, and for other sources of memory). `overlays` are annotations in order of authority.
+    `target` is the source of memory and symbols, `btf` the types of vmlinux, and `problems` are
+    texts about overlays that do not fit this kernel.
     """
 
     def __init__(self, target: Target, btf: Btf, overlays: Iterable[Overlay] = ()) -> None:
@@ -48,9 +51,9 @@ class Kernel(Context):
         self.forget()
 
     def forget(self) -> None:
-        """Drop what may have changed since it was read: modules, maps, and their BTF.
+        """Forget what may have changed since it was read: modules, maps, and their BTF.
 
-        Values that were read keep what they read.
+        Values that have been read keep their bytes.
         """
         self.kernel_btfs: KernelBtfs = KernelBtfs(self)
         self.map_types: MapTypes = MapTypes(self, self.kernel_btfs)
@@ -59,14 +62,14 @@ class Kernel(Context):
 
     @cached_property
     def bpf(self) -> Bpf:
-        """What BPF keeps in this kernel: maps, programs, links, BTF."""
+        """What BPF keeps in this kernel: maps, programs, links and BTF."""
         from btfdump.bpf.subsystem import Bpf
 
         return Bpf(self, lambda: self.kernel_btfs)  # another one after forget()
 
     @cached_property
     def slabs(self) -> SlabFinder:
-        """What finds the slab object around an address; looks nothing up until it is asked."""
+        """The finder of slab objects around addresses; it looks nothing up until it is asked."""
         from btfdump.kernel.slab import SlabFinder
 
         return SlabFinder(self)
@@ -83,17 +86,21 @@ class Kernel(Context):
         self.close()
 
     def close(self) -> None:
-        """Release the dump; values that were not read yet cannot be read any more."""
+        """Release the dump or the kernel.
+
+        What has been read stays; anything else raises `FaultError` from now on.
+        """
         self.target.close()
         if self.is_to_be_kept:  # now that nobody waits for it
             self.is_to_be_kept = False
             indexcache.store(self.btf)
 
     def check_btf(self, source: str) -> None:
-        """Raise `TargetError` if types from elsewhere plainly are not those of this kernel.
+        """Raise `TargetError` if types from elsewhere are obviously not those of this kernel.
 
-        The first task is called `swapper` (init/init_task.c); read through a foreign
-        `task_struct` it hardly is. Where that task cannot be read, nothing is said.
+        `source` names them in the message. The first task is called `swapper` (init/init_task.c);
+        read through a foreign `task_struct` it hardly is. If that task cannot be read, nothing is
+        raised.
         """
         try:
             comm = self["init_task"].comm.string_()
@@ -106,7 +113,7 @@ class Kernel(Context):
             )
 
     def unknown_structs(self, overlay: Overlay) -> list[str]:
-        """Say which structs an overlay has entries for that this kernel's BTF does not know."""
+        """Return a text for each struct of an overlay that this kernel and its modules lack."""
         return [
             f"{overlay.source}: no struct {name} in the BTF of this kernel or its modules"
             for name in overlay.structs()
@@ -118,40 +125,48 @@ class Kernel(Context):
 
     @property
     def release(self) -> str:
-        """Kernel release, as in `uname -r`."""
+        """The kernel release, as in `uname -r`."""
         return self.target.release
 
     def __getitem__(self, name: str) -> Value:
-        """Return the global variable `name`, typed by BTF or by the table of declared globals.
+        """Return the global variable `name`, typed by BTF, by an overlay or by the library.
 
-        Raises `SymbolNotFoundError`, or `ExpressionError` where its type is not known.
+        Raises `SymbolNotFoundError` if there is no such symbol, and `ExpressionError` if its type
+        is not known.
         """
         return global_value(self, name)
 
     def value(self, type_: str, address: int) -> Value:
-        """Return the object of C type `type_` (`struct foo`, `pid_t`) at virtual `address`."""
+        """Return the object of C type `type_` (`struct foo`, `pid_t`) at virtual `address`.
+
+        Nothing is read yet. Raises `TypeNotFoundError`, `AmbiguousTypeError` or `ExpressionError`
+        as `type()` does.
+        """
         return Value(self, self.type(type_), address)
 
     def task(self, pid: int) -> Value:
-        """Return the task (thread) with that id in the initial pid namespace, 0: `init_task`.
+        """Return the task (`struct task_struct`) with the id `pid` in the initial pid namespace.
 
-        Raises `ObjectNotFoundError` if there is none.
+        The ids of threads count as well; 0 is `init_task`. Raises `ObjectNotFoundError` if there is
+        no such task.
         """
         return task(self, pid)
 
     def tasks(self) -> Iterator[Value]:
-        """Yield every task, threads included, idle tasks excluded.
+        """Yield every task (`struct task_struct`), threads included, idle tasks excluded.
 
-        Raises `CorruptDataError` at the end where the lists are damaged; all that can be reached
-        has been yielded by then.
+        Mirrors for_each_process_thread() (include/linux/sched/signal.h). Raises `CorruptDataError`
+        at the end if the lists are damaged; everything that can be reached has been yielded by
+        then.
         """
         return tasks(self)
 
     def per_cpu(self, value: Value, cpu: int) -> Value:
         """Return one CPU's instance of a per-CPU variable, or of a `__percpu` pointer's target.
 
-        `value` is that of `kernel["runqueues"]`, or a pointer. Mirrors per_cpu() and per_cpu_ptr()
-        (include/linux/percpu-defs.h). Raises IndexError for a CPU there is not.
+        `value` is the variable, such as `kernel["runqueues"]`, or the pointer; `cpu` is the CPU's
+        number. Mirrors per_cpu() and per_cpu_ptr() (include/linux/percpu-defs.h). Raises
+        `IndexError` for a CPU that does not exist, and `FaultError` if the pointer cannot be read.
         """
         offsets = self.target.per_cpu_offsets
         if not 0 <= cpu < len(offsets):
@@ -164,11 +179,11 @@ class Kernel(Context):
     def dump(
         self, value: Value, format: Format | Renderer = "text", limits: Limits | None = None
     ) -> Iterator[str]:
-        """Render `value` and what it leads to; yields pieces of text to be written one by one.
+        """Render `value` and what it leads to; yield the text in pieces.
 
-        `format` is the name of a format, or a renderer of your own. `limits` bounds what is shown,
-        by default as the command line does. Raises `ExpressionError` for a format that does not
-        exist. Bad memory is a note in the text, never an exception.
+        `format` is the name of a format, or a renderer of your own. `limits` bounds what is shown;
+        the default is that of the command line. Bad memory becomes a note in the text and never
+        raises. Raises `ExpressionError` for an unknown format.
         """
         limits = limits or Limits()
         render = get(format) if isinstance(format, str) else format
@@ -176,10 +191,10 @@ class Kernel(Context):
         return render([Root(events)], self.options(limits=limits))
 
     def format(self, value: Value, *, zero: bool = False) -> str:
-        """Return one object as C-like text, nothing followed, as drgn's `format_()` does.
+        """Return one object as C-like text, with nothing followed, like drgn's `format_()`.
 
-        `zero` shows zero members too. The formatter of a type that comes often is compiled. Raises
-        `FaultError`.
+        `zero` shows zero members too. The formatter of a type that is used often is compiled.
+        Raises `FaultError` if the object cannot be read as a whole.
         """
         if self._formatter is None:
             from btfdump.render.plain import Formatter
@@ -188,7 +203,10 @@ class Kernel(Context):
         return self._formatter.text(value.layout_, value.bytes_(), zero=zero)
 
     def slab_object(self, address: int) -> str | None:
-        """Say which slab object an address lies in: `slab kmalloc-64, object 0x...+0x8`."""
+        """Return the slab object around an address as text, or None.
+
+        An example is `slab kmalloc-64, object 0xffff888012345640+0x8`.
+        """
         return self.slabs.describe(address) if self.infers else None
 
     def _cpus(self) -> int:
@@ -207,7 +225,7 @@ class Kernel(Context):
         noname: bool = False,
         ptr_raw: bool = False,
     ) -> Options:
-        """Return what a renderer needs to know of this kernel."""
+        """Return what a renderer needs to know about this kernel; the parameters are `Options`'."""
         limit = (limits or Limits()).string
 
         def string_at(address: int) -> str | None:
@@ -242,12 +260,15 @@ def open_core(
     overlays: Iterable[str | Path] = (),
     cache: bool = False,
 ) -> Kernel:
-    """Open a vmcore. No debuginfo is needed: types come from the BTF in the dump's own memory.
+    """Open a vmcore. No debuginfo is needed: the types come from the BTF in the dump's own memory.
 
     `btf` (a raw blob or an ELF file) and `vmlinux` (an ELF file, for symbols too) replace what the
-    dump lacks; `overlays` are TOML files of annotations. With `cache` the index of the BTF is kept
-    for the next time (btfdump/btf/cache.py). Raises `TargetError` and its kin, `BtfFormatError`,
-    `AnnotationError`.
+    dump lacks. `overlays` are TOML files of annotations, the first with the most authority. With
+    `cache`, the index of the BTF is kept on disk for the next time (btfdump/btf/cache.py).
+
+    Raises `TargetError` if the file is not a vmcore or cannot be opened, `MissingDataError` if it
+    lacks VMCOREINFO, symbols or BTF, `BtfFormatError` if its BTF is malformed, and
+    `AnnotationError` if an overlay is wrong.
     """
     from btfdump.targets.via_drgn import open_core as open_target
 
@@ -262,9 +283,12 @@ def open_live(
     overlays: Iterable[str | Path] = (),
     cache: bool = False,
 ) -> Kernel:
-    """Open the running kernel: `via` "kcore" (needs root), or the first source that can be read.
+    """Open the running kernel through /proc/kcore or BPF, or through whichever of them works.
 
-    Raises `TargetError` saying what is in the way, and what to do; otherwise as `open_core()`.
+    `via` is "kcore" (needs root), "bpf" (needs CAP_BPF, CAP_PERFMON and CAP_SYSLOG), or None for
+    the first that works; the other parameters are those of `open_core()`. Raises `TargetError`,
+    which says what is in the way and what to do, `ValueError` for another `via`, and what
+    `open_core()` raises.
     """
     from btfdump.targets.sources import open_live as open_target
 
@@ -281,7 +305,9 @@ def open_qemu(
 ) -> Kernel:
     """Attach to a QEMU guest by its QMP socket: a path, or HOST:PORT. The guest stops for a moment.
 
-    Raises `TargetError` saying what is in the way, and what to do; otherwise as `open_core()`.
+    The other parameters are those of `open_core()`. Raises `TargetError`, which says what is in the
+    way and what to do, `MissingDataError` if the guest has left no VMCOREINFO with QEMU, and what
+    `open_core()` raises.
     """
     from btfdump.targets.via_drgn.qemu import open_qemu as open_target
 
@@ -295,7 +321,7 @@ def _open(
     overlays: Iterable[str | Path],
     cache: bool,
 ) -> Kernel:
-    """Open a target, and what the kernel in it is to be seen by; close it again if that fails."""
+    """Open a target and make a kernel of it; close the target again if that fails."""
     from btfdump.annotate.overlay import Overlay
 
     loaded = [Overlay.load(overlay) for overlay in overlays]

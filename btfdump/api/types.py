@@ -1,4 +1,4 @@
-"""Types of whatever a user names: a file of BTF, an ELF file, or a kernel with its modules."""
+"""The types in whatever a user names: a file of BTF, an ELF file, or a kernel with its modules."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def open_types(
 ) -> Iterator[Opened]:
     """Open a raw BTF file, an ELF file with .BTF, or a vmcore; for a module, `btf` is its base.
 
-    Raises `TargetError` where the file is none of these, and `BtfFormatError`.
+    Raises `TargetError` if the file is none of these, and `BtfFormatError`.
     """
     from btfdump.api.kernel import open_core
     from btfdump.targets.elf import read_btf_file

@@ -109,16 +109,16 @@ class Enter:
 
 @dataclass(frozen=True, slots=True)
 class Exit:
-    """The object that was entered last, and not left yet, ends."""
+    """The object that was entered last, and has not been left yet, ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A group begins: what lies behind `field` (None: behind the root itself).
+    """A group begins: what lies behind `field`, or behind the root itself if that is None.
 
-    A container's `count` is known when all of it fitted into the first batch, else None.
-    `provenance` says who told what lies there, where BTF itself does not: "tag", "library", ...
-    `holds` describes a map.
+    `behind` is the kind of the group and `value` what the field is. A container's `count` is known
+    if all of it fitted into the first batch, else None. `provenance` says who knows what lies
+    there, if BTF itself does not: "tag", "library", ... `holds` describes a map.
     """
 
     behind: Group
@@ -132,9 +132,10 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The group ends. `shown` entries of `total` (None: not counted to the end) were given.
+    """A group ends: `shown` of its `total` entries were shown (None: not counted to the end).
 
-    `zero` elements of an array map that are zero were left out, and are not among the `total`.
+    `zero` is how many elements of an array map were left out because they are zero; they are not
+    part of `total`.
     """
 
     shown: int = 0
@@ -144,7 +145,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An object that was given before; `is_cycle`: it is still open around this place."""
+    """An object that was shown before; `is_cycle` means that it is still open around this place."""
 
     value: Value
     label: Label = ""

@@ -19,9 +19,10 @@ MAX_OBJECT = 1 << 24
 class Limits:
     """Bounds of one traversal.
 
-    `depth`: how many plain pointers to structs are followed in a row. `elements`: entries shown of
-    each container and array. `objects`: objects shown in full, in all. `string`: bytes shown of a
-    string. `nesting`: levels of objects inside objects, however they were reached.
+    `depth` is how many plain pointers to structs are followed in a row, `elements` how many entries
+    of each container and array are shown, `objects` how many objects are shown in full altogether,
+    `string` how many bytes of a string are shown, and `nesting` how many levels of objects are
+    shown inside objects, however they were reached.
     """
 
     depth: int = 0

@@ -76,20 +76,20 @@ class Context:
         return None
 
     def wrap(self, address: int) -> int:
-        """Reduce an address computed by offset arithmetic to the width of a pointer."""
+        """Reduce an address that was computed by offset arithmetic to the width of a pointer."""
         return address & ((1 << self.layouts.pointer_size * 8) - 1)
 
     def facts(self, layout: StructLayout) -> StructFacts:
-        """Return what is known of a struct beside BTF; checked once, then kept."""
+        """Return what is known about a struct beside BTF; it is checked once, then kept."""
         found = self._facts.get(layout.base)
         if found is None:
             found = self._facts[layout.base] = self.annotations.of_struct(layout.base)
         return found
 
     def container_facts(self, layout: StructLayout) -> MemberFacts | None:
-        """Return what every container of this type holds, if that is known; None for no container.
+        """Return what every container of this type holds, for members without annotations.
 
-        For members of which annotations say nothing.
+        Returns None if it is not known or if the type is not a container.
         """
         if layout.base.name not in FAMILIES:
             return None
@@ -98,9 +98,9 @@ class Context:
         return self._container_facts[layout.base]
 
     def shape(self, name: str) -> Shape:
-        """Return where the members of the kernel's own `struct name` lie, for walkers.
+        """Return where the members of the kernel's own `struct name` are, for walkers.
 
-        Raises `TypeNotFoundError`, `AmbiguousTypeError`.
+        Raises `TypeNotFoundError` and `AmbiguousTypeError`.
         """
         found = self._shapes.get(name)
         if found is None:
@@ -111,10 +111,11 @@ class Context:
         return found
 
     def type(self, name: str) -> types.Type:
-        """Find a type by its C name: `struct foo`, `unsigned long`, `struct foo *`, `u8[6]`.
+        """Return a type by its C name: `struct foo`, `unsigned long`, `struct foo *`, `u8[6]`.
 
-        vmlinux is searched first, then the modules. Raises `TypeNotFoundError`,
-        `AmbiguousTypeError`, and `ExpressionError` for a text that is no type name.
+        vmlinux is searched first, then the modules. Raises `TypeNotFoundError` if neither has it,
+        `AmbiguousTypeError` if there are several, and `ExpressionError` for a text that is not a
+        type name.
         """
         found = self._types.get(name)
         if found is None:
@@ -158,7 +159,7 @@ class Context:
         raise TypeNotFoundError(f"no {spelled} in the BTF of this kernel or its modules")
 
     def btfs(self) -> Iterable[Btf]:
-        """Yield the BTF of vmlinux, and those of the modules."""
+        """Yield the BTF of vmlinux, then those of the modules."""
         return self._btfs(everywhere=True)
 
     def _btfs(self, *, everywhere: bool, near: Btf | None = None) -> Iterable[Btf]:
@@ -176,9 +177,9 @@ class Context:
         return []
 
     def pointee(self, pointer: types.Ptr) -> types.Type:
-        """Return what a pointer points to, modifiers stripped.
+        """Return what a pointer points to, without modifiers.
 
-        That is the kernel's own struct where the BTF of a BPF program has but a copy of it.
+        This is the kernel's own struct if the BTF of a BPF program has only a copy of it.
         """
         found = self._pointees.get(pointer)
         if found is None:
@@ -187,7 +188,10 @@ class Context:
         return found
 
     def array(self, element: types.Type, length: int) -> types.Array:
-        """Return the type of an array that the kernel does not declare, the same one every time."""
+        """Return the type of an array that the kernel does not declare; always the same object.
+
+        `length` is in elements.
+        """
         found = self._arrays.get((element, length))
         if found is None:
             found = types.Array(element.btf, 0, "", element.id, 0, length)
@@ -195,12 +199,12 @@ class Context:
         return found
 
     def real_struct(self, type_: types.Type) -> types.Composite | None:
-        """Return the kernel's struct that a struct in the BTF of a BPF program stands for, if any.
+        """Return the kernel's struct that a struct in the BTF of a BPF program stands for, or None.
 
-        Programs are compiled with a header made of some kernel's types: what they say of those need
-        not hold here, and is often just a forward declaration. btf_parse_kptr() (kernel/bpf/btf.c)
-        looks names up in the kernel's BTF first, too. A struct that shares less than half of its
-        members with the kernel's is another one, of the program's own.
+        Programs are compiled with a header made of some kernel's types. What they say about these
+        types need not be true here, and is often only a forward declaration. btf_parse_kptr()
+        (kernel/bpf/btf.c) also looks names up in the kernel's BTF first. A struct that has less
+        than half of its members in common with the kernel's is a different one, the program's own.
         """
         is_of_program = type_.btf is not self.btf and type_.btf.base is None
         if not (is_of_program and isinstance(type_, types.Composite | types.Fwd) and type_.name):
@@ -227,7 +231,11 @@ class Context:
         return None
 
     def symbol(self, name: str) -> int:
-        """Return the address of a symbol of vmlinux or a module; raises `SymbolNotFoundError`."""
+        """Return the virtual address of a symbol of vmlinux or of a module.
+
+        Raises `SymbolNotFoundError` if neither has it, and `MissingDataError` if there is no symbol
+        table.
+        """
         try:
             return self.target.symbol(name)
         except SymbolNotFoundError:
@@ -237,17 +245,17 @@ class Context:
             return address
 
     def symbolize(self, address: int) -> str | None:
-        """Return `name`, `name+0x10` or `name [module]` for an address in the kernel's image."""
+        """Return `name`, `name+0x10` or `name [module]` for an address in the kernel, or None."""
         found = self.target.symbolize(address)
         if found is None and self.modules is not None:
             return self.modules.symbolize(address)
         return found
 
     def global_type(self, name: str) -> tuple[types.Type, MemberFacts] | None:
-        """Return the type of a global variable, and what is known of it.
+        """Return the type of a global variable and what is known about it.
 
         The type comes from an overlay, from a BTF variable, or from the library's table of globals,
-        in that order; None where none of them knows the name.
+        in that order. Returns None if none of them has the name.
         """
         if name not in self._global_facts:
             self._global_facts[name] = self._find_global(name)

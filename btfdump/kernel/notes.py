@@ -1,4 +1,4 @@
-"""Notes: what is wrong with a kernel's data, told at its place in what is read of it."""
+"""Notes: what is wrong with a kernel's data, told where it was found."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something is wrong or missing here; `address` where that helps."""
+    """Something is wrong or missing here.
+
+    `text` says what; `address` is the virtual address that it is about, if there is one.
+    """
 
     text: str
     address: int | None = None
 
 
 def without_notes(items: Iterable[T | Note]) -> Iterator[T]:
-    """Yield what was found; raise `CorruptDataError` in the end if anything was wrong."""
+    """Yield what was found; raise `CorruptDataError` at the end if anything was wrong."""
     notes = []
     for item in items:
         if isinstance(item, Note):

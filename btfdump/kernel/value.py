@@ -44,10 +44,10 @@ MAX_POINTERS = 8
 class Value:
     """An object of type `type_` at `address_` (a virtual address, always an int).
 
-    Nothing is read until a value is asked for; then the object is read once, as a whole, and its
-    members share the bytes. `bit_size_` is not 0 for a bit field, which starts `bit_offset_` bits
-    after `address_`. `key_` is where an entry was found in a keyed container: an index, a range
-    (first, last), words, or None.
+    Nothing is read until a value is asked for. Then the object is read once, as a whole, and its
+    members share the bytes. For a bit field, `bit_size_` is its width in bits and it starts
+    `bit_offset_` bits after `address_`; for anything else `bit_size_` is 0. `key_` says where an
+    entry was found in a container with keys: an index, a range (first, last), words, or None.
     """
 
     __slots__ = (
@@ -196,12 +196,12 @@ class Value:
 
     @property
     def size_(self) -> int:
-        """Size of the object in bytes."""
+        """The size of the object in bytes."""
         return self.layout_.size
 
     @property
     def facts_(self) -> MemberFacts | None:
-        """What annotations say of the member that this value is."""
+        """What annotations say about the member that this value is."""
         return self._facts
 
     @property
@@ -221,7 +221,7 @@ class Value:
         return isinstance(layout, ScalarLayout) and layout.category is Category.POINTER
 
     def bytes_(self) -> bytes:
-        """Read the object's bytes, once; raises `FaultError`."""
+        """Read the object's bytes, once; raises `FaultError` if they cannot all be read."""
         if self._data is None:
             size = self.size_
             if self.bit_size_:
@@ -230,28 +230,33 @@ class Value:
         return self._data
 
     def slice_(self, offset: int, size: int) -> bytes | None:
-        """Return `size` bytes from `offset` if they have been read already, else None."""
+        """Return `size` bytes from byte `offset` on if they have been read already, else None."""
         data = self._data
         if data is None or size <= 0 or offset < 0 or offset + size > len(data):
             return None
         return data[offset : offset + size]
 
     def span_(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes from `offset`, read unless they have been; raises `FaultError`."""
+        """Return `size` bytes from byte `offset` on, read now if necessary; raises `FaultError`."""
         data = self.slice_(offset, size)
         if data is None:
             data = self._context.target.read(self._context.wrap(self.address_ + offset), size)
         return data
 
     def read_(self) -> Value:
-        """Read the whole object now, so that its members cost no more reads; returns itself."""
+        """Read the whole object now, so that its members cost no more reads; return itself.
+
+        Raises `FaultError` if it cannot all be read.
+        """
         self.bytes_()
         return self
 
     def value_(self) -> Any:
-        """Return the value: int, bool, float, str (char array), bytes, dict (struct), list (array).
+        """Return the value as a Python object.
 
-        A pointer is its address. Raises `FaultError`.
+        That is an int, bool or float for a scalar, an int (the address) for a pointer, an str for a
+        char array, bytes for what BTF does not describe, a dict for a struct or union, and a list
+        for an array. Raises `FaultError` if the object cannot be read.
         """
         data = self.bytes_()
         if self.bit_size_:
@@ -261,7 +266,10 @@ class Value:
         return to_python(self._context.layouts, self.layout_, data)
 
     def enumerator_(self) -> str | None:
-        """Return the name of an enum's value, None where no enumerator has it."""
+        """Return the name of an enum's value, or None if no enumerator has that value.
+
+        Raises `TypeError` if the type is not an enum, and `FaultError`.
+        """
         base = self.type_.btf.skip_modifiers(self.type_)
         if not isinstance(base, types.Enum | types.Enum64):
             raise TypeError(f"{self.type_} is not an enum")
@@ -270,7 +278,8 @@ class Value:
     def string_(self, limit: int = MAX_STRING) -> str:
         """Return the C string in a char array, or the one that a pointer points to.
 
-        At most `limit` bytes are read. What is not UTF-8 becomes `\\xNN`. Raises `FaultError`.
+        `limit` is the most bytes that are read through a pointer. Bytes that are not UTF-8 become
+        `\\xNN`. Raises `FaultError`.
         """
         if not self.is_pointer_:
             return decode_text(self.bytes_())
@@ -420,7 +429,11 @@ class Value:
         return Value(self._context, type_, address)
 
     def deref_(self) -> Value:
-        """Return what a pointer points to; `FaultError` for NULL, __user and __percpu ones."""
+        """Return what a pointer points to.
+
+        Raises `TypeError` if this is not a pointer, and `FaultError` for NULL, for `__user` and
+        `__percpu` pointers, and if the pointer itself cannot be read.
+        """
         if not self.is_pointer_:
             raise TypeError(f"{self.type_} is not a pointer")
         return self._pointee(0)
@@ -466,9 +479,9 @@ class Value:
     def walk_(self) -> Iterator[Value]:
         """Walk the entries of a container, as Values of the element type.
 
-        Entries that are no objects, such as an xarray's value entries, are passed over. Raises
-        `CorruptDataError` at the end where the walk broke off before the container did, or lost
-        entries; every entry that could be reached has been yielded by then.
+        Entries that are not objects, such as an xarray's value entries, are passed over. Raises
+        `CorruptDataError` at the start if the element type is not known, and at the end if the walk
+        broke off early or lost entries; every entry that can be reached has been yielded by then.
         """
         trouble: Anomaly | None = None
         for item in self.entries_():
@@ -482,9 +495,10 @@ class Value:
     def project_(self, *paths: str) -> Iterator[tuple[Any, ...]]:
         """Walk a container and yield a tuple of the members `paths` of each entry.
 
-        Paths are dotted, within the element, and pass through no pointer; values are as `value_()`
-        gives them. This is the fast way through long lists: the loop is compiled, an entry is read
-        once, up to 256 are read ahead. Raises `MemberNotFoundError`, and what `walk_()` raises.
+        Paths are dotted, stay within the element, and lead through no pointer; values are as
+        `value_()` returns them. This is the fast way through long lists: the loop is compiled, an
+        entry is read once, and up to 256 are read ahead. Raises `MemberNotFoundError`, and what
+        `walk_()` raises.
         """
         return chain.from_iterable(self._projected(paths))
 

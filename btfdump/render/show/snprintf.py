@@ -70,18 +70,20 @@ def snprintf_btf(
     """Return what bpf_snprintf_btf() prints for the object of type `type_id` in `data`.
 
     `compact`, `noname`, `ptr_raw` and `zero` are its flags BTF_F_COMPACT, BTF_F_NONAME,
-    BTF_F_PTR_RAW and BTF_F_ZERO. `size` is that of its buffer: at most `size` - 1 bytes come back;
-    the helper's own return value is the length without `size`. Without `ptr_raw`, a pointer is
-    printed as the 32 bits that `hash_pointer` makes of it, or as it is where there is no
-    `hash_pointer` (a kernel booted with no_hash_pointers). Text is to be decoded as latin-1.
+    BTF_F_PTR_RAW and BTF_F_ZERO. `size` is the size of its buffer in bytes: at most `size` - 1
+    bytes are returned, while the helper itself returns the length that it would have needed.
+    Without `ptr_raw`, a pointer is printed as the 32 bits that `hash_pointer` makes of it, or as it
+    is if there is no `hash_pointer` (as in a kernel booted with no_hash_pointers). The text is to
+    be decoded as latin-1.
 
-    An enumeration of less than 4 bytes (8 for an ENUM64) is printed with its neighbours, as the
-    kernel does; where those are no part of what it had copied, but bytes of its own stack, they
-    are 0 here.
+    An enumeration of less than 4 bytes (8 for an ENUM64) is printed together with its neighbours,
+    as the kernel does. Where the kernel would print bytes of its own stack instead of neighbours,
+    they are 0 here.
 
-    Raises `TypeNotFoundError` where the helper returns -ENOENT (no such id), `UnprintableTypeError`
-    where it returns -EINVAL (id 0, a section, a type without a size), `ValueError` if `data` is
-    shorter than the type, and `BtfFormatError` for BTF that no kernel would have loaded.
+    Raises `TypeNotFoundError` if the helper would return -ENOENT (no such id),
+    `UnprintableTypeError` if it would return -EINVAL (id 0, a section, a type without a size),
+    `ValueError` if `data` is shorter than the type or `size` is negative, and `BtfFormatError` for
+    BTF that no kernel would have loaded.
     """
     if size is not None and size < 0:
         raise ValueError(f"size is {size}, a buffer has 0 bytes or more")
