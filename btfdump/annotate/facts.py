@@ -42,6 +42,7 @@ from btfdump.annotate.members import (
 from btfdump.btf import types
 from btfdump.btf.sections import member_tags
 from btfdump.btf.wire import Kind
+from btfdump.decode.paths import split_path
 from btfdump.decode.scope import PathFacts
 from btfdump.errors import AnnotationError
 from btfdump.walk import walker_of
@@ -482,5 +483,5 @@ def _bad_summary(overlay: Overlay, struct: types.Composite) -> list[str]:
     return [
         f"{overlay.source}: summary of {struct}: no member {path}"
         for path in paths or ()
-        if find_member(struct, path.split(".")[0]) is None
+        if find_member(struct, split_path(path)[0]) is None
     ]

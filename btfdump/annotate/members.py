@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from btfdump.btf import types
+from btfdump.decode.paths import split_path
 from btfdump.errors import BtfFormatError
 from btfdump.walk import FAMILIES
 
@@ -54,7 +55,7 @@ def resolve_place(struct: types.Composite, path: str) -> tuple[types.Type, list[
     """
     current: types.Type = struct
     pieces: list[list[str]] = [[]]
-    for name in path.split("."):
+    for name in split_path(path):
         base = _element(current)
         if isinstance(base, types.Ptr) and pieces[-1]:
             pieces.append([])
@@ -71,7 +72,7 @@ def resolve_path(struct: types.Composite, path: str) -> tuple[types.Type, int, i
     """Follow a dotted member path: (type, offset in bytes, stride of the last `[]`), or None."""
     current: types.Type = struct
     offset = stride = 0
-    for step in path.split("."):
+    for step in split_path(path):
         name, is_array = step.removesuffix("[]"), step.endswith("[]")
         found = find_member(current, name)
         if found is None:

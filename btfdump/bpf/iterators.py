@@ -12,8 +12,9 @@ from btfdump.annotate.facts import Expansion
 from btfdump.btf import types
 from btfdump.btf.names import prototype
 from btfdump.errors import BtfdumpError, CorruptDataError, TypeNotFoundError
+from btfdump.kernel.containers import items_of
 from btfdump.kernel.notes import Note
-from btfdump.kernel.value import Value, items_of
+from btfdump.kernel.value import Value
 from btfdump.walk import Anomaly, Entry
 
 if TYPE_CHECKING:

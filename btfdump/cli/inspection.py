@@ -178,12 +178,13 @@ class Inspection:
 
     def roots(self, reader: Reader) -> Iterator[Root]:
         """Yield what is shown of every root that was asked for."""
+        from btfdump.decode.paths import split_path
         from btfdump.graph.limits import selection_of
         from btfdump.graph.traverse import traverse
         from btfdump.render import Root
 
         members = selection_of(self.args.members) or None
-        follow = frozenset(tuple(path.replace("->", ".").split(".")) for path in self.args.follow)
+        follow = frozenset(split_path(path) for path in self.args.follow)
         is_table = self.args.root == ["task"] and not self.args.all and not members
         for selected in self.interrupt.until(with_progress(self.selected(), self.total)):
             try:

@@ -12,10 +12,11 @@ from enum import Enum, auto
 from itertools import pairwise
 from struct import Struct as Packer
 from struct import unpack_from
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from btfdump.btf import types
 from btfdump.btf.sections import as_struct
+from btfdump.decode.paths import split_path
 from btfdump.errors import BtfFormatError, MemberNotFoundError
 
 if TYPE_CHECKING:
@@ -172,6 +173,25 @@ Layout: TypeAlias = "ScalarLayout | ArrayLayout | StructLayout"
 StandIn: TypeAlias = "Callable[[types.Composite], types.Composite | None]"
 MemberPath: TypeAlias = "tuple[StructLayout, int, int]"
 """(struct that declares the member, index of the member, bit offset of that struct)"""
+
+
+class FoundMember(NamedTuple):
+    """A member of a struct, or of a struct inside that.
+
+    `owner` declares it as its member `number`, counted from 0. It lies `bit_offset` bits from the
+    start of the struct that it was looked for in; `bit_size` is not 0 for a bit field.
+    """
+
+    owner: StructLayout
+    number: int
+    layout: Layout
+    bit_offset: int
+    bit_size: int
+
+    @property
+    def type(self) -> types.Type:
+        """The type that the member is declared with."""
+        return self.owner.base.btf.type(self.owner.members[self.number].member.type_id)
 
 
 class Layouts:
@@ -334,6 +354,25 @@ class Layouts:
         if not found:
             raise MemberNotFoundError(f"{layout.type} has no member {name!r}")
         return found[0]
+
+    def member(self, layout: StructLayout, name: str) -> FoundMember:
+        """Find a member as `find_member()` does, and say what it is; raises as it does."""
+        owner, number, start = self.find_member(layout, name)
+        member = owner.members[number]
+        inner = self.of_member(member, owner)
+        return FoundMember(owner, number, inner, start + member.bit_offset, member.bit_size)
+
+    def locate(self, layout: StructLayout, path: str) -> FoundMember:
+        """Find the member at a dotted path through structs; raises `MemberNotFoundError`."""
+        first, *rest = split_path(path)
+        found = self.member(layout, first)
+        for name in rest:
+            if not isinstance(found.layout, StructLayout):
+                raise MemberNotFoundError(f"{layout.type} has no member {path!r}")
+            start = found.bit_offset
+            found = self.member(found.layout, name)
+            found = found._replace(bit_offset=start + found.bit_offset)
+        return found
 
     def member_names(self, layout: StructLayout) -> list[str]:
         """Return the names that `find_member()` finds: those in anonymous members too."""

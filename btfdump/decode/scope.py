@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from btfdump.decode.paths import split_path
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Protocol
@@ -54,14 +56,14 @@ class PathFacts:
 
     def __setitem__(self, path: str, facts: Any) -> None:
         node = self
-        for name in path.split("."):
+        for name in split_path(path):
             node = node.inner.setdefault(name, PathFacts())
         node.facts = facts
 
     def get(self, path: str) -> Any:
         """Return the facts on the member at `path`, None where nothing is stated."""
         node: PathFacts | None = self
-        for name in path.split("."):
+        for name in split_path(path):
             node = node.inner.get(name) if node is not None else None
         return node.facts if node is not None else None
 

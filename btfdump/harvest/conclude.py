@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from btfdump.btf import types
+from btfdump.decode.paths import split_path
 from btfdump.harvest.containers import LINK_OF, LINK_TYPES
 from btfdump.harvest.observe import LinkSeen, Observation, Spliced
 from btfdump.harvest.resolve import Place, strip
@@ -196,7 +197,7 @@ class Concluder:
             ),
             None,
         )
-        for step in path.split("."):
+        for step in split_path(path):
             if not isinstance(current, types.Composite):
                 return ""
             found = self._resolver.members(current).get(step.removesuffix("[]"))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from btfdump.annotate.grammar import Contains, Length, PointsTo, TypedBy
+from btfdump.decode.paths import split_path
 from btfdump.harvest.program import nearness
 from btfdump.harvest.scan import CONDITIONAL, STRUCT, c_parser
 from btfdump.harvest.syntax import text_of
@@ -130,14 +131,14 @@ def _tag(
 ) -> None:
     place = f"{struct}.{member}"
     see = overlay.see(struct, member).partition(":")[0]
-    first = member.split(".")[0]
+    first = split_path(member)[0]
     known = [d for d in definitions.get(struct, ()) if _mentions(d, first)]
     if not known:
         return  # of another version
     siblings = overlay.members(struct)
 
     def rank(definition: Definition) -> tuple[int, int]:
-        agreeing = sum(_mentions(definition, name.split(".")[0]) for name in siblings)
+        agreeing = sum(_mentions(definition, split_path(name)[0]) for name in siblings)
         return nearness(definition.relative, see), agreeing
 
     definition = max(known, key=rank)
@@ -168,7 +169,7 @@ def _exists(annotation: Annotation, definitions: dict[str, list[Definition]]) ->
     """Whether some struct of the name has the link, or its first step."""
     if not isinstance(annotation, Contains):
         return True
-    step = (annotation.node or "").partition(".")[0].removesuffix("[]")
+    step = split_path(annotation.node or "")[0].removesuffix("[]")
     known = definitions.get(annotation.element, ())
     return any(not step or _mentions(d, step) for d in known)
 
@@ -179,7 +180,7 @@ def _end_of_declarator(definition: Definition, member: str) -> int | None:
     text = CONDITIONAL.sub(lambda match: b" " * len(match[0]), definition.text) + b";\n"
     specifier = next(iter(_find(c_parser().parse(text).root_node, "field_declaration_list")), None)
     declarator: Node | None = None
-    for step in member.split("."):
+    for step in split_path(member):
         if specifier is None:
             return None
         declarator, specifier = _declared(specifier, step)

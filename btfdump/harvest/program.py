@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from btfdump.decode.paths import split_path
 from btfdump.harvest.syntax import CType
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Program:
     def member_path(self, name: str) -> list[str]:
         """Return the members that a macro stands for: `sk_node` -> `__sk_common.skc_node`."""
         paths = self._renamed.get(name, {name})
-        return next(iter(paths)).split(".") if len(paths) == 1 else [name]
+        return list(split_path(next(iter(paths)))) if len(paths) == 1 else [name]
 
     def is_unique_global(self, name: str) -> bool:
         """Whether exactly one .c file defines a global variable of that name."""

@@ -13,6 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump.btf import types
+from btfdump.decode.paths import split_path
 from btfdump.harvest.containers import ENDS
 from btfdump.harvest.idioms import FIRSTS, IDIOMS, LOOPS_OF_LINKS, STEPS
 from btfdump.harvest.syntax import (
@@ -333,7 +334,7 @@ class Resolver:
 
     def link_of(self, struct: types.Composite, path: str) -> Place | None:
         """Return the place of a link that is named by its struct and path: `se.group_node`."""
-        fields = [step.split("[")[0].strip() for step in path.split(".")]
+        fields = [step.split("[")[0].strip() for step in split_path(path)]
         found = self._descend(struct, fields)
         return found[0] if found else None
 

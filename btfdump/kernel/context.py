@@ -11,6 +11,7 @@ from btfdump.annotate.overlay import library
 from btfdump.btf import types
 from btfdump.btf.names import essential_name
 from btfdump.decode.layout import Layouts, StructLayout
+from btfdump.decode.scope import Scope
 from btfdump.errors import (
     AmbiguousTypeError,
     ExpressionError,
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from btfdump.annotate.facts import StructFacts
     from btfdump.annotate.overlay import Overlay
     from btfdump.btf.reader import Btf
+    from btfdump.decode.layout import FoundMember
+    from btfdump.decode.scope import Stated
     from btfdump.kernel.services import LoadedBtfs, MapValueTypes, Modules, Slabs
     from btfdump.targets.memory import Target
 
@@ -96,6 +99,22 @@ class Context:
         if layout.base not in self._container_facts:
             self._container_facts[layout.base] = self.annotations.of_container(layout.base)
         return self._container_facts[layout.base]
+
+    def member(
+        self, struct: StructLayout, name: str, stated: Stated = ()
+    ) -> tuple[FoundMember, MemberFacts | None, Stated]:
+        """Find a member, what is known of it, and what is known of the members inside it.
+
+        `stated` is what the way that led to the struct says. Raises `MemberNotFoundError`.
+        """
+        found = self.layouts.member(struct, name)
+        scope = Scope(self.facts(struct), stated)
+        if found.owner is not struct:  # an anonymous struct inside
+            scope = Scope(self.facts(found.owner), scope.stated)
+        facts: MemberFacts | None = scope.of(found.number, name)
+        if facts is None and isinstance(found.layout, StructLayout):
+            facts = self.container_facts(found.layout)
+        return found, facts, scope.inside(name)
 
     def shape(self, name: str) -> Shape:
         """Return where the members of the kernel's own `struct name` are, for walkers.

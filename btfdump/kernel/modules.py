@@ -93,9 +93,8 @@ class LoadedModules:
         struct = table.layout_
         readers = []
         for member in ("st_name", "st_value", "st_shndx", "st_size"):
-            owner, index, _ = layout.find_member(struct, member)  # type: ignore[arg-type]
-            inner = layout.of_member(owner.members[index], owner)
-            readers.append((owner.members[index].offset, inner.decode))  # type: ignore[union-attr]
+            found = layout.locate(struct, member)  # type: ignore[arg-type]
+            readers.append((found.bit_offset // 8, found.layout.decode))  # type: ignore[union-attr]
         rows = [
             tuple(decode(data, at + offset) for offset, decode in readers)
             for at in range(0, len(data), size)

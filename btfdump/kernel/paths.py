@@ -2,54 +2,84 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from btfdump.btf import types
-from btfdump.decode.layout import ArrayLayout, ScalarLayout, StructLayout
+from btfdump.decode.layout import ArrayLayout, StructLayout
+from btfdump.decode.scope import stated_by
 from btfdump.errors import MemberNotFoundError
+from btfdump.kernel.pointers import struct_behind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from btfdump.annotate.facts import MemberFacts
     from btfdump.decode.layout import Layout
+    from btfdump.decode.scope import Stated
     from btfdump.kernel.context import Context
     from btfdump.kernel.value import Value
+
+_MAX_WAYS = 64
+
+
+class _Place(NamedTuple):
+    """Where a path has led to: a type, what is known of the member, and of the members inside."""
+
+    layout: Layout
+    facts: MemberFacts | None
+    stated: Stated
 
 
 def check_path(value: Value, path: tuple[str, ...]) -> None:
     """Follow `path` from the type of `value`; raises `MemberNotFoundError` where it leads nowhere.
 
-    A path passes through pointers, and through containers to their element type.
+    A path passes through arrays and pointers, and through containers to their element type. Where
+    only the memory of a kernel can tell which of several types that is, one that fits is enough.
     """
     context = value.context_
-    layout, facts = value.layout_, value.facts_
+    places = [_Place(value.layout_, value.facts_, value.stated_)]
     for name in path:
-        if facts is not None and facts.typed_by is not None:
-            return  # only the memory of a kernel tells the type
-        struct = _struct_behind(context, layout, facts)
-        if struct is None:
-            raise MemberNotFoundError(
-                f"{'.'.join(path)}: {layout.type} leads to no struct: no member {name!r}"
+        trouble: MemberNotFoundError | None = None
+        found: dict[tuple[Layout, int], _Place] = {}
+        for place in places:
+            for facts in _possible(place.facts):
+                if facts is not None and facts.typed_by is not None:
+                    return  # only the memory of a kernel tells the type
+                for struct, stated in _structs(context, place, facts):
+                    try:
+                        member, known, inside = context.member(struct, name, stated)
+                    except MemberNotFoundError as error:
+                        trouble = trouble or error
+                    else:
+                        found[member.layout, id(known)] = _Place(member.layout, known, inside)
+        if not found:
+            raise trouble or MemberNotFoundError(
+                f"{'.'.join(path)}: {places[0].layout.type} leads to no struct: no member {name!r}"
             )
-        owner, index, _ = context.layouts.find_member(struct, name)
-        layout = context.layouts.of_member(owner.members[index], owner)
-        facts = context.facts(owner).members.get(index)
+        places = list(found.values())[:_MAX_WAYS]
 
 
-def _struct_behind(
-    context: Context, layout: Layout, facts: MemberFacts | None
-) -> StructLayout | None:
-    """Return the struct that a member's members are those of, None for a scalar."""
-    if facts is not None and facts.expansion is not None and not facts.expansion.is_ring:
-        layout = context.layouts.of(facts.expansion.element)
-    elif facts is not None and facts.points_to is not None:
-        layout = context.layouts.of(facts.points_to)
-    for _ in range(8):
-        if isinstance(layout, StructLayout):
-            return layout
-        if isinstance(layout, ArrayLayout):
-            layout = layout.element
-        elif isinstance(layout, ScalarLayout) and isinstance(layout.base, types.Ptr):
-            layout = context.layouts.of(context.pointee(layout.base))
-        else:
-            return None
-    return None
+def _possible(facts: MemberFacts | None) -> list[MemberFacts | None]:
+    """Return all that may hold of a member, whichever of its conditions does."""
+    if facts is None:
+        return [None]
+    return [*(case for _, case in facts.cases), facts]
+
+
+def _structs(
+    context: Context, place: _Place, facts: MemberFacts | None
+) -> Iterator[tuple[StructLayout, Stated]]:
+    """Yield the structs whose members a path may name, and what is stated of those members."""
+    if facts is not None and facts.is_container:
+        for expansion in (facts.expansion, *facts.candidates):
+            element = context.layouts.of(expansion.element) if expansion is not None else None
+            if isinstance(element, StructLayout):
+                yield element, ()
+        return
+    layout, stated = place.layout, place.stated
+    while isinstance(layout, ArrayLayout):
+        layout = layout.element
+    if not isinstance(layout, StructLayout):
+        stated = stated_by(facts.behind) if facts is not None else ()
+    struct = struct_behind(context, layout, facts)
+    if struct is not None:
+        yield struct, stated

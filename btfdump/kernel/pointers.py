@@ -5,16 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump.btf import types
+from btfdump.decode.layout import ScalarLayout, StructLayout
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError
 from btfdump.kernel.expression import Path
 
 if TYPE_CHECKING:
     from btfdump.annotate.facts import MemberFacts
     from btfdump.decode.fields import Field
-    from btfdump.decode.layout import ScalarLayout
+    from btfdump.decode.layout import Layout
     from btfdump.kernel.context import Context
     from btfdump.kernel.typed import TypedAddress
 
+MAX_POINTERS = 8
+"""Pointers to pointers that are followed to a struct: C programs have two."""
 _STRING_PIECE = 64
 
 
@@ -49,6 +52,45 @@ def target_of(
     if not isinstance(layout.base, types.Ptr):
         return None
     return context.pointee(layout.base)
+
+
+def destination(pointer: TypedAddress, facts: MemberFacts | None) -> tuple[types.Type, int]:
+    """Return the type and the address of what a pointer leads to in the kernel's own memory.
+
+    The type is as C declares it, but for what annotations or a BPF program's BTF put in its place.
+    Raises `FaultError` for NULL and for pointers into other address spaces, `CorruptDataError`.
+    """
+    context, address = pointer.context_, int(pointer)
+    base = pointer.type_.btf.skip_modifiers(pointer.type_)
+    assert isinstance(base, types.Ptr)
+    target = base.btf.type(base.type_id)
+    while isinstance(target, types.TypeTag):  # says something of the pointer, not the object
+        target = target.target
+    target = context.real_struct(base.btf.skip_modifiers(target)) or target
+    holder, name = pointer.outer_ or (pointer, "the pointer")
+    if facts is not None and facts.points_to is not None:
+        target = facts.points_to
+        address = address_of(holder, address, facts) if address else 0
+    if not address:
+        raise FaultError(0, 0, f"{name} is NULL ({pointer.type_})")
+    space = pointer_space(base, facts)
+    if space in ("user", "percpu", "iomem"):
+        raise FaultError(address, 0, f"{address:#x} is a __{space} pointer ({pointer.type_})")
+    return target, address
+
+
+def struct_behind(
+    context: Context, layout: Layout, facts: MemberFacts | None
+) -> StructLayout | None:
+    """Return the struct that something of type `layout` is, or leads to through pointers."""
+    for _ in range(MAX_POINTERS):
+        if not isinstance(layout, ScalarLayout):
+            break
+        target = target_of(context, layout, facts)
+        if target is None:
+            return None
+        layout, facts = context.layouts.of(target), None
+    return layout if isinstance(layout, StructLayout) else None
 
 
 def told_by(field: Field) -> str:

@@ -40,6 +40,12 @@ class TypedAddress(Protocol):
     def __int__(self) -> int:
         """Return the integer or address that a scalar is; raises `FaultError`."""
 
+    def slice_(self, offset: int, size: int) -> bytes | None:
+        """Return bytes of the object if they have been read already, else None."""
+
+    def bytes_(self) -> bytes:
+        """Return the object's bytes; raises `FaultError`."""
+
     def value_(self) -> Any:
         """Return the object as plain Python values; raises `FaultError`."""
 
@@ -51,6 +57,9 @@ class TypedAddress(Protocol):
 
     def at_(self, type_: types.Type, address: int) -> TypedAddress:
         """Return another object of the same kernel."""
+
+    def walk_(self) -> Iterator[TypedAddress]:
+        """Walk the entries of a container; raises `CorruptDataError` in the end."""
 
     def entries_(
         self, expansion: Expansion | None = None

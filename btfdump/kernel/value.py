@@ -7,23 +7,24 @@ end in `_`, so that no C member can collide with them.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import reduce
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from btfdump.annotate.members import CHAIN, head_type
+from btfdump.annotate.members import head_type
 from btfdump.btf import types
-from btfdump.decode.compiled.projection import compile_reader
 from btfdump.decode.fields import bits_to_python, decode_text, to_python
 from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
-from btfdump.decode.scope import Scope, stated_by
+from btfdump.decode.scope import stated_by
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
-from btfdump.kernel.evidence import choose_by_evidence
-from btfdump.kernel.expression import Path, applying, evaluate
-from btfdump.kernel.pointers import Globals, address_of, pointer_space, read_string, target_of
-from btfdump.walk import Anomaly, Entry, Head, ValueEntry, walker_of
-from btfdump.walk.lists import POISONS
-from btfdump.walk.quick import walk_quickly
+from btfdump.kernel import containers
+from btfdump.kernel.expression import Path, applying, evaluate, evaluate_length
+from btfdump.kernel.pointers import (
+    Globals,
+    destination,
+    read_string,
+    struct_behind,
+)
+from btfdump.walk import Anomaly, Entry, ValueEntry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,13 +33,11 @@ if TYPE_CHECKING:
     from btfdump.decode.layout import Layout
     from btfdump.decode.scope import Stated
     from btfdump.kernel.context import Context
-    from btfdump.kernel.expression import Scope as Names
-    from btfdump.walk import Item, Key, Walker
+    from btfdump.kernel.expression import Scope
+    from btfdump.walk import Item, Key
 
 MAX_STRING = 4096
 """Longest C string that is read through a pointer, in bytes."""
-MAX_POINTERS = 8
-"""Pointers to pointers that are followed to a struct: C programs have two."""
 
 
 class Value:
@@ -178,7 +177,7 @@ class Value:
         return layout.length
 
     def __dir__(self) -> list[str]:
-        layout = self._struct()
+        layout = struct_behind(self._context, self.layout_, self._facts)
         names = self._context.layouts.member_names(layout) if layout is not None else []
         return [*names, *(name for name in dir(type(self)) if name.endswith("_"))]
 
@@ -297,32 +296,15 @@ class Value:
         layout = self.layout_
         if not isinstance(layout, StructLayout):
             raise MemberNotFoundError(f"{self.type_} is not a struct or union: no member {name!r}")
-        owner, index, base_bits = self._context.layouts.find_member(layout, name)
-        member = owner.members[index]
-        type_ = owner.base.btf.type(member.member.type_id)
-        scope = Scope(self._context.facts(layout), self._stated)
-        if owner is not layout:  # an anonymous struct inside
-            scope = Scope(self._context.facts(owner), scope.stated)
-        facts: MemberFacts | None = scope.of(index, name)
+        member, facts, stated = self._context.member(layout, name, self._stated)
         if facts is not None and facts.cases:
             facts = applying(facts, self.scopes_())
+        offset, bits, size = member.bit_offset // 8, (0, 0), member.layout.size
         if member.bit_size:
-            start, bits = divmod(base_bits + member.bit_offset, 8)
-            size = (bits + member.bit_size + 7) // 8
-            return self._part(
-                type_, start, size, bits=(bits, member.bit_size), facts=facts, outer=(self, name)
-            )
-        offset = base_bits // 8 + member.offset
-        inner = self._context.layouts.of_member(member, owner)
-        if facts is None and isinstance(inner, StructLayout):
-            facts = self._context.container_facts(inner)
+            bits = member.bit_offset % 8, member.bit_size
+            size = (sum(bits) + 7) // 8
         return self._part(
-            type_,
-            offset,
-            inner.size,
-            facts=facts,
-            outer=(self, name),
-            stated=scope.inside(name),
+            member.type, offset, size, bits=bits, facts=facts, outer=(self, name), stated=stated
         )
 
     def has_member_(self, name: str) -> bool:
@@ -332,7 +314,7 @@ class Value:
         """
         if self._facts is not None and self._facts.typed_by is not None:
             return self.typed_().has_member_(name)
-        layout = self._struct()
+        layout = struct_behind(self._context, self.layout_, self._facts)
         if layout is None:
             return False
         try:
@@ -341,18 +323,6 @@ class Value:
             return False
         return True
 
-    def _struct(self) -> StructLayout | None:
-        """Return the layout of the struct whose members this has, through pointers, else None."""
-        layout, facts = self.layout_, self._facts
-        for _ in range(MAX_POINTERS):
-            if not isinstance(layout, ScalarLayout):
-                break
-            target = target_of(self._context, layout, facts)
-            if target is None:
-                return None
-            layout, facts = self._context.layouts.of(target), None
-        return layout if isinstance(layout, StructLayout) else None
-
     def scopes_(self) -> list[Value]:
         """Return this struct and those it is a member of, the innermost first."""
         scopes = [self]
@@ -360,7 +330,7 @@ class Value:
             scopes.append(scopes[-1]._outer[0])
         return scopes
 
-    def around_(self) -> Sequence[Names]:
+    def around_(self) -> Sequence[Scope]:
         """Return what names in expressions about this value stand for members of.
 
         Those are the structs that it is a member of, the innermost first; of a global variable, the
@@ -396,24 +366,8 @@ class Value:
         )
 
     def _pointee(self, index: int) -> Value:
-        address = int(self)
-        base = self.type_.btf.skip_modifiers(self.type_)
-        assert isinstance(base, types.Ptr)
-        target = base.btf.type(base.type_id)
-        while isinstance(target, types.TypeTag):  # says something of the pointer, not the object
-            target = target.target
-        target = self._context.real_struct(base.btf.skip_modifiers(target)) or target
         facts = self._facts
-        if facts is not None and facts.points_to is not None:
-            target = facts.points_to
-            holder = self._outer[0] if self._outer is not None else self
-            address = address_of(holder, address, facts) if address else 0
-        if not address:
-            name = self._outer[1] if self._outer is not None else "the pointer"
-            raise FaultError(0, 0, f"{name} is NULL ({self.type_})")
-        space = pointer_space(base, self._facts)
-        if space in ("user", "percpu"):
-            raise FaultError(address, 0, f"{address:#x} is a __{space} pointer ({self.type_})")
+        target, address = destination(self, facts)
         size = self._context.layouts.of(target).size if index else 0
         address = self._context.wrap(address + index * size)
         if facts is None:
@@ -459,22 +413,7 @@ class Value:
 
         Raises `CorruptDataError` where nothing says it, or what says it does not fit.
         """
-        facts = self._facts
-        if facts is not None and facts.expansion is not None:
-            return facts.expansion
-        reason = "no tag, overlay or library entry names its element type"
-        if facts is not None and facts.problems:
-            reason = "; ".join(facts.problems)
-        elif facts is not None and facts.candidates:
-            chosen = choose_by_evidence(self, facts.candidates)
-            if chosen is not None:
-                return chosen
-            reason = "ambiguous: " + ", ".join(
-                f"{c.element.name}:{c.node}" for c in facts.candidates
-            )
-        raise CorruptDataError(
-            f"{self.type_} at {self.address_:#x} cannot be walked: {reason}", self.address_
-        )
+        return containers.expansion_of(self, self._facts)
 
     def walk_(self) -> Iterator[Value]:
         """Walk the entries of a container, as Values of the element type.
@@ -500,28 +439,12 @@ class Value:
         entry is read once, and up to 256 are read ahead. Raises `MemberNotFoundError`, and what
         `walk_()` raises.
         """
-        return chain.from_iterable(self._projected(paths))
-
-    def _projected(self, paths: tuple[str, ...]) -> Iterator[list[tuple[Any, ...]]]:
         expansion = self.expansion_()
-        layouts = self._context.layouts
-        element = layouts.of(expansion.element)
-        assert isinstance(element, StructLayout)
-        count, is_whole = 0, False
-        is_plain = self._facts is None or self._facts.skip is None
-        is_plain = is_plain and not self._context.target.is_live
-        if expansion.head in ("list_head", "hlist_head") and is_plain:
-            head, circular = head_of(self, expansion), expansion.head == "list_head"
-            pieces = walk_quickly(layouts, element, paths, head, POISONS, circular=circular)
-            count, is_whole = yield from pieces
-        if not is_whole:  # something is out of order: go on with all care
-            read = compile_reader(layouts, element, paths)
-            for entry in islice(self.walk_(), count, None):
-                try:
-                    yield [read(entry.bytes_())]
-                except FaultError:  # the members may be readable where the whole is not
-                    names = (path.split(".") for path in paths)
-                    yield [tuple(reduce(Value.member_, n, entry).value_() for n in names)]
+        holder = self._holder_of(expansion)
+        head = containers.head_of(holder, expansion, holder._index)
+        skips = self._facts is not None and self._facts.skip is not None
+        rows = containers.projected(self, expansion, head, paths, is_plain=not skips)
+        return chain.from_iterable(rows)
 
     def entries_(
         self, expansion: Expansion | None = None
@@ -530,18 +453,47 @@ class Value:
 
         `expansion` says how they are typed and linked; without, the annotations do.
         """
+        if expansion is None and self._facts is not None and self._facts.length is not None:
+            yield from self._counted(self._facts, self._facts.length)
+            return
         expansion = expansion or self.expansion_()
         holder = self._holder_of(expansion)
-        yield from holder._values(items_of(holder, expansion), expansion)
+        yield from holder._values(containers.items_of(holder, expansion, holder._index), expansion)
 
     def links_(self, expansion: Expansion) -> Iterator[Value | ValueEntry | Anomaly]:
         """Walk a container once and as it is now, along links alone: its entries are not read."""
         holder = self._holder_of(expansion)
-        yield from holder._values(links_of(holder, expansion), expansion)
+        yield from holder._values(containers.links_of(holder, expansion, holder._index), expansion)
 
     def _holder_of(self, expansion: Expansion) -> Value:
         """Return what holds the container's head: this, or what this points to."""
-        return self._pointee(0) if self.is_pointer_ and expansion.head != CHAIN else self
+        return self._pointee(0) if self.is_pointer_ and containers.is_behind(expansion) else self
+
+    def _counted(self, facts: MemberFacts, length: str) -> Iterator[Value | ValueEntry | Anomaly]:
+        """Walk the elements of an array whose length an annotation tells.
+
+        Of heads these are the entries of all of them, of pointers to structs those structs.
+        """
+        count = evaluate_length(self.around_(), length)
+        of_each, stated = replace(facts, length=None), stated_by(facts.behind)
+        for first, array, address in containers.pieces_of(self, facts, count):
+            piece = Value(self._context, array, address, facts=of_each, stated=stated)
+            try:
+                piece.read_()
+                for index in range(len(piece)):
+                    yield from piece[index]._contents(first + index)
+            except FaultError as error:
+                yield Anomaly(f"array of {length} elements: {error}", error.address, ends=True)
+
+    def _contents(self, index: int) -> Iterator[Value | ValueEntry | Anomaly]:
+        """Walk what one element of an array holds, or leads to."""
+        self._index = index
+        if self._facts is not None and self._facts.is_container:
+            yield from self.entries_(self.expansion_())
+        elif not self.is_pointer_ or struct_behind(self._context, self.layout_, None) is None:
+            yield self
+        elif self:
+            yield self.deref_()
 
     def _values(
         self, items: Iterator[Item], expansion: Expansion
@@ -559,35 +511,3 @@ class Value:
                 except BtfdumpError as error:
                     yield Anomaly(f"skip:{skip}: {error}", item.address)
             yield entry
-
-
-def head_of(value: Value, expansion: Expansion) -> Head:
-    """Return what a walker needs to walk the container that `value` is the head of."""
-    offset = expansion.link_offset + value._index * expansion.link_stride
-    return Head(
-        value.context_.target,
-        value.context_.target.platform,
-        value.address_,
-        offset,
-        expansion.element.size,
-        value.slice_(0, value.size_),
-        value.context_,
-        value.context_.target.is_live,
-    )
-
-
-def items_of(value: Value, expansion: Expansion) -> Iterator[Item]:
-    """Walk the container that `value` is the head of."""
-    return _walker(expansion).items(head_of(value, expansion))
-
-
-def links_of(value: Value, expansion: Expansion) -> Iterator[Item]:
-    """Walk the container that `value` is the head of along links alone, once."""
-    head = replace(head_of(value, expansion), element_size=0, data=None)
-    return _walker(expansion).once(head)
-
-
-def _walker(expansion: Expansion) -> Walker:
-    walker = walker_of(expansion.head)
-    assert walker is not None  # an expansion is made for what can be walked
-    return walker

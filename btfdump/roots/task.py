@@ -69,7 +69,8 @@ def entries(holder: Value, head: str, element: object, link: str) -> Iterator[Va
     """Walk a list whose element type is part of how the kernel finds tasks, tagged or not."""
     from btfdump.annotate.facts import Expansion
     from btfdump.btf import types
-    from btfdump.kernel.value import Value, items_of
+    from btfdump.kernel.containers import items_of
+    from btfdump.kernel.value import Value
     from btfdump.walk import Anomaly, Entry
 
     kernel = holder.context_

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.decode.layout import ArrayLayout, ScalarLayout, StructLayout
+from btfdump.decode.layout import ArrayLayout, ScalarLayout
 from btfdump.errors import BtfFormatError, MemberNotFoundError
 
 if TYPE_CHECKING:
-    from btfdump.decode.layout import Layout, Layouts
+    from btfdump.decode.layout import Layout, Layouts, StructLayout
 
 
 class Shape:
@@ -61,13 +61,5 @@ class Shape:
         return found
 
     def _search(self, path: str) -> tuple[int, Layout]:
-        layout: Layout = self._layout
-        offset = 0
-        for name in path.split("."):
-            if not isinstance(layout, StructLayout):
-                raise MemberNotFoundError(f"{self._layout.type} has no member {path!r}")
-            owner, index, bits = self._layouts.find_member(layout, name)
-            member = owner.members[index]
-            offset += bits // 8 + member.offset
-            layout = self._layouts.of_member(member, owner)
-        return offset, layout
+        found = self._layouts.locate(self._layout, path)
+        return found.bit_offset // 8, found.layout

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from btfdump.annotate.grammar import Length
-from btfdump.annotate.overlay import library
+from btfdump.annotate.overlay import Overlay, library
 from btfdump.btf import types
-from btfdump.errors import BtfdumpError
+from btfdump.errors import BtfdumpError, MemberNotFoundError
 from btfdump.graph.limits import Limits, selection_of
 from btfdump.graph.traverse import traverse
+from btfdump.kernel.paths import check_path
 from btfdump.kernel.value import Value
 from btfdump.render import Root, get
 from btfdump.roots import select
@@ -201,3 +202,47 @@ def test_members_of_an_array(opened, name):
     text = shown(opened(name), "timer_bases[0]", members="clk")
     assert ".clk = " in text
     assert "next_expiry" not in text
+
+
+@pytest.mark.parametrize("name", DUMPS)
+def test_members_of_what_a_container_holds(opened, name):
+    kernel = opened(name)
+    text = shown(kernel, "task(1)", members="mm.mm_mt.vm_file")
+    assert ".vm_file = " in text
+    assert "vm_flags" not in text
+    text = shown(kernel, "task(1).cgroups->dfl_cgrp", members="self.children.kn.name")
+    assert '"grpA"' in text
+
+
+def test_members_of_what_a_ring_holds(opened):
+    assert ".pid = (pid_t)2," in shown(opened("tagged"), "task(1)", members="tasks.pid")
+
+
+@pytest.mark.parametrize(
+    ("root", "path", "struct"),
+    [
+        ("task(1)", "mm.mm_mt.ma_root_of_none", "vm_area_struct"),
+        ("task(1)", "children.nope", "task_struct"),
+        ("task(1).cgroups->dfl_cgrp", "self.children.nope", "cgroup"),
+        ("timer_bases[0]", "nope", "timer_base"),
+        ("task(1).files->fdt->fd", "nope", "file"),
+    ],
+)
+def test_members_that_are_not_there(opened, root, path, struct):
+    with pytest.raises(MemberNotFoundError, match=f"struct {struct} has no member"):
+        shown(opened("tagged"), root, members=path)
+
+
+def test_members_under_a_condition():
+    world = World()
+    world.struct("apple", [("core", "u32"), ("link", "struct list_head")])
+    world.struct("pear", [("stem", "u32"), ("link", "struct list_head")])
+    world.struct("basket", [("kind", "u32"), ("fruit", "struct list_head")])
+    tags = '[["cond:kind", "apple:link"], ["pear:link"]]'
+    overlay = Overlay(f'[struct.basket]\nfruit = {{ tag = {tags}, see = "x" }}\n', "overlay")
+    kernel = world.kernel([overlay])
+    value = kernel.value("struct basket", world.new("basket", kind=1))
+    check_path(value, ("fruit", "core"))
+    check_path(value, ("fruit", "stem"))
+    with pytest.raises(MemberNotFoundError, match="no member 'nope'"):
+        check_path(value, ("fruit", "nope"))
