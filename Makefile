@@ -22,6 +22,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/circles.py
 
 # README.md, docs/ and the API reference as HTML; a warning is an error.
 docs: $(VENV)/.installed-docs

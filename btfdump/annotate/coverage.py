@@ -84,7 +84,7 @@ class Tally:
 def annotations_for(btf: Btf, overlays: Iterable[Overlay], library: Overlay | None) -> Annotations:
     """Return what resolves annotations in one BTF (and its base) without a kernel around it."""
 
-    def find(name: str, near: Btf, everywhere: bool) -> list[types.Composite]:
+    def find(name: str, near: types.TypeTable, everywhere: bool) -> list[types.Composite]:
         del near, everywhere
         return [t for t in btf.find_all(None, name) if isinstance(t, types.Composite)]
 

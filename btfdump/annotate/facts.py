@@ -51,9 +51,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from btfdump.annotate.overlay import Alternatives, Overlay
-    from btfdump.btf.reader import Btf
+    from btfdump.btf.types import TypeTable
 
-FindStructs: TypeAlias = "Callable[[str, Btf, bool], Sequence[types.Composite]]"
+FindStructs: TypeAlias = "Callable[[str, types.TypeTable, bool], Sequence[types.Composite]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,7 +333,7 @@ class Annotations:
         else:
             facts.points_to, facts.points_into = outer, resolved[1]
 
-    def _unique(self, name: str, near: Btf) -> types.Composite:
+    def _unique(self, name: str, near: TypeTable) -> types.Composite:
         found = self._find_structs(name, near, True)
         if not found:
             raise AnnotationError(f"no struct {name} in the BTF")
@@ -345,7 +345,7 @@ class Annotations:
     def _expand(
         self,
         facts: MemberFacts,
-        near: Btf,
+        near: TypeTable,
         head: str | None,
         source: str,
         tag: Contains,
@@ -448,7 +448,7 @@ def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:
         facts.skip = facts.skip or annotation.expression
 
 
-def flag_names(btf: Btf, names: str) -> dict[int, str]:
+def flag_names(btf: TypeTable, names: str) -> dict[int, str]:
     """Return bit -> name for the single-bit enumerators of an enum, or of those with a prefix."""
     enums = [e for e in btf.find_all("enum", names) if isinstance(e, types.Enum)]
     prefix = ""

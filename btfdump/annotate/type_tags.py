@@ -10,7 +10,7 @@ from btfdump.btf.wire import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.btf.reader import Btf
+    from btfdump.btf.types import TypeTable
 
 MEANINGS = {
     "user": "pointer into user space",
@@ -26,7 +26,7 @@ _QUALIFIERS = (Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG)
 _MAX_POINTERS = 32
 
 
-def tags_in(btf: Btf, type_id: int) -> Iterator[str]:
+def tags_in(btf: TypeTable, type_id: int) -> Iterator[str]:
     """Yield the type tags between a declaration and its type, passing through pointers.
 
     Those inside a typedef belong to the typedef.

@@ -19,9 +19,24 @@ from .wire import REFERENCES, TRAILERS, TYPE_WORDS, Kind, kind_of, vlen_of
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Iterator, Sequence
+    from typing import Protocol
 
-    from .reader import Btf
     from .records import Records
+    from .strings import Strings
+
+    class Checked(Protocol):
+        """The BTF whose records are checked."""
+
+        @property
+        def strings(self) -> Strings:
+            """Its string section."""
+
+        def __len__(self) -> int:
+            """Return the number of ids."""
+
+        def kind(self, type_id: int, /) -> int:
+            """Return the kind number of a type."""
+
 
 # By kind, which words of a record, and of each of its elements, are type ids and name offsets.
 _FIXED_IDS: dict[int, tuple[int, ...]] = {
@@ -34,7 +49,7 @@ _ELEMENT_NAME = frozenset(  # always word 0
 )
 
 
-def check_record(btf: Btf, records: Records, type_id: int) -> None:
+def check_record(btf: Checked, records: Records, type_id: int) -> None:
     """Check one record of this blob; raises `BtfFormatError` for the first bad word in it."""
     words = records.words
     at = records.at(type_id)
@@ -49,7 +64,7 @@ def check_record(btf: Btf, records: Records, type_id: int) -> None:
         raise _error(records, at + 2, type_id, f"function of [{words[at + 2]}], not a prototype")
 
 
-def check_all(btf: Btf, records: Records) -> None:
+def check_all(btf: Checked, records: Records) -> None:
     """Check every record of this blob; raises the `BtfFormatError` of the first bad one.
 
     Whole columns go through `max()`; records are looked at one by one only if a column is bad.
@@ -68,7 +83,7 @@ def check_all(btf: Btf, records: Records) -> None:
         check_record(btf, records, type_id)
 
 
-def _group_is_good(btf: Btf, words: array[int], info: int, starts: Sequence[int]) -> bool:
+def _group_is_good(btf: Checked, words: array[int], info: int, starts: Sequence[int]) -> bool:
     """Whether all names and ids exist in the records at `starts`, which share an info word."""
     kind = kind_of(info)
     for column in _FIXED_IDS.get(kind, ()):
@@ -91,7 +106,7 @@ def _group_is_good(btf: Btf, words: array[int], info: int, starts: Sequence[int]
     return good
 
 
-def _prototypes_are_good(btf: Btf, words: array[int], info: int, starts: Sequence[int]) -> bool:
+def _prototypes_are_good(btf: Checked, words: array[int], info: int, starts: Sequence[int]) -> bool:
     """Whether the records at `starts`, if functions, have prototypes; known to have valid ids."""
     if kind_of(info) != Kind.FUNC:
         return True

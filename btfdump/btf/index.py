@@ -12,15 +12,12 @@ from array import array
 from binascii import crc32
 from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import accumulate
 from struct import Struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .records import Records
-    from .strings import Strings
 
 _HEAD = Struct("=8s32sII")  # magic, digest of the BTF, number of types, CRC of that and the rest
 _MAGIC = b"BTFidx1" + sys.byteorder[:1].encode()
@@ -35,28 +32,6 @@ class Index:
     kinds: bytes
     sums: array[int]
     ids: array[int]
-
-    @classmethod
-    def of(cls, records: Records, strings: Strings) -> Index:
-        """Make the index of a blob."""
-        own = strings.data.split(b"\0")
-        ends = accumulate(map(len, own), lambda end, length: end + 1 + length)
-        known = {end - len(s): crc32(s) for end, s in zip(ends, own, strict=True)}
-        named = []
-        for type_id, offset in enumerate(records.name_offsets(), records.start_id):
-            if not 0 < offset < strings.end:  # a record that hasn't been checked may lie
-                continue
-            checksum = known.get(offset - strings.start)
-            if checksum is None:  # the tail of another string, or one of the base's
-                checksum = crc32(strings.raw(offset))
-            named.append(checksum << 32 | type_id)
-        named.sort()
-        return cls(
-            array("I", records.starts),
-            records.kinds,
-            array("I", [both >> 32 for both in named]),
-            array("I", [both & 0xFFFF_FFFF for both in named]),
-        )
 
     def candidates(self, name: bytes) -> Iterator[int]:
         """Yield, by ascending id, all types that are called `name`, and possibly others."""

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from array import array
     from collections.abc import Callable, Iterable
 
-    from .reader import Btf
+    from .types import TypeTable
 
-    Inflater: TypeAlias = Callable[[Btf, int, str, array[int], int], t.Type]
+    Inflater: TypeAlias = Callable[[TypeTable, int, str, array[int], int], t.Type]
 
 
-def inflate(btf: Btf, type_id: int, words: array[int], at: int) -> t.Type:
+def inflate(btf: TypeTable, type_id: int, words: array[int], at: int) -> t.Type:
     """Make the object of type `type_id` from the record that starts at `words[at]`."""
     name = btf.string(words[at])
     make = INFLATERS.get(kind_of(words[at + 1]), _unknown)
@@ -37,46 +37,46 @@ def _elements(words: array[int], at: int, width: int) -> list[array[int]]:
     return [words[start + column : stop : width] for column in range(width)]
 
 
-def _int(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+def _int(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
     data = words[at + 3]
     return t.Int(
         btf, type_id, name, words[at + 2], data & 0xFF, data >> 16 & 0xFF, data >> 24 & 0xF
     )
 
 
-def _float(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+def _float(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
     return t.Float(btf, type_id, name, words[at + 2])
 
 
 def _reference(cls: type[t.Reference]) -> Inflater:
-    def make(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+    def make(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
         return cls(btf, type_id, name, words[at + 2])
 
     return make
 
 
-def _type_tag(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+def _type_tag(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
     return t.TypeTag(btf, type_id, name, words[at + 2], bool(words[at + 1] >> 31))
 
 
-def _decl_tag(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+def _decl_tag(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
     component = _signed(words[at + 3], 32)
     return t.DeclTag(btf, type_id, name, words[at + 2], component, bool(words[at + 1] >> 31))
 
 
-def _func(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+def _func(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
     return t.Func(btf, type_id, name, words[at + 2], vlen_of(words[at + 1]))
 
 
-def _var(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+def _var(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
     return t.Var(btf, type_id, name, words[at + 2], words[at + 3])
 
 
-def _array(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+def _array(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
     return t.Array(btf, type_id, name, words[at + 3], words[at + 4], words[at + 5])
 
 
-def _fwd(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+def _fwd(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
     return t.Fwd(btf, type_id, name, bool(words[at + 1] >> 31))
 
 
@@ -87,7 +87,7 @@ def _composite(cls: type[t.Composite]) -> Inflater:
     kernel/bpf/btf.c adds up its offsets.
     """
 
-    def make(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+    def make(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
         names, type_ids, offsets = _elements(words, at, 3)
         kind_flag = bool(words[at + 1] >> 31)
         sizes: Iterable[int] = repeat(0)
@@ -106,7 +106,7 @@ def _composite(cls: type[t.Composite]) -> Inflater:
     return make
 
 
-def _odd_int(btf: Btf, type_id: int) -> tuple[int, int]:
+def _odd_int(btf: TypeTable, type_id: int) -> tuple[int, int]:
     """Return bit offset and bits of an odd integer, or zeros."""
     try:
         return btf.odd_ints.get(btf.final_id(type_id), (0, 0))
@@ -114,7 +114,7 @@ def _odd_int(btf: Btf, type_id: int) -> tuple[int, int]:
         return 0, 0
 
 
-def _enum(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+def _enum(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
     names, values = _elements(words, at, 2)
     signed = bool(words[at + 1] >> 31)
     numbers = [_signed(v, 32) for v in values] if signed else values
@@ -122,7 +122,7 @@ def _enum(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Ty
     return t.Enum(btf, type_id, name, words[at + 2], signed, entries)
 
 
-def _enum64(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+def _enum64(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
     names, lows, highs = _elements(words, at, 3)
     signed = bool(words[at + 1] >> 31)
     numbers = [high << 32 | low for low, high in zip(lows, highs, strict=True)]
@@ -132,18 +132,18 @@ def _enum64(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.
     return t.Enum64(btf, type_id, name, words[at + 2], signed, entries)
 
 
-def _func_proto(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+def _func_proto(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
     names, type_ids = _elements(words, at, 2)
     params = tuple(map(t.Param, repeat(btf), map(btf.string, names), type_ids))
     return t.FuncProto(btf, type_id, name, words[at + 2], params)
 
 
-def _datasec(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+def _datasec(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
     variables = tuple(map(t.SecVar, repeat(btf), *_elements(words, at, 3)))
     return t.Datasec(btf, type_id, name, words[at + 2], variables)
 
 
-def _unknown(btf: Btf, type_id: int, name: str, words: array[int], at: int) -> t.Type:
+def _unknown(btf: TypeTable, type_id: int, name: str, words: array[int], at: int) -> t.Type:
     info = words[at + 1]
     once, each = btf.layout[kind_of(info)]
     vlen = vlen_of(info)

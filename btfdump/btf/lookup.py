@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import sys
 from array import array
+from binascii import crc32
+from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
 from .strings import encode
 
 if TYPE_CHECKING:
+    from .index import Index
     from .records import Records
     from .strings import Strings
 
@@ -101,3 +104,27 @@ def _joined(one: Ids, other: Ids) -> Ids:
         other if isinstance(other, tuple) else (other,)
     )
     return tuple(sorted(both))
+
+
+def make_index(records: Records, strings: Strings) -> Index:
+    """Return the index of a blob, for `cache.py` to keep."""
+    from .index import Index
+
+    own = strings.data.split(b"\0")
+    ends = accumulate(map(len, own), lambda end, length: end + 1 + length)
+    known = {end - len(s): crc32(s) for end, s in zip(ends, own, strict=True)}
+    named = []
+    for type_id, offset in enumerate(records.name_offsets(), records.start_id):
+        if not 0 < offset < strings.end:  # a record that hasn't been checked may lie
+            continue
+        checksum = known.get(offset - strings.start)
+        if checksum is None:  # the tail of another string, or one of the base's
+            checksum = crc32(strings.raw(offset))
+        named.append(checksum << 32 | type_id)
+    named.sort()
+    return Index(
+        array("I", records.starts),
+        records.kinds,
+        array("I", [both >> 32 for both in named]),
+        array("I", [both & 0xFFFF_FFFF for both in named]),
+    )

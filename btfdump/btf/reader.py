@@ -9,7 +9,7 @@ from btfdump.errors import AmbiguousTypeError, BtfFormatError, TypeNotFoundError
 
 from .check import check_all, check_record
 from .inflate import inflate
-from .lookup import NameIndex
+from .lookup import NameIndex, make_index
 from .names import spell
 from .records import Records
 from .strings import Strings
@@ -111,9 +111,7 @@ class Btf:
 
     def index(self) -> Index:
         """Return the index of this blob: `from_bytes()` takes it to load the same bytes faster."""
-        from .index import Index
-
-        return self._records.index or Index.of(self._records, self.strings)
+        return self._records.index or make_index(self._records, self.strings)
 
     def __len__(self) -> int:
         """Return the number of ids, void and those of the base included: `btf__type_cnt()`."""

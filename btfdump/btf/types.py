@@ -17,14 +17,85 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from .wire import Kind
 
 if TYPE_CHECKING:
-    from .reader import Btf
+    from collections.abc import Iterator, Mapping
+    from typing import Protocol
+
+    from typing_extensions import Self
+
+    from .wire import ByteOrder
+
+    class TypeTable(Protocol):
+        """The BTF that a type belongs to: what is asked of a `reader.Btf` by way of its types."""
+
+        @property
+        def base(self) -> Self | None:
+            """The BTF that this one is split from, or None."""
+
+        @property
+        def name(self) -> str:
+            """What it is called in messages."""
+
+        @property
+        def byteorder(self) -> ByteOrder:
+            """ "little" or "big"."""
+
+        @property
+        def pointer_size(self) -> int | None:
+            """Size of a pointer in bytes, None if nothing tells."""
+
+        @property
+        def layout(self) -> Mapping[int, tuple[int, int]]:
+            """Bytes of the records of each kind: (fixed part, each element)."""
+
+        @property
+        def odd_ints(self) -> dict[int, tuple[int, int]]:
+            """Integers narrower than their bytes: id -> (bit offset, bits)."""
+
+        def type(self, type_id: int, /) -> Type:
+            """Return the type with an id; raises `TypeNotFoundError`."""
+
+        def kind(self, type_id: int, /) -> int:
+            """Return the kind number of a type."""
+
+        def iter_types(self, kind: Kind | None = None, /) -> Iterator[Type]:
+            """Yield the types of this BTF, or those of one kind, without the base's."""
+
+        def final_id(self, type_id: int, /) -> int:
+            """Return the id of a type, its modifiers stripped."""
+
+        def string(self, offset: int, /) -> str:
+            """Return the string at an offset of the string section."""
+
+        def record_bytes(self, at: int, size: int, /) -> bytes:
+            """Return bytes of the type section, from a 32-bit word of it on."""
+
+        def find(self, kind: Kind | str, name: str, /) -> Type:
+            """Return the one type of a kind and name."""
+
+        def find_all(self, kind: Kind | str | None, name: str, /) -> list[Type]:
+            """Return every type of a name, and of a kind unless that is None."""
+
+        def skip_modifiers(self, type_: Type | int, /) -> Type:
+            """Return a type, its modifiers stripped."""
+
+        def type_tags(self, type_: Type | int, /) -> tuple[str, ...]:
+            """Return the type tags on the way to what is no modifier."""
+
+        def decl_tags(self, type_: Type | int, /) -> tuple[DeclTag, ...]:
+            """Return the declaration tags on a type and its members."""
+
+        def sizeof(self, type_: Type | int, /) -> int:
+            """Return the size of a type in bytes."""
+
+        def spell(self, type_: Type | int, /) -> str:
+            """Return the C spelling of a type."""
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Type:
     """A BTF type: the `btf` that owns it, its `id` there, and its `name` ("" if it has none)."""
 
-    btf: Btf
+    btf: TypeTable
     id: int
     name: str
     kind: ClassVar[Kind] = Kind.UNKN
@@ -214,7 +285,7 @@ class Member:
     than its bytes.
     """
 
-    btf: Btf = field(compare=False, repr=False)
+    btf: TypeTable = field(compare=False, repr=False)
     name: str
     type_id: int
     bit_offset: int
@@ -307,7 +378,7 @@ class Enum64(Enum):
 class Param:
     """A parameter of a prototype."""
 
-    btf: Btf = field(compare=False, repr=False)
+    btf: TypeTable = field(compare=False, repr=False)
     name: str
     type_id: int
 
@@ -340,7 +411,7 @@ class FuncProto(Type):
 class SecVar:
     """A variable (or function) in a section: `size` bytes, `offset` bytes from its start."""
 
-    btf: Btf = field(compare=False, repr=False)
+    btf: TypeTable = field(compare=False, repr=False)
     type_id: int
     offset: int
     size: int

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from btfdump.annotate.facts import StructFacts
     from btfdump.annotate.overlay import Overlay
     from btfdump.btf.reader import Btf
+    from btfdump.btf.types import TypeTable
     from btfdump.decode.layout import FoundMember
     from btfdump.decode.scope import Stated
     from btfdump.kernel.services import LoadedBtfs, MapValueTypes, Modules, Slabs
@@ -179,16 +180,16 @@ class Context:
 
     def btfs(self) -> Iterable[Btf]:
         """Yield the BTF of vmlinux, then those of the modules."""
-        return self._btfs(everywhere=True)
-
-    def _btfs(self, *, everywhere: bool, near: Btf | None = None) -> Iterable[Btf]:
-        if near is not None and near is not self.btf:
-            yield near
         yield self.btf
-        if everywhere and self.modules is not None:
+        if self.modules is not None:
             yield from self.modules.btfs()
 
-    def _find_structs(self, name: str, near: Btf, everywhere: bool) -> list[types.Composite]:
+    def _btfs(self, *, everywhere: bool, near: TypeTable | None = None) -> Iterable[TypeTable]:
+        if near is not None and near is not self.btf:
+            yield near
+        yield from self.btfs() if everywhere else (self.btf,)
+
+    def _find_structs(self, name: str, near: TypeTable, everywhere: bool) -> list[types.Composite]:
         for btf in self._btfs(everywhere=everywhere, near=near):
             found = [t for t in btf.find_all(None, name) if isinstance(t, types.Composite)]
             if found:

@@ -55,7 +55,7 @@ def list_tags(
             return
         (parsed,) = opened.btfs
 
-        def find(name: str, near: Btf, everywhere: bool) -> list[types.Composite]:
+        def find(name: str, near: types.TypeTable, everywhere: bool) -> list[types.Composite]:
             del near, everywhere
             return [t for t in parsed.find_all(None, name) if isinstance(t, types.Composite)]
 

@@ -16,7 +16,7 @@ from btfdump.btf.wire import Kind
 from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
-    from btfdump.btf import Btf
+    from btfdump.btf.types import TypeTable
 
 _MAX_ITER = 10  # BTF_SHOW_MAX_ITER
 _NAME_SIZE = 80  # BTF_SHOW_NAME_SIZE, the NUL included
@@ -101,7 +101,7 @@ class Shapes:
         self.by_id: dict[int, Shape] = {}
         self.prefixes: dict[tuple[str, int], tuple[str, str]] = {}
 
-    def of(self, btf: Btf, type_id: int) -> Shape:
+    def of(self, btf: TypeTable, type_id: int) -> Shape:
         """Return the shape of any type; raises as `Btf.type()` does, and for what is malformed."""
         shape = self.by_id.get(type_id)
         if shape is None:
@@ -110,7 +110,7 @@ class Shapes:
             self.by_id[type_id] = self.by_id[final_id] = shape
         return shape
 
-    def prefix(self, btf: Btf, member: str, type_id: int) -> tuple[str, str]:
+    def prefix(self, btf: TypeTable, member: str, type_id: int) -> tuple[str, str]:
         """Return what stands before a value of that type: with names, and with NONAME."""
         key = (member, type_id)
         found = self.prefixes.get(key)
@@ -119,10 +119,10 @@ class Shapes:
         return found
 
 
-_known: WeakKeyDictionary[Btf, Shapes] = WeakKeyDictionary()
+_known: WeakKeyDictionary[TypeTable, Shapes] = WeakKeyDictionary()
 
 
-def shapes_of(btf: Btf) -> Shapes:
+def shapes_of(btf: TypeTable) -> Shapes:
     """Return the shapes of a `Btf`, kept for as long as it lives."""
     found = _known.get(btf)
     if found is None:
@@ -130,7 +130,7 @@ def shapes_of(btf: Btf) -> Shapes:
     return found
 
 
-def _make_shape(btf: Btf, type_id: int) -> Shape:
+def _make_shape(btf: TypeTable, type_id: int) -> Shape:
     type_ = btf.type(type_id)
     kind, size = btf.kind(type_id), _resolve_size(btf, type_)
     if isinstance(type_, types.Int):
@@ -154,7 +154,7 @@ def _make_shape(btf: Btf, type_id: int) -> Shape:
     return Shape(kind, size)
 
 
-def _make_array(btf: Btf, array: types.Array, size: int | None) -> ArrayShape:
+def _make_array(btf: TypeTable, array: types.Array, size: int | None) -> ArrayShape:
     """Say what __btf_array_show() makes of the element type."""
     element = btf.skip_modifiers(array.type_id)
     # Only types that have a size move on to the next element: of pointers, and of arrays, the
@@ -177,7 +177,7 @@ def _make_member(owner: types.Composite, member: types.Member) -> MemberShape:
     return MemberShape(_latin1(member.name), member.type_id, offset >> 3, offset & 7, bit_size)
 
 
-def _resolve_size(btf: Btf, type_: types.Type) -> int | None:
+def _resolve_size(btf: TypeTable, type_: types.Type) -> int | None:
     """Return the size in bytes, None for what has none: btf_resolve_size()."""
     length = 1
     for _ in range(_MAX_RESOLVE_DEPTH):
@@ -201,11 +201,11 @@ def _total(length: int, size: int) -> int | None:
     return length * size if length * size <= _U32_MAX else None
 
 
-def _pointer_size(btf: Btf) -> int:
+def _pointer_size(btf: TypeTable) -> int:
     return btf.pointer_size or 8
 
 
-def _make_prefix(btf: Btf, member: str, type_id: int) -> tuple[str, str]:
+def _make_prefix(btf: TypeTable, member: str, type_id: int) -> tuple[str, str]:
     """Put together what stands before a value: btf_show_name()."""
     # Qualifiers of the type itself are not skipped, so a `const int` has no name: "()".
     type_ = btf.type(type_id)
@@ -240,7 +240,7 @@ def _make_prefix(btf: Btf, member: str, type_id: int) -> tuple[str, str]:
     return full[: _NAME_SIZE - 1], opening
 
 
-def _skip_qualifiers(btf: Btf, type_id: int) -> types.Type:
+def _skip_qualifiers(btf: TypeTable, type_id: int) -> types.Type:
     """Strip qualifiers and type tags, but no typedefs: btf_type_skip_qualifiers()."""
     type_ = btf.type(type_id)
     seen = set()

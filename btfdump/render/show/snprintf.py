@@ -19,7 +19,7 @@ from btfdump.render.show.shapes import shapes_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from btfdump.btf import Btf
+    from btfdump.btf.types import TypeTable
     from btfdump.render.show.shapes import (
         ArrayShape,
         CompositeShape,
@@ -56,7 +56,7 @@ _Walk: TypeAlias = "Generator[_Walk]"
 
 
 def snprintf_btf(
-    btf: Btf,
+    btf: TypeTable,
     type_id: int,
     data: bytes | bytearray | memoryview,
     *,
@@ -113,7 +113,7 @@ class Show:
 
     def __init__(
         self,
-        btf: Btf,
+        btf: TypeTable,
         data: bytes | bytearray | memoryview,
         flags: Flags,
         hash_pointer: Callable[[int], int] | None = None,
