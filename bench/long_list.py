@@ -33,12 +33,12 @@ from bench.drgn_types import BtfTypes
 from bench.harness import Row, Times, alternate, table
 from btfdump.api.kernel import Kernel
 from btfdump.btf import Btf, BtfBuilder
-from btfdump.errors import FaultError, SymbolNotFoundError
+from btfdump.errors import FaultError
 from btfdump.targets import memory
+from btfdump.targets.base import BaseTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
 
 HEADS = 0xFFFF_8880_0000_0000
 ITEMS = HEADS + 0x1000_0000
@@ -106,13 +106,10 @@ def write_core(path: Path, length: int) -> None:
             file.write(data)
 
 
-class ProgramTarget:
-    """The least `btfdump.targets.Target` there can be: the memory of a drgn `Program`."""
+class ProgramTarget(BaseTarget):
+    """The memory of a drgn `Program`, and nothing else."""
 
-    release = ""
     description = "synthetic core"
-    per_cpu_offsets = (0,)
-    is_live = False
 
     def __init__(self, prog: Program) -> None:
         self._read = prog.read
@@ -127,18 +124,6 @@ class ProgramTarget:
     def unchecked_read(self) -> memory.UncheckedRead:
         """Offer what `btfdump.targets.via_drgn.DrgnTarget` offers for every vmcore."""
         return self._read, READ_ERRORS
-
-    def symbol(self, name: str) -> int:
-        raise SymbolNotFoundError(name)
-
-    def symbolize(self, address: int) -> str | None:
-        return None
-
-    def btf_bytes(self) -> bytes:
-        return b""
-
-    def close(self) -> None:
-        pass
 
 
 def sides(core: Path) -> dict[str, Callable[[], tuple[int, int]]]:

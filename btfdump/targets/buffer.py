@@ -7,13 +7,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from btfdump.errors import FaultError, MissingDataError, SymbolNotFoundError
+from btfdump.targets.base import BaseTarget, LayeredTarget
 from btfdump.targets.memory import UNMAPPED, Platform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from btfdump.targets.memory import ByteOrder, Target
 
@@ -94,7 +92,7 @@ class SegmentMap:
         return low, high
 
 
-class BufferTarget:
+class BufferTarget(BaseTarget):
     """A target made of bytes: the memory, symbols and BTF that the caller hands over.
 
     `segments` maps virtual addresses to bytes, or is an iterable of such pairs, of which later ones
@@ -124,7 +122,7 @@ class BufferTarget:
         self.release = release
         self.description = description
         self.is_live = is_live
-        self.per_cpu_offsets: Sequence[int] = tuple(per_cpu_offsets)
+        self._per_cpu_offsets = tuple(per_cpu_offsets)
         self._symbols = dict(symbols)
         self._by_address = sorted((address, name) for name, address in symbols.items())
         self._btf = btf
@@ -194,33 +192,21 @@ class BufferTarget:
             raise MissingDataError("this buffer comes without BTF", "pass btf= or use --btf FILE")
         return self._btf
 
-    def module_btf(self, name: str) -> bytes | None:
-        """Return None: this target has no modules."""
-        return None
-
-    def close(self) -> None:
-        """Do nothing: a buffer holds no resources."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
+    @property
+    def per_cpu_offsets(self) -> Sequence[int]:
+        """The per-CPU offsets given at construction."""
+        return self._per_cpu_offsets
 
 
-class PatchedTarget:
+class PatchedTarget(LayeredTarget):
     """Another target with bytes changed or taken away: a corrupt dump without a second file.
 
-    The wrapped target is not changed and still owns its resources; `close()` closes it.
+    The other target is not changed and still owns its resources; `close()` closes it.
     """
 
     def __init__(self, target: Target) -> None:
-        self._target = target
+        super().__init__(target)
+        self.description = f"{target.description}, patched"
         self._patches = SegmentMap()
         self._holes = SegmentMap()  # the bytes are of no interest, only where they are
 
@@ -264,59 +250,3 @@ class PatchedTarget:
         self._patches.remove(address, size)
         if size > 0:
             self._holes.write(address, bytes(size))
-
-    @property
-    def is_live(self) -> bool:
-        """Whether the wrapped target's memory may change."""
-        return self._target.is_live
-
-    @property
-    def platform(self) -> Platform:
-        """Byte order, pointer size and machine of the wrapped target."""
-        return self._target.platform
-
-    @property
-    def release(self) -> str:
-        """Kernel release of the wrapped target."""
-        return self._target.release
-
-    @property
-    def description(self) -> str:
-        """What the wrapped target is, marked as patched."""
-        return f"{self._target.description}, patched"
-
-    @property
-    def per_cpu_offsets(self) -> Sequence[int]:
-        """Per-CPU offsets of the wrapped target."""
-        return self._target.per_cpu_offsets
-
-    def symbol(self, name: str) -> int:
-        """Return the address of `name` in the wrapped target; raises `SymbolNotFoundError`."""
-        return self._target.symbol(name)
-
-    def symbolize(self, address: int) -> str | None:
-        """Return the wrapped target's name for `address`, or None."""
-        return self._target.symbolize(address)
-
-    def btf_bytes(self) -> bytes:
-        """Return the wrapped target's raw BTF; raises `MissingDataError` if it has none."""
-        return self._target.btf_bytes()
-
-    def module_btf(self, name: str) -> bytes | None:
-        """Return what the wrapped target has of a module's BTF."""
-        return self._target.module_btf(name)
-
-    def close(self) -> None:
-        """Close the wrapped target."""
-        self._target.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from btfdump.api.kernel import Kernel
 from btfdump.btf import Btf, BtfBuilder
 from btfdump.errors import CorruptDataError
+from btfdump.targets.base import LayeredTarget
 from btfdump.targets.buffer import BufferTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from btfdump.annotate.overlay import Overlay
+    from btfdump.targets.memory import Target
 
 _SPELLED = re.compile(
     r"(?:__(?P<tag>\w+) )?(?P<base>[^*\[]+?) ?(?P<stars>\**)(?P<arrays>(?:\[\d*\])*)"
@@ -329,19 +331,16 @@ class World:
         return Kernel(target, btf, overlays)
 
 
-class CountingTarget:
+class CountingTarget(LayeredTarget):
     """Another target whose reads are counted."""
 
-    def __init__(self, target: Any) -> None:
-        self._target = target
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
         self.reads: list[tuple[int, int]] = []
 
     def read(self, address: int, size: int) -> bytes:
         self.reads.append((address, size))
-        return self._target.read(address, size)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._target, name)
+        return super().read(address, size)
 
 
 def until_error(values: Iterable[Any]) -> tuple[list[Any], CorruptDataError]:

@@ -12,24 +12,20 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from btfdump.errors import BtfdumpError
-from btfdump.targets import percpu
-from btfdump.targets.kernel_symbols import KernelSymbols
+from btfdump.targets.base import KernelTarget
 from btfdump.targets.via_bpf import privileges
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from btfdump.targets.memory import Platform
     from btfdump.targets.running import RunningKernel
     from btfdump.targets.via_bpf.guard import GuardedMemory
 
 
-class BpfTarget:
-    """The running kernel, read through BPF programs: implements `btfdump.targets.Target`."""
+class BpfTarget(KernelTarget):
+    """The running kernel, read through BPF programs."""
 
     is_live = True
     description = "live kernel (via bpf)"
@@ -43,12 +39,7 @@ class BpfTarget:
         vmlinux: str | os.PathLike[str] | None = None,
     ) -> None:
         self._memory = memory
-        self._running = running
-        self.platform = platform
-        self.vmcoreinfo = info
-        self.release = running.release
-        self.symbols = KernelSymbols(memory.read, info, platform, vmlinux, running)
-        self._per_cpu_offsets: tuple[int, ...] | None = None
+        super().__init__(platform, info, vmlinux, running)
 
     def read(self, address: int, size: int) -> bytes:
         """Read exactly `size` bytes at virtual `address`.
@@ -76,33 +67,6 @@ class BpfTarget:
             holder, stop, size, link_offset=link_offset, next_offset=next_offset
         )
 
-    def symbol(self, name: str) -> int:
-        """Return the address of the vmlinux symbol `name`; raises `SymbolNotFoundError`."""
-        return self.symbols.symbol(name)
-
-    def symbolize(self, address: int) -> str | None:
-        """Return `name` or `name+0x10` for an address inside the kernel image, None otherwise."""
-        return self.symbols.symbolize(address)
-
-    def btf_bytes(self) -> bytes:
-        """Return the raw vmlinux BTF; raises `MissingDataError` saying why there is none."""
-        return self._running.btf() or self.symbols.btf()
-
-    def module_btf(self, name: str) -> bytes | None:
-        """Return the raw BTF of a module from sysfs, None if sysfs does not have it."""
-        return self._running.module_btf(name)
-
-    @property
-    def per_cpu_offsets(self) -> tuple[int, ...]:
-        """The offset in bytes of each possible CPU's area, by CPU number; (0,) on UP.
-
-        This is `__per_cpu_offset[]`; sums with it wrap at the pointer size. Raises what
-        `percpu.read_offsets()` raises.
-        """
-        if self._per_cpu_offsets is None:
-            self._per_cpu_offsets = percpu.read_offsets(self.read, self.symbols, self.platform)
-        return self._per_cpu_offsets
-
     def drop_privileges(self) -> None:
         """Give up root and every capability of this process, for good; reading goes on.
 
@@ -117,14 +81,3 @@ class BpfTarget:
     def close(self) -> None:
         """Release the maps and programs; every read faults from now on."""
         self._memory.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import drgn
 
 from btfdump.errors import FaultError, TargetError
-from btfdump.targets import dumpfile, percpu, vmcoreinfo
-from btfdump.targets.kernel_symbols import KernelSymbols
+from btfdump.targets import dumpfile, vmcoreinfo
+from btfdump.targets.base import KernelTarget
 from btfdump.targets.memory import FILTERED, UNMAPPED, Platform
 from btfdump.targets.via_drgn.opening import open_elf, open_kdump, read_vmcoreinfo
 from btfdump.targets.via_drgn.segments import READ_ERRORS, fault_beyond_s390x_tables
@@ -21,9 +21,6 @@ from btfdump.targets.via_drgn.segments import READ_ERRORS, fault_beyond_s390x_ta
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from btfdump.targets.memory import ByteOrder, UncheckedRead
     from btfdump.targets.running import RunningKernel
@@ -65,10 +62,8 @@ def open_core(
     )
 
 
-class DrgnTarget:
-    """One kernel, read through a drgn `Program`: implements `btfdump.targets.Target`."""
-
-    is_live = False
+class DrgnTarget(KernelTarget):
+    """One kernel, read through a drgn `Program`."""
 
     def __init__(
         self,
@@ -84,12 +79,9 @@ class DrgnTarget:
         self._prog: drgn.Program | None = prog
         self._read: Callable[[int, int], bytes] = prog.read
         self._is_truncated = is_truncated
-        self.vmcoreinfo = info
-        self.platform = platform
         self.description = description
         self.page_size = vmcoreinfo.page_size(info)
-        self.symbols = KernelSymbols(self.read, info, platform, vmlinux, running)
-        self._per_cpu_offsets: tuple[int, ...] | None = None
+        super().__init__(platform, info, vmlinux, running)
 
     def read(self, address: int, size: int) -> bytes:
         """Read exactly `size` bytes at virtual `address`.
@@ -141,53 +133,10 @@ class DrgnTarget:
             return "the dump file is truncated or damaged"
         return text.partition("\n")[0] or "not readable"
 
-    def symbol(self, name: str) -> int:
-        """Return the address of the vmlinux symbol `name`; raises `SymbolNotFoundError`."""
-        return self.symbols.symbol(name)
-
-    def symbolize(self, address: int) -> str | None:
-        """Return `name` or `name+0x10` for an address inside the kernel image, None otherwise."""
-        return self.symbols.symbolize(address)
-
-    def btf_bytes(self) -> bytes:
-        """Return the raw vmlinux BTF; raises `MissingDataError` saying why there is none."""
-        return self.symbols.btf()
-
-    def module_btf(self, name: str) -> bytes | None:
-        """Return None: the BTF of modules is in the kernel's memory."""
-        return None
-
-    @property
-    def per_cpu_offsets(self) -> tuple[int, ...]:
-        """The offset in bytes of each possible CPU's area, by CPU number; (0,) on UP.
-
-        This is `__per_cpu_offset[]`; sums with it wrap at the pointer size. Raises what
-        `percpu.read_offsets()` raises.
-        """
-        if self._per_cpu_offsets is None:
-            self._per_cpu_offsets = percpu.read_offsets(self.read, self.symbols, self.platform)
-        return self._per_cpu_offsets
-
-    @property
-    def release(self) -> str:
-        """Kernel release as in `uname -r`, from VMCOREINFO."""
-        return self.vmcoreinfo.get("OSRELEASE", "")
-
     def close(self) -> None:
         """Release the memory: every read faults from now on."""
         self._prog = None
         self._read = _read_closed
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _read_closed(address: int, size: int) -> bytes:

@@ -50,12 +50,3 @@ class LiveTarget(DrgnTarget):
     ) -> None:
         platform = describe_platform(prog)
         super().__init__(prog, platform, info, "live kernel", vmlinux, running=running)
-        self._running = running
-
-    def btf_bytes(self) -> bytes:
-        """Return the raw vmlinux BTF; raises `MissingDataError` saying why there is none."""
-        return self._running.btf() or super().btf_bytes()
-
-    def module_btf(self, name: str) -> bytes | None:
-        """Return the raw BTF of a module from sysfs, None if sysfs does not have it."""
-        return self._running.module_btf(name)
