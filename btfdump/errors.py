@@ -15,6 +15,7 @@
     │   └── MissingDataError  something that is needed is absent (what, remedy)
     ├── AnnotationError       a tag or an overlay file is not what it should be
     ├── ExpressionError       a root, path or type typed by the user cannot be understood
+    ├── PluginError           what another package brings cannot be loaded, or fails
     └── ObjectNotFoundError   a task or an entry does not exist      (also a LookupError)
 
 Where objects are printed, bad memory (`FaultError`, `CorruptDataError`) becomes a note in the
@@ -110,6 +111,13 @@ class AnnotationError(BtfdumpError):
 
 class ExpressionError(BtfdumpError):
     """A root, a path or a type that the user typed cannot be understood."""
+
+
+class PluginError(BtfdumpError):
+    """What another package brings (a walker, a root, a format, a command) cannot be used.
+
+    The message names the package.
+    """
 
 
 class ObjectNotFoundError(BtfdumpError, LookupError):

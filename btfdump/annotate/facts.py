@@ -38,20 +38,21 @@ from btfdump.annotate.members import (
     next_offset,
     resolve_path,
     resolve_place,
+    struct_name,
 )
 from btfdump.btf import types
 from btfdump.btf.sections import member_tags
 from btfdump.btf.wire import Kind
 from btfdump.decode.paths import split_path
 from btfdump.decode.scope import PathFacts
-from btfdump.errors import AnnotationError
+from btfdump.errors import AnnotationError, PluginError
 from btfdump.walk import walker_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from btfdump.annotate.overlay import Alternatives, Overlay
-    from btfdump.btf.types import TypeTable
+    from btfdump.walk import Walker
 
 FindStructs: TypeAlias = "Callable[[str, types.TypeTable, bool], Sequence[types.Composite]]"
 
@@ -284,7 +285,7 @@ class Annotations:
         facts.provenance = facts.provenance or source
         if isinstance(annotation, Contains):
             if facts.expansion is None and not facts.candidates:
-                self._expand(facts, type_.btf, head, source, annotation, complaints)
+                self._expand(facts, type_, head, source, annotation, complaints)
         elif isinstance(annotation, PointsTo | Placed):
             if facts.points_to is None:
                 placed = annotation if isinstance(annotation, Placed) else None
@@ -345,31 +346,34 @@ class Annotations:
     def _expand(
         self,
         facts: MemberFacts,
-        near: TypeTable,
+        type_: types.Type,
         head: str | None,
         source: str,
         tag: Contains,
         complaints: list[str],
     ) -> None:
         text = f'{source} "{tag.element}{":" + tag.node if tag.node else ""}"'
-        if head is None or (head == CHAIN and not tag.node):
+        try:
+            walker = _walker(type_, head, source)
+        except PluginError as error:
+            complaints.append(f"{text}: {error}")
+            return
+        if walker is None or (head == CHAIN and not tag.node):
             if source == "tag":
                 return  # NAME on something that is no container: not ours
             complaints.append(f"{text}: the member is not a container")
             return
-        structs = self._find_structs(tag.element, near, source != "library")
+        structs = self._find_structs(tag.element, type_.btf, source != "library")
         if not structs:
             if head != CHAIN or source != "tag":
                 complaints.append(f"{text}: no struct {tag.element} in the BTF")
             return
         fitting: list[Expansion] = []
         reasons: list[str] = []
-        walker = walker_of(head)
-        assert walker is not None  # what head_type() names can be walked
         for struct in structs:
             if tag.node is None:
                 fitting += [
-                    Expansion(head, struct, node, offset, 0, source)
+                    Expansion(walker.head, struct, node, offset, 0, source)
                     for node, offset in links_of(struct, walker.link)
                 ]
                 continue
@@ -381,7 +385,7 @@ class Annotations:
             if isinstance(link, str):
                 reasons.append(link)
             else:
-                fitting.append(Expansion(head, struct, tag.node, *link, source))
+                fitting.append(Expansion(walker.head, struct, tag.node, *link, source))
         shapes = {(e.element.size, e.node, e.link_offset) for e in fitting}
         if len(shapes) == 1:  # copies of one struct that were not merged when the BTF was made
             facts.expansion = fitting[0]
@@ -391,6 +395,16 @@ class Annotations:
             complaints.append(f"{text}: struct {tag.element} has no member of struct {walker.link}")
         else:
             complaints.append(f"{text}: {reasons[0]}")
+
+
+def _walker(type_: types.Type, head: str | None, source: str) -> Walker | None:
+    """Return what walks a member of type `type_`, whose container type is `head`, if any is known.
+
+    Another package may have it. The library knows of none of those: its lines on structs that are
+    containers in other kernels are no reason to look.
+    """
+    name = struct_name(type_) if head is None and source != "library" else head
+    return walker_of(name) if name is not None else None
 
 
 def enclosed(alternative: tuple[Annotation, ...]) -> tuple[Annotation, ...]:

@@ -13,11 +13,17 @@ CHAIN = "chain"
 
 def head_type(type_: types.Type) -> str | None:
     """Name the container type that `type_` is, or that the elements of an array `type_` are."""
+    name = struct_name(type_)
+    return name if name in FAMILIES else None
+
+
+def struct_name(type_: types.Type) -> str | None:
+    """Name the struct that `type_` is, or that the elements of an array `type_` are."""
     try:
         base = _element(type_)
     except BtfFormatError:
         return None
-    return base.name if isinstance(base, types.Composite) and base.name in FAMILIES else None
+    return base.name if isinstance(base, types.Composite) else None
 
 
 def container_type(type_: types.Type) -> str | None:

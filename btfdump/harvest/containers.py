@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.walk import walkers
+from btfdump.walk import FAMILIES, walker_of
 
 if TYPE_CHECKING:
     from btfdump.harvest.syntax import CType
 
-LINK_OF = {name: walker.link for name, walker in walkers().items()}
+LINK_OF = {name: walker.link for name in FAMILIES if (walker := walker_of(name)) is not None}
 """The link that each container's elements hold; None: it holds pointers to them."""
 
 LINK_TYPES = frozenset(filter(None, LINK_OF.values()))

@@ -1,6 +1,7 @@
 """Container walkers: from the address of a head to the addresses of its entries.
 
-A walker is one file in this folder: a generator decorated with `@walker("head type", link="...")`.
+A walker is a generator decorated with `@walker(link="...")`, in a file of this folder or in another
+package; `WALKERS`, or the entry point there, has the name of the struct that it starts from.
 It yields an `Entry` for each element and an `Anomaly` for each broken invariant that it meets, and
 goes on as long as anything readable is left. It has no limits of its own (its consumer stops when
 it has enough), but it always ends: it detects cycles itself and follows each link only once.
@@ -11,8 +12,7 @@ maple_node`), and the head asks the BTF: `head.struct("xa_node").offset("slots")
 
 from __future__ import annotations
 
-import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from btfdump.errors import (
@@ -20,9 +20,11 @@ from btfdump.errors import (
     BtfFormatError,
     FaultError,
     MemberNotFoundError,
+    PluginError,
     SymbolNotFoundError,
     TypeNotFoundError,
 )
+from btfdump.plugins.registry import Registry, first_line
 from btfdump.walk.entries import Anomaly as Anomaly
 from btfdump.walk.entries import Entry as Entry
 from btfdump.walk.entries import Head as Head
@@ -34,33 +36,9 @@ from btfdump.walk.entries import Walk as Walk
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FAMILIES = {
-    "list_head": "lists",
-    "hlist_head": "lists",
-    "hlist_nulls_head": "hlists",
-    "hlist_bl_head": "hlists",
-    "llist_head": "hlists",
-    "rb_root": "rbtree",
-    "rb_root_cached": "rbtree",
-    "timerqueue_head": "rbtree",
-    "plist_head": "wrapped_lists",
-    "klist": "wrapped_lists",
-    "sk_buff_head": "wrapped_lists",
-    "bpf_list_head": "bpf",
-    "bpf_rb_root": "bpf",
-    "xarray": "xarray",
-    "radix_tree_root": "xarray",
-    "idr": "xarray",
-    "maple_tree": "maple",
-    "rhashtable": "rhashtable",
-    "rhltable": "rhashtable",
-    "list_lru": "list_lru",
-    "assoc_array": "assoc_array",
-    "chain": "chain",
-}
-"""Structs that hold others without saying which, and the file of this folder that walks them."""
+    from btfdump.plugins.entry_points import Guard
 
-_Walk = TypeVar("_Walk", bound="Walk")
+TypeVar("_Walk", bound="Walk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +49,24 @@ class Walker:
     entry is checked by something that leads back from it to the previous entry or to the head.
     """
 
-    head: str
     link: str | None
     walk: Walk
     has_back: bool
     empty: Callable[[Head], bool] | None = None
+    head: str = ""
+
+    @property
+    def help(self) -> str:
+        """What it walks, in one line."""
+        return first_line(self.walk)
+
+    def registered(self, name: str, guard: Guard | None) -> Walker:
+        """Return the walker of `struct name`."""
+        if guard is None:
+            return replace(self, head=name)
+        walk = guard.each(self.walk, Entry, ValueEntry, Anomaly)
+        empty = guard.call(self.empty) if self.empty is not None else None
+        return replace(self, head=name, walk=walk, empty=empty)
 
     def is_empty(self, head: Head) -> bool:
         """Whether the head, whose bytes are at hand, is known to be that of an empty container.
@@ -106,45 +97,77 @@ class Walker:
             AmbiguousTypeError,
             BtfFormatError,
             MemberNotFoundError,
+            PluginError,
             SymbolNotFoundError,
             TypeNotFoundError,
         ) as error:
             yield Anomaly(f"struct {self.head} cannot be walked: {error}", head.address, True)
 
 
-_registry: dict[str, Walker] = {}
+_Walk = TypeVar("_Walk", bound="Walk")
+
+WALKERS: Registry[Walker] = Registry(
+    "walker",
+    __name__,
+    {
+        "list_head": "lists:walk_list_head",
+        "hlist_head": "lists:walk_hlist_head",
+        "hlist_nulls_head": "hlists:walk_hlist_nulls_head",
+        "hlist_bl_head": "hlists:walk_hlist_bl_head",
+        "llist_head": "hlists:walk_llist_head",
+        "rb_root": "rbtree:walk_rb_root",
+        "rb_root_cached": "rbtree:walk_rb_root_cached",
+        "timerqueue_head": "rbtree:walk_timerqueue",
+        "plist_head": "wrapped_lists:walk_plist_head",
+        "klist": "wrapped_lists:walk_klist",
+        "sk_buff_head": "wrapped_lists:walk_sk_buff_head",
+        "bpf_list_head": "bpf:walk_bpf_list_head",
+        "bpf_rb_root": "bpf:walk_bpf_rb_root",
+        "xarray": "xarray:walk_xarray",
+        "radix_tree_root": "xarray:walk_radix_tree",
+        "idr": "xarray:walk_idr",
+        "maple_tree": "maple:walk_maple_tree",
+        "rhashtable": "rhashtable:walk_rhashtable",
+        "rhltable": "rhashtable:walk_rhltable",
+        "list_lru": "list_lru:walk_list_lru",
+        "assoc_array": "assoc_array:walk_assoc_array",
+        "chain": "chain:walk_chain",
+    },
+)
+"""By the name of the head's struct: structs that hold others without saying which."""
+
+FAMILIES = WALKERS.built_in
+"""The structs that are known to be containers wherever they are met.
+
+Those that other packages walk are containers where a tag or an overlay says what they hold: to know
+more, their metadata would be read for every struct of a dump.
+"""
 
 
 def walker(
-    head: str,
     *,
     link: str | None,
     has_back: bool | None = None,
     empty: Callable[[Head], bool] | None = None,
 ) -> Callable[[_Walk], _Walk]:
-    """Register a generator as the walker of `struct head`, whose entries hold a `struct link`.
+    """Declare a generator to be a walker of structs whose entries hold a `struct link`.
 
     `has_back` defaults to whether there are links: see `Walker`. `empty` recognises an empty head
-    by its bytes, if those are not simply zeros.
+    by its bytes, if those are not simply zeros. `WALKERS` has the struct that it walks, or the entry point of
+    another package.
     """
 
-    def register(walk: _Walk) -> _Walk:
+    def declare(walk: _Walk) -> _Walk:
         is_checked = link is not None if has_back is None else has_back
-        _registry[head] = Walker(head, link, walk, is_checked, empty)
+        WALKERS.declare(walk, Walker(link, walk, is_checked, empty))
         return walk
 
-    return register
+    return declare
 
 
 def walker_of(head: str) -> Walker | None:
-    """Return the walker of `struct head`, or None; loads only the file that has it."""
-    if head not in _registry and head in FAMILIES:
-        importlib.import_module(f"{__name__}.{FAMILIES[head]}")
-    return _registry.get(head)
+    """Return the walker of `struct head`, or None; loads only the file that has it.
 
-
-def walkers() -> dict[str, Walker]:
-    """Return every walker, by the name of its head's struct; loads all files of this folder."""
-    for family in sorted(set(FAMILIES.values())):
-        importlib.import_module(f"{__name__}.{family}")
-    return _registry
+    Raises `PluginError` if another package has one that cannot be loaded.
+    """
+    return WALKERS.get(head)

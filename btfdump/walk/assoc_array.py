@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _META, _SHORTCUT, _MARKS = 1, 2, 3
 
 
-@walker("assoc_array", link=None)
+@walker(link=None)
 def walk_assoc_array(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk an associative array in the order of its tree; entries are pointers to the objects."""
     shape = head.struct("assoc_array")

@@ -31,7 +31,7 @@ def _owned(head: Head, items: Iterable[Entry | Anomaly], node: Shape) -> Iterato
         yield item
 
 
-@walker("bpf_list_head", link="bpf_list_node")
+@walker(link="bpf_list_node")
 def walk_bpf_list_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a BPF program's list; all zeros is empty (bpf_list_head is initialised on first use)."""
     node = head.struct("bpf_list_node_kern")
@@ -39,7 +39,7 @@ def walk_bpf_list_head(head: Head) -> Iterator[Entry | Anomaly]:
         yield from _owned(head, walk_list_head(head.inside(0, node.offset("list_head"))), node)
 
 
-@walker("bpf_rb_root", link="bpf_rb_node")
+@walker(link="bpf_rb_node")
 def walk_bpf_rb_root(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a BPF program's red-black tree in order."""
     node = head.struct("bpf_rb_node_kern")

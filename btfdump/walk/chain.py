@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@walker("chain", link=None)
+@walker(link=None)
 def walk_chain(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk from a pointer to the first object; `link_offset` is that of its pointer to the next."""
     word = head.platform.pointer_size

@@ -51,7 +51,7 @@ def _is_marked(head: Head) -> bool:
     return bool(head.pointers(head.data or b"", 0, 1)[0] & 1)
 
 
-@walker("hlist_nulls_head", link="hlist_nulls_node", empty=_is_marked)
+@walker(link="hlist_nulls_node", empty=_is_marked)
 def walk_hlist_nulls_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a list that ends in an odd pointer; every `pprev` is checked."""
     first = _first(head)
@@ -63,13 +63,13 @@ def _is_just_locked(head: Head) -> bool:
     return head.pointers(head.data or b"", 0, 1)[0] == 1
 
 
-@walker("hlist_bl_head", link="hlist_bl_node", empty=_is_just_locked)
+@walker(link="hlist_bl_node", empty=_is_just_locked)
 def walk_hlist_bl_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a list whose head has a lock in bit 0; every `pprev` is checked."""
     yield from _chain(head, _first(head) & ~1, has_back=True, is_nulls=False)
 
 
-@walker("llist_head", link="llist_node", has_back=False)
+@walker(link="llist_node", has_back=False)
 def walk_llist_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a lockless list, the newest entry first."""
     yield from _chain(head, _first(head), has_back=False, is_nulls=False)

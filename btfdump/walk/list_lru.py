@@ -17,7 +17,7 @@ MAX_NODES = 1024
 """MAX_NUMNODES: CONFIG_NODES_SHIFT goes up to 10."""
 
 
-@walker("list_lru", link="list_head")
+@walker(link="list_head")
 def walk_list_lru(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk the lists of every node, then those of every memory cgroup.
 

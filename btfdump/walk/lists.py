@@ -104,7 +104,7 @@ def _leads_to_itself(head: Head) -> bool:
     return head.pointers(head.data or b"", 0, 1)[0] == head.address
 
 
-@walker("list_head", link="list_head", empty=_leads_to_itself)
+@walker(link="list_head", empty=_leads_to_itself)
 def walk_list_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a circular doubly linked list; an entry's link is a `struct list_head`.
 
@@ -166,7 +166,7 @@ def _recover(chain: _Chain, last: int) -> Iterator[Entry | Anomaly]:
         yield from reversed(found)
 
 
-@walker("hlist_head", link="hlist_node")
+@walker(link="hlist_node")
 def walk_hlist_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk the NULL-terminated list of a hash bucket; an entry's link is a `struct hlist_node`.
 

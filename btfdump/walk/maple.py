@@ -191,7 +191,7 @@ def leaf(head: Head, slot: _Slot) -> Iterator[Item]:
         yield Entry(head.element(entry), None, key)
 
 
-@walker("maple_tree", link=None)
+@walker(link=None)
 def walk_maple_tree(head: Head) -> Iterator[Item]:
     """Walk a maple tree in order; entries are pointers to the objects, keys their ranges."""
     shape = head.struct("maple_tree")

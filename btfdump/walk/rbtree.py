@@ -112,13 +112,13 @@ def in_order(head: Head, root: int, leftmost: int | None = None) -> Iterator[Ent
         yield Anomaly(f"rb_leftmost is {leftmost:#x}, but the tree is empty", head.address)
 
 
-@walker("rb_root", link="rb_node")
+@walker(link="rb_node")
 def walk_rb_root(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a red-black tree in order; an entry's link is a `struct rb_node`."""
     yield from in_order(head, *head.pointers(head.read_head(head.platform.pointer_size), 0, 1))
 
 
-@walker("rb_root_cached", link="rb_node")
+@walker(link="rb_node")
 def walk_rb_root_cached(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a red-black tree that remembers its first node, in order."""
     shape = head.struct("rb_root_cached")
@@ -127,7 +127,7 @@ def walk_rb_root_cached(head: Head) -> Iterator[Entry | Anomaly]:
     yield from in_order(head, root, shape.integer(data, "rb_leftmost"))
 
 
-@walker("timerqueue_head", link="timerqueue_node")
+@walker(link="timerqueue_node")
 def walk_timerqueue(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a timerqueue, the first to expire first (include/linux/timerqueue.h).
 

@@ -174,13 +174,13 @@ def _walk(head: Head) -> Iterator[Entry | Anomaly]:
                 yield from table.chain(found[0], *bucket)
 
 
-@walker("rhashtable", link="rhash_head", has_back=False)
+@walker(link="rhash_head", has_back=False)
 def walk_rhashtable(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a resizable hash table bucket by bucket; the key is the bucket."""
     yield from _walk(head)
 
 
-@walker("rhltable", link="rhlist_head", has_back=False)
+@walker(link="rhlist_head", has_back=False)
 def walk_rhltable(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a hash table that keeps entries of equal keys in a list behind the first of them."""
     link = head.struct("rhlist_head")

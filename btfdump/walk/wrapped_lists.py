@@ -26,7 +26,7 @@ def link_of(head: Head, entry: Entry, shape: Shape) -> bytes | None:
         return None
 
 
-@walker("plist_head", link="plist_node")
+@walker(link="plist_node")
 def walk_plist_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a list sorted by priority, the smallest number first (include/linux/plist.h)."""
     link = head.struct("plist_node")
@@ -44,7 +44,7 @@ def walk_plist_head(head: Head) -> Iterator[Entry | Anomaly]:
         yield item
 
 
-@walker("klist", link="klist_node")
+@walker(link="klist_node")
 def walk_klist(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a klist (include/linux/klist.h); dead nodes are skipped, as the kernel does.
 
@@ -65,7 +65,7 @@ def walk_klist(head: Head) -> Iterator[Entry | Anomaly]:
         yield item
 
 
-@walker("sk_buff_head", link=None, has_back=True)
+@walker(link=None, has_back=True)
 def walk_sk_buff_head(head: Head) -> Iterator[Entry | Anomaly]:
     """Walk a queue of `struct sk_buff`, chained by `next` and `prev` of their own type.
 

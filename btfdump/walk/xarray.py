@@ -191,20 +191,20 @@ def _root(head: Head) -> tuple[_Coding, int]:
     return _XARRAY, head.struct("xarray").integer(b"", "xa_head")  # says what is missing
 
 
-@walker("xarray", link=None)
+@walker(link=None)
 def walk_xarray(head: Head) -> Iterator[Item]:
     """Walk an xarray by index; entries are pointers to the objects."""
     coding, entry = _root(head)
     yield from _Walk(head, coding).items(entry)
 
 
-@walker("radix_tree_root", link=None)
+@walker(link=None)
 def walk_radix_tree(head: Head) -> Iterator[Item]:
     """Walk a radix tree by index; entries are pointers to the objects."""
     yield from walk_xarray(head)
 
 
-@walker("idr", link=None)
+@walker(link=None)
 def walk_idr(head: Head) -> Iterator[Item]:
     """Walk an IDR by id (include/linux/idr.h); the tree's indexes start at `idr_base`."""
     shape = head.struct("idr")

@@ -12,7 +12,7 @@ from btfdump.errors import CorruptDataError
 from btfdump.graph.limits import Limits
 from btfdump.graph.traverse import traverse
 from btfdump.kernel.value import Value
-from btfdump.walk import Anomaly, walkers
+from btfdump.walk import Anomaly, walker_of
 from btfdump.walk.lists import poison_name
 from tests.support.synthetic import CountingTarget, World
 
@@ -115,7 +115,7 @@ def test_entries_come_with_their_bytes(make):
 
 
 def test_walkers_are_registered():
-    assert {head: walkers()[head].link for head in LINKS} == LINKS
+    assert {head: walker_of(head).link for head in LINKS} == LINKS
 
 
 def test_loop_to_itself(make):

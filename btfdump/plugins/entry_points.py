@@ -1,0 +1,105 @@
+"""What other packages bring, by their entry points; what goes wrong in it is told as theirs."""
+
+from __future__ import annotations
+
+import traceback
+from contextlib import contextmanager
+from functools import wraps
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from btfdump.errors import BtfdumpError, PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from importlib.metadata import EntryPoint
+
+F = TypeVar("F", bound="Callable[..., Any]")
+_END = object()
+
+
+def plugins(noun: str, group: str) -> dict[str, Plugin]:
+    """Return what the installed packages bring in a group of entry points, by name."""
+    found: dict[str, Plugin] = {}
+    for entry in entry_points(group=group):
+        plugin = Plugin(noun, entry)
+        other = found.get(entry.name)
+        if other is not None and other.package != plugin.package:
+            plugin.rival = other
+        found[entry.name] = plugin
+    return found
+
+
+class Plugin:
+    """One entry point: a thing of the kind `noun`, its name, and the package that brings it."""
+
+    def __init__(self, noun: str, entry: EntryPoint) -> None:
+        dist = entry.dist
+        self.name = entry.name
+        self.package = f"{dist.name} {dist.version}" if dist is not None else entry.module
+        self.rival: Plugin | None = None
+        self.guard = Guard(self)
+        self._noun = noun
+        self._entry = entry
+
+    def error(self, what: str) -> PluginError:
+        """Return the error that says what is wrong with it, and whose it is."""
+        return PluginError(
+            f"{self._noun} {self.name!r} of package {self.package} ({self._entry.value}): {what}"
+        )
+
+    def load(self) -> object:
+        """Import what the entry point names; raises `PluginError`."""
+        if self.rival is not None:
+            raise self.error(f"package {self.rival.package} brings one of that name too")
+        with self.blame():
+            return self._entry.load()
+
+    @contextmanager
+    def blame(self) -> Iterator[None]:
+        """Turn what is raised inside, but for errors of btfdump's own, into a `PluginError`."""
+        try:
+            yield
+        except BtfdumpError:
+            raise
+        # What a plug-in may raise nobody knows; its fault must not look like one of ours.
+        except (Exception, SystemExit) as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            what = traceback.format_exception_only(error)[-1].strip()
+            raise self.error(f"{what} ({last.filename}:{last.lineno})") from error
+
+
+class Guard:
+    """Wraps the functions of a plug-in: whatever they raise is a `PluginError`."""
+
+    def __init__(self, plugin: Plugin) -> None:
+        self._plugin = plugin
+
+    def call(self, function: F) -> F:
+        """Return the function with what it raises told as the plug-in's."""
+
+        @wraps(function)
+        def called(*args: Any, **keywords: Any) -> Any:
+            with self._plugin.blame():
+                return function(*args, **keywords)
+
+        return cast(F, called)
+
+    def each(self, function: F, *kinds: type) -> F:
+        """Return a function whose result is iterated over, and must yield objects of `kinds`."""
+
+        @wraps(function)
+        def called(*args: Any, **keywords: Any) -> Iterator[Any]:
+            with self._plugin.blame():
+                items = iter(function(*args, **keywords))
+            while True:
+                with self._plugin.blame():
+                    item = next(items, _END)
+                if item is _END:
+                    return
+                if kinds and not isinstance(item, kinds):
+                    wanted = " or ".join(kind.__name__ for kind in kinds)
+                    raise self._plugin.error(f"yields {type(item).__name__}, expected {wanted}")
+                yield item
+
+        return cast(F, called)
