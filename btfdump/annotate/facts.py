@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from btfdump.annotate.overlay import Alternatives, Overlay
+    from btfdump.btf.types import TypeTable
     from btfdump.walk import Walker
 
 FindStructs: TypeAlias = "Callable[[str, types.TypeTable, bool], Sequence[types.Composite]]"

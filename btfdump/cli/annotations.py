@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from btfdump.cli.commands import command
 from btfdump.cli.terminal import OK, complain
 from btfdump.errors import ExpressionError
 
@@ -132,6 +133,7 @@ def _add_btf(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base", metavar="FILE", help="the BTF that a module's is split on")
 
 
+@command(configure, help="check, harvest and write what the members of structs hold")
 def run(args: argparse.Namespace) -> int:
     """Do what was asked for; return the exit status."""
     status: int = args.act(args)

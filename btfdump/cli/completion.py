@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from btfdump.cli.commands import command
 from btfdump.cli.terminal import OK
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = 'Print a completion script for bash: eval "$(btfdump completion)"'
 
 
+@command(configure, help="print a shell completion script")
 def run(args: argparse.Namespace) -> int:
     """Print the script; return the exit status."""
     from btfdump.cli import build_parser

@@ -6,6 +6,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from btfdump.cli.commands import command
 from btfdump.cli.options import add_cache, add_color, add_extent, add_sources
 from btfdump.cli.terminal import complain, is_colorful
 from btfdump.errors import BtfdumpError, ExpressionError, TargetError
@@ -56,6 +57,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_cache(parser)
 
 
+@command(configure, help="print what differs between two vmcores, or two JSON documents")
 def run(args: argparse.Namespace) -> int:
     """Print the differences; return the exit status."""
     try:

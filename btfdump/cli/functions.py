@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btfdump.cli.commands import command
 from btfdump.cli.options import add_color, add_sources
 from btfdump.cli.terminal import FAILED, OK
 
@@ -43,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_sources(parser)
 
 
+@command(configure, help="list functions, and what is tagged on them: locks, pointers")
 def run(args: argparse.Namespace) -> int:
     """List the functions; return the exit status."""
     from btfdump.api.types import open_types

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.cli.inspection import ROOT_HELP, add_arguments, inspect
+from btfdump.cli.commands import command
+from btfdump.cli.inspection import add_arguments, inspect, root_help
 
 if TYPE_CHECKING:
     import argparse
+
+    from btfdump.cli.commands import CommandParser
 
 _EXAMPLES = """
 examples:
@@ -26,14 +29,15 @@ exit status: 0 all shown, 1 something could not be shown (--strict: any note), 2
 """
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: CommandParser) -> None:
     """Say what the command takes."""
     parser.description = "Print objects out of a vmcore; no debuginfo is needed."
-    parser.epilog = ROOT_HELP + _EXAMPLES
+    parser.explain = lambda: root_help() + _EXAMPLES
     parser.add_argument("core", metavar="CORE", help="vmcore: ELF or kdump-compressed")
     add_arguments(parser)
 
 
+@command(configure, help="print objects out of a vmcore")
 def run(args: argparse.Namespace) -> int:
     """Open the vmcore and print what was asked for; return the exit status."""
     from btfdump.api.kernel import open_core

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from btfdump.cli.interrupt import INTERRUPTED, Interrupt
 from btfdump.cli.options import add_cache, add_extent, add_form, add_sources
 from btfdump.cli.progress import with_progress
 from btfdump.cli.terminal import FAILED, OK, USAGE, complain, is_colorful, is_unicode, write
-from btfdump.errors import BtfdumpError, ExpressionError
+from btfdump.errors import BtfdumpError, ExpressionError, PluginError
 
 if TYPE_CHECKING:
     import argparse
@@ -28,23 +29,45 @@ if TYPE_CHECKING:
 
 _SNPRINTF_FLAGS = ("compact", "noname", "ptr_raw")
 
-ROOT_HELP = """\
-ROOT is one of
-  task                     every task, one line each (--all: in full)
-  task PID|NAME...         tasks by process or thread id, or name (* and ? as in the shell)
-  maps                     every BPF map, one line each
-  map ID|NAME...           what BPF maps hold, by id or name
-  progs, links             BPF programs and links [ID|NAME|TYPE...]
-  kfuncs                   kernel functions for BPF programs [NAME...], also by --hook and --flag
-  struct-ops, tcp-cc       structs of functions that BPF programs implement; congestion controls
-  trampolines, lsm-hooks   functions, and hooks of security modules, with BPF programs on them
-  bpf-iters                what BPF iterator programs run over
-  'TYPE' ADDRESS...        objects of a C type; ADDRESS may be a symbol, or SYMBOL+0xOFFSET
-  SYMBOL...                global variables; a per-CPU one of every CPU, or SYMBOL[CPU]
+_ROOTS = """\
+  'TYPE' ADDRESS...       Objects of a C type; ADDRESS may be a symbol, or SYMBOL+0xOFFSET.
+  SYMBOL...               Global variables; a per-CPU one of every CPU, or SYMBOL[CPU].
 and ADDRESS, SYMBOL, task(PID|NAME) and map(ID|NAME) may be followed by a path of .member, ->member
 and [index].
 """
-"""Explains ROOT: for the end of a command's help."""
+_COLUMN = 26
+_WIDTH = 79
+
+
+def root_help() -> str:
+    """Explain ROOT and FORMAT, for the end of a command's help."""
+    from btfdump.render import RENDERERS
+    from btfdump.roots import ROOTS
+
+    roots = "".join(
+        _entry(
+            name if isinstance(kind, PluginError) else f"{name} [{kind.argument}]...",
+            str(kind) if isinstance(kind, PluginError) else kind.help,
+        )
+        for name, kind in ROOTS.items()
+    )
+    formats = "".join(
+        _entry(name, str(found) if isinstance(found, PluginError) else found.help)
+        for name, found in RENDERERS.items()
+    )
+    return f"ROOT is one of\n{roots}{_ROOTS}\nFORMAT is one of\n{formats}"
+
+
+def _entry(name: str, text: str) -> str:
+    """Lay out one entry of a list in the help, on as many lines as it takes."""
+    indent = " " * _COLUMN
+    lines = textwrap.wrap(text, _WIDTH - _COLUMN, break_on_hyphens=False)
+    if len(name) + 4 > _COLUMN:
+        lines.insert(0, "")
+    first, *others = lines
+    return "\n".join(
+        [f"  {name:<{_COLUMN - 2}}{first}".rstrip(), *(indent + o for o in others), ""]
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -156,8 +179,8 @@ class Inspection:
         filters = {
             name: tuple(given) for name in roots.FILTERS if (given := getattr(self.args, name))
         }
-        kind = roots.tables().get(self.args.root[0])
-        if kind is None:
+        kind = roots.named(self.kernel, *self.args.root[:2])
+        if not isinstance(kind, roots.TableKind):
             if filters:
                 raise ExpressionError(f"--{next(iter(filters))}: for tables such as kfuncs only")
             return None
@@ -235,8 +258,10 @@ class Inspection:
         """Return how many roots there will be, if that can be said quickly."""
         from btfdump import roots
 
-        kind = roots.kinds().get(self.args.root[0])
-        if kind is None or kind.count is None or len(self.args.root) > 1:
+        if len(self.args.root) > 1:
+            return None
+        kind = roots.named(self.kernel, self.args.root[0])
+        if not isinstance(kind, roots.RootKind) or kind.count is None:
             return None
         return kind.count(self.kernel)
 
@@ -259,8 +284,8 @@ class Inspection:
         words: list[str] = list(self.args.root)
         if len(words) > 1 and words[0] in ("struct", "union", "enum"):
             words[:2] = [" ".join(words[:2])]
-        kind = roots.kinds().get(words[0])
-        if kind is not None:
+        kind = roots.named(self.kernel, *words[:2])
+        if isinstance(kind, roots.RootKind):
             arguments: list[str | None] = list(words[1:])
             for argument in arguments or [None]:
                 yield kind.find(self.kernel, argument)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btfdump.cli.commands import command
 from btfdump.cli.options import add_color, add_sources
 from btfdump.cli.terminal import OK
 
@@ -41,6 +42,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_sources(parser)
 
 
+@command(configure, help="list the kernel functions that a BTF marks as callable from BPF")
 def run(args: argparse.Namespace) -> int:
     """List the kfuncs; return the exit status."""
     from btfdump.api.types import open_types

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.cli.inspection import ROOT_HELP, add_arguments
+from btfdump.cli.commands import command
+from btfdump.cli.inspection import add_arguments, root_help
 from btfdump.cli.options import add_watch
 from btfdump.cli.watch import inspect_or_watch
 from btfdump.targets.sources import SOURCES
 
 if TYPE_CHECKING:
     import argparse
+
+    from btfdump.cli.commands import CommandParser
 
 _EXAMPLES = """
 examples:
@@ -26,14 +29,14 @@ exit status: 0 all shown, 1 something could not be shown (--strict: any note), 2
 """
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: CommandParser) -> None:
     """Say what the command takes."""
     parser.description = (
         "Print objects of the running kernel, which goes on running: what changes while it is\n"
         "read is noticed, and read again. Needs root, or with --via bpf CAP_BPF, CAP_PERFMON and\n"
         "CAP_SYSLOG; no debuginfo is needed."
     )
-    parser.epilog = ROOT_HELP + _EXAMPLES
+    parser.explain = lambda: root_help() + _EXAMPLES
     add_arguments(parser)
     add_watch(parser)
     parser.add_argument(
@@ -43,6 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
+@command(configure, help="print objects of the running kernel")
 def run(args: argparse.Namespace) -> int:
     """Open the running kernel and print what was asked for; return the exit status."""
     from btfdump.api.kernel import open_live

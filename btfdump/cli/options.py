@@ -73,11 +73,14 @@ def add_extent(parser: argparse.ArgumentParser) -> None:
 
 def add_form(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how it is shown."""
+    from btfdump.render import RENDERERS
+
     form = parser.add_argument_group("how it is shown")
     form.add_argument(
         "--format",
-        choices=("tree", "text", "json", "jsonl", "snprintf"),
-        help="default: tree on a terminal, text in a pipe",
+        choices=RENDERERS,
+        metavar="FORMAT",
+        help="see below (default: tree on a terminal, text in a pipe)",
     )
     form.add_argument("--strict", action="store_true", help="exit with 1 if there was any note")
     add_color(form)

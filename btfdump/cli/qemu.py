@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.cli.inspection import ROOT_HELP, add_arguments
+from btfdump.cli.commands import command
+from btfdump.cli.inspection import add_arguments, root_help
 from btfdump.cli.options import add_watch
 from btfdump.cli.watch import inspect_or_watch
 
 if TYPE_CHECKING:
     import argparse
+
+    from btfdump.cli.commands import CommandParser
 
 _EXAMPLES = """
 QEMU must have been started with
@@ -27,18 +30,19 @@ exit status: 0 all shown, 1 something could not be shown (--strict: any note), 2
 """
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
+def configure(parser: CommandParser) -> None:
     """Say what the command takes."""
     parser.description = (
         "Print objects of the kernel in a QEMU guest, which goes on running after a moment; no\n"
         "debuginfo is needed, and no help of the guest's but its VMCOREINFO."
     )
-    parser.epilog = ROOT_HELP + _EXAMPLES
+    parser.explain = lambda: root_help() + _EXAMPLES
     parser.add_argument("socket", metavar="SOCKET", help="QMP socket: a path, or HOST:PORT")
     add_arguments(parser)
     add_watch(parser)
 
 
+@command(configure, help="print objects of a QEMU guest's kernel")
 def run(args: argparse.Namespace) -> int:
     """Attach to the guest and print what was asked for; return the exit status."""
     from btfdump.api.kernel import open_qemu

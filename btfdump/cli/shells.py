@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from btfdump.roots import kinds, tables
+from btfdump.roots import ROOTS
 
 
 def bash(parser: argparse.ArgumentParser) -> str:
@@ -25,7 +25,7 @@ def bash(parser: argparse.ArgumentParser) -> str:
         for flag in action.option_strings
     }
     values = [f'    {flag}) words="{words}"; only=1 ;;' for flag, words in choices.items()]
-    roots = " ".join([*kinds(), *tables()])
+    roots = " ".join(ROOTS)
     return "\n".join(
         [
             "_btfdump() {",

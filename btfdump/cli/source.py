@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from btfdump.cli.commands import command
 from btfdump.cli.options import paths
 from btfdump.cli.terminal import OK
 from btfdump.errors import ExpressionError
@@ -33,6 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("fields", "json"))
 
 
+@command(configure, help="print the code generated for a type")
 def run(args: argparse.Namespace) -> int:
     """Print the source; return the exit status."""
     from btfdump.api.btffile import open_btf

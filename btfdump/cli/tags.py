@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from btfdump.cli.commands import command
 from btfdump.cli.options import add_sources
 from btfdump.cli.terminal import OK
 
@@ -30,6 +31,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_sources(parser)
 
 
+@command(configure, help="list the decl tags and type tags in a BTF or vmcore")
 def run(args: argparse.Namespace) -> int:
     """List the tags; return the exit status."""
     from btfdump.reports.tags import list_tags, render_tags

@@ -1,19 +1,19 @@
 """Output back ends: events in, strings out.
 
-A renderer is one file in this folder: a generator decorated with `@renderer("name")` that takes the
-roots (each an iterator of events) and `Options`, and yields strings. What it yields is ready to be
-written to a terminal: everything that came from the kernel has gone through `escape`.
+A renderer is a generator decorated with `@renderer()`, in a file of this folder or in another
+package; `RENDERERS`, or the entry point there, has its name. It takes the roots (each an iterator
+of events) and `Options`, and yields strings. What it yields is ready to be written to a terminal:
+everything that came from the kernel has gone through `escape`.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from btfdump.errors import ExpressionError
 from btfdump.graph.readers import Reader
+from btfdump.plugins.registry import Registry, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from btfdump.graph.events import Event
     from btfdump.graph.limits import Limits
     from btfdump.kernel.context import Context
+    from btfdump.plugins.entry_points import Guard
 
 
 def _no_symbol(address: int) -> str | None:
@@ -66,54 +67,82 @@ Format: TypeAlias = Literal["json", "jsonl", "snprintf", "text", "tree"]
 Renderer: TypeAlias = "Callable[[Iterable[Root], Options], Iterator[str]]"
 MakeReader: TypeAlias = "Callable[[Context, Limits, Options], Reader]"
 
-_registry: dict[str, Renderer] = {}
-_readers: dict[str, MakeReader] = {}
-_FILES = {"jsonl": "json"}
-
 
 def _plain_reader(context: Context, limits: Limits, options: Options) -> Reader:
     del options
     return Reader(context, limits)
 
 
-def renderer(name: str, reader: MakeReader = _plain_reader) -> Callable[[Renderer], Renderer]:
-    """Register a generator as the renderer of `--format name`.
+@dataclass(frozen=True)
+class OutputFormat:
+    """A registered renderer, and what makes the reader that suits it for runs of many roots."""
 
-    `reader` makes the reader that suits it, for runs of many roots.
+    render: Renderer
+    reader: MakeReader
+
+    @property
+    def help(self) -> str:
+        """What it writes, in one line."""
+        return first_line(self.render)
+
+    def registered(self, name: str, guard: Guard | None) -> OutputFormat:
+        """Return it as what `--format name` writes."""
+        del name
+        if guard is None:
+            return self
+        return OutputFormat(guard.each(self.render, str), guard.call(self.reader))
+
+
+_BUILT_IN: dict[Format, str] = {
+    "tree": "tree:render_tree",
+    "text": "text:render_text",
+    "json": "json:render_json",
+    "jsonl": "json:render_jsonl",
+    "snprintf": "snprintf:render_snprintf",
+}
+RENDERERS: Registry[OutputFormat] = Registry(
+    "renderer", __name__, {str(name): place for name, place in _BUILT_IN.items()}
+)
+"""By the name that `--format` takes."""
+
+
+def renderer(reader: MakeReader = _plain_reader) -> Callable[[Renderer], Renderer]:
+    """Declare a generator to be a renderer; its docstring's first line is its help.
+
+    `reader` makes the reader that suits it, for runs of many roots. `RENDERERS` has its name, or
+    the entry point of another package.
     """
 
-    def register(render: Renderer) -> Renderer:
-        _registry[name] = render
-        _readers[name] = reader
+    def declare(render: Renderer) -> Renderer:
+        RENDERERS.declare(render, OutputFormat(render, reader))
         return render
 
-    return register
+    return declare
 
 
 def reader_for(name: str, context: Context, limits: Limits, options: Options) -> Reader:
-    """Return a reader for a run of roots shown in a format; raises `ExpressionError`.
+    """Return a reader for a run of roots shown in a format; raises as `get()` does.
 
     What it remembers it has read once: for a live kernel, make one for each moment.
     """
-    get(name)
-    return _readers[name](context, limits, options)
+    return _format(name).reader(context, limits, options)
 
 
 def formats() -> list[str]:
-    """Return the names of all formats; loads every file of this folder."""
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
-    return sorted(_registry)
+    """Return the names of all formats, those of other packages too."""
+    return sorted(RENDERERS)
 
 
 def get(name: str) -> Renderer:
-    """Return the renderer of a format, loading its file alone; raises `ExpressionError`."""
-    if name not in _registry:
-        try:
-            importlib.import_module(f"{__name__}.{_FILES.get(name, name)}")
-        except ModuleNotFoundError:
-            formats()
-    found = _registry.get(name)
+    """Return the renderer of a format, loading its file alone.
+
+    Raises `ExpressionError` where there is none, `PluginError` where it cannot be loaded.
+    """
+    return _format(name).render
+
+
+def _format(name: str) -> OutputFormat:
+    found = RENDERERS.get(name)
     if found is None:
         raise ExpressionError(f"no format {name!r}; there are {', '.join(formats())}")
     return found

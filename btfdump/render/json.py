@@ -89,9 +89,9 @@ class _Rest(NamedTuple):
         return self.write(value.bytes_(), value.address_, self.keys)
 
 
-@renderer("json", reader=JsonReader)
+@renderer(reader=JsonReader)
 def render_json(roots: Iterable[Root], options: Options) -> Iterator[str]:
-    """Yield one document: {"kernel", "source", "roots": [...]}."""
+    """One JSON document: {"kernel", "source", "roots": [...]}."""
     head = json.dumps({"kernel": options.release, "source": options.source}, indent=2)
     yield head.removesuffix("\n}") + ',\n  "roots": ['
     separator = "\n"
@@ -103,9 +103,9 @@ def render_json(roots: Iterable[Root], options: Options) -> Iterator[str]:
     yield ("]" if separator == "\n" else "\n  ]") + "\n}\n"
 
 
-@renderer("jsonl", reader=JsonReader)
+@renderer(reader=JsonReader)
 def render_jsonl(roots: Iterable[Root], options: Options) -> Iterator[str]:
-    """Yield one line for each root."""
+    """JSON, one line for each root."""
     values = Values(options)
     for root in roots:
         yield _document(root, values) + "\n"

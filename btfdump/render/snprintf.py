@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from btfdump.kernel.value import Value
 
 
-@renderer("snprintf")
+@renderer()
 def render_snprintf(roots: Iterable[Root], options: Options) -> Iterator[str]:
-    """Yield each root as one piece of text."""
+    """What the kernel's own bpf_snprintf_btf() prints, of each root alone."""
     for root in roots:
         value, trouble = _object(iter(root.events))
         text = None

@@ -42,9 +42,9 @@ if TYPE_CHECKING:
 _INDENT = "  "
 
 
-@renderer("text")
+@renderer()
 def render_text(roots: Iterable[Root], options: Options) -> Iterator[str]:
-    """Yield each root as text, line by line."""
+    """Text, a member a line; the default in a pipe."""
     for root in roots:
         painter = TextPainter(options)
         outline = Outline(keep_empty=options.zero, title=painter.title)

@@ -61,9 +61,9 @@ _STYLES = {
 }
 
 
-@renderer("tree")
+@renderer()
 def render_tree(roots: Iterable[Root], options: Options) -> Iterator[str]:
-    """Yield each root as an indented tree, line by line."""
+    """A tree, for people; the default on a terminal."""
     for number, root in enumerate(roots):
         if number:
             yield "\n"

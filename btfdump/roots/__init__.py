@@ -1,29 +1,36 @@
 """Named starting points: what a user may name on the command line.
 
-A root is one file in this folder: a function decorated with `@root("name")` that takes the kernel
-and an argument (or None), and yields values; or one decorated with `@table_root("name")` that takes
-the kernel and a `Query`, and returns a `Table`. All files are loaded to know the names, so a
-function imports within itself what it alone needs.
+A root is a function in a file of this folder or in another package: one decorated with `@root(...)`
+takes the kernel and an argument (or None), and yields values; one decorated with
+`@table_root(...)` takes the kernel and a `Query`, and returns a `Table`. `ROOTS`, or the entry
+point of the other package, has its name; the first line of its docstring is its help.
 """
 
 from __future__ import annotations
 
 import fnmatch
-import importlib
-import pkgutil
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
-from btfdump.errors import ExpressionError, ObjectNotFoundError, SymbolNotFoundError
+from btfdump.errors import (
+    AmbiguousTypeError,
+    ExpressionError,
+    MissingDataError,
+    ObjectNotFoundError,
+    SymbolNotFoundError,
+    TypeNotFoundError,
+)
 from btfdump.kernel.expression import Path
 from btfdump.kernel.value import Value
 from btfdump.kernel.variables import find_global
+from btfdump.plugins.registry import Registry, first_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from btfdump.kernel.context import Context
+    from btfdump.plugins.entry_points import Guard
     from btfdump.roots.table import Table
 
     Tabulate: TypeAlias = "Callable[[Context, Query], Table]"
@@ -52,11 +59,18 @@ class RootKind:
     `count(kernel)` returns about how many all are, if that can be said quickly, else None.
     """
 
-    name: str
     argument: str
     help: str
     find: Find
     count: Count | None = None
+    name: str = ""
+
+    def registered(self, name: str, guard: Guard | None) -> RootKind:
+        """Return it as the root `name`."""
+        if guard is None:
+            return replace(self, name=name)
+        count = guard.call(self.count) if self.count is not None else None
+        return replace(self, name=name, find=guard.each(self.find, Selected), count=count)
 
 
 @dataclass(frozen=True)
@@ -80,11 +94,22 @@ class Query:
 class TableKind:
     """A registered tabular root; `filters` names the options (`--hook`) that it takes."""
 
-    name: str
     argument: str
     help: str
     filters: tuple[str, ...]
     tabulate: Tabulate
+    name: str = ""
+
+    def registered(self, name: str, guard: Guard | None) -> TableKind:
+        """Return it as the tabular root `name`."""
+        if guard is None:
+            return replace(self, name=name)
+
+        def tabulate(kernel: Context, query: Query) -> Table:
+            table = self.tabulate(kernel, query)
+            return replace(table, rows=guard.each(lambda: table.rows)())
+
+        return replace(self, name=name, tabulate=guard.call(tabulate))
 
     def table(self, kernel: Context, query: Query) -> Table:
         """Return the table; raises `ExpressionError` for an option that it does not have."""
@@ -97,54 +122,91 @@ class TableKind:
 FILTERS = ("hook", "flag")
 """The options that some tables take: `TableKind.filters` are of these."""
 
-_registry: dict[str, RootKind] = {}
-_tables: dict[str, TableKind] = {}
-_loaded: list[bool] = []
+ROOTS: Registry[RootKind | TableKind] = Registry(
+    "root",
+    __name__,
+    {
+        "task": "task:find_tasks",
+        "map": "map:find_map",
+        "maps": "maps:list_maps",
+        "progs": "progs:list_progs",
+        "links": "links:list_links",
+        "kfuncs": "kfuncs:list_kfuncs",
+        "struct-ops": "struct_ops:list_struct_ops",
+        "tcp-cc": "struct_ops:list_congestion_controls",
+        "trampolines": "trampolines:list_trampolines",
+        "lsm-hooks": "trampolines:list_lsm_hooks",
+        "bpf-iters": "iterators:list_iterators",
+    },
+)
+"""By the word that a user says: roots of objects, and tables."""
 
 
-def root(name: str, *, argument: str, count: Count | None = None) -> Callable[[Find], Find]:
-    """Register a generator as the root `name`; `argument` says in the help what it takes."""
+def root(*, argument: str, count: Count | None = None) -> Callable[[Find], Find]:
+    """Declare a generator to be a root; `argument` says in the help what it takes."""
 
-    def register(find: Find) -> Find:
-        first_line = (find.__doc__ or "").strip().split("\n", 1)[0]
-        _registry[name] = RootKind(name, argument, first_line, find, count)
+    def declare(find: Find) -> Find:
+        ROOTS.declare(find, RootKind(argument, first_line(find), find, count))
         return find
 
-    return register
+    return declare
 
 
 def table_root(
-    name: str, *, argument: str = "NAME", filters: tuple[str, ...] = ()
+    *, argument: str = "NAME", filters: tuple[str, ...] = ()
 ) -> Callable[[Tabulate], Tabulate]:
-    """Register a function as the tabular root `name`; see `TableKind`."""
+    """Declare a function to be a tabular root; see `TableKind`."""
 
-    def register(tabulate: Tabulate) -> Tabulate:
-        first_line = (tabulate.__doc__ or "").strip().split("\n", 1)[0]
-        _tables[name] = TableKind(name, argument, first_line, filters, tabulate)
+    def declare(tabulate: Tabulate) -> Tabulate:
+        ROOTS.declare(tabulate, TableKind(argument, first_line(tabulate), filters, tabulate))
         return tabulate
 
-    return register
+    return declare
 
 
-def kinds() -> dict[str, RootKind]:
-    """Return every registered root by name; loads all files of this folder once."""
-    _load()
-    return _registry
+def table_of(name: str) -> TableKind | None:
+    """Return the tabular root of that name, None if there is none; raises `PluginError`."""
+    found = ROOTS.get(name)
+    return found if isinstance(found, TableKind) else None
 
 
-def tables() -> dict[str, TableKind]:
-    """Return every registered tabular root by name; loads all files of this folder once."""
-    _load()
-    return _tables
+def root_of(name: str) -> RootKind | None:
+    """Return the root of that name that yields objects, None if there is none.
+
+    Raises `PluginError`.
+    """
+    found = ROOTS.get(name)
+    return found if isinstance(found, RootKind) else None
 
 
-def _load() -> None:
-    if not _loaded:
-        _loaded.append(True)
-        for module in pkgutil.iter_modules(__path__):
-            importlib.import_module(f"{__name__}.{module.name}")
+def named(kernel: Context, word: str, following: str = "") -> RootKind | TableKind | None:
+    """Return the root that the first word of a command line names, None for a symbol or a type.
+
+    What the kernel knows goes before what other packages bring: who asks for a symbol, or for a
+    type with an address `following`, does not wait until the metadata of packages are read. Raises
+    `PluginError`.
+    """
+    if word not in ROOTS.built_in and (
+        not _NAME.fullmatch(word) or _is_known(kernel, word, following)
+    ):
+        return None
+    return ROOTS.get(word)
 
 
+def _is_known(kernel: Context, word: str, following: str) -> bool:
+    try:
+        if is_type(word, following):
+            kernel.type(word)
+        else:
+            kernel.symbol(word)
+    except (ExpressionError, MissingDataError, SymbolNotFoundError, TypeNotFoundError):
+        return False
+    except AmbiguousTypeError:
+        return True
+    return True
+
+
+_NAME = re.compile(r"[A-Za-z_][\w-]*")
 _CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)")
 _SYMBOL = re.compile(r"\s*([A-Za-z_][\w.$]*?)(?=\s*(?:->|\.|\[|$))")
 _WORDS = re.compile(r"[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)+")
@@ -161,9 +223,11 @@ def select(kernel: Context, text: str) -> Iterator[Selected]:
     """
     call = _CALL.match(text)
     if call is not None:
-        kind = kinds().get(call[1])
+        kind = root_of(call[1])
         if kind is None:
-            known = ", ".join(f"{k.name}({k.argument})" for k in kinds().values())
+            known = ", ".join(
+                f"{name}({k.argument})" for name, k in ROOTS.items() if isinstance(k, RootKind)
+            )
             raise ExpressionError(f"{text}: no root {call[1]}(...); there are {known}")
         path = Path.parse(text[call.end() :], where=call[0])
         for found in kind.find(kernel, call[2].strip() or None):
@@ -232,7 +296,7 @@ def global_value(kernel: Context, name: str) -> Value:
     try:
         return find_global(kernel, name)
     except SymbolNotFoundError as error:
-        hint = f"; did you mean {name}(...)?" if name in kinds() else ""
+        hint = f"; did you mean {name}(...)?" if name in ROOTS and root_of(name) else ""
         raise SymbolNotFoundError(f"{error}{hint}") from error
 
 

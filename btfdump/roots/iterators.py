@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from btfdump.roots import Query
 
 
-@table_root("bpf-iters")
+@table_root()
 def list_iterators(kernel: Context, query: Query) -> Table:
     """What BPF iterator programs can be run over, and the programs that are attached to it."""
     from btfdump.bpf.iterators import find_iterators

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _COMMON = "common"
 
 
-@table_root("kfuncs", filters=("hook", "flag"))
+@table_root(filters=("hook", "flag"))
 def list_kfuncs(kernel: Context, query: Query) -> Table:
     """Kernel functions that BPF programs may call: who may, with which flags, of which module."""
     from btfdump.bpf.kfuncs import find_kfuncs

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _COLUMNS = ("id", "type", "prog", "target", "owner", "address")
 
 
-@table_root("links", argument="ID or TYPE")
+@table_root(argument="ID or TYPE")
 def list_links(kernel: Context, query: Query) -> Table:
     """BPF links: the program, where it is attached, who holds it there."""
     from btfdump.bpf.links import find_links

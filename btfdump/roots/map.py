@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from btfdump.kernel.context import Context
 
 
-@root("map", argument="ID or NAME")
+@root(argument="ID or NAME")
 def find_map(kernel: Context, argument: str | None) -> Iterator[Selected]:
     """Contents of BPF maps, by id or name (with * and ? as in the shell); of all without one."""
     from btfdump.bpf.maps.find import find_maps, maps

@@ -34,7 +34,7 @@ _COLUMNS = (
 )
 
 
-@table_root("maps", argument="ID or NAME")
+@table_root(argument="ID or NAME")
 def list_maps(kernel: Context, query: Query) -> Table:
     """BPF maps: type, name, types of key and value, entries, memory, who holds and uses them."""
     from btfdump.bpf.maps.find import maps

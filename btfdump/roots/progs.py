@@ -31,7 +31,7 @@ _COLUMNS = (
 )
 
 
-@table_root("progs", argument="ID or NAME")
+@table_root(argument="ID or NAME")
 def list_progs(kernel: Context, query: Query) -> Table:
     """BPF programs: type, BTF, maps used, what they are attached to, how often they ran, whose."""
     from btfdump.bpf.attachments import find_attachments

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from btfdump.roots import Query
 
 
-@table_root("struct-ops", argument="MAP, TYPE or NAME")
+@table_root(argument="MAP, TYPE or NAME")
 def list_struct_ops(kernel: Context, query: Query) -> Table:
     """Structs of functions in BPF maps: what fills each slot, a program or the kernel's own."""
     from btfdump.bpf.progs import label_of, prog_labels
@@ -60,7 +60,7 @@ def _slot_row(kernel: Context, slot: Slot, labels: dict[int, str]) -> dict[str, 
     }
 
 
-@table_root("tcp-cc")
+@table_root()
 def list_congestion_controls(kernel: Context, query: Query) -> Table:
     """TCP congestion controls that are registered: whose they are, and their functions."""
     from btfdump.bpf.congestion import find_congestion_controls

@@ -101,9 +101,9 @@ def count_tasks(kernel: Context) -> int | None:
         return None
 
 
-@root("task", argument="PID or COMM", count=count_tasks)
+@root(argument="PID or COMM", count=count_tasks)
 def find_tasks(kernel: Context, argument: str | None) -> Iterator[Selected]:
-    """Tasks by process or thread id, or by name (with * and ? as in the shell); all without one."""
+    """Tasks by id or by name (* and ? as in the shell); or all, a line each (--all: in full)."""
     if argument is not None and argument.isdecimal():
         yield _selected(task(kernel, int(argument)))
         return

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from btfdump.roots import Query
 
 
-@table_root("trampolines", argument="FUNCTION")
+@table_root(argument="FUNCTION")
 def list_trampolines(kernel: Context, query: Query) -> Table:
     """BPF trampolines: the function, the programs before, after and instead of it, the code."""
     from btfdump.bpf.progs import prog_labels
@@ -35,7 +35,7 @@ def list_trampolines(kernel: Context, query: Query) -> Table:
     return Table("trampolines", ("function", "progs", "image", "address"), rows())
 
 
-@table_root("lsm-hooks", argument="HOOK")
+@table_root(argument="HOOK")
 def list_lsm_hooks(kernel: Context, query: Query) -> Table:
     """Hooks of security modules that BPF programs are attached to, in the order they run."""
     from btfdump.bpf.progs import prog_labels

@@ -153,8 +153,8 @@ def walker(
     """Declare a generator to be a walker of structs whose entries hold a `struct link`.
 
     `has_back` defaults to whether there are links: see `Walker`. `empty` recognises an empty head
-    by its bytes, if those are not simply zeros. `WALKERS` has the struct that it walks, or the entry point of
-    another package.
+    by its bytes, if those are not simply zeros. `WALKERS` has the struct that it walks, or the
+    entry point of another package.
     """
 
     def declare(walk: _Walk) -> _Walk:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.bpf.maps import families
+from btfdump.bpf.maps import MAPS
 from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import CorruptDataError, FaultError, ObjectNotFoundError
 from btfdump.walk import Anomaly
@@ -271,7 +271,7 @@ def test_an_index_is_a_key(opened):
 def test_every_type_of_map_has_a_family(opened):
     enum = opened("tagged").btf.find("enum", "bpf_map_type")
     names = {name.removeprefix("BPF_MAP_TYPE_") for name in enum.names.values()}
-    assert names - {"UNSPEC", "__MAX_BPF_MAP_TYPE"} <= families().keys()
+    assert names - {"UNSPEC", "__MAX_BPF_MAP_TYPE"} <= MAPS.built_in
 
 
 # Damage
@@ -439,7 +439,7 @@ def test_a_map_that_cannot_be_read(patched):
 
 
 def test_keys_of_each_kind():
-    kinds = {name: family.keys for name, family in families().items()}
+    kinds = {name: MAPS.get(name).keys for name in MAPS.built_in}  # type: ignore[union-attr]
     assert kinds["HASH"] is kinds["LPM_TRIE"] is Keys.TYPED
     assert kinds["ARRAY"] is Keys.INDEX
     assert kinds["TASK_STORAGE"] is Keys.OWNER

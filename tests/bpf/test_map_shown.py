@@ -13,7 +13,7 @@ from btfdump.graph.limits import Limits, selection_of
 from btfdump.graph.traverse import traverse
 from btfdump.kernel.notes import Note
 from btfdump.render import Root, get
-from btfdump.roots import Query, select, tables
+from btfdump.roots import Query, select, table_of
 from tests.support.annotated import texts
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ def test_a_value_that_cannot_be_read(patched):
 
 
 def rows(kernel: Kernel, *patterns: str) -> tuple[list[dict[str, Any]], list[str]]:
-    found = list(tables()["maps"].table(kernel, Query(patterns)).rows)
+    found = list(table_of("maps").table(kernel, Query(patterns)).rows)
     notes = [row.text for row in found if isinstance(row, Note)]
     return [dict(row) for row in found if not isinstance(row, Note)], notes
 

@@ -13,7 +13,7 @@ from btfdump.errors import BtfdumpError
 from btfdump.kernel.notes import Note
 from btfdump.render import Options
 from btfdump.render.table import render_table
-from btfdump.roots import Query, tables
+from btfdump.roots import Query, table_of
 from btfdump.roots.table import Table
 from btfdump.targets.buffer import PatchedTarget
 
@@ -81,7 +81,7 @@ def test_tables_end_and_are_whole(opened: Callable[[str], Kernel], seed: int) ->
         kernel.target.write(at, value.to_bytes(8, "little"))
     for name in NAMES:
         try:
-            table = tables()[name].table(kernel, Query())
+            table = table_of(name).table(kernel, Query())
         except BtfdumpError:
             continue
         rows = list(table.rows)

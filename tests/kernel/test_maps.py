@@ -16,7 +16,7 @@ from btfdump.btf import types
 from btfdump.cli import main
 from btfdump.decode.layout import ArrayLayout, StructLayout
 from btfdump.kernel.notes import Note
-from btfdump.roots import Query, tables
+from btfdump.roots import Query, table_of
 from sample_dumps.build.guest import Guest
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def plain_bytes(value: Value, data: bytes) -> bytes:
 
 def test_the_table_is_that_of_bpftool(scene: Scene):
     rows = [
-        r for r in tables()["maps"].table(scene.kernel, Query()).rows if not isinstance(r, Note)
+        r for r in table_of("maps").table(scene.kernel, Query()).rows if not isinstance(r, Note)
     ]
     assert [(r["id"], r["type"], r["name"]) for r in rows] == [
         (m["id"], m["type"], m["name"]) for m in scene.shown

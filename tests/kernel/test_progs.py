@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from btfdump.api.kernel import Kernel, open_core, open_qemu
-from btfdump.roots import Query, tables
+from btfdump.roots import Query, table_of
 from btfdump.roots.holders import find_holders
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Frozen:
 
     def table(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of a table, as JSON has them; there must be no note."""
-        rows = list(tables()[name].table(self.kernel, Query()).rows)
+        rows = list(table_of(name).table(self.kernel, Query()).rows)
         return json.loads(json.dumps(rows))
 
 

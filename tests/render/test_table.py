@@ -76,6 +76,6 @@ def test_query():
 
 
 def test_options_of_other_tables_are_refused():
-    kind = TableKind("maps", "NAME", "", (), lambda kernel, query: Table("maps", ()))
+    kind = TableKind("NAME", "", (), lambda kernel, query: Table("maps", ()), "maps")
     with pytest.raises(ExpressionError, match="--hook: not an option of 'maps'"):
         kind.table(None, Query((), {"hook": ("xdp",)}))  # type: ignore[arg-type]

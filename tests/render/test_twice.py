@@ -11,7 +11,7 @@ from btfdump.graph.interrupted import Unfinished
 from btfdump.graph.limits import Limits, selection_of
 from btfdump.graph.traverse import traverse
 from btfdump.render import Root, formats, get, reader_for
-from btfdump.roots import kinds, select
+from btfdump.roots import root_of, select
 
 ROOTS = [
     "task(1)",
@@ -63,7 +63,7 @@ def roots_of(kernel):
         for selected in select(kernel, text):
             yield selected.name, selected.value
     for number in MAPS:
-        for selected in kinds()["map"].find(kernel, number):
+        for selected in root_of("map").find(kernel, number):
             yield selected.name, selected.value
 
 

@@ -23,7 +23,7 @@ def capacity(map_: MapObject) -> int:
     return int(map_.max_entries)
 
 
-@family("ARRAY", keys=Keys.INDEX, count=capacity)
+@family(keys=Keys.INDEX, count=capacity)
 def walk_array(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk `bpf_array.value`: elements of `elem_size` bytes, that is the value and padding."""
     array = map_.inside_("bpf_array").read_()
@@ -38,7 +38,7 @@ def walk_array(map_: MapObject) -> Iterator[Element | Anomaly]:
             yield Element(value, map_.index_(index))
 
 
-@family("PERCPU_ARRAY", keys=Keys.INDEX, count=capacity)
+@family(keys=Keys.INDEX, count=capacity)
 def walk_percpu_array(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk `bpf_array.pptrs`: a __percpu pointer for each element."""
     start = map_.inside_("bpf_array").pptrs.address_
@@ -53,7 +53,7 @@ def objects(map_: MapObject, struct: str) -> Iterator[Element | Anomaly]:
         yield Element(value, map_.index_(index))
 
 
-@family("ARRAY_OF_MAPS", keys=Keys.INDEX, values_typed=False)
+@family(keys=Keys.INDEX, values_typed=False)
 def walk_array_of_maps(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct bpf_map *`."""
     start = map_.inside_("bpf_array").ptrs.address_
@@ -61,19 +61,19 @@ def walk_array_of_maps(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(type(map_)(map_.context_, pointer), map_.index_(index))
 
 
-@family("PROG_ARRAY", keys=Keys.INDEX, values_typed=False)
+@family(keys=Keys.INDEX, values_typed=False)
 def walk_prog_array(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct bpf_prog *`, for tail calls."""
     yield from objects(map_, "struct bpf_prog")
 
 
-@family("PERF_EVENT_ARRAY", keys=Keys.INDEX, values_typed=False)
+@family(keys=Keys.INDEX, values_typed=False)
 def walk_perf_event_array(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct bpf_event_entry *`, which lead to perf events."""
     yield from objects(map_, "struct bpf_event_entry")
 
 
-@family("CGROUP_ARRAY", keys=Keys.INDEX, values_typed=False)
+@family(keys=Keys.INDEX, values_typed=False)
 def walk_cgroup_array(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct cgroup *`."""
     yield from objects(map_, "struct cgroup")

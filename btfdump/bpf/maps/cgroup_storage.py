@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from btfdump.bpf.maps.map_object import MapObject
 
 
-@family("CGROUP_STORAGE", "CGROUP_STORAGE_DEPRECATED", keys=Keys.TYPED)
+@family(keys=Keys.TYPED)
 def walk_cgroup_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the value of each cgroup and attach type."""
     for storage in _storages(map_):
@@ -26,7 +26,7 @@ def walk_cgroup_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
             yield Element(value, _key(map_, storage))
 
 
-@family("PERCPU_CGROUP_STORAGE", "PERCPU_CGROUP_STORAGE_DEPRECATED", keys=Keys.TYPED)
+@family(keys=Keys.TYPED)
 def walk_percpu_cgroup_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield every CPU's copy of the value of each cgroup and attach type."""
     for storage in _storages(map_):

@@ -109,7 +109,7 @@ def _chain(head: Head, bucket: int, count: int, hash_at: int) -> Iterator[Entry 
             yield item
 
 
-@family("HASH", "LRU_HASH", keys=Keys.TYPED, count=elements_in_use)
+@family(keys=Keys.TYPED, count=elements_in_use)
 def walk_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk a hash table whose values follow their keys, at a multiple of 8 bytes."""
     size = map_.size_of_("value")
@@ -121,7 +121,7 @@ def walk_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(map_.value_at_(address, data[:size] if len(data) >= size else None), key)
 
 
-@family("PERCPU_HASH", "LRU_PERCPU_HASH", keys=Keys.TYPED, count=elements_in_use)
+@family(keys=Keys.TYPED, count=elements_in_use)
 def walk_percpu_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk a hash table with a __percpu pointer after each key."""
     for node in pointers(map_):
@@ -131,7 +131,7 @@ def walk_percpu_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
             yield from map_.copies_(node[1], node[0])
 
 
-@family("HASH_OF_MAPS", keys=Keys.TYPED, values_typed=False, count=elements_in_use)
+@family(keys=Keys.TYPED, values_typed=False, count=elements_in_use)
 def walk_hash_of_maps(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk a hash table with a `struct bpf_map *` after each key."""
     for node in pointers(map_):

@@ -28,7 +28,7 @@ _OWNERS = {
 }
 
 
-@family("TASK_STORAGE", "INODE_STORAGE", "SK_STORAGE", "CGRP_STORAGE", keys=Keys.OWNER)
+@family(keys=Keys.OWNER)
 def walk_local_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk the buckets of a `struct bpf_local_storage_map`."""
     smap = map_.inside_("bpf_local_storage_map").read_()

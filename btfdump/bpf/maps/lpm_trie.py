@@ -27,7 +27,7 @@ def prefixes(map_: MapObject) -> int:
     return int(map_.inside_("lpm_trie").n_entries)
 
 
-@family("LPM_TRIE", keys=Keys.TYPED, count=prefixes)
+@family(keys=Keys.TYPED, count=prefixes)
 def walk_lpm_trie(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk the prefixes in order: each before those that it contains, lower bits first."""
     trie = map_.inside_("lpm_trie").read_()

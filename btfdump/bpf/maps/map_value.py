@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.bpf.maps import Family, count_elements, families
+from btfdump.bpf.maps import MAPS, Family, count_elements
 from btfdump.bpf.maps.elements import Element
 from btfdump.bpf.maps.map_object import MapObject
 from btfdump.decode.layout import ScalarLayout
@@ -14,6 +14,7 @@ from btfdump.errors import (
     CorruptDataError,
     FaultError,
     MemberNotFoundError,
+    PluginError,
     TypeNotFoundError,
 )
 from btfdump.walk import Anomaly
@@ -35,7 +36,7 @@ class MapValue(MapObject):
     @property
     def family_(self) -> Family | None:
         """How elements of such a map are found, None for a map type that is not known here."""
-        return families().get(self.kind_)
+        return MAPS.get(self.kind_)
 
     def elements_(self) -> Iterator[Element | Anomaly]:
         """Yield the elements, each CPU's copy separately, and what is wrong with the map.
@@ -61,6 +62,7 @@ class MapValue(MapObject):
             AmbiguousTypeError,
             BtfFormatError,
             MemberNotFoundError,
+            PluginError,
             TypeNotFoundError,
         ) as error:
             yield Anomaly(f"cannot be walked: {error}", self.address_, ends=True)

@@ -35,7 +35,7 @@ def length(map_: MapObject) -> int:
     return (head - tail) % size
 
 
-@family("QUEUE", keys=Keys.ORDER, count=length)
+@family(keys=Keys.ORDER, count=length)
 def walk_queue(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the elements in the order in which they will be taken out, the oldest first."""
     start, head, tail, size = ring(map_)
@@ -43,7 +43,7 @@ def walk_queue(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(map_.value_at_(start + (tail + number) % size * map_.size_of_("value")))
 
 
-@family("STACK", keys=Keys.ORDER, count=length)
+@family(keys=Keys.ORDER, count=length)
 def walk_stack(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the elements in the order in which they will be taken out, the newest first."""
     start, head, tail, size = ring(map_)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MAX_BUCKETS = 1 << 31
 
 
-@family("DEVMAP", keys=Keys.INDEX, values_typed=False)
+@family(keys=Keys.INDEX, values_typed=False)
 def walk_devmap(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct bpf_dtab_netdev *`."""
     array = map_.inside_("bpf_dtab").netdev_map
@@ -30,7 +30,7 @@ def walk_devmap(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(value, map_.index_(index))
 
 
-@family("DEVMAP_HASH", keys=Keys.INDEX, values_typed=False)
+@family(keys=Keys.INDEX, values_typed=False)
 def walk_devmap_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk buckets of `struct bpf_dtab_netdev`, by their index."""
     table = map_.inside_("bpf_dtab").read_()
@@ -43,7 +43,7 @@ def walk_devmap_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
             yield Element(value, map_.index_(int(value.idx)))
 
 
-@family("CPUMAP", keys=Keys.INDEX, values_typed=False)
+@family(keys=Keys.INDEX, values_typed=False)
 def walk_cpumap(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct bpf_cpu_map_entry *`, by CPU."""
     array = map_.inside_("bpf_cpu_map").cpu_map
@@ -51,7 +51,7 @@ def walk_cpumap(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(value, map_.index_(index))
 
 
-@family("XSKMAP", keys=Keys.INDEX, values_typed=False)
+@family(keys=Keys.INDEX, values_typed=False)
 def walk_xskmap(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct xdp_sock *`."""
     array = map_.inside_("xsk_map").xsk_map.address_
@@ -59,7 +59,7 @@ def walk_xskmap(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(value, map_.index_(index))
 
 
-@family("SOCKMAP", keys=Keys.INDEX, values_typed=False)
+@family(keys=Keys.INDEX, values_typed=False)
 def walk_sockmap(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct sock *`."""
     array = map_.inside_("bpf_stab").sks
@@ -67,7 +67,7 @@ def walk_sockmap(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(value, map_.index_(index))
 
 
-@family("REUSEPORT_SOCKARRAY", keys=Keys.INDEX, values_typed=False)
+@family(keys=Keys.INDEX, values_typed=False)
 def walk_reuseport_array(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct sock *` of one reuseport group."""
     array = map_.inside_("reuseport_array").ptrs.address_
@@ -75,7 +75,7 @@ def walk_reuseport_array(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(value, map_.index_(index))
 
 
-@family("SOCKHASH", keys=Keys.TYPED, values_typed=False)
+@family(keys=Keys.TYPED, values_typed=False)
 def walk_sockhash(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk buckets of `struct bpf_shtab_elem`: a key and a `struct sock *`."""
     table = map_.inside_("bpf_shtab").read_()

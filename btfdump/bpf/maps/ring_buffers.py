@@ -19,7 +19,7 @@ BUSY, DISCARDED = 1 << 31, 1 << 30
 """BPF_RINGBUF_BUSY_BIT and BPF_RINGBUF_DISCARD_BIT of a record's length."""
 
 
-@family("RINGBUF", "USER_RINGBUF", keys=Keys.ORDER, values_typed=False)
+@family(keys=Keys.ORDER, values_typed=False)
 def walk_ring_buffer(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the records between the consumer's and the producer's position, as bytes.
 

@@ -21,7 +21,7 @@ BY_BUILD_ID = 1 << 5
 MAX_FRAMES = 4096
 
 
-@family("STACK_TRACE", keys=Keys.INDEX, values_typed=False)
+@family(keys=Keys.INDEX, values_typed=False)
 def walk_stack_traces(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield each stack that is kept, by its id: its return addresses, the innermost first."""
     context = map_.context_

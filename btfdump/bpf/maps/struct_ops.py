@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from btfdump.walk import Anomaly
 
 
-@family("STRUCT_OPS", keys=Keys.INDEX, values_typed=False, count=lambda map_: 1)
+@family(keys=Keys.INDEX, values_typed=False, count=lambda map_: 1)
 def walk_struct_ops(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the kernel's value, typed by the kernel's or a module's BTF."""
     context = map_.context_

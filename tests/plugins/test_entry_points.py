@@ -1,0 +1,305 @@
+"""A package that brings one of each kind, and packages that bring broken ones.
+
+They are folders as pip leaves them, on the path of a process of its own: what has been found of
+packages is kept for as long as a process lives.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from btfdump.bpf.maps import MAPS
+from btfdump.cli.commands import COMMANDS
+from btfdump.render import RENDERERS
+from btfdump.roots import ROOTS
+from btfdump.walk import WALKERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from btfdump.plugins.registry import Registry
+
+    Run = Callable[..., subprocess.CompletedProcess[str]]
+
+REGISTRIES = [WALKERS, RENDERERS, ROOTS, MAPS, COMMANDS]
+GROUPS = {
+    "walkers": "wait_queue_head = tiny:walk_wait_queue",
+    "renderers": "addresses = tiny:render_addresses",
+    "roots": "idle = tiny:find_idle\ncpus = tiny:list_cpus\ninit_task = tiny:find_idle",
+    "maps": "BRAND_NEW = tiny:walk_brand_new",
+    "commands": "hello = tiny:hello",
+}
+TINY = '''
+from btfdump.bpf.maps import family
+from btfdump.bpf.maps.elements import Keys
+from btfdump.cli.commands import command
+from btfdump.graph.events import Enter
+from btfdump.render import renderer
+from btfdump.roots import Selected, global_value, root, table_root
+from btfdump.roots.table import Table
+from btfdump.walk import walker
+from btfdump.walk.lists import walk_list_head
+
+
+@walker(link="list_head")
+def walk_wait_queue(head):
+    """Walk a wait queue (include/linux/wait.h)."""
+    yield from walk_list_head(head.inside(head.struct("wait_queue_head").offset("head")))
+
+
+@renderer()
+def render_addresses(roots, options):
+    """Where every object is."""
+    for root in roots:
+        for event in root.events:
+            if isinstance(event, Enter):
+                yield f"{event.value.type_} {event.value.address_:#x}\\n"
+
+
+@root(argument="CPU")
+def find_idle(kernel, argument):
+    """The idle task of the first CPU."""
+    yield Selected(global_value(kernel, "init_task"), f"idle({argument})")
+
+
+@table_root()
+def list_cpus(kernel, query):
+    """Where each CPU has its variables."""
+    offsets = enumerate(kernel.target.per_cpu_offsets)
+    return Table("cpus", ("cpu", "offset"), ({"cpu": n, "offset": hex(o)} for n, o in offsets))
+
+
+@family(keys=Keys.INDEX)
+def walk_brand_new(map_):
+    """Yield nothing."""
+    return iter(())
+
+
+def configure(parser):
+    parser.add_argument("name")
+
+
+@command(configure, help="say hello")
+def hello(args):
+    print(f"hello {args.name}")
+    return 3
+'''
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Callable[[str, str, dict[str, str]], None]:
+    def install(package: str, source: str, groups: dict[str, str]) -> None:
+        (tmp_path / f"{package}.py").write_text(source)
+        info = tmp_path / f"{package}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        text = "".join(f"[btfdump.{group}]\n{lines}\n" for group, lines in groups.items())
+        (info / "entry_points.txt").write_text(text)
+
+    return install
+
+
+@pytest.fixture
+def sample_path(sample: Callable[[str], Path]) -> Path:
+    return sample("tagged")
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        path = os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+        return subprocess.run(
+            [sys.executable, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"PYTHONPATH": path, "COLUMNS": "100"},
+        )
+
+    return run
+
+
+@pytest.mark.parametrize("registry", REGISTRIES, ids=lambda registry: registry.noun)
+def test_every_line_of_a_table_leads_to_a_function(registry: Registry) -> None:  # type: ignore[type-arg]
+    found = dict(registry.items())
+    assert set(found) >= registry.built_in
+    assert all(not isinstance(record, Exception) and record.help for record in found.values())
+
+
+def test_one_of_each_kind(install, run, sample_path, tmp_path) -> None:
+    install("tiny", TINY, GROUPS)
+    core = str(sample_path)
+    inspect = ("-m", "btfdump", "inspect", core, "--no-cache")
+
+    shown = run(*inspect, "idle", "0", "--members", "pid,comm")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("idle(0) = ")
+    assert '"swapper/0"' in shown.stdout
+    assert run(*inspect, "idle(0).pid").stdout.startswith("idle(0).pid = ")
+
+    shown = run(*inspect, "cpus", "--format", "jsonl")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith('{"table": "cpus", "cpu": 0, "offset": "0x')
+
+    shown = run(*inspect, "task", "1", "--format", "addresses")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.startswith("struct task_struct 0xffff")
+
+    shown = run("-m", "btfdump", "hello", "kernel")
+    assert (shown.returncode, shown.stdout, shown.stderr) == (3, "hello kernel\n", "")
+
+    shown = run(
+        "-c",
+        "from btfdump.bpf.maps import MAPS; print(MAPS.get('BRAND_NEW').help, MAPS.get('OTHER'))",
+    )
+    assert (shown.stdout, shown.stderr) == ("Yield nothing. None\n", "")
+
+    overlay = tmp_path / "waiters.toml"
+    overlay.write_text('[struct.signal_struct]\nwait_chldexit = "wait_queue_entry:entry"\n')
+    shown = run(
+        *inspect, "task", "1", "--members", "signal.wait_chldexit", "--overlay", str(overlay)
+    )
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "1 x struct wait_queue_entry by entry [overlay waiters.toml]" in shown.stdout
+
+
+def test_a_symbol_goes_before_a_root_of_another_package(install, run, sample_path) -> None:
+    install("tiny", TINY, GROUPS)
+    inspect = ("-m", "btfdump", "inspect", str(sample_path), "--no-cache")
+    assert run(*inspect, "init_task", "--members", "pid").stdout.startswith("init_task = ")
+    assert run(*inspect, "init_task(0).pid").stdout.startswith("idle(0).pid = ")
+
+
+def test_help_has_them_all(install, run) -> None:
+    install("tiny", TINY, GROUPS)
+    assert "hello      say hello" in run("-m", "btfdump", "--help").stdout
+    shown = run("-m", "btfdump", "inspect", "--help").stdout
+    assert "  idle [CPU]...           The idle task of the first CPU.\n" in shown
+    assert "  cpus [NAME]...          Where each CPU has its variables.\n" in shown
+    assert "  addresses               Where every object is.\n" in shown
+    script = run("-m", "btfdump", "completion").stdout
+    assert "addresses" in script
+    assert "idle" in script
+    assert "hello" in script
+
+
+BROKEN = '''
+from btfdump.cli.commands import command
+from btfdump.render import renderer
+from btfdump.roots import root, table_root
+from btfdump.walk import walker
+
+
+@walker(link="list_head")
+def walk_wait_queue(head):
+    yield 1 / 0
+
+
+@renderer()
+def render_addresses(roots, options):
+    """Yield what is no text."""
+    yield 1
+
+
+@root(argument="CPU")
+def find_idle(kernel, argument):
+    yield kernel.nonsense
+
+
+@table_root()
+def list_cpus(kernel, query):
+    return None
+
+
+def configure(parser):
+    """Take nothing."""
+
+
+@command(configure, help="fail")
+def hello(args):
+    raise KeyError("key")
+
+
+@command(lambda parser: parser.nonsense, help="take nonsense")
+def nonsense(args):
+    return 0
+
+
+def plain(args):
+    return 0
+'''
+
+
+def test_what_fails_is_told_as_the_package_s(install, run, sample_path, tmp_path) -> None:
+    groups = GROUPS | {
+        "commands": "hello = tiny:hello\nnonsense = tiny:nonsense\nplain = tiny:plain\n"
+        "lost = tiny:lost\nabsent = absent_module:run"
+    }
+    install("tiny", BROKEN, groups)
+    inspect = ("-m", "btfdump", "inspect", str(sample_path), "--no-cache")
+    overlay = tmp_path / "waiters.toml"
+    overlay.write_text('[struct.signal_struct]\nwait_chldexit = "wait_queue_entry:entry"\n')
+    waiters = ("task", "1", "--members", "signal.wait_chldexit", "--overlay", str(overlay))
+
+    def said(*words: str) -> str:
+        shown = run(*words)
+        assert "Traceback" not in shown.stderr + shown.stdout
+        assert shown.returncode == 1, shown
+        (line,) = shown.stderr.splitlines()
+        return line
+
+    assert "command 'hello' of package tiny 1.0 (tiny:hello): KeyError: 'key' (" in said(
+        "-m", "btfdump", "hello"
+    )
+    assert "command 'nonsense' of package tiny 1.0 (tiny:nonsense): AttributeError" in said(
+        "-m", "btfdump", "nonsense"
+    )
+    assert "(tiny:plain): is not decorated as a command" in said("-m", "btfdump", "plain")
+    assert "(tiny:lost): AttributeError: " in said("-m", "btfdump", "lost")
+    assert "ModuleNotFoundError: No module named 'absent_module'" in said("-m", "btfdump", "absent")
+    assert "root 'idle' of package tiny 1.0 (tiny:find_idle): AttributeError: " in said(
+        *inspect, "idle"
+    )
+    assert "root 'cpus' of package tiny 1.0 (tiny:list_cpus): " in said(*inspect, "cpus")
+    assert "renderer 'addresses' of package tiny 1.0 (tiny:render_addresses): yields int" in said(
+        *inspect, "task", "1", "--format", "addresses"
+    )
+    shown = run(*inspect, *waiters)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "walker 'wait_queue_head' of package tiny 1.0 (tiny:walk_wait_queue): " in shown.stdout
+    assert "ZeroDivisionError" in shown.stdout
+
+    shown = run("-m", "btfdump", "--help")
+    assert shown.returncode == 0
+    assert "print objects out of a vmcore" in shown.stdout
+    assert "No module named 'absent_module'" in " ".join(shown.stdout.split())
+
+
+def test_two_packages_with_one_name(install, run) -> None:
+    install("tiny", TINY, {"commands": "hello = tiny:hello"})
+    install("other", TINY, {"commands": "hello = other:hello"})
+    shown = run("-m", "btfdump", "hello", "kernel")
+    assert shown.returncode == 1
+    assert "tiny 1.0" in shown.stderr
+    assert "other 1.0" in shown.stderr
+    assert "Traceback" not in shown.stderr
+
+
+def test_what_is_built_in_goes_first_and_nobody_looks_at_packages(
+    install, run, sample_path
+) -> None:
+    install("tiny", TINY, {"commands": "inspect = tiny:hello", "roots": "task = tiny:find_idle"})
+    program = (
+        "import sys; from btfdump.cli import main; "
+        f"status = main(['inspect', {str(sample_path)!r}, 'task', '1', '--no-cache']); "
+        "print(status, 'importlib.metadata' in sys.modules, 'btfdump.roots.maps' in sys.modules)"
+    )
+    shown = run("-c", program)
+    assert "struct task_struct" in shown.stdout
+    assert shown.stdout.splitlines()[-1] == "0 False False"
