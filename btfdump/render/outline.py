@@ -99,13 +99,20 @@ class End:
     close: Close | None = None
 
     def left_out(self) -> str:
-        """Say how many entries of a group were not shown, "" if none."""
-        close = self.close
-        if close is None or close.total == close.shown:
-            return ""
-        if close.total is None:
-            return f"more than the {close.shown} shown (--elements)"
-        return f"{close.total - close.shown} more (--elements)"
+        """Say how many elements or entries were not shown, "" if none."""
+        if isinstance(self.of, Branch):
+            more = self.of.field.elided
+        elif isinstance(self.of, Object):
+            enter = self.of.enter
+            is_array = enter.is_bare and self.of.group is not None and not enter.is_one_field
+            more = enter.fields[0].elided if is_array and is_cut(enter.fields[0]) else 0
+        elif self.close is None or self.of.open.behind is Kind.POINTER:
+            more = 0
+        elif self.close.total is None:
+            return f"more than the {self.close.shown} shown (--elements)"
+        else:
+            more = self.close.total - self.close.shown
+        return f"{more} more (--elements)" if more > 0 else ""
 
 
 @dataclass(slots=True)

@@ -18,20 +18,18 @@ from btfdump.render.outline import (
     End,
     Figure,
     Group,
-    Item,
     Leaf,
     Object,
-    Outline,
     Reference,
     Remark,
     Totals,
     by_whom,
     inline_leaves,
-    is_cut,
     totals_text,
     typed_by,
 )
-from btfdump.render.scalar import array, field_scalar, scalar, summary, text
+from btfdump.render.painter import Painter, number_of, type_of, where_seen
+from btfdump.render.scalar import scalar, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,50 +44,14 @@ _INDENT = "  "
 def render_text(roots: Iterable[Root], options: Options) -> Iterator[str]:
     """Text, a member a line; the default in a pipe."""
     for root in roots:
-        painter = TextPainter(options)
-        outline = Outline(keep_empty=options.zero, title=painter.title)
         name = f"{printable(root.name)} = " if root.name else ""
-        for item in outline.items(root.events):
-            for line in painter.lines(item):
-                yield name + line + "\n"
-                name = ""
+        for line in TextPainter(options).paint(root.events):
+            yield name + line + "\n"
+            name = ""
 
 
-class TextPainter:
-    """Turns outline items into lines."""
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.skip = 0
-        self.held = ""
-
-    def lines(self, item: Item) -> Iterator[str]:
-        """Yield the lines of one item."""
-        if self.skip:  # inside a struct that was written on one line
-            if isinstance(item, Branch):
-                self.skip += 1
-            elif isinstance(item, End) and isinstance(item.of, Branch):
-                self.skip -= 1
-            return
-        indent = _INDENT * item.depth
-        if isinstance(item, Leaf):
-            yield self.leaf(item.field, item.name, item.depth)
-        elif isinstance(item, Branch):
-            yield indent + self.branch(item.field, item.name)
-        elif isinstance(item, Group):
-            yield from self.group(item, indent)
-        elif isinstance(item, Object):
-            yield from self.object(item, indent)
-        elif isinstance(item, Reference | Figure):
-            yield self.reference(item, indent)
-        elif isinstance(item, Remark):
-            if self.held:
-                yield self.release("")
-            yield f"{indent}/* ! {printable(item.note.text)} */"
-        elif isinstance(item, Totals):
-            yield from self.totals(item)
-        else:
-            yield from self.end(item, indent)
+class TextPainter(Painter):
+    """Writes C initialisers."""
 
     def title(self, item: Object) -> str:
         """Return what an object that is no struct is called, "" for a root: it has a name."""
@@ -112,35 +74,25 @@ class TextPainter:
         remark = f" /* {printable(field.remark)} */" if field.remark else ""
         return f"{self.type(field)}{'[' if isinstance(field.layout, ArrayLayout) else '{'}{remark}"
 
-    def leaf(self, field: Field, name: str, depth: int) -> str:
+    def leaf(self, item: Leaf) -> str:
         """Return the line of a field that takes one."""
-        shown, remark = self.value(field)
-        comma = "," if depth else ""
-        remark = f"{remark}{typed_by(field)}".strip()
+        shown, remark, _ = self.value(item.field)
+        comma = "," if item.depth else ""
+        remark = f"{remark}{typed_by(item.field)}".strip()
         tail = f" /* {remark} */" if remark else ""
-        return f"{_INDENT * depth}{self.name(name)}{self.type(field)}{shown}{comma}{tail}"
+        start = f"{_INDENT * item.depth}{self.name(item.name)}"
+        return f"{start}{self.type(item.field)}{shown}{comma}{tail}"
 
-    def branch(self, field: Field, name: str) -> str:
+    def branch(self, item: Branch) -> str:
         """Return the first line of an aggregate, or all of a small one."""
+        field, indent = item.field, _INDENT * item.depth
         whom = typed_by(field)
         tail = f" /*{whom} */" if whom else ""
-        line = self.inline(field, name)
+        line = self.inline(field, item.name)
         if line:
-            self.skip = 1
-            return f"{line}{tail}"
-        return f"{self.name(name)}{self.opening(field)}{tail}"
-
-    def value(self, field: Field) -> tuple[str, str]:
-        """Return (value, remark) of a field that takes one line."""
-        layout = field.layout
-        if isinstance(layout, ScalarLayout):
-            return field_scalar(field, self.options)
-        if isinstance(field.value, bytes):
-            return text(field.value, self.options), ""
-        if isinstance(layout, ArrayLayout) and isinstance(layout.element, ScalarLayout):
-            whom = field.facts.provenance if field.facts is not None and field.facts.length else ""
-            return array(field, layout.element, self.options), by_whom(whom).strip()
-        return "{}", ""
+            self.skip_inside()
+            return f"{indent}{line}{tail}"
+        return f"{indent}{self.name(item.name)}{self.opening(field)}{tail}"
 
     def inline(self, field: Field, name: str) -> str:
         """Return a struct on one line if its type is small and nothing lies behind its members."""
@@ -151,59 +103,57 @@ class TextPainter:
             return ""
         parts = []
         for path, leaf in leaves:
-            shown, remark = self.value(leaf)
+            shown, remark, _ = self.value(leaf)
             parts.append(f"{printable(path)} = {shown}{f' /* {remark} */' if remark else ''}")
         inside = f" {', '.join(parts)} " if parts else ""
         remark = f" /* {printable(field.remark)} */" if field.remark else ""
         return f"{self.name(name)}{self.type(field)}{{{inside}}},{remark}"
 
-    def group(self, item: Group, indent: str) -> Iterator[str]:
-        """Yield the first line of what lies behind a field; a pointer's waits for its target."""
-        opened = item.open
-        field = opened.field
-        name = self.name(item.name)
-        if opened.behind is Kind.POINTER and field is not None:
-            assert isinstance(field.layout, ScalarLayout)
-            shown, _ = scalar(field.layout, field.value, self.options)
-            whom = by_whom(opened.provenance)
-            self.held = f"{indent}{name}{self.type(field)}{shown}{f' /*{whom} */' if whom else ''}"
-            return
-        type_ = printable(str(field.layout.type if field is not None else opened.value.type_))
+    def pointer(self, item: Group) -> str:
+        """Return the line of a pointer, up to its value."""
+        opened, field = item.open, item.open.field
+        assert field is not None
+        assert isinstance(field.layout, ScalarLayout)
+        shown, _ = scalar(field.layout, field.value, self.options)
+        whom = by_whom(opened.provenance)
+        start = f"{_INDENT * item.depth}{self.name(item.name)}"
+        return f"{start}{self.type(field)}{shown}{f' /*{whom} */' if whom else ''}"
+
+    def joined(self, line: str, rest: str) -> str:
+        """Join the line of a pointer and what its target is."""
+        return f"{line}{rest or ','}"
+
+    def group(self, item: Group) -> str:
+        """Return the first line of a container, a map or an array of pointers."""
+        opened, indent = item.open, _INDENT * item.depth
+        type_ = type_of(opened)
         if opened.holds is not None:
             holds = opened.holds
             what = f"{quoted(holds.name)} id {holds.id}, {holds_text(holds, opened.count)}"
-            yield f"{indent}({type_} *){opened.value.address_:#x} -> {{ /* {what} */"
-            return
-        yield f"{indent}{name}({type_}){{ /* {describe(opened)} */"
+            return f"{indent}({type_} *){opened.value.address_:#x} -> {{ /* {what} */"
+        return f"{indent}{self.name(item.name)}({type_}){{ /* {describe(opened)} */"
 
-    def release(self, rest: str) -> str:
-        """Complete the line of a pointer, which waits for what its target is."""
-        line, self.held = self.held, ""
-        return f"{line}{rest or ','}"
+    def target(self, item: Object) -> str:
+        """Return what the line of a pointer says of the object it leads to."""
+        words = summary(item.enter.summary)
+        if item.enter.brief:
+            return f", /* {words} */" if words else ","
+        return f" -> {{{f' /* {words} */' if words else ''}"
 
-    def object(self, item: Object, indent: str) -> Iterator[str]:
-        """Yield the first line of an object."""
-        enter = item.enter
+    def object(self, item: Object) -> str | None:
+        """Return the first line of an object; one that is no struct is its one field's."""
+        enter, indent = item.enter, _INDENT * item.depth
         words = summary(enter.summary)
-        if self.held:  # the target of a pointer
-            if enter.brief:
-                yield self.release(f", /* {words} */" if words else ",")
-                return
-            yield self.release(f" -> {{{f' /* {words} */' if words else ''}")
-            return
+        words = f" {words}" if words else ""
         label = self.entry(enter.label)
         type_ = printable(str(enter.value.type_))
-        words = f" {words}" if words else ""
-        comma = "," if item.depth else ""
         if enter.brief:
-            yield (
-                f"{indent}{label}({type_} *){enter.value.address_:#x}{comma}"
-                f"{f' /*{words} */' if words else ''}"
-            )
-            return
+            comma = "," if item.depth else ""
+            remark = f" /*{words} */" if words else ""
+            return f"{indent}{label}({type_} *){enter.value.address_:#x}{comma}{remark}"
         if enter.is_bare:
-            return  # its one field is the line
-        yield f"{indent}{label}({type_}){{ /* {enter.value.address_:#x}{words} */"
+            return None
+        return f"{indent}{label}({type_}){{ /* {enter.value.address_:#x}{words} */"
 
     def entry(self, label: Label) -> str:
         """Return what the line of an entry begins with: `[3] = `; nothing for what is none."""
@@ -211,49 +161,44 @@ class TextPainter:
         remark = remark_text(label)
         return f"{text}{f' /* {remark} */' if remark else ''} = " if text else ""
 
-    def reference(self, item: Reference | Figure, indent: str) -> str:
-        """Return the line of an object that was shown before, or of an entry that is no object."""
-        if isinstance(item, Figure):
-            entry, label = item.number.entry, printable(item.number.label)
-            return f"{indent}{label} = {entry.value:#x}, /* {entry.meaning} entry */"
-        seen = item.seen
-        words = summary(seen.summary)
-        where = "cycle: this is inside it" if seen.is_cycle else "seen above"
-        remark = f" /* {words + ', ' if words else ''}{where} */"
-        if self.held:
-            return self.release(f",{remark}")
-        label = self.entry(seen.label)
-        type_ = printable(str(seen.value.type_))
-        return f"{indent}{label}({type_} *){seen.value.address_:#x},{remark}"
+    def figure(self, item: Figure) -> str:
+        """Return the line of an entry that is no object."""
+        entry, label = item.number.entry, printable(item.number.label)
+        return f"{_INDENT * item.depth}{label} = {entry.value:#x}, /* {entry.meaning} entry */"
 
-    def end(self, item: End, indent: str) -> Iterator[str]:
+    def seen(self, item: Reference) -> str:
+        """Return what is said of an object that was shown before."""
+        words = summary(item.seen.summary)
+        return f", /* {words + ', ' if words else ''}{where_seen(item.seen)} */"
+
+    def reference(self, item: Reference) -> str:
+        """Return the line of an entry that was shown before."""
+        value = item.seen.value
+        start = f"{_INDENT * item.depth}{self.entry(item.seen.label)}"
+        return f"{start}({printable(str(value.type_))} *){value.address_:#x}{self.seen(item)}"
+
+    def note(self, item: Remark) -> Iterator[str]:
+        """Yield a note as a comment."""
+        yield f"{_INDENT * item.depth}/* ! {printable(item.note.text)} */"
+
+    def end(self, item: End) -> Iterator[str]:
         """Yield what closes an aggregate, group or object."""
-        of = item.of
-        comma = "," if item.depth else ""
-        if isinstance(of, Branch):
-            if of.field.elided > 0:
-                yield f"{indent}{_INDENT}/* {of.field.elided} more (--elements) */"
-            yield f"{indent}{']' if isinstance(of.field.layout, ArrayLayout) else '}'}{comma}"
-        elif isinstance(of, Object):
-            if of.enter.is_one_field:
-                return
-            yield from self.elided(of)
-            if not of.enter.brief and (not of.enter.is_bare or of.group is not None):
-                yield f"{indent}}}{comma}"
-        else:
-            if self.held:
-                yield self.release("")
-            if of.open.behind is not Kind.POINTER:
-                more = item.left_out()
-                if more:
-                    yield f"{indent}{_INDENT}/* {more} */"
-                yield f"{indent}}}{comma}"
+        indent = _INDENT * item.depth
+        more = item.left_out()
+        if more:
+            yield f"{indent}{_INDENT}/* {more} */"
+        if self.is_closed(item):
+            is_array = isinstance(item.of, Branch) and isinstance(item.of.field.layout, ArrayLayout)
+            yield f"{indent}{']' if is_array else '}'}{',' if item.depth else ''}"
 
-    def elided(self, of: Object) -> Iterator[str]:
-        """Yield what was left out of an array that a pointer leads to."""
-        if of.enter.is_bare and of.group is not None and is_cut(of.enter.fields[0]):
-            indent = _INDENT * (of.depth + 1)
-            yield f"{indent}/* {of.enter.fields[0].elided} more (--elements) */"
+    def is_closed(self, item: End) -> bool:
+        """Whether what ends had a bracket."""
+        of = item.of
+        if isinstance(of, Object):
+            enter = of.enter
+            has_own = not enter.is_bare or of.group is not None
+            return has_own and not enter.brief and not enter.is_one_field
+        return isinstance(of, Branch) or of.open.behind is not Kind.POINTER
 
     def totals(self, totals: Totals) -> Iterator[str]:
         """Yield what a root left out."""
@@ -267,9 +212,8 @@ def describe(opened: Open) -> str:
     expansion = opened.expansion
     if expansion is None:
         return f"{opened.count} set{by_whom(opened.provenance)}"
-    number = f"{opened.count} x " if opened.count is not None else "many x "
     return (
-        f"{number}struct {printable(expansion.element.name)}"
+        f"{number_of(opened)}struct {printable(expansion.element.name)}"
         f"{f' by {printable(expansion.node)}' if expansion.node else ''}"
         f"{by_whom(opened.provenance)}"
     )

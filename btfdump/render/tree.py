@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from rich.color import ColorSystem
 from rich.style import Style
 
-from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout
-from btfdump.graph.events import Group as Kind
+from btfdump.decode.layout import ArrayLayout, ScalarLayout
 from btfdump.render import Options, Root, renderer
 from btfdump.render.escape import printable, quoted
 from btfdump.render.labels import holds_text, label_text, remark_text
@@ -21,10 +20,8 @@ from btfdump.render.outline import (
     End,
     Figure,
     Group,
-    Item,
     Leaf,
     Object,
-    Outline,
     Reference,
     Remark,
     Totals,
@@ -32,12 +29,12 @@ from btfdump.render.outline import (
     children,
     holds_group,
     inline_leaves,
-    is_cut,
     is_empty,
     totals_text,
     typed_by,
 )
-from btfdump.render.scalar import array, field_scalar, summary, text
+from btfdump.render.painter import Painter, number_of, type_of, where_seen
+from btfdump.render.scalar import summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -67,25 +64,20 @@ def render_tree(roots: Iterable[Root], options: Options) -> Iterator[str]:
     for number, root in enumerate(roots):
         if number:
             yield "\n"
-        painter = _Painter(options, root.name)
-        outline = Outline(keep_empty=options.zero, title=painter.title)
-        for item in outline.items(root.events):
-            for line in painter.lines(item):
-                yield line + "\n"
+        for line in _TreePainter(options, root.name).paint(root.events):
+            yield line + "\n"
 
 
-class _Painter:
-    """Paints items. `open_` remembers, by depth, whether more follows there (the guide goes on)."""
+class _TreePainter(Painter):
+    """Draws a tree. `open_` remembers, by depth, whether more follows there (the guide goes on)."""
 
     def __init__(self, options: Options, root_name: str) -> None:
-        self.options = options
+        super().__init__(options)
         self.root_name = root_name
         self.open_: list[bool] = []
         self.widths: dict[int, int] = {}
         self.has_totals = False
         self.is_list = False
-        self.skip = 0
-        self.held: tuple[str, int, bool] | None = None
 
     # Pieces
 
@@ -115,19 +107,12 @@ class _Painter:
         widest = max((len(f.name) for f in shown), default=0)
         self.widths[depth] = min(widest, _COLUMN)
 
-    def value_of(self, field: Field) -> tuple[str, str]:
+    def styled(self, field: Field) -> tuple[str, str]:
         """Return (value, remark) of a field on one line, styled."""
-        layout = field.layout
-        if isinstance(layout, ScalarLayout):
-            shown, remark = field_scalar(field, self.options)
-            what = "enum" if layout.category is Category.ENUM else "value"
-            return self.style(what, shown), self.remark(remark)
-        if isinstance(layout, ArrayLayout) and isinstance(field.value, bytes):
-            return self.style("string", text(field.value, self.options)), ""
-        if isinstance(layout, ArrayLayout) and isinstance(layout.element, ScalarLayout):
-            whom = field.facts.provenance if field.facts is not None and field.facts.length else ""
-            return array(field, layout.element, self.options), self.style("dim", by_whom(whom))
-        return "{}", ""
+        shown, remark, what = self.value(field)
+        if isinstance(field.layout, ArrayLayout):
+            return self.style(what, shown), self.style("dim", f" {remark}" if remark else "")
+        return self.style(what, shown), self.remark(remark)
 
     def remark(self, remark: str) -> str:
         if not remark:
@@ -143,36 +128,11 @@ class _Painter:
 
     # Lines
 
-    def lines(self, item: Item) -> Iterator[str]:
-        if isinstance(item, Totals):
-            words = totals_text(item) or ("all shown" if self.has_totals else "")
-            if words:
-                # A list that is the root itself has ended its tree with its last entry.
-                yield ("" if self.is_list else self.guide(1, True)) + self.style("dim", words)
-            return
-        if self.skip:  # inside a struct that was written on one line
-            if isinstance(item, Branch):
-                self.skip += 1
-            elif isinstance(item, End) and isinstance(item.of, Branch):
-                self.skip -= 1
-            return
-        if isinstance(item, Leaf):
-            value, remark = self.value_of(item.field)
-            name = self.label(item.name, item.depth)
-            space = " " if name else ""
-            yield f"{self.start(item)}{name}{space}{value}{remark}{self.type(item.field)}"
-        elif isinstance(item, Branch):
-            yield self.branch(item)
-        elif isinstance(item, Group):
-            yield from self.group(item)
-        elif isinstance(item, Object):
-            yield from self.object(item)
-        elif isinstance(item, Reference | Figure):
-            yield self.reference(item)
-        elif isinstance(item, Remark):
-            yield from self.note(item)
-        else:
-            yield from self.end(item)
+    def leaf(self, item: Leaf) -> str:
+        value, remark = self.styled(item.field)
+        name = self.label(item.name, item.depth)
+        space = " " if name else ""
+        return f"{self.start(item)}{name}{space}{value}{remark}{self.type(item.field)}"
 
     def start(self, item: Leaf | Branch | Group | Object | Reference | Figure) -> str:
         # The last thing below a root may be the line of totals.
@@ -186,7 +146,7 @@ class _Painter:
         inline = self.inline(field, len(name) + 4 * item.depth)
         self.align(children(field), item.depth + 1)
         if inline:
-            self.skip = 1
+            self.skip_inside()
             return f"{line} {inline}{self.type(field)}"
         return f"{line} {self.type(field).lstrip()}"
 
@@ -198,27 +158,26 @@ class _Painter:
             return ""
         parts = []
         for name, leaf in leaves:
-            value, remark = self.value_of(leaf)
+            value, remark = self.styled(leaf)
             parts.append(f"{self.label(name.lstrip('.'))} {value}{remark}")
         return ", ".join(parts)
 
-    def group(self, item: Group) -> Iterator[str]:
-        opened = item.open
-        field = opened.field
+    def pointer(self, item: Group) -> str:
         self.is_list |= item.depth == 0
-        if opened.behind is Kind.POINTER and field is not None:
-            assert isinstance(field.layout, ScalarLayout)
-            line = self.start(item) + self.label(item.name, item.depth)
-            self.held = (line, item.depth, item.is_last)
-            return
-        name = item.name if field is not None else self.root_name
-        head = printable(str(field.layout.type if field is not None else opened.value.type_))
+        return self.start(item) + self.label(item.name, item.depth)
+
+    def joined(self, line: str, rest: str) -> str:
+        return f"{line} {rest}"
+
+    def group(self, item: Group) -> str:
+        opened = item.open
+        self.is_list |= item.depth == 0
         if opened.holds is not None:
-            yield self.map_heading(opened, opened.holds)
-            return
+            return self.map_heading(opened, opened.holds)
+        name = item.name if opened.field is not None else self.root_name
         label = f"{self.label(name, item.depth)} " if name else ""
-        line = f"{self.start(item)}{label}{self.style('dim', head)} -> "
-        yield line + self.describe(opened)
+        head = self.style("dim", type_of(opened))
+        return f"{self.start(item)}{label}{head} -> {self.describe(opened)}"
 
     def map_heading(self, opened: Open, holds: Holds) -> str:
         """Return the line of a map, below which its elements stand."""
@@ -232,17 +191,10 @@ class _Painter:
         whom = self.style("dim", by_whom(opened.provenance))
         if expansion is None:
             return f"{opened.count} entries{whom}"
-        number = f"{opened.count} x " if opened.count is not None else "many x "
         return (
-            f"{number}{self.style('object', printable(expansion.element.name))}"
+            f"{number_of(opened)}{self.style('object', printable(expansion.element.name))}"
             f"{f' ({printable(expansion.node)})' if expansion.node else ''}{whom}"
         )
-
-    def release(self, rest: str) -> str:
-        """Complete the line of a pointer, which waits for what its target is."""
-        assert self.held is not None
-        line, self.held = self.held[0], None
-        return f"{line} {rest}"
 
     def heading(self, enter: Enter) -> str:
         value = enter.value
@@ -251,7 +203,7 @@ class _Painter:
         tail = f" {self.style('string', words)}" if words else ""
         return f"{type_} {value.address_:#x}{tail}"
 
-    def pointer(self, field: Field | None) -> str:
+    def arrow(self, field: Field | None) -> str:
         """Return what a pointer's own line says before its target: tags, and a symbol."""
         if field is None or not isinstance(field.layout, ScalarLayout):
             return "-> "
@@ -260,34 +212,37 @@ class _Painter:
         shown = "".join(f"__{printable(tag)} " for tag in tags)
         return f"{self.style('dim', shown)}-> "
 
-    def object(self, item: Object) -> Iterator[str]:
+    def target(self, item: Object) -> str:
+        self.align(item.enter.fields, item.depth + 1)
+        group = item.group
+        whom = self.style("dim", by_whom(group.provenance)) if group is not None else ""
+        arrow = self.arrow(group.field if group is not None else None)
+        return f"{arrow}{self.heading(item.enter)}{whom}"
+
+    def object(self, item: Object) -> str | None:
         enter = item.enter
         self.align(enter.fields, item.depth + 1)
-        if self.held is not None:
-            group = item.group
-            whom = self.style("dim", by_whom(group.provenance)) if group is not None else ""
-            pointer = self.pointer(group.field if group is not None else None)
-            yield self.release(f"{pointer}{self.heading(enter)}{whom}")
-            return
         if item.depth == 0:
-            # What lies deeper, and notes, may add to the totals later.
-            self.has_totals = bool(enter.skipped or enter.empty_lists or enter.unfollowed) or any(
-                holds_group(field) for field in enter.fields
-            )
-            if enter.is_bare:
-                self.has_totals = False
-                return
-            name = f"{self.label(self.root_name)} " if self.root_name else ""
-            source = self.style("dim", printable(self.source()))
-            yield f"{name}{self.heading(enter)}  {source}"
-            return
-        label = label_text(enter.label, self.options)
+            return self.root(enter)
         if enter.is_one_field:
             self.widths[item.depth] = 0
-            return
+            return None
+        label = label_text(enter.label, self.options)
         remark = self.style("dim", remark_text(enter.label))
         heading = f"{self.start(item)}{self.label(label)} {self.heading(enter)}"
-        yield f"{heading}  {remark}" if remark else heading
+        return f"{heading}  {remark}" if remark else heading
+
+    def root(self, enter: Enter) -> str | None:
+        """Return the heading of a root, None for one that is no struct: its field's line is all."""
+        if enter.is_bare:
+            self.has_totals = False
+            return None
+        # What lies deeper, and notes, may add to the totals later.
+        self.has_totals = bool(enter.skipped or enter.empty_lists or enter.unfollowed) or any(
+            holds_group(field) for field in enter.fields
+        )
+        name = f"{self.label(self.root_name)} " if self.root_name else ""
+        return f"{name}{self.heading(enter)}  {self.style('dim', printable(self.source()))}"
 
     def title(self, item: Object) -> str:
         """Return what an object that is no struct is called: as the root, or as an element."""
@@ -304,45 +259,35 @@ class _Painter:
         cpus = f", {options.cpus} CPU{'s' if options.cpus > 1 else ''}" if options.cpus else ""
         return f"{options.source} of {options.release}{cpus}"
 
-    def reference(self, item: Reference | Figure) -> str:
-        if isinstance(item, Figure):
-            entry = item.number.entry
-            meaning = self.style("dim", f"{entry.meaning} entry")
-            return f"{self.start(item)}{self.label(item.number.label)} {entry.value:#x}  {meaning}"
+    def figure(self, item: Figure) -> str:
+        entry = item.number.entry
+        meaning = self.style("dim", f"{entry.meaning} entry")
+        return f"{self.start(item)}{self.label(item.number.label)} {entry.value:#x}  {meaning}"
+
+    def seen(self, item: Reference) -> str:
         seen = item.seen
         words = summary(seen.summary)
-        where = "cycle: this is inside it" if seen.is_cycle else "seen above"
         line = f"^ {printable(str(seen.value.type_))} {seen.value.address_:#x}"
         line += f" {self.style('string', words)}" if words else ""
-        line += self.style("dim", f" ({where})")
-        if self.held is not None:
-            return self.release(line)
-        return f"{self.start(item)}{self.label(label_text(seen.label, self.options))} {line}"
+        return line + self.style("dim", f" ({where_seen(seen)})")
+
+    def reference(self, item: Reference) -> str:
+        label = self.label(label_text(item.seen.label, self.options))
+        return f"{self.start(item)}{label} {self.seen(item)}"
 
     def note(self, item: Remark) -> Iterator[str]:
-        if self.held is not None:
-            yield self.release("")
         del self.open_[max(item.depth - 1, 0) :]
         bars = "".join("│   " if more else "    " for more in self.open_)
         note = self.style("note", f"! {printable(item.note.text)}")
         yield f"{self.style('dim', bars)}{note}"
 
     def end(self, item: End) -> Iterator[str]:
-        of = item.of
-        if isinstance(of, Branch):
-            if of.field.elided > 0:
-                yield self.guide(item.depth + 1, True) + self.style(
-                    "dim", f"{of.field.elided} more (--elements)"
-                )
-        elif isinstance(of, Object):
-            enter = of.enter
-            is_array = enter.is_bare and of.group is not None and not enter.is_one_field
-            if is_array and is_cut(enter.fields[0]):
-                more = f"{enter.fields[0].elided} more (--elements)"
-                yield self.guide(item.depth + 1, True) + self.style("dim", more)
-        elif isinstance(of, Group):
-            if self.held is not None:
-                yield self.release("")
-            more = item.left_out() if of.open.behind is not Kind.POINTER else ""
-            if more:
-                yield self.guide(item.depth + 1, True) + self.style("dim", more)
+        more = item.left_out()
+        if more:
+            yield self.guide(item.depth + 1, True) + self.style("dim", more)
+
+    def totals(self, totals: Totals) -> Iterator[str]:
+        words = totals_text(totals) or ("all shown" if self.has_totals else "")
+        if words:
+            # A list that is the root itself has ended its tree with its last entry.
+            yield ("" if self.is_list else self.guide(1, True)) + self.style("dim", words)
