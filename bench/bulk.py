@@ -31,17 +31,20 @@ def least(call: Callable[[], Any], times: int = 7) -> float:
 
 
 def measure_text(kernel: Any, type_: str, objects: list[bytes]) -> None:
-    from btfdump.decode.layout import Layouts
+    from btfdump.decode.layout import Layouts, StructLayout
     from btfdump.render.compiled_text import compile_text
     from btfdump.render.plain import reference_text
 
     layout = kernel.layouts.of(kernel.type(type_))
+    assert isinstance(layout, StructLayout)
     plain = least(lambda: [reference_text(kernel.layouts, layout, data) for data in objects])
 
     def compile_afresh() -> None:
         platform = kernel.target.platform
         layouts = Layouts(platform.byteorder, platform.pointer_size)
-        compile_text(layouts, layouts.of(kernel.type(type_)), zero=False)
+        afresh = layouts.of(kernel.type(type_))
+        assert isinstance(afresh, StructLayout)
+        compile_text(layouts, afresh, zero=False)
 
     cost = least(compile_afresh, 3)
     compiled_text = compile_text(kernel.layouts, layout, zero=False)

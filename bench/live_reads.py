@@ -8,6 +8,7 @@ Microseconds per call, best of several rounds; the kernel goes on running meanwh
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from btfdump.api.kernel import Kernel
@@ -48,11 +49,11 @@ def measure(target: Target) -> dict[str, float]:
     def processes() -> int:
         return sum(1 for _ in kernel.tasks())
 
-    found = {f"read {n} bytes": best(lambda n=n: target.read(ram, n)) for n in (8, 4096, 65536)}
+    found = {f"read {n} bytes": best(partial(target.read, ram, n)) for n in (8, 4096, 65536)}
     found[f"read a task_struct ({size} bytes)"] = best(lambda: target.read(address, size))
     for count in (64, 512):
         requests = (words * count)[:count]
-        found[f"gather {count} words"] = best(lambda requests=requests: read_many(target, requests))
+        found[f"gather {count} words"] = best(partial(read_many, target, requests))
     found[f"walk {len(tasks)} tasks"] = best(processes)
     copy_chain = getattr(target, "copy_chain", None)
     if copy_chain is not None:

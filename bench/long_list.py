@@ -91,7 +91,10 @@ def write_core(path: Path, length: int) -> None:
     heads = struct.pack(
         "<QQQ", addresses[0] + HLIST, addresses[0] + LIST, addresses[-1] + LIST
     ).ljust(0x1000, b"\0")
-    segments = [(HEADS, heads), (ITEMS, memoryview(words).cast("B"))]
+    segments: list[tuple[int, bytes | memoryview]] = [
+        (HEADS, heads),
+        (ITEMS, memoryview(words).cast("B")),
+    ]
     ident = b"\x7fELF\x02\x01\x01".ljust(16, b"\0")
     header = struct.pack("<16sHHIQQQIHHHHHH", ident, 4, 62, 1, 0, 64, 0, 0, 64, 56, 2, 0, 0, 0)
     with path.open("wb") as file:
@@ -112,7 +115,7 @@ class ProgramTarget(BaseTarget):
     description = "synthetic core"
 
     def __init__(self, prog: Program) -> None:
-        self._read = prog.read
+        self._read: Callable[[int, int], bytes] = prog.read
         self.platform = memory.Platform("little", 8, "x86_64")
 
     def read(self, address: int, size: int) -> bytes:

@@ -24,8 +24,10 @@ from bench.cold_start import SAMPLE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from btfdump.render import Format
 
-def once(core: str, format_: str) -> dict[str, float]:
+
+def once(core: str, format_: Format) -> dict[str, float]:
     """Do the job once in this process; return milliseconds by step."""
     marks = [("", time.perf_counter())]
 

@@ -8,29 +8,30 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.api.kernel import Kernel
 from btfdump.errors import CorruptDataError, ObjectNotFoundError
 from btfdump.graph.limits import Limits
 from btfdump.graph.traverse import traverse
 from btfdump.render import Root, formats, get
-from btfdump.targets.buffer import PatchedTarget
+from tests.support.patched import PatchedKernel
 from tests.support.synthetic import until_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfdump.api.kernel import Kernel
     from btfdump.kernel.value import Value
 
 WORD = 8
 
 
 @pytest.fixture
-def kernel(opened) -> Kernel:
+def kernel(opened: Callable[[str], Kernel]) -> PatchedKernel:
     """The tagged kernel with patches of its own."""
-    plain = opened("tagged")
-    return Kernel(PatchedTarget(plain.target), plain.btf)
+    return PatchedKernel(opened("tagged"))
 
 
-def point(kernel: Kernel, address: int, to: int) -> None:
-    kernel.target.write(address, to.to_bytes(WORD, "little"))  # type: ignore[attr-defined]
+def point(kernel: PatchedKernel, address: int, to: int) -> None:
+    kernel.target.write(address, to.to_bytes(WORD, "little"))
 
 
 def rendered(kernel: Kernel, value: Value, format_: str, *, color: bool = False) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.btf import BtfBuilder
+from btfdump.btf import BtfBuilder, types
 from btfdump.cli import main
 from btfdump.kernel.variables import globals_of
 from btfdump.reports.functions import function_tags, functions
@@ -71,7 +71,8 @@ def test_the_annotations_of_the_talk(opened: Callable[[str], Kernel]) -> None:
 
 def test_pointers_of_parameters(opened: Callable[[str], Kernel]) -> None:
     (func,) = opened("tagged").btf.find_all("func", "do_trap")
-    tags = [(tag.on, tag.tag, tag.meaning) for tag in function_tags(func)]  # type: ignore[arg-type]
+    assert isinstance(func, types.Func)
+    tags = [(tag.on, tag.tag, tag.meaning) for tag in function_tags(func)]
     assert tags == [("parameter 7, addr", "__user", "pointer into user space: void __user *")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,11 +18,14 @@ from btfdump.kernel.notes import Note
 from btfdump.render import Root, formats, get
 from tests.support.synthetic import World
 
+if TYPE_CHECKING:
+    from btfdump.btf.wire import ByteOrder
+
 LIMITS = Limits(depth=3, elements=8, objects=40)
 MOST_EVENTS = 20_000
 
 
-def build(byteorder: str, pointer_size: int) -> tuple[World, int, list[tuple[int, int]]]:
+def build(byteorder: ByteOrder, pointer_size: int) -> tuple[World, int, list[tuple[int, int]]]:
     """A small kernel with something of everything; its root, and where its memory lies."""
     world = World(byteorder, pointer_size)
     world.enum("color", {"RED": 0, "GREEN": 2, "BLUE": 4})
@@ -231,7 +234,7 @@ def test_arrays_too_large_to_be_real(platform, element):
     kernel = world.kernel()
     value = kernel.value(f"{element}[{(1 << 31) - 1}]", root)
     for format_ in formats():
-        text = "".join(kernel.dump(value, format_, LIMITS))
+        text = "".join(kernel.dump(value, get(format_), LIMITS))
         assert format_ == "snprintf" or "too large to be real" in text
     with pytest.raises(FaultError):
         value.value_()

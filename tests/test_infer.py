@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.kernel.value import Value
+    from btfdump.render import Format
 
 CORE = "sample_dumps/tagged-6.12/vmcore"
 KERNELS = ("tagged", "stock", "s390x")
@@ -197,7 +198,7 @@ def test_words():
 # As it is shown
 
 
-def shown(kernel: Kernel, value: Value, format_: str = "tree") -> str:
+def shown(kernel: Kernel, value: Value, format_: Format = "tree") -> str:
     return "".join(kernel.dump(value, format_))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,10 +15,21 @@ from btfdump.decode.fields import Decoder, Field, decode_text, is_zero, to_pytho
 from btfdump.decode.layout import ArrayLayout, Category, Layouts, ScalarLayout, StructLayout
 from btfdump.errors import BtfdumpError, BtfFormatError, MemberNotFoundError
 
+if TYPE_CHECKING:
+    from btfdump.btf.wire import ByteOrder
+
 
 @pytest.fixture(params=["little", "big"])
 def order(request: pytest.FixtureRequest) -> Any:
     return request.param
+
+
+def names(field: Field) -> list[str]:
+    """Return the names of the fields of a struct, or of an array of structs."""
+    assert isinstance(field.value, list)
+    inner = [one for one in field.value if isinstance(one, Field)]
+    assert len(inner) == len(field.value)
+    return [one.name for one in inner]
 
 
 @pytest.fixture
@@ -45,7 +56,7 @@ def plain(fields: list[Field]) -> dict[str, Any]:
     """Fields as a dict, anonymous ones merged into it."""
     found: dict[str, Any] = {}
     for field in fields:
-        value = field.value
+        value: Any = field.value
         if isinstance(value, list) and value and isinstance(value[0], Field):
             value = plain(value)
         if field.name:
@@ -146,7 +157,7 @@ def test_what_has_no_size(b):
 BITS = [("a", 3), ("b", 5), ("c", 12), ("d", 1), ("e", 11), ("f", 40), ("g", 24)]
 
 
-def pack_bits(values: dict[str, int], order: str) -> bytes:
+def pack_bits(values: dict[str, int], order: ByteOrder) -> bytes:
     """Lay bit fields out one after the other as compilers do."""
     total = sum(width for _, width in BITS)
     word = at = 0
@@ -244,10 +255,10 @@ def test_arrays_of_structs_leave_out_zero_elements(b, order):
     data = b"".join(((i % 10 == 3) * i).to_bytes(2, order) for i in range(100))
     layouts, layout = layout_of(b, array)
     (field,) = Decoder(layouts, elements=4).fields(layout, data)
-    assert [f.name for f in field.value] == ["[3]", "[13]", "[23]", "[33]"]
+    assert names(field) == ["[3]", "[13]", "[23]", "[33]"]
     assert field.elided == 100 - 43
     (field,) = Decoder(layouts, zero=True, elements=4).fields(layout, data)
-    assert [f.name for f in field.value] == ["[0]", "[1]", "[2]", "[3]"]
+    assert names(field) == ["[0]", "[1]", "[2]", "[3]"]
     assert field.elided == 96
 
 

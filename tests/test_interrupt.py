@@ -119,6 +119,7 @@ def test_the_command(core, form):
     with subprocess.Popen(
         [*BTFDUMP, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     ) as process:
+        assert process.stdout is not None
         begun = process.stdout.read(2000)
         time.sleep(0.1)  # now it waits for us to read more, in the midst of a root
         process.send_signal(signal.SIGINT)

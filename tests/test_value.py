@@ -429,12 +429,14 @@ def test_elements_of_a_long_array():
 
 def test_elements_of_arrays_that_cannot_be_had():
     world, table = table_of(4)
+    kernel = table.context_
+    assert isinstance(kernel, Kernel)
     world.set(table.address_, "table.cells", 0)
-    fresh = table.context_.value("struct table", table.address_)
+    fresh = kernel.value("struct table", table.address_)
     with pytest.raises(FaultError, match="NULL"):
         next(fresh.cells.walk_())
     world.set(table.address_, "table.count", 0xFFFFFFFF)
-    fresh = table.context_.value("struct table", table.address_)
+    fresh = kernel.value("struct table", table.address_)
     with pytest.raises(CorruptDataError, match="not a sensible number"):
         next(fresh.numbers.walk_())
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.annotate.grammar import Annotation
+    from btfdump.btf.types import TypeTable
 
 OVERLAYS = sorted((Path(overlay_module.__file__).parent / "overlays").glob("*.toml"))
 LINKS = {
@@ -98,7 +99,7 @@ def element(type_: types.Type, *, pointers: bool) -> types.Type:
     return base
 
 
-def structs(btf: Btf, name: str) -> list[types.Composite]:
+def structs(btf: TypeTable, name: str) -> list[types.Composite]:
     return [t for t in btf.find_all(None, name) if isinstance(t, types.Composite)]
 
 
@@ -184,6 +185,7 @@ def test_global_containers_hold_what_some_kernel_has(btfs):
     wrong = []
     for name in library().globals():
         declared = library().global_(name)
+        assert declared is not None
         head = re.sub(r"\[\d*\]|\*", "", declared.type).strip().removeprefix("struct ")
         for choice in declared.alternatives:
             for annotation in choice:
@@ -215,7 +217,9 @@ def test_the_library_is_sound():
             for choice in alternatives:
                 assert not any(isinstance(annotation, Unknown) for annotation in choice)
     for name in overlay.globals():
-        assert overlay.global_(name).type
+        declared = overlay.global_(name)
+        assert declared is not None
+        assert declared.type
     assert count > 2000
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from btfdump.annotate.grammar import Contains, Lock, parse
 from btfdump.annotate.locks import LockFact, check_lock
 from btfdump.btf import BtfBuilder
-from btfdump.btf.types import Func
+from btfdump.btf.types import Func, Type
+
+if TYPE_CHECKING:
+    from btfdump.annotate.locks import FindGlobal
 
 
 def made(*tags: str) -> Func:
@@ -41,11 +46,10 @@ def made(*tags: str) -> Func:
     return next(t for t in b.parse("made").iter_types() if isinstance(t, Func))
 
 
-def check(text: str, component: int = -1, **globals_: object) -> LockFact:
+def check(text: str, component: int = -1, find: FindGlobal | None = None) -> LockFact:
     lock = parse(text)
     assert isinstance(lock, Lock)
-    find = globals_.get("find")
-    return check_lock(lock, made(), component, find)  # type: ignore[arg-type]
+    return check_lock(lock, made(), component, find)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,10 @@ def test_on_a_parameter() -> None:
 def test_globals() -> None:
     func = made()
     spinlock = next(t for t in func.btf.iter_types() if t.name == "spinlock_t")
-    known = {"the_lock": (0x1000, spinlock), "cgroup_mutex": (0x2000, None)}
+    known: dict[str, tuple[int, Type | None]] = {
+        "the_lock": (0x1000, spinlock),
+        "cgroup_mutex": (0x2000, None),
+    }
     find = known.get
     assert check("spin_lock:the_lock", find=find) == LockFact(
         "spin_lock", "the_lock, a global at 0x1000", "spinlock_t"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from btfdump.annotate.facts import Expansion
     from btfdump.api.kernel import Kernel
-    from btfdump.kernel.slab import SlabObject
+    from btfdump.kernel.services import SlabObject
 
 MAX_OBJECTS = 20_000
 MAX_ENTRIES = 300
@@ -73,6 +73,7 @@ class Survey:
 
     def run(self) -> dict[str, Evidence]:
         task = self.kernel.btf.find("struct", "task_struct")
+        assert isinstance(task, types.Composite)
         for value in self.kernel.tasks():
             self.reach(task, value.address_)
         for name in library().globals():
@@ -136,6 +137,7 @@ class Survey:
             while isinstance(base, types.Array):
                 length *= base.length
                 base = base.btf.skip_modifiers(base.type_id)
+            assert isinstance(base, types.Composite), "head_type() has found none"
             for i in range(min(length, 256)):
                 e = known.expansion
                 e = replace(e, link_offset=e.link_offset + i * e.link_stride, link_stride=0)

@@ -4,26 +4,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.api.kernel import Kernel
-from btfdump.targets.buffer import PatchedTarget
+from tests.support.patched import PatchedKernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from btfdump.api.kernel import Kernel
     from btfdump.kernel.value import Value
 
 DUMPS = ("tagged", "stock", "s390x")
 
 
 @pytest.fixture
-def patched(opened) -> Kernel:
+def patched(opened: Callable[[str], Kernel]) -> PatchedKernel:
     """The tagged kernel with patches of its own."""
-    plain = opened("tagged")
-    return Kernel(PatchedTarget(plain.target), plain.btf)
+    return PatchedKernel(opened("tagged"))
 
 
 @pytest.fixture
-def poke(patched) -> Callable[[Value, int], None]:
+def poke(patched: PatchedKernel) -> Callable[[Value, int], None]:
     """Return a function that changes an integer or pointer of the patched kernel."""
 
     def change(member: Value, number: int) -> None:

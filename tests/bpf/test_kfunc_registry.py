@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btfdump.api.kernel import Kernel
+    from btfdump.btf.wire import ByteOrder
 
 # enum btf_kfunc_hook (kernel/bpf/btf.c) of 6.12
 HOOKS = (
@@ -109,7 +110,7 @@ def test_every_flag_has_a_bit_of_its_own() -> None:
 class Registry(World):
     """A kernel with functions f0, f1, f2 and a registry."""
 
-    def __init__(self, byteorder: str) -> None:
+    def __init__(self, byteorder: ByteOrder) -> None:
         super().__init__(byteorder)
         int_ = self.id("int")
         proto = self.b.func_proto(int_, [("x", int_)])
@@ -147,7 +148,7 @@ class Registry(World):
 class Sets8(Registry):
     """Since 6.0: a set for each hook, of pairs."""
 
-    def __init__(self, byteorder: str = "little") -> None:
+    def __init__(self, byteorder: ByteOrder = "little") -> None:
         super().__init__(byteorder)
         self.struct("<pair>", [("id", "u32"), ("flags", "u32")])
         self.struct(
@@ -170,7 +171,7 @@ class Sets8(Registry):
 class SetsByType(Registry):
     """In 5.18 and 5.19: for each hook, a set of ids for each type."""
 
-    def __init__(self, byteorder: str = "little") -> None:
+    def __init__(self, byteorder: ByteOrder = "little") -> None:
         super().__init__(byteorder)
         types = ("CHECK", "ACQUIRE", "RELEASE", "RET_NULL", "KPTR_ACQUIRE")
         self.enum("btf_kfunc_type", {f"BTF_KFUNC_TYPE_{t}": n for n, t in enumerate(types)})
@@ -184,7 +185,7 @@ class SetsByType(Registry):
 
 
 @pytest.mark.parametrize("byteorder", ["little", "big"])
-def test_pairs(byteorder: str) -> None:
+def test_pairs(byteorder: ByteOrder) -> None:
     world = Sets8(byteorder)
     f0, f1, f2 = world.funcs
     tab = world.tab(world.set8((f0, 1), (f1, 0)), world.set8((f0, 1), (f1, 2)), world.set8((f2, 0)))
@@ -204,7 +205,7 @@ def test_pairs(byteorder: str) -> None:
 
 
 @pytest.mark.parametrize("byteorder", ["little", "big"])
-def test_sets_by_type(byteorder: str) -> None:
+def test_sets_by_type(byteorder: ByteOrder) -> None:
     world = SetsByType(byteorder)
     f0, f1, _ = world.funcs
     tab = world.new("btf_kfunc_set_tab")

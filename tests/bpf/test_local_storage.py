@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.btf import Btf, BtfBuilder
-from btfdump.btf.wire import Kind
+from btfdump.btf import Btf, BtfBuilder, types
 from btfdump.decode.layout import Layouts
 from btfdump.errors import CorruptDataError, FaultError, MemberNotFoundError
 from btfdump.kernel.pointers import pointer_space
@@ -47,6 +46,7 @@ def test_every_element_to_the_byte(name, opened, truth):
             value = elem.sdata.data.typed_()
             assert value.address_ == int(expected["data_addr"], 16)
             assert value.bytes_().hex() == expected["data"]
+            assert value.facts_ is not None
             assert value.facts_.provenance == f"map {expected['map_name']}"
             count += 1
     assert count >= 32
@@ -207,7 +207,7 @@ def program_btf() -> Btf:
 
 def test_pointers_of_programs_have_eight_bytes_on_32_bit_machines():
     btf = program_btf()
-    (first, second) = btf.iter_types(Kind.PTR)
+    (first, second) = (type_ for type_ in btf.iter_types() if isinstance(type_, types.Ptr))
     assert Layouts("little", 4).of(first).size == 8
     assert Layouts("little", 8).of(first).size == 8
     assert (pointer_space(first, None), pointer_space(second, None)) == (None, "percpu")

@@ -13,8 +13,9 @@ from btfdump.graph.limits import Limits, selection_of
 from btfdump.graph.traverse import traverse
 from btfdump.kernel.notes import Note
 from btfdump.render import Root, get
-from btfdump.roots import Query, select, table_of
+from btfdump.roots import Query, select
 from tests.support.annotated import texts
+from tests.support.registered import known_table
 
 if TYPE_CHECKING:
     from btfdump.api.kernel import Kernel
@@ -207,7 +208,7 @@ def test_a_value_that_cannot_be_read(patched):
 
 
 def rows(kernel: Kernel, *patterns: str) -> tuple[list[dict[str, Any]], list[str]]:
-    found = list(table_of("maps").table(kernel, Query(patterns)).rows)
+    found = list(known_table("maps").table(kernel, Query(patterns)).rows)
     notes = [row.text for row in found if isinstance(row, Note)]
     return [dict(row) for row in found if not isinstance(row, Note)], notes
 

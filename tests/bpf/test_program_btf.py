@@ -116,7 +116,7 @@ def test_an_idr_with_a_foreign_node(patched, poke):
     poke(node.slots[1], first.address_ + 2)
     with pytest.raises(CorruptDataError, match=r"btf_idr: node at 0x\w+ has shift"):
         list(patched.bpf.btf_objects())
-    found = []
+    found: list[int] = []
     with pytest.raises(CorruptDataError):
         found.extend(int(btf.id) for btf in patched.bpf.btf_objects())
     poke(node.slots[1], int(head))

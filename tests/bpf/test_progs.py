@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btfdump.api.kernel import Kernel
+    from btfdump.btf.wire import ByteOrder
+    from tests.support.patched import PatchedKernel
 
 SAMPLES = ("tagged", "stock", "s390x")
 
@@ -98,7 +100,7 @@ def test_links(opened: Callable[[str], Kernel], name: str) -> None:
         assert kernel.btf.type(int(link.details["target_btf_id"])).name == "bpf_lsm_file_open"
 
 
-def test_statistics_are_summed_over_cpus(patched: Kernel) -> None:
+def test_statistics_are_summed_over_cpus(patched: PatchedKernel) -> None:
     prog = progs(patched)["on_exec"]
     struct = patched.type("struct bpf_prog_stats")
     offsets = patched.target.per_cpu_offsets
@@ -164,7 +166,7 @@ def test_a_damaged_link_is_shown_with_a_note(
 
 
 @pytest.mark.parametrize("byteorder", ["little", "big"])
-def test_nothing_is_loaded(byteorder: str) -> None:
+def test_nothing_is_loaded(byteorder: ByteOrder) -> None:
     world = World(byteorder)
     world.struct("xarray", [("xa_head", "void *")])
     world.struct("idr", [("idr_rt", "struct xarray")])

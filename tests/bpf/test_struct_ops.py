@@ -77,7 +77,9 @@ def test_a_trampoline(opened: Callable[[str], Kernel], name: str) -> None:
     assert found.image is not None
     start, end = found.image
     assert 0 < end - start < 0x1000
-    assert kernel.symbolize(int(found.value.func.addr)).startswith("bpf_lsm_file_open")
+    function = kernel.symbolize(int(found.value.func.addr))
+    assert function is not None
+    assert function.startswith("bpf_lsm_file_open")
 
 
 def test_no_trampolines_without_a_jit(opened: Callable[[str], Kernel]) -> None:

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.api.kernel import Kernel
 from btfdump.errors import BtfdumpError
 from btfdump.kernel.notes import Note
 from btfdump.render import Options
 from btfdump.render.table import render_table
-from btfdump.roots import Query, table_of
+from btfdump.roots import Query
 from btfdump.roots.table import Table
-from btfdump.targets.buffer import PatchedTarget
+from tests.support.patched import PatchedKernel
+from tests.support.registered import known_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from btfdump.api.kernel import Kernel
 
 NAMES = (
     "progs",
@@ -62,7 +64,7 @@ def objects(kernel: Kernel) -> Iterator[tuple[int, int]]:
 @pytest.mark.parametrize("seed", range(24))
 def test_tables_end_and_are_whole(opened: Callable[[str], Kernel], seed: int) -> None:
     plain = opened("tagged")
-    kernel = Kernel(PatchedTarget(plain.target), plain.btf)
+    kernel = PatchedKernel(plain)
     places = list(objects(plain))
     chance = random.Random(seed)
     for _ in range(12):
@@ -81,7 +83,7 @@ def test_tables_end_and_are_whole(opened: Callable[[str], Kernel], seed: int) ->
         kernel.target.write(at, value.to_bytes(8, "little"))
     for name in NAMES:
         try:
-            table = table_of(name).table(kernel, Query())
+            table = known_table(name).table(kernel, Query())
         except BtfdumpError:
             continue
         rows = list(table.rows)

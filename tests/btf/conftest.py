@@ -12,6 +12,8 @@ from tests.support.case_files import KERNELS, read_btf, read_case
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from btfdump.btf.wire import ByteOrder
+
 
 @pytest.fixture(scope="session")
 def case() -> Callable[[str], bytes]:
@@ -25,9 +27,9 @@ def vmlinux(request: pytest.FixtureRequest) -> Btf:
     return Btf.from_bytes(read_btf(request.param), name=request.param)
 
 
-def build_everything(byteorder: str = "little", base: Btf | None = None) -> BtfBuilder:
+def build_everything(byteorder: ByteOrder = "little", base: Btf | None = None) -> BtfBuilder:
     """Return a builder with every kind, valid by the kernel's rules too."""
-    b = BtfBuilder("big" if byteorder == "big" else "little", base)
+    b = BtfBuilder(byteorder, base)
     int_ = b.int_("int", 4, signed=True)
     b.int_("long unsigned int", 8)
     u32 = b.typedef("u32", b.int_("unsigned int", 4))

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from btfdump.btf.wire import ByteOrder
+
     Everything = Callable[..., BtfBuilder]
 
 
@@ -100,7 +102,7 @@ def test_what_does_not_fit(call: Callable[[BtfBuilder], int]) -> None:
 
 
 @pytest.mark.parametrize("byteorder", ["little", "big"])
-def test_rebuilding_is_the_identity(byteorder: str, everything: Everything) -> None:
+def test_rebuilding_is_the_identity(byteorder: ByteOrder, everything: Everything) -> None:
     blob = everything(byteorder).build()
     btf = Btf.from_bytes(blob)
     assert {t.kind for t in btf.iter_types()} == set(Kind) - {Kind.UNKN}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btfdump.api.kernel import Kernel
+    from btfdump.btf.wire import ByteOrder
     from btfdump.decode.fields import Selection
 
 MOST = 20_000
@@ -61,10 +62,10 @@ def check(
 @pytest.mark.parametrize("byteorder", ["little", "big"])
 @pytest.mark.parametrize("is_selected", [False, True])
 def test_fields_of_every_struct(
-    opened: Callable[[str], Kernel], byteorder: str, is_selected: bool
+    opened: Callable[[str], Kernel], byteorder: ByteOrder, is_selected: bool
 ) -> None:
     kernel = opened("tagged")
-    layouts = Layouts(byteorder, 8)  # type: ignore[arg-type]
+    layouts = Layouts(byteorder, 8)
     tried = 0
     for number, type_ in enumerate(kernel.btf.iter_types()):
         if not isinstance(type_, types.Composite) or type_.size > MOST or number % 4:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +14,9 @@ from btfdump.decode.fields import to_python
 from btfdump.decode.layout import Layouts, StructLayout
 from btfdump.errors import BtfFormatError, MemberNotFoundError
 from tests.support.case_files import KERNELS, read_btf
+
+if TYPE_CHECKING:
+    from btfdump.btf.wire import ByteOrder
 
 MOST = 40_000
 """Bytes of the largest struct that is tried."""
@@ -24,8 +28,8 @@ def sample_btf(request: pytest.FixtureRequest) -> Btf:
 
 
 @pytest.mark.parametrize("byteorder", ["little", "big"])
-def test_readers_of_every_struct(sample_btf: Btf, byteorder: str) -> None:
-    layouts = Layouts(byteorder, 8)  # type: ignore[arg-type]
+def test_readers_of_every_struct(sample_btf: Btf, byteorder: ByteOrder) -> None:
+    layouts = Layouts(byteorder, 8)
     tried = 0
     for seed, type_ in enumerate(sample_btf.iter_types()):
         if not isinstance(type_, types.Composite):

@@ -18,7 +18,7 @@ import pytest
 TOP = Path(__file__).resolve().parents[2]
 CORE = "sample_dumps/tagged-6.12/vmcore"
 SCHEMA = json.loads((TOP / "docs" / "json-schema.json").read_text("utf-8"))
-KINDS = {
+KINDS: dict[str, type | tuple[type, ...]] = {
     "object": dict,
     "array": list,
     "string": str,

@@ -16,8 +16,9 @@ from btfdump.btf import types
 from btfdump.cli import main
 from btfdump.decode.layout import ArrayLayout, StructLayout
 from btfdump.kernel.notes import Note
-from btfdump.roots import Query, table_of
+from btfdump.roots import Query
 from sample_dumps.build.guest import Guest
+from tests.support.registered import known_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +101,7 @@ def plain_bytes(value: Value, data: bytes) -> bytes:
 
 def test_the_table_is_that_of_bpftool(scene: Scene):
     rows = [
-        r for r in table_of("maps").table(scene.kernel, Query()).rows if not isinstance(r, Note)
+        r for r in known_table("maps").table(scene.kernel, Query()).rows if not isinstance(r, Note)
     ]
     assert [(r["id"], r["type"], r["name"]) for r in rows] == [
         (m["id"], m["type"], m["name"]) for m in scene.shown

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from btfdump.api.kernel import Kernel, open_core, open_qemu
-from btfdump.roots import Query, table_of
+from btfdump.roots import Query
 from btfdump.roots.holders import find_holders
+from tests.support.registered import known_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,7 +55,7 @@ class Frozen:
 
     def table(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of a table, as JSON has them; there must be no note."""
-        rows = list(table_of(name).table(self.kernel, Query()).rows)
+        rows = list(known_table(name).table(self.kernel, Query()).rows)
         return json.loads(json.dumps(rows))
 
 

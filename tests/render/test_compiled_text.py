@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import linecache
 import random
+from typing import TYPE_CHECKING
 
 import pytest
 
 from btfdump.btf import Btf, BtfBuilder, types
 from btfdump.decode.compiled.emitter import MAX_LOOPS
+from btfdump.decode.compiled.source import HOT
 from btfdump.decode.layout import MAX_NESTING, Layouts, StructLayout
 from btfdump.errors import BtfFormatError
 from btfdump.render.compiled_text import compile_text
-from btfdump.render.plain import HOT, Formatter, reference_text
+from btfdump.render.plain import Formatter, reference_text
 from tests.support.case_files import KERNELS, read_btf
+
+if TYPE_CHECKING:
+    from btfdump.btf.wire import ByteOrder
 
 MOST = 40_000
 """Bytes of the largest struct that is tried; above it only padding and tables grow."""
@@ -61,10 +66,10 @@ def check(layouts: Layouts, type_: types.Composite, seed: int, *, zero: bool) ->
 
 @pytest.mark.parametrize("byteorder", ["little", "big"])
 @pytest.mark.parametrize("part", range(4))
-def test_text_of_every_struct(sample_btf: Btf, byteorder: str, part: int) -> None:
+def test_text_of_every_struct(sample_btf: Btf, byteorder: ByteOrder, part: int) -> None:
     """Every struct is tried in both byte orders: with zeros shown in one, skipped in the other."""
     # The types are the same in either order; only the layout's reading of bytes differs.
-    layouts = Layouts(byteorder, 8)  # type: ignore[arg-type]
+    layouts = Layouts(byteorder, 8)
     for seed, type_ in enumerate(composites(sample_btf)):
         if seed % 4 == part:
             zero = (seed // 4) % 2 == (byteorder == "big")

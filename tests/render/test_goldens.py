@@ -9,16 +9,18 @@ import pytest
 from btfdump.graph.limits import Limits, selection_of
 from btfdump.graph.traverse import traverse
 from btfdump.render import Root, formats, get
+from btfdump.targets.buffer import BufferTarget
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from btfdump.api.kernel import Kernel
+    from btfdump.btf.wire import ByteOrder
     from btfdump.kernel.value import Value
 
 SUFFIX = {"json": "json", "jsonl": "jsonl"}
 
 
-def build(byteorder: str = "little") -> tuple[Kernel, Value]:
+def build(byteorder: ByteOrder = "little") -> tuple[Kernel, Value]:
     """A shelf of books: lists, a hash table, odd scalars, and two tags that do not fit."""
     world = World(byteorder)
     world.enum("genre", {"NONE": 0, "NOVEL": 1, "POEM": 2, "OLD": -3}, signed=True)
@@ -184,10 +186,11 @@ def test_golden_roots(golden, format_):
 @pytest.mark.parametrize("case", CASES)
 def test_byte_orders_read_the_same(format_, case):
     """Only what is read through two types at once may differ: there is none of it here."""
-    little, big = (build(order)[1] for order in ("little", "big"))
+    little, big = build("little")[1], build("big")[1]
     for value in (little, big):
         for book in value.books.walk_():
-            order = value.context_.target.platform.byteorder
-            halves = (5).to_bytes(4, order) * 2
-            value.context_.target.write(book.raw.address_, halves)
+            target = value.context_.target
+            assert isinstance(target, BufferTarget)
+            halves = (5).to_bytes(4, target.platform.byteorder) * 2
+            target.write(book.raw.address_, halves)
     assert show(format_, little, **CASES[case]) == show(format_, big, **CASES[case])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from btfdump import cli
+from btfdump.cli.terminal import FAILED, USAGE
 from btfdump.graph.traverse import traverse
 from btfdump.kernel.notes import Note
 from btfdump.render import Root, get
@@ -37,7 +38,13 @@ def test_the_text_is_that_of_the_library(world: World) -> None:
     address = world.new("item", id=7, name=b"abc")
     kernel = world.kernel()
     item = kernel.value("struct item", address)
-    for flags in ({}, {"zero": True}, {"noname": True}, {"ptr_raw": True, "zero": True}):
+    cases: tuple[dict[str, Any], ...] = (
+        {},
+        {"zero": True},
+        {"noname": True},
+        {"ptr_raw": True, "zero": True},
+    )
+    for flags in cases:
         exact = snprintf_btf(kernel.btf, item.type_.id, item.bytes_(), **flags)
         assert show(kernel, item, **flags) == exact.decode("latin-1")
     assert show(kernel, item, compact=True) == (
@@ -133,7 +140,7 @@ def test_flags_without_the_format_are_not_understood(
     sample: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["inspect", str(sample("tagged")), "task", "1", "--compact", "--ptr-raw"]
-    assert cli.main(command) == cli.USAGE
+    assert cli.main(command) == USAGE
     assert "--compact, --ptr-raw: for --format snprintf only" in capsys.readouterr().err
 
 
@@ -141,5 +148,5 @@ def test_an_unreadable_root_fails(
     sample: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["inspect", str(sample("tagged")), "struct file", "0x10", "--format", "snprintf"]
-    assert cli.main(command) == cli.FAILED
+    assert cli.main(command) == FAILED
     assert capsys.readouterr().out == "/* ! struct file at 0x10: unreadable: not mapped */\n"

@@ -109,7 +109,7 @@ def test_elements(value):
 def test_objects(value):
     events = list(traverse(value, Limits(objects=5)))
     assert full(events, "struct item") == 4
-    text = "".join(value.context_.dump(value, "text", Limits(objects=5)))  # type: ignore[attr-defined]
+    text = "".join(value.context_.dump(value, "text", Limits(objects=5)))
     assert "limit of 5 objects reached (--objects)" in text
 
 
@@ -123,7 +123,7 @@ def test_depth_and_references(value):
     holders = [e for e in references if str(e.value.type_) == "struct holder"]
     assert len(holders) == 3
     assert all(e.is_cycle for e in holders)
-    text = "".join(value.context_.dump(value, "text", Limits(depth=1)))  # type: ignore[attr-defined]
+    text = "".join(value.context_.dump(value, "text", Limits(depth=1)))
     assert text.count("cycle: this is inside it") == 3
     friends = [line for line in text.splitlines() if ".friend = " in line]
     assert len(friends) == 64

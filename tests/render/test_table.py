@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,15 +14,20 @@ from btfdump.render.table import render_table
 from btfdump.roots import Query, TableKind
 from btfdump.roots.table import Table
 
-ROWS = (
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ROWS: tuple[dict[str, Any] | Note, ...] = (
     {"id": 7, "name": "ts_links", "used by": ["a", "b"], "hidden": {"x": 1}},
     Note("the idr is corrupt", 0x1000),
     {"id": 12, "name": "\x1b[31mred", "used by": []},
 )
 
 
-def render(format_: str, *, color: bool = False, rows: object = ROWS) -> str:
-    table = Table("maps", ("id", "name", "used by"), rows, "2 maps")  # type: ignore[arg-type]
+def render(
+    format_: str, *, color: bool = False, rows: Iterable[dict[str, Any] | Note] = ROWS
+) -> str:
+    table = Table("maps", ("id", "name", "used by"), rows, "2 maps")
     return "".join(render_table(table, format_, Options(color=color, release="6.12")))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 import btfdump
@@ -11,7 +13,8 @@ from btfdump.graph.interrupted import Unfinished
 from btfdump.graph.limits import Limits, selection_of
 from btfdump.graph.traverse import traverse
 from btfdump.render import Root, formats, get, reader_for
-from btfdump.roots import root_of, select
+from btfdump.roots import select
+from tests.support.registered import known_root
 
 ROOTS = [
     "task(1)",
@@ -29,7 +32,7 @@ ROOTS = [
 ]
 MAPS = ["7", "11", "12", "14"]
 FEW = Limits(elements=8)
-OPTIONS = {
+OPTIONS: dict[str, dict[str, Any]] = {
     "plain": {"limits": FEW},
     "zero": {"limits": FEW, "zero": True},
     "deep": {"limits": Limits(depth=1, elements=3)},
@@ -63,7 +66,7 @@ def roots_of(kernel):
         for selected in select(kernel, text):
             yield selected.name, selected.value
     for number in MAPS:
-        for selected in root_of("map").find(kernel, number):
+        for selected in known_root("map").find(kernel, number):
             yield selected.name, selected.value
 
 

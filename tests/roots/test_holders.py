@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.api.kernel import Kernel
 from btfdump.bpf.registry import registered
 from btfdump.roots.holders import find_holders
-from btfdump.targets.buffer import PatchedTarget
+from tests.support.patched import PatchedKernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from btfdump.api.kernel import Kernel
 
 _PROCESS = re.compile(r"@@ /proc/(\d+) (.+)")
 _OBJECT = re.compile(r"fd \d+ -> anon_inode:bpf[-_](prog|map|link) \|.*?\b\1_id:\t(\d+)")
@@ -50,8 +51,7 @@ def test_holders(
 
 
 def test_a_damaged_table_of_files(opened: Callable[[str], Kernel]) -> None:
-    plain = opened("tagged")
-    kernel = Kernel(PatchedTarget(plain.target), plain.btf)
+    kernel = PatchedKernel(opened("tagged"))
     table = kernel.task(74).files.fdt.deref_()
     kernel.target.write(table.max_fds.address_, b"\xff\xff\xff\xff")
     holders = find_holders(kernel)

@@ -9,6 +9,8 @@ from btfdump.annotate.overlay import Overlay
 from btfdump.graph.limits import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from btfdump.api.kernel import Kernel
     from btfdump.kernel.value import Value
     from tests.support.synthetic import World
@@ -43,7 +45,7 @@ def items(world: World, head: int, node: str, *numbers: int) -> list[int]:
     return found
 
 
-def holder(world: World, tag: str | list[str] = (), **how: Any) -> int:
+def holder(world: World, tag: str | Sequence[str] = (), **how: Any) -> int:
     """A struct with one tagged list_head, which holds items 1, 2, 3 by `node`."""
     world.struct(
         "holder", [("n", "int"), ("head", "struct list_head")], {"head": tag} if tag else {}

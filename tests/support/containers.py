@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from btfdump.annotate.overlay import Overlay
@@ -13,7 +14,10 @@ from tests.support.synthetic import World
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-PLATFORMS = [("little", 8), ("big", 8), ("little", 4), ("big", 4)]
+    from btfdump.api.kernel import Kernel
+    from btfdump.btf.wire import ByteOrder
+
+PLATFORMS: list[tuple[ByteOrder, int]] = [("little", 8), ("big", 8), ("little", 4), ("big", 4)]
 WILD = 0xDEAD0000
 
 
@@ -23,7 +27,9 @@ class Case:
     `define` adds the structs of the container; `head` and `link` are C types.
     """
 
-    def __init__(self, platform: tuple[str, int], head: str, link: str = "", tag: str = "") -> None:
+    def __init__(
+        self, platform: tuple[ByteOrder, int], head: str, link: str = "", tag: str = ""
+    ) -> None:
         self.members: list[tuple[str, str]] = []
         self.world = world = World(*platform)
         self.define()
@@ -53,9 +59,12 @@ class Case:
     def set_head(self, path: str, value: int) -> None:
         self.world.set(self.holder, f"holder.head.{path}", value)
 
+    @cached_property
+    def kernel(self) -> Kernel:
+        """The kernel, opened at the first use: the world must be complete by then."""
+        return self.world.kernel()
+
     def value(self) -> Value:
-        if not hasattr(self, "kernel"):
-            self.kernel = self.world.kernel()
         return self.kernel.value("struct holder", self.holder).head
 
     def walk(self) -> tuple[list[int], list[str]]:

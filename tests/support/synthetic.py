@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from btfdump.annotate.overlay import Overlay
+    from btfdump.btf.wire import ByteOrder
     from btfdump.targets.memory import Target
 
 _SPELLED = re.compile(
     r"(?:__(?P<tag>\w+) )?(?P<base>[^*\[]+?) ?(?P<stars>\**)(?P<arrays>(?:\[\d*\])*)"
 )
-_INTEGERS = {
+_INTEGERS: dict[str, tuple[int, dict[str, bool]]] = {
     "char": (1, {"signed": True}),
     "signed char": (1, {"signed": True}),
     "u8": (1, {}),
@@ -46,8 +47,8 @@ class World:
     of a bit field. Names in angle brackets are anonymous types.
     """
 
-    def __init__(self, byteorder: str = "little", pointer_size: int = 8) -> None:
-        self.byteorder: Any = byteorder
+    def __init__(self, byteorder: ByteOrder = "little", pointer_size: int = 8) -> None:
+        self.byteorder: ByteOrder = byteorder
         self.pointer_size = pointer_size
         self.b = BtfBuilder(self.byteorder)
         self.symbols: dict[str, int] = {}

@@ -31,7 +31,7 @@ def elf_core(
     xnum=False,
 ):
     """Build an ELF file: PT_NOTE, then a PT_LOAD for each (address, bytes), p_vaddr = p_paddr."""
-    note = b"".join(elf_note(*one, order=order) for one in notes)
+    note = b"".join(elf_note(owner, kind, desc, order) for owner, kind, desc in notes)
     loads = [(4, 0, note, len(note))] + [
         (1, address, data, memsz or len(data)) for address, data in segments
     ]
@@ -128,7 +128,7 @@ def kdump(memory, *, machine="", info=b"", order="<", block=4096):
     for page in pages:
         bitmap[page >> 3] |= 1 << (page & 7)
     blocks = -(-len(bitmap) // block)
-    bitmap = bytes(bitmap).ljust(blocks * block, b"\0")
+    bits = bytes(bitmap).ljust(blocks * block, b"\0")
     head = bytearray(b"KDUMP   ".ljust(block, b"\0"))
     struct.pack_into(f"{order}i", head, 8, 6)
     for at, text in enumerate(("Linux", "guest", "6.12.95", "#1", machine)):
@@ -141,12 +141,12 @@ def kdump(memory, *, machine="", info=b"", order="<", block=4096):
     fields = (0, 31, 0, 0, 0, *where, 0, 0, 0, count, count)
     struct.pack_into(f"{order}QiiQQQQQQQQQQQ", sub, 0, *fields)
     sub[256 : 256 + len(note)] = note
-    start = block * 2 + 2 * len(bitmap) + 24 * len(pages)
+    start = block * 2 + 2 * len(bits) + 24 * len(pages)
     descs = b"".join(
         struct.pack(f"{order}QIIQ", start + block * at, block, 0, 0) for at in range(len(pages))
     )
     body = b"".join(pages[page] for page in sorted(pages))
-    return bytes(head) + bytes(sub) + bitmap + bitmap + descs + body
+    return bytes(head) + bytes(sub) + bits + bits + descs + body
 
 
 def kallsyms_tables(symbols, *, base=0xFFFFFFFF81000000, encoding="relative", order="<", word=8):

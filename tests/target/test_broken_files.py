@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+from pathlib import Path
 
 import drgn
 import pytest
@@ -62,7 +63,7 @@ def test_permission_error_is_told(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(dumpfile.Path, "open", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     rejected(path, "permission denied; reading a vmcore usually needs root")
 
 

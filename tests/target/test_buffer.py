@@ -104,7 +104,8 @@ edits = st.lists(
 
 @given(edits)
 def test_segments_match_a_byte_by_byte_model(edits):
-    target, model = BufferTarget(), {}
+    target = BufferTarget()
+    model: dict[int, int] = {}
     patched = PatchedTarget(BufferTarget({0: bytes(60)}))
     shadow = dict.fromkeys(range(60), 0)
     for write, address, data in edits:

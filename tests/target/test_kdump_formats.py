@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import zstandard
 
@@ -11,11 +12,18 @@ from btfdump.targets.dumpfile import FlatFile
 from sample_dumps.build.kdump import PAGE_DESCRIPTOR
 from tests.support import kdump_formats
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 def pages(dump: bytes) -> list[tuple[int, bytes]]:
     """Return flags and content of every page, in the order of the second bitmap."""
     parts = kdump_formats.layout(dump)
-    unpack = {0: bytes, 1: zlib.decompress, 0x20: zstandard.ZstdDecompressor().decompress}
+    unpack: dict[int, Callable[[bytes], bytes]] = {
+        0: bytes,
+        1: zlib.decompress,
+        0x20: zstandard.ZstdDecompressor().decompress,
+    }
     return [
         (flags, unpack[flags](dump[at : at + size]))
         for at, size, flags, _ in PAGE_DESCRIPTOR.iter_unpack(dump[parts.descriptors : parts.pages])

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
 import pytest
 
 from btfdump.errors import FaultError, MissingDataError
 from btfdump.targets.memory import UNMAPPED, Platform
 from btfdump.targets.via_drgn import open_core
+
+if TYPE_CHECKING:
+    from btfdump.btf.wire import ByteOrder
 
 DIRECT, VMALLOC = 0xC << 60, 0xC008 << 48
 INFO, NAMES, PGD, PUD, PMD, PTE, DATA = (number << 16 for number in range(1, 8))
@@ -50,7 +54,7 @@ def write(path, build, form, data):
 @pytest.mark.parametrize("machine", ["ppc64", "ppc64le"])
 def test_byte_order_and_page_tables(tmp_path, build, form, machine):
     with open_core(write(tmp_path / "core", build, form, memory(machine))) as target:
-        order = "little" if machine == "ppc64le" else "big"
+        order: ByteOrder = "little" if machine == "ppc64le" else "big"
         assert target.platform == Platform(order, 8, machine)
         assert target.page_size == 65536
         assert target.release == "6.1.0-test"

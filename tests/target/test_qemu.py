@@ -55,6 +55,7 @@ def serve(tmp_path):
             [sys.executable, "-c", SERVER, *words], stdout=subprocess.PIPE, text=True
         )
         started.append(server)
+        assert server.stdout is not None
         assert server.stdout.readline() == "ready\n"
         return path
 

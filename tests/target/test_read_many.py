@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from btfdump.targets.buffer import BufferTarget
 from btfdump.targets.memory import read_many
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 REQUESTS = [(0x1000, 4), (0x1004, 8), (0x5000, 1), (0x1FFC, 4), (0x1FFD, 4), (0x1000, 0)]
 EXPECTED = [bytes(range(4)), bytes(range(4, 12)), None, b"\xfc\xfd\xfe\xff", None, b""]
@@ -19,14 +24,14 @@ def test_one_by_one():
 
 def test_all_at_once():
     class Gathering(BufferTarget):
-        asked = ()
+        asked: Sequence[tuple[int, int]] = ()
 
-        def read_many(self, requests):
+        def read_many(self, requests: Sequence[tuple[int, int]]) -> list[bytes | None]:
             self.asked = requests
-            return ["found"]
+            return [b"found"]
 
     gathering = Gathering()
-    assert read_many(gathering, REQUESTS) == ["found"]
+    assert read_many(gathering, REQUESTS) == [b"found"]
     assert gathering.asked == REQUESTS
 
 

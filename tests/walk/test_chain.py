@@ -54,7 +54,7 @@ def test_wild(make):
 
 def test_how_it_is_shown(make):
     chains = make(3)
-    kernel = chains.value().context_
+    kernel = chains.kernel
     shown = dumped(kernel, kernel.value("struct holder", chains.holder))["members"]["head"]
     assert shown["pointer"] == f"{chains.items[0]:#x}"
     assert [e["address"] for e in shown["elements"]] == [f"{i:#x}" for i in chains.items]
@@ -65,7 +65,7 @@ def test_a_chain_from_inside_of_itself_is_shown_when_asked_for(platform):
     """Each leads to all behind it: shown with each of them that would flood the screen."""
     chains = Chains(platform, 3)
     chains.world._tags.append(("item", "next", "item:next"))
-    kernel = chains.value().context_
+    kernel = chains.kernel
     first = kernel.value("struct item", chains.items[0])
     assert "elements" not in dumped(kernel, first)["members"]["next"]
     assert [int(item.id) for item in first.next.walk_()] == [1, 2]

@@ -29,7 +29,7 @@ class CopyingMemory:
 
     def copy_chain(self, holder, stop, size, *, link_offset=0, next_offset=0):
         self.chains.append(holder)
-        found = []
+        found: list[tuple[int, bytes]] = []
         while len(found) < self.room:
             link = int.from_bytes(self.memory.read(holder + next_offset, 8), self.byteorder)
             if link == stop or not self.is_there(link - link_offset, size):

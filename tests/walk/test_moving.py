@@ -166,7 +166,7 @@ def test_nothing_wrong_is_shown(kind, count, script):
     for _ in range(count):
         model.add(99)
     model.script = list(script)
-    steady = dict(model.alive)
+    at_first = dict(model.alive)
     moved = {what for what, *_ in script} & {2}
     seen = set()
     given_up = False
@@ -179,7 +179,7 @@ def test_nothing_wrong_is_shown(kind, count, script):
         place = (item.address, item.key)
         assert place not in seen, "given twice"
         seen.add(place)
-    steady = {a for a, incarnation in steady.items() if model.alive.get(a) == incarnation}
+    steady = {a for a, incarnation in at_first.items() if model.alive.get(a) == incarnation}
     # A walk that stands on an entry which is moved to another place skips what lies between.
     if not given_up and not moved:
         assert steady <= {address for address, _ in seen}, "one that was there all the time is lost"

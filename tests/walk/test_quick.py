@@ -18,8 +18,10 @@ from tests.support.synthetic import CountingTarget, World
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from btfdump.btf.wire import ByteOrder
+
 LINKS = {"list_head": "list_head", "hlist_head": "hlist_node"}
-PLATFORMS = [("little", 8), ("big", 8), ("little", 4), ("big", 4)]
+PLATFORMS: list[tuple[ByteOrder, int]] = [("little", 8), ("big", 8), ("little", 4), ("big", 4)]
 PLAIN = ("id", "tail")
 EVERYTHING = (
     *("tail", "id", "flag", "on", "low", "high", "name", "deep.word", "deep.signed_", "deep"),
@@ -30,7 +32,7 @@ EVERYTHING = (
 class Lists:
     """A head of `kind` and `count` items around its links."""
 
-    def __init__(self, kind: str, byteorder: str, pointer_size: int, count: int) -> None:
+    def __init__(self, kind: str, byteorder: ByteOrder, pointer_size: int, count: int) -> None:
         self.world = world = World(byteorder, pointer_size)
         link = LINKS[kind]
         world.struct("deep", [("pad", "u8"), ("word", "u16"), ("signed_", "s16")])
@@ -97,7 +99,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(params=PLATFORMS, ids=str)
 def make(request: pytest.FixtureRequest, kind: str) -> Any:
-    return lambda count: Lists(kind, *request.param, count)
+    byteorder, pointer_size = request.param
+    return lambda count: Lists(kind, byteorder, pointer_size, count)
 
 
 # Where pieces end: after 1, 3, 7, 15, ... entries.
@@ -238,9 +241,9 @@ def test_container_of_wraps(make):
 @settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_any_damage(data):
-    lists = Lists(
-        data.draw(st.sampled_from(list(LINKS))), *data.draw(st.sampled_from(PLATFORMS)), 12
-    )
+    kind = data.draw(st.sampled_from(list(LINKS)))
+    byteorder, pointer_size = data.draw(st.sampled_from(PLATFORMS))
+    lists = Lists(kind, byteorder, pointer_size, 12)
     pointers = st.sampled_from([0, 0x100, lists.head, lists.head + 8, *lists.links])
     for _ in range(data.draw(st.integers(1, 3))):
         index = data.draw(st.integers(0, 11))

@@ -8,18 +8,21 @@ import random
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 from btfdump.api.kernel import Kernel
 from btfdump.btf.reader import Btf
 from btfdump.errors import BtfdumpError, FaultError
 from btfdump.targets.memory import read_many
 from btfdump.targets.sources import open_live
+from btfdump.targets.via_bpf import BpfTarget
 
 PAGE = 4096
 bpf, kcore = open_live("bpf"), open_live("kcore")
+assert isinstance(bpf, BpfTarget)
 kernel = Kernel(bpf, Btf.from_bytes(bpf.btf_bytes(), name="vmlinux", check=False))
 known = bpf._memory._map
-results = {}
+results: dict[str, Any] = {}
 
 
 def fault(address, size=8):

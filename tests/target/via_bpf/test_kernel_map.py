@@ -71,7 +71,7 @@ class Books:
         else:
             self.symbols["vmap_area_list"] = world.new("list_head")
             self.heads = [self.symbols["vmap_area_list"]]
-        self.areas = [[] for _ in self.heads]
+        self.areas: list[list[int]] = [[] for _ in self.heads]
 
     def variable(self, name, value):
         self.room += 16

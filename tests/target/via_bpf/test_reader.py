@@ -139,7 +139,7 @@ def test_closing_gives_everything_back(reader, machine):
 
 @pytest.mark.parametrize("failing", range(4))
 def test_what_fails_half_way_leaves_nothing_open(machine, byteorder, failing):
-    made = []
+    made: list[tuple[object, ...]] = []
 
     def counted(make):
         def one(*args):
