@@ -48,6 +48,7 @@ default_role = "py:obj"  # in docstrings, `name` is code, and a link where it is
 nitpicky = True  # a signature that names a type of ours which is documented nowhere
 nitpick_ignore_regex = [
     (r"py:obj", r".*"),
+    (r"py:class", r"btfdump\.[\w.]+\.[A-Z]"),  # a type variable
     (r"py:.*", r"(?!btfdump\b).*"),
 ]
 suppress_warnings = [
@@ -63,6 +64,7 @@ CONTENTS = {  # of which page, what stands below it in the side bar
         "docs/bpf",
         "docs/live",
         "docs/comparing",
+        "docs/extending",
         "docs/reference",
         "docs/architecture",
         "docs/performance",

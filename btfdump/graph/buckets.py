@@ -44,10 +44,10 @@ def _parts(
 def occupied(
     context: Context, layout: ArrayLayout, data: bytes, offset: int, address: int
 ) -> Iterator[tuple[int, int]]:
-    """Yield (index, offset into `data`) of the elements of an array that hold anything.
+    """Yield (index, offset into `data`) for the elements of an array that hold anything.
 
-    The array lies at `offset` of `data`, and at `address` in memory. An element is vacant if its
-    heads are empty and all else in it, but for locks, is zero.
+    The array begins `offset` bytes into `data`, and at `address` in memory. An element is vacant if
+    its heads are empty and everything else in it, apart from locks, is zero.
     """
     element = layout.element
     assert isinstance(element, StructLayout)

@@ -36,11 +36,11 @@ class Group(Enum):
 
 @dataclass(frozen=True, slots=True)
 class MapKey:
-    """What an element of a BPF map is found by: its label.
+    """The label of an element of a BPF map: what it is found by.
 
-    `key` is the key as one field, None where `position` alone tells elements apart. `owner` is the
-    object that local storage is attached to, with its `summary`; `cpu` whose copy of a per-CPU
-    value the element is; `remark` what no member says.
+    `key` is the key as one field, None if only `position` distinguishes elements. `owner` is the
+    object that local storage is attached to, with its `summary`. `cpu` is the CPU whose copy of a
+    per-CPU value the element is. `remark` says what no member says.
     """
 
     position: int
@@ -59,8 +59,8 @@ Label: TypeAlias = "str | MapKey"
 class Holds:
     """What a BPF map holds: its type ("hash"), and the C types of its keys and values, if known.
 
-    `entries` is the kernel's own count of elements, None where it keeps none; `cpus` of a per-CPU
-    map is how many copies there are of each.
+    `entries` is the kernel's own count of elements, None if it keeps none. `cpus` is how many
+    copies there are of each element in a per-CPU map.
     """
 
     id: int
@@ -76,13 +76,13 @@ class Holds:
 class Enter:
     """An object begins.
 
-    `fields` are its members, `skipped` how many zero ones were left out. A `brief` object shows its
-    `summary` alone: (label, value) pairs such as ("comm", "init"). `label` is "[3]" for an entry.
-    `is_missing`: nothing of it could be read.
+    `fields` are its members, and `skipped` says how many zero ones were left out. A `brief` object
+    shows only its `summary`: (label, value) pairs such as ("comm", "init"). `label` is "[3]" for an
+    entry. `is_missing` means that nothing of the object could be read.
 
-    `rest` is set where a `Reader` (btfdump/graph/readers.py) has decoded no more than the members
-    that may lead somewhere: those are in `fields`, wherever they lie in the object. The renderer
-    whose reader it was reads the others.
+    `rest` is set if a `Reader` (btfdump/graph/readers.py) has decoded only the members that may
+    lead somewhere: those are in `fields`, wherever they are in the object. The renderer whose
+    reader it was reads the others.
     """
 
     value: Value
@@ -98,7 +98,7 @@ class Enter:
 
     @property
     def is_bare(self) -> bool:
-        """Whether this is no struct or union: its one field, without a name, is all there is."""
+        """Whether this is not a struct or union: its one field, without a name, is all there is."""
         return bool(self.fields) and not isinstance(self.value.layout_, StructLayout)
 
     @property

@@ -1,10 +1,11 @@
-"""What a container may hold where nothing says it: element types told by evidence in memory.
+"""What a container may hold if nothing says it: element types inferred from evidence in memory.
 
-Every entry must be in one slab cache, its link at the same place of the slab object. Of all structs
-of that size in the BTF, those stay that have a link of the right type there. One that stays alone,
-or alone has the cache's name, or alone points back to the object that holds the container, is
-taken. A cache that is shared (kmalloc, merged ones) tells the size only roughly: then only pointers
-back count. What evidence does not settle stays unknown; candidates are named if they are few.
+Every entry must be in one slab cache, with its link at the same offset in each slab object. The
+candidates are the structs of that size in the BTF that have a link of the right type there. One is
+taken if it is the only candidate, the only one with the cache's name, or the only one that points
+back to the object that holds the container. A cache that is shared (kmalloc, merged ones) tells the
+size only roughly: then only pointers back count. What evidence does not settle stays unknown;
+candidates are named if they are few.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ _MAX_NESTING = 8
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What was found out of a head: how many nodes, and what they are in, or may be."""
+    """What was found out from a head: how many nodes there are, and what they may be in."""
 
     nodes: int
     is_all: bool
@@ -52,7 +53,7 @@ class Guess:
 
 
 class Inference:
-    """Infers element types in one kernel; where that is not wanted it counts nodes only."""
+    """Infers element types in one kernel; if that is not wanted it only counts nodes."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -60,7 +61,7 @@ class Inference:
         self._fitting: dict[tuple[Cache, int, str | None], list[_Candidate]] = {}
 
     def look_into(self, head: Value) -> Guess | None:
-        """Count what is in a container of unknown type, infer the type; None if it is empty."""
+        """Count what is in a container of unknown type and infer the type; None if it is empty."""
         context = self.context
         name = head.type_.btf.skip_modifiers(head.type_).name
         walker = walker_of(name)
@@ -131,7 +132,7 @@ class Inference:
 
 
 def take_nodes(items: Iterator[Item], most: int) -> tuple[list[int], bool]:
-    """Return the addresses of nodes, and whether those are all and nothing is wrong."""
+    """Return the addresses of nodes, and whether these are all and nothing is wrong."""
     nodes: list[int] = []
     for item in items:
         if isinstance(item, Anomaly) or len(nodes) == most:
@@ -142,9 +143,9 @@ def take_nodes(items: Iterator[Item], most: int) -> tuple[list[int], bool]:
 
 
 def _link_at(struct: types.Composite, offset: int, link: str | None) -> str | None:
-    """Return the path of the member of type `struct link` at a byte offset, None without one.
+    """Return the path of the member of type `struct link` at a byte offset, or None.
 
-    Where entries are pointers (`link` is None) they point to the object itself.
+    If entries are pointers (`link` is None) they point to the object itself.
     """
     if link is None:
         return "" if offset == 0 else None

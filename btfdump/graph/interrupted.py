@@ -1,4 +1,4 @@
-"""A stream of events that was stopped in the middle: what is open in it, and how that is ended."""
+"""End a stream of events that was stopped in the middle: close everything that is open in it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Unfinished:
                 self._open.append(_Object(list(_slots(event.fields))))
 
     def ends(self, why: str) -> Iterator[Event]:
-        """Yield the events that end all that is open; a note says why."""
+        """Yield the events that end everything that is open; a note says why."""
         if self._is_empty:
             yield Enter(self._value, brief=True)
             self._open.append(_Object([]))

@@ -35,6 +35,7 @@ PAGES = [*sorted(TOP.glob("*.md")), SAMPLES, *sorted((TOP / "docs").rglob("*.md"
 CORE = "sample_dumps/tagged-6.12/vmcore"
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"^(?P<code>.*?\S)(?P<gap> +)# (?P<text>.*)$")
+_FILE = re.compile(r"(?<![\w./])(?:btfdump|bench|docs|tests)/[\w./-]+\.(?:json|md|py|toml)\b")
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]*))?\)")
 
 
@@ -282,6 +283,12 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert target.exists(), f"{page.name}: {path}"
         if anchor:
             assert anchor in anchors(target), f"{page.name}: {path}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_files_that_are_named_are_there(page: Path) -> None:
+    for path in _FILE.findall(page.read_text("utf-8")):
+        assert (TOP / path).exists(), f"{page.name}: {path}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
