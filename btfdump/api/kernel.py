@@ -15,7 +15,7 @@ from btfdump.graph.limits import Limits
 from btfdump.graph.traverse import traverse
 from btfdump.kernel.context import Context
 from btfdump.kernel.modules import LoadedModules
-from btfdump.kernel.pointers import pointer_space, read_string
+from btfdump.kernel.pointers import read_string, space_of
 from btfdump.kernel.value import Value
 from btfdump.render import Options, Root, get
 from btfdump.roots import global_value
@@ -172,7 +172,7 @@ class Kernel(Context):
         if not 0 <= cpu < len(offsets):
             raise IndexError(f"CPU {cpu}: this kernel has CPUs 0 to {len(offsets) - 1}")
         pointer = value.type_.btf.skip_modifiers(value.type_)
-        if isinstance(pointer, types.Ptr) and pointer_space(pointer, value.facts_) == "percpu":
+        if isinstance(pointer, types.Ptr) and space_of(value.layout_, value.facts_) == "percpu":
             return Value(self, self.pointee(pointer), self.wrap(int(value) + offsets[cpu]))
         return Value(self, value.type_, self.wrap(value.address_ + offsets[cpu]))
 

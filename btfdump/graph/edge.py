@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from btfdump.btf import types
 from btfdump.decode.layout import ScalarLayout, StructLayout
-from btfdump.kernel.pointers import pointer_space, target_of
+from btfdump.kernel.pointers import space_of, target_of
 from btfdump.kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from btfdump.annotate.facts import MemberFacts
+    from btfdump.btf import types
     from btfdump.decode.fields import Field
     from btfdump.graph.position import Position
     from btfdump.kernel.expression import Scope
@@ -47,8 +47,7 @@ class Edge(NamedTuple):
     @property
     def space(self) -> str | None:
         """The address space of a pointer: "user", "percpu", ...; None for the kernel's own."""
-        pointer = self.field.layout.base
-        return pointer_space(pointer, self.facts) if isinstance(pointer, types.Ptr) else None
+        return space_of(self.field.layout, self.facts)
 
     def value(self) -> Value:
         """Return the field as a value that shares the owner's bytes."""

@@ -12,7 +12,6 @@ from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from btfdump.btf import types
 from btfdump.decode.compiled.emitter import Into, Sink
 from btfdump.decode.compiled.fields import FieldsSink
 from btfdump.decode.compiled.plan import is_text
@@ -20,13 +19,14 @@ from btfdump.decode.compiled.source import CODES, Source
 from btfdump.decode.fields import Field
 from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump.errors import BtfFormatError
-from btfdump.kernel.pointers import pointer_space
+from btfdump.kernel.pointers import space_of, struct_of
 from btfdump.walk import FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
     from btfdump.annotate.facts import MemberFacts
+    from btfdump.btf import types
     from btfdump.decode.compiled.plan import Plan, Step
     from btfdump.kernel.context import Context
 
@@ -109,13 +109,7 @@ class Leads:
 
     def target(self, layout: ScalarLayout) -> types.Composite | None:
         """Return the struct that a pointer leads to; None where it is none, or not the kernel's."""
-        pointer = layout.base
-        if not isinstance(pointer, types.Ptr):
-            return None
-        if pointer_space(pointer, None) in ("user", "percpu", "iomem"):
-            return None
-        target = self.context.pointee(pointer)
-        return target if isinstance(target, types.Composite) else None
+        return struct_of(self.context, layout, None)
 
     def is_own(self, target: types.Composite) -> bool:
         """Whether a struct is of the object's own type: a pointer to it may lead to the object."""
@@ -191,8 +185,7 @@ def _append_pointer(
 
 def is_per_cpu(layout: ScalarLayout) -> bool:
     """Whether this is a `__percpu` pointer."""
-    pointer = layout.base
-    return isinstance(pointer, types.Ptr) and pointer_space(pointer, None) == "percpu"
+    return space_of(layout, None) == "percpu"
 
 
 class _LeadsSink(Sink):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from btfdump.decode.paths import split_path
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -51,6 +53,6 @@ def _selection(paths: tuple[str, ...]) -> Selection:
     selection: Selection = {}
     for path in paths:
         inner = selection
-        for name in path.replace("->", ".").split("."):
-            inner = inner.setdefault(name.strip(), {})
+        for name in split_path(path):
+            inner = inner.setdefault(name, {})
     return selection

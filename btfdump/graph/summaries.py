@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from btfdump.decode.compiled.projection import Located, compile_reader
 from btfdump.decode.compiled.source import HOT
 from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump.decode.paths import split_path
 from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
 from btfdump.kernel.pointers import read_string
 from btfdump.kernel.value import Value
@@ -83,7 +84,7 @@ class Summaries:
         """Read one member, through pointers if need be; None where it cannot be read."""
         try:
             member = value
-            for name in path.split("."):
+            for name in split_path(path):
                 member = member.member_(name)
             return summary_value(member, self._limit)
         except (BtfdumpError, LookupError):
@@ -95,7 +96,7 @@ class _Plan:
 
     def __init__(self, context: Context, layout: StructLayout) -> None:
         self.labels = {
-            path: [n for n in path.split(".") if n not in ("val", "counter", "refs")][-1]
+            path: [n for n in split_path(path) if n not in ("val", "counter", "refs")][-1]
             for path in context.facts(layout).summary
         }
         self._layouts = context.layouts

@@ -12,6 +12,7 @@ from btfdump.decode.layout import ArrayLayout, StructLayout
 from btfdump.decode.paths import split_path
 from btfdump.errors import CorruptDataError, FaultError
 from btfdump.kernel.evidence import choose_by_evidence
+from btfdump.kernel.expression import Path
 from btfdump.kernel.pointers import destination
 from btfdump.walk import Head, walker_of
 from btfdump.walk.lists import POISONS
@@ -47,6 +48,17 @@ def expansion_of(value: TypedAddress, facts: MemberFacts | None) -> Expansion:
     raise CorruptDataError(
         f"{value.type_} at {value.address_:#x} cannot be walked: {reason}", value.address_
     )
+
+
+def map_value_type(holder: TypedAddress, typed_by: str) -> tuple[types.Type, str]:
+    """Return the type of the bytes that are a value of the BPF map at a path from `holder`.
+
+    And whose word that is. Raises `CorruptDataError` where the type is not known, `FaultError`.
+    """
+    known = holder.context_.map_types
+    if known is None:
+        raise CorruptDataError("the types of map values are not known", holder.address_)
+    return known.value_type(Path.parse(f".{typed_by}").follow(holder))
 
 
 def is_behind(expansion: Expansion) -> bool:
@@ -102,16 +114,21 @@ def pieces_of(
 
 
 def projected(
-    value: TypedAddress, expansion: Expansion, head: Head, paths: tuple[str, ...], *, is_plain: bool
+    value: TypedAddress,
+    expansion: Expansion,
+    head: Head,
+    paths: tuple[str, ...],
+    facts: MemberFacts | None,
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Walk a container and yield pieces: lists of tuples of the members `paths` of each entry.
 
-    Compiled code does it while nothing is out of order, if it `is_plain`: all entries are wanted.
+    Compiled code does it while nothing is out of order, if all entries are wanted.
     """
     context, layouts = value.context_, value.context_.layouts
     element = layouts.of(expansion.element)
     assert isinstance(element, StructLayout)
     count, is_whole = 0, False
+    is_plain = facts is None or facts.skip is None
     if expansion.head in ("list_head", "hlist_head") and is_plain and not context.target.is_live:
         circular = expansion.head == "list_head"
         pieces = walk_quickly(layouts, element, paths, head, POISONS, circular=circular)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MAX_POINTERS = 8
 """Pointers to pointers that are followed to a struct: C programs have two."""
+ELSEWHERE = ("user", "percpu", "iomem")
+"""Address spaces in which an address is none of the kernel's own memory."""
 _STRING_PIECE = 64
 
 
@@ -41,6 +43,21 @@ def pointer_space(pointer: types.Ptr, facts: MemberFacts | None) -> str | None:
         if tag == "percpu_kptr":  # in values of BPF maps
             return "percpu"
     return facts.space if facts is not None else None
+
+
+def space_of(layout: Layout, facts: MemberFacts | None) -> str | None:
+    """Return the address space of what is a pointer, None for the kernel's own memory."""
+    return pointer_space(layout.base, facts) if isinstance(layout.base, types.Ptr) else None
+
+
+def struct_of(
+    context: Context, layout: ScalarLayout, facts: MemberFacts | None
+) -> types.Composite | None:
+    """Return the struct that a pointer leads to, None where it is none in the kernel's memory."""
+    if space_of(layout, facts) in ELSEWHERE:
+        return None
+    target = target_of(context, layout, facts)
+    return target if isinstance(target, types.Composite) else None
 
 
 def target_of(
@@ -74,7 +91,7 @@ def destination(pointer: TypedAddress, facts: MemberFacts | None) -> tuple[types
     if not address:
         raise FaultError(0, 0, f"{name} is NULL ({pointer.type_})")
     space = pointer_space(base, facts)
-    if space in ("user", "percpu", "iomem"):
+    if space in ELSEWHERE:
         raise FaultError(address, 0, f"{address:#x} is a __{space} pointer ({pointer.type_})")
     return target, address
 

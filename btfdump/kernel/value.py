@@ -17,13 +17,8 @@ from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLay
 from btfdump.decode.scope import stated_by
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
 from btfdump.kernel import containers
-from btfdump.kernel.expression import Path, applying, evaluate, evaluate_length
-from btfdump.kernel.pointers import (
-    Globals,
-    destination,
-    read_string,
-    struct_behind,
-)
+from btfdump.kernel.expression import applying, evaluate, evaluate_length
+from btfdump.kernel.pointers import Globals, destination, read_string, struct_behind
 from btfdump.walk import Anomaly, Entry, ValueEntry
 
 if TYPE_CHECKING:
@@ -158,17 +153,15 @@ class Value:
         if self.is_pointer_:
             return self._pointee(key)
         count = 0
-        for entry in self.walk_():
-            if count == key:
+        for count, entry in enumerate(self.walk_(), 1):
+            if count == key + 1:
                 return entry
-            count += 1
         raise IndexError(f"no entry {key} in {self.type_} at {self.address_:#x}: it has {count}")
 
     def __iter__(self) -> Iterator[Value]:
-        layout = self.layout_
-        if not isinstance(layout, ArrayLayout):
+        if not isinstance(self.layout_, ArrayLayout):
             raise TypeError(f"{self.type_} is not an array; a container is walked by walk_()")
-        return (self[index] for index in range(layout.length))
+        return (self[index] for index in range(self.layout_.length))
 
     def __len__(self) -> int:
         layout = self.layout_
@@ -222,9 +215,8 @@ class Value:
     def bytes_(self) -> bytes:
         """Read the object's bytes, once; raises `FaultError` if they cannot all be read."""
         if self._data is None:
-            size = self.size_
-            if self.bit_size_:
-                size = (self.bit_offset_ + self.bit_size_ + 7) // 8
+            bits = self.bit_offset_ + self.bit_size_
+            size = (bits + 7) // 8 if self.bit_size_ else self.size_
             self._data = self._context.target.read(self.address_, size)
         return self._data
 
@@ -372,8 +364,7 @@ class Value:
         address = self._context.wrap(address + index * size)
         if facts is None:
             return Value(self._context, target, address)
-        is_head = facts.is_container and head_type(target) is not None
-        known = replace(facts, length=None) if is_head else None
+        known = replace(facts, length=None) if facts.is_container and head_type(target) else None
         return Value(
             self._context, target, address, facts=known, index=index, stated=stated_by(facts.behind)
         )
@@ -401,10 +392,7 @@ class Value:
         facts = self._facts
         if facts is None or facts.typed_by is None or self._outer is None:
             raise TypeError(f"{self.type_} says itself what it is")
-        if self._context.map_types is None:
-            raise CorruptDataError("the types of map values are not known", self.address_)
-        map_ = Path.parse(f".{facts.typed_by}").follow(self._outer[0])
-        type_, source = self._context.map_types.value_type(map_)
+        type_, source = containers.map_value_type(self._outer[0], facts.typed_by)
         known = replace(facts, typed_by=None, is_typed=True, length=None, provenance=source)
         return Value(self._context, type_, self.address_, facts=known, outer=self._outer)
 
@@ -442,9 +430,7 @@ class Value:
         expansion = self.expansion_()
         holder = self._holder_of(expansion)
         head = containers.head_of(holder, expansion, holder._index)
-        skips = self._facts is not None and self._facts.skip is not None
-        rows = containers.projected(self, expansion, head, paths, is_plain=not skips)
-        return chain.from_iterable(rows)
+        return chain.from_iterable(containers.projected(self, expansion, head, paths, self._facts))
 
     def entries_(
         self, expansion: Expansion | None = None

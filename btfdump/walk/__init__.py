@@ -15,16 +15,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
-from btfdump.errors import (
-    AmbiguousTypeError,
-    BtfFormatError,
-    FaultError,
-    MemberNotFoundError,
-    PluginError,
-    SymbolNotFoundError,
-    TypeNotFoundError,
-)
 from btfdump.plugins.registry import Registry, first_line
+from btfdump.walk.entries import UNWALKABLE, anomaly_of
 from btfdump.walk.entries import Anomaly as Anomaly
 from btfdump.walk.entries import Entry as Entry
 from btfdump.walk.entries import Head as Head
@@ -91,17 +83,8 @@ class Walker:
         """Walk the container once, as if nothing in it changed."""
         try:
             yield from self.walk(head)
-        except FaultError as error:
-            yield Anomaly(f"{error.address:#x} is unreadable: {error.reason}", error.address, True)
-        except (
-            AmbiguousTypeError,
-            BtfFormatError,
-            MemberNotFoundError,
-            PluginError,
-            SymbolNotFoundError,
-            TypeNotFoundError,
-        ) as error:
-            yield Anomaly(f"struct {self.head} cannot be walked: {error}", head.address, True)
+        except UNWALKABLE as error:
+            yield anomaly_of(error, f"struct {self.head}", head.address)
 
 
 _Walk = TypeVar("_Walk", bound="Walk")

@@ -7,12 +7,22 @@ from functools import lru_cache
 from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from btfdump.errors import FaultError, TypeNotFoundError
+from btfdump.errors import (
+    AmbiguousTypeError,
+    BtfFormatError,
+    CorruptDataError,
+    FaultError,
+    MemberNotFoundError,
+    PluginError,
+    SymbolNotFoundError,
+    TypeNotFoundError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Protocol
 
+    from btfdump.errors import BtfdumpError
     from btfdump.targets.memory import Memory, Platform
     from btfdump.walk.shape import Shape
 
@@ -153,6 +163,29 @@ class Anomaly:
     address: int
     ends: bool = False
     is_change: bool = False
+
+
+UNWALKABLE = (
+    AmbiguousTypeError,
+    BtfFormatError,
+    CorruptDataError,
+    FaultError,
+    MemberNotFoundError,
+    PluginError,
+    SymbolNotFoundError,
+    TypeNotFoundError,
+)
+"""What ends a walk: memory and types that are not what the kernel would have made of them."""
+
+
+def anomaly_of(error: BtfdumpError, what: str, address: int) -> Anomaly:
+    """Return what ended the walk of `what`, whose head is at `address`: one of `UNWALKABLE`."""
+    if isinstance(error, FaultError):
+        where = f"{error.address:#x} is unreadable: " if error.size else ""
+        return Anomaly(f"{where}{error.reason}", error.address, ends=True)
+    if isinstance(error, CorruptDataError):
+        return Anomaly(str(error), error.address or address, ends=True)
+    return Anomaly(f"{what} cannot be walked: {error}", address, ends=True)
 
 
 Item: TypeAlias = "Entry | ValueEntry | Anomaly"

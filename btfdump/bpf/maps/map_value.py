@@ -8,16 +8,9 @@ from btfdump.bpf.maps import MAPS, Family, count_elements
 from btfdump.bpf.maps.elements import Element
 from btfdump.bpf.maps.map_object import MapObject
 from btfdump.decode.layout import ScalarLayout
-from btfdump.errors import (
-    AmbiguousTypeError,
-    BtfFormatError,
-    CorruptDataError,
-    FaultError,
-    MemberNotFoundError,
-    PluginError,
-    TypeNotFoundError,
-)
+from btfdump.errors import CorruptDataError
 from btfdump.walk import Anomaly
+from btfdump.walk.entries import UNWALKABLE, anomaly_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,19 +46,8 @@ class MapValue(MapObject):
                 yield Anomaly(text, self.address_, ends=True)
                 return
             yield from family.walk(self)
-        except FaultError as error:
-            where = f"{error.address:#x} is unreadable: " if error.size else ""
-            yield Anomaly(f"{where}{error.reason}", error.address, ends=True)
-        except CorruptDataError as error:
-            yield Anomaly(str(error), error.address or self.address_, ends=True)
-        except (
-            AmbiguousTypeError,
-            BtfFormatError,
-            MemberNotFoundError,
-            PluginError,
-            TypeNotFoundError,
-        ) as error:
-            yield Anomaly(f"cannot be walked: {error}", self.address_, ends=True)
+        except UNWALKABLE as error:
+            yield anomaly_of(error, "the map", self.address_)
 
     def items_(self) -> Iterator[tuple[Value | None, Value]]:
         """Yield (key, value) for each element, and for each CPU's copy in a per-CPU map.

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump.decode.compiled.source import CODES, Source, Spot, is_unpackable, pattern
 from btfdump.decode.fields import bits_to_python, to_python
-from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
-from btfdump.errors import MemberNotFoundError
+from btfdump.decode.layout import Category, ScalarLayout, StructLayout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from btfdump.decode.layout import Layout, Layouts
+    from btfdump.decode.layout import Layouts
 
 
 def compile_reader(
@@ -87,14 +86,8 @@ class Located:
 
     def __init__(self, layouts: Layouts, layout: StructLayout, path: str) -> None:
         self.layouts = layouts
-        bits, bit_size = 0, 0
-        current: Layout = layout
-        for name in path.split("."):
-            owner, index, base = layouts.find_member(_struct(current, path), name)
-            member = owner.members[index]
-            bits += base + member.bit_offset
-            bit_size = member.bit_size
-            current = layouts.of_member(member, owner)
+        found = layouts.locate(layout, path)
+        current, bits, bit_size = found.layout, found.bit_offset, found.bit_size
         self.layout = current
         self.bit_offset = bits
         self.bit_size = bit_size
@@ -120,9 +113,3 @@ class Located:
                 self.layouts, self.layout, self.bit_offset, self.bit_size, data, at
             )
         return to_python(self.layouts, self.layout, data, at + self.offset)
-
-
-def _struct(layout: Layout, path: str) -> StructLayout:
-    if isinstance(layout, ArrayLayout | ScalarLayout):
-        raise MemberNotFoundError(f"{path}: {layout.type} has no members")
-    return layout
