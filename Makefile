@@ -14,8 +14,9 @@ VMLINUX_CORE = $(lastword $(BENCH_CORES))
 demo: $(VENV)/.installed
 	$(BIN)/btfdump inspect $(SAMPLE) task 1
 
+# In as many processes as there are processors; single files are quicker without: .venv/bin/pytest FILE
 test: $(VENV)/.installed-dev tools
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadgroup
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

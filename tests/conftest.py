@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import lzma
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from tests.support.together import common_folder, make_once
 
 from btfdump.api.kernel import Kernel, open_core
 from tests.support import kdump_formats
@@ -73,16 +75,13 @@ def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Return name -> path of a sample dump; those that are to be made are made once."""
-    folder = tmp_path_factory.mktemp("dumps")
+    folder = common_folder(tmp_path_factory)
     known: dict[str, Path] = {}
 
     def find(name: str) -> Path:
         if name not in known:
             file, _, make = SAMPLES[name]
-            known[name] = file
-            if make is not None:
-                known[name] = folder / name
-                make(file, known[name])
+            known[name] = file if make is None else make_once(folder / name, partial(make, file))
         return known[name]
 
     return find
