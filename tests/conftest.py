@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
-from tests.support.together import common_folder, make_once
 
 from btfdump.api.kernel import Kernel, open_core
 from tests.support import kdump_formats
+from tests.support.together import common_folder, make_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

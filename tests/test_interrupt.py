@@ -1,11 +1,14 @@
 """Ctrl-C prints what it has: streams are ended properly, at whatever event they are stopped."""
 
+import fcntl
 import json
 import os
 import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from itertools import islice
 
@@ -17,6 +20,7 @@ from btfdump.graph.interrupted import Unfinished
 from btfdump.graph.limits import Limits
 from btfdump.graph.traverse import traverse
 from btfdump.render import Root, get
+from tests.support.effort import hangs_after
 
 BTFDUMP = [sys.executable, "-m", "btfdump"]
 
@@ -76,16 +80,11 @@ def test_nothing_read_yet(events):
 def test_the_first_signal_ends_the_wait_the_second_is_an_exception():
     def slow():
         yield 1
-        time.sleep(60)
+        signal.raise_signal(signal.SIGINT)  # while the second item is waited for
         yield 2
 
     with Interrupt() as interrupt:
-        signal.setitimer(signal.ITIMER_REAL, 0.05)
-        before = signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
-        try:
-            assert list(interrupt.until(slow())) == [1]
-        finally:
-            signal.signal(signal.SIGALRM, before)
+        assert list(interrupt.until(slow())) == [1]
         assert interrupt.came
         assert list(interrupt.until([1, 2])) == []
         with pytest.raises(KeyboardInterrupt):
@@ -112,19 +111,33 @@ def test_outside_of_a_with_statement_nothing_is_swallowed():
         list(Interrupt().until(interrupted()))
 
 
+def fill_pipe(process):
+    """Wait until half of what the pipe of its output holds is there; read nothing."""
+    enough = fcntl.fcntl(process.stdout, fcntl.F_GETPIPE_SZ) // 2
+    with hangs_after(600):
+        while waiting_in(process.stdout) < enough:
+            assert process.poll() is None, "it ended before it was interrupted"
+            time.sleep(0.01)
+
+
+def waiting_in(pipe):
+    """Return how many bytes there are to be read."""
+    (size,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
+    return size
+
+
 @pytest.mark.parametrize("form", ["json", "jsonl", "text", "tree"])
 def test_the_command(core, form):
     """SIGINT in the middle of a long job: what was shown stays, and is whole."""
+    # Far more than a pipe holds: it waits for us to read, in the midst of a root.
     words = ["inspect", core, "task", "--all", "--depth", "3", "--elements", "0", "--format", form]
     with subprocess.Popen(
         [*BTFDUMP, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     ) as process:
-        assert process.stdout is not None
-        begun = process.stdout.read(2000)
-        time.sleep(0.1)  # now it waits for us to read more, in the midst of a root
+        fill_pipe(process)
         process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate()
-    text = (begun + rest).decode()
+        out, errors = process.communicate()
+    text = out.decode()
     assert process.returncode == INTERRUPTED == 130
     assert b"btfdump: note: interrupted: " in errors
     assert errors.rstrip().endswith(b"shown")

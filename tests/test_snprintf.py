@@ -6,7 +6,6 @@ import contextlib
 import json
 import lzma
 import random
-import time
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from btfdump.btf import Btf, BtfBuilder
 from btfdump.errors import BtfFormatError, TypeNotFoundError, UnprintableTypeError
 from btfdump.render.show.snprintf import Flags, Show, snprintf_btf
 from tests.support.case_files import read_btf, read_case
+from tests.support.effort import effort, processor_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -479,10 +479,8 @@ def hostile() -> Iterable[tuple[str, Types, int]]:
 @pytest.mark.parametrize(("t", "type_id"), [pytest.param(*h[1:], id=h[0]) for h in hostile()])
 def test_hostile_btf_ends_in_our_own_errors(t: Types, type_id: int, flags: dict[str, Any]) -> None:
     btf = t.parse()
-    started = time.perf_counter()
-    with contextlib.suppress(BtfFormatError, UnprintableTypeError):
+    with processor_seconds(30), contextlib.suppress(BtfFormatError, UnprintableTypeError):
         snprintf_btf(btf, type_id, bytes(4096), **flags)
-    assert time.perf_counter() - started < 30
 
 
 def test_damaged_btf_ends_in_our_own_errors() -> None:
@@ -514,7 +512,7 @@ def test_nesting_does_not_need_pythons_stack() -> None:
     assert deep(850).count(b"\n") == 501
 
 
-# Speed
+# Effort
 
 
 def test_a_large_struct_takes_no_time() -> None:
@@ -524,9 +522,6 @@ def test_a_large_struct_takes_no_time() -> None:
     btf = t.parse()
     data = bytes(range(1, 33)) * 350
     snprintf_btf(btf, s, data)
-    times = []
-    for _ in range(5):
-        started = time.perf_counter()
+    with effort(700 * 200) as work:  # 114 calls for each member, itself of three
         snprintf_btf(btf, s, data)
-        times.append(time.perf_counter() - started)
-    assert min(times) < 0.25, "about 0.015 on the slowest machine seen"
+    assert work.calls > 700

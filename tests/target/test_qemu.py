@@ -4,13 +4,13 @@ import json
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from btfdump.errors import MissingDataError, TargetError
 from btfdump.targets.via_drgn.qemu import open_qemu
+from tests.support.effort import hangs_after
 
 GREETING = '{"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 7}}}}\r\n'
 # drgn waits for answers without letting other threads run: the server is a process of its own.
@@ -36,6 +36,8 @@ while True:
         pass
     client.close()
 """
+BUSY = 120
+"""Seconds of patience with a server that answers, on a machine that is busy with other things."""
 ATTACH = {
     "qmp_capabilities": {"return": {}},
     "query-target": {"return": {"arch": "x86_64"}},
@@ -95,10 +97,9 @@ def test_occupied(serve):
     with socket.socket(socket.AF_UNIX) as first:
         first.connect(str(path))
         assert first.recv(1)
-        start = time.monotonic()
-        with pytest.raises(TargetError, match=r"another client .* one of its own, with a second"):
+        match = r"another client .* one of its own, with a second"
+        with hangs_after(120), pytest.raises(TargetError, match=match):
             open_qemu(path, patience=0.3)
-        assert time.monotonic() - start < 3
 
 
 def test_a_queue_behind_the_occupant(serve):
@@ -127,22 +128,30 @@ def test_a_queue_behind_the_occupant(serve):
 def test_not_qmp(serve):
     path = serve("QEMU 7.2.0 monitor - type 'help'\n")
     with pytest.raises(TargetError, match=r"is not QMP: it says b'QEMU 7\.2\.0 monitor"):
-        open_qemu(path)
+        open_qemu(path, patience=BUSY)
 
 
 def test_closed_at_once(serve):
     with pytest.raises(TargetError, match="closed the connection at once"):
-        open_qemu(serve())
+        open_qemu(serve(), patience=BUSY)
+
+
+def assert_no_answer(path):
+    """Attach to a server that greets, and then is silent; be as patient as it needs to greet."""
+    for patience in (0.1, 1, 10, 100):
+        with pytest.raises(TargetError) as caught:
+            open_qemu(path, patience=patience)
+        if "no greeting within" not in str(caught.value):
+            break
+    assert f"drgn cannot attach: no answer within {6 * patience:g} s" in str(caught.value)
 
 
 def test_half_a_greeting(serve):
-    with pytest.raises(TargetError, match=r"drgn cannot attach: no answer within 0\.6 s"):
-        open_qemu(serve(GREETING[:20]), patience=0.1)
+    assert_no_answer(serve(GREETING[:20]))
 
 
 def test_stuck_after_the_greeting(serve):
-    with pytest.raises(TargetError, match=r"drgn cannot attach: no answer within 0\.6 s"):
-        open_qemu(serve(GREETING), patience=0.1)
+    assert_no_answer(serve(GREETING))
 
 
 def test_a_greeting_in_pieces_and_no_vmcoreinfo(serve):
@@ -150,13 +159,13 @@ def test_a_greeting_in_pieces_and_no_vmcoreinfo(serve):
     with pytest.raises(
         MissingDataError, match=r"no VMCOREINFO; start QEMU with -device vmcoreinfo"
     ):
-        open_qemu(path)
+        open_qemu(path, patience=BUSY)
 
 
 def test_qemu_refuses(serve):
     path = serve(GREETING, replies={"qmp_capabilities": {"error": {"class": "X", "desc": "no"}}})
     with pytest.raises(TargetError, match="drgn cannot attach: QMP error: X: no"):
-        open_qemu(path)
+        open_qemu(path, patience=BUSY)
 
 
 def test_tcp():
@@ -172,4 +181,4 @@ def test_relative_path(serve, monkeypatch):
     path = serve(GREETING, replies=ATTACH)
     monkeypatch.chdir(path.parent)
     with pytest.raises(MissingDataError, match=r"^qmp: "):
-        open_qemu(Path("qmp"))
+        open_qemu(Path("qmp"), patience=BUSY)
