@@ -14,7 +14,7 @@ REQUEST = struct.Struct("<III")
 FRAME = struct.Struct("<II")
 READY, OUTPUT, ERRORS, TIMEOUT, STATUS = range(1, 6)
 # A killed command's last words have this long to arrive.
-GRACE_SECONDS = 10.0
+GRACE_SECONDS = 120.0
 
 
 class AgentError(Exception):

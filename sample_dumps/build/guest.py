@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["AgentError", "CommandTimeout", "Guest", "GuestError", "QmpError", "Result"]
 
 APPEND = "rootfstype=ramfs console=ttyS0 panic=-1 loglevel=4 lsm=lockdown,yama,bpf"
-BOOT_SECONDS = 180.0
+# Guests take a few seconds, and far more on a busy machine: whoever waits longer waits for nothing.
+BOOT_SECONDS = 600.0
+COMMAND_SECONDS = 600.0
 
 
 class GuestError(Exception):
@@ -69,7 +71,9 @@ class Guest:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def run(self, command: str | Sequence[str], timeout: float = 60, stdin: bytes = b"") -> Result:
+    def run(
+        self, command: str | Sequence[str], timeout: float = COMMAND_SECONDS, stdin: bytes = b""
+    ) -> Result:
         """Run a program with arguments, or a line for the shell, as root; wait for it.
 
         Raises CommandTimeout when it was killed after `timeout` seconds.
@@ -77,7 +81,7 @@ class Guest:
         words = ["sh", "-c", command] if isinstance(command, str) else list(command)
         return self._connected().run(words, timeout, stdin)
 
-    def check(self, command: str | Sequence[str], timeout: float = 60) -> bytes:
+    def check(self, command: str | Sequence[str], timeout: float = COMMAND_SECONDS) -> bytes:
         """Run a command that must succeed and return its output."""
         result = self.run(command, timeout)
         if result.status:

@@ -34,6 +34,6 @@ def test_a_reader_of_the_mounts_is_no_mount(guest: Guest):
     guest.put("/run/reader.py", READER.encode())
     guest.put("/run/no-skip.toml", NO_SKIP.encode())
     command = "python3 /run/reader.py '--elements 0' '--elements 0 --overlay /run/no-skip.toml'"
-    mounts, shown, with_cursor = json.loads(guest.check(command, timeout=300))
+    mounts, shown, with_cursor = json.loads(guest.check(command))
     assert shown == mounts
     assert with_cursor > mounts

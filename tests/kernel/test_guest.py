@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,16 +46,17 @@ def test_a_missing_program_is_an_ordinary_failure(guest: Guest):
 
 
 def test_a_command_that_takes_too_long_is_killed_with_its_children(guest: Guest):
-    with pytest.raises(CommandTimeout) as caught:
-        guest.run("echo begun; sleep 4242 & sleep 4242", timeout=1)
+    for seconds in (1, 10, 100):
+        with pytest.raises(CommandTimeout) as caught:
+            guest.run("echo begun; sleep 4242 & sleep 4242", timeout=seconds)
+        if caught.value.result.stdout:  # on a busy machine it may not have come to that
+            break
     assert caught.value.result.stdout == b"begun\n"
     assert guest.run("ps | grep '[s]leep 4242'").stdout == b""
 
 
 def test_what_runs_in_the_background_does_not_hold_the_command(guest: Guest):
-    started = time.monotonic()
-    guest.check("sleep 30 & echo $! > /tmp/background")
-    assert time.monotonic() - started < 20
+    guest.check("sleep 4242 & echo $! > /tmp/background")  # or it would be CommandTimeout
     guest.check("kill $(cat /tmp/background)")
 
 

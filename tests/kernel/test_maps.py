@@ -54,7 +54,7 @@ def scene(guest: Guest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sc
         map_["type"] = {32: "cgrp_storage"}.get(map_["type"], map_["type"])  # newer than bpftool
     ids = " ".join(str(map_["id"]) for map_ in shown)
     command = f"for id in {ids}; do bpftool map dump id $id -j; echo; done"
-    lines = [ln for ln in guest.check(command, timeout=300).decode().splitlines() if ln]
+    lines = [ln for ln in guest.check(command).decode().splitlines() if ln]
     dumped = {m["name"]: json.loads(line) for m, line in zip(shown, lines, strict=True)}
     workload = guest.workload()
     path = tmp_path_factory.mktemp("maps") / "vmcore"
@@ -297,7 +297,7 @@ def test_what_hangs_off_values(scene: Scene):
 
 
 def test_inside_the_guest(guest: Guest, scene: Scene):
-    out = guest.check("btfdump live map by_port --format jsonl", timeout=300)
+    out = guest.check("btfdump live map by_port --format jsonl")
     live = json.loads(out)
     frozen = json.loads("".join(scene.kernel.dump(scene.kernel.bpf.map("by_port"), "jsonl")))
     assert live == frozen

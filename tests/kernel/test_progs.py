@@ -203,7 +203,7 @@ def settled(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", ["progs", "kfuncs"])
 def test_the_same_from_inside(frozen: Frozen, guest: Guest, name: str):
-    document = json.loads(guest.check(f"btfdump live {name} --format json", timeout=120))
+    document = json.loads(guest.check(f"btfdump live {name} --format json"))
     assert document["notes"] == []
     assert settled(document["rows"]) == settled(frozen.table(name))
 

@@ -31,7 +31,7 @@ def put(guest: Guest, name: str) -> str:
 def results(guest: Guest) -> Any:
     """What the program saw that runs in the guest."""
     path = put(guest, "bpf_and_kcore.py")
-    return json.loads(guest.check(f"PYTHONPATH=/opt/btfdump:$PYTHONPATH python3 {path}", 300))
+    return json.loads(guest.check(f"PYTHONPATH=/opt/btfdump:$PYTHONPATH python3 {path}"))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_chain_is_the_list_of_processes(results: Any):
 
 def test_a_changing_list_shows_tasks_only(results: Any):
     storm = results["storm"]
-    assert storm["walks"] >= 2
+    assert storm["is_enough"], f"it was not stormy, or took too many walks: {storm}"
     assert storm["strange"] == []
     assert storm["noted"] <= storm["walks"] // 2
 
@@ -107,15 +107,15 @@ def test_nothing_stays_behind(guest: Guest, results: Any):
 
 def test_the_same_output_as_kcore_without_kcore(guest: Guest):
     """Chosen by itself where /proc/kcore is masked."""
-    kcore = guest.check(f"btfdump live --via kcore task {ROOTS}", 120)
-    assert guest.check(f"{MASKED} btfdump live task {ROOTS}", 120) == kcore
+    kcore = guest.check(f"btfdump live --via kcore task {ROOTS}")
+    assert guest.check(f"{MASKED} btfdump live task {ROOTS}") == kcore
     assert b"cedar-1" in kcore
 
 
 def test_a_user_with_three_capabilities(guest: Guest):
     path = put(guest, "as_user.py")
     command = f"python3 {path} {SYSLOG},{PERFMON},{BPF} btfdump live task 1 --format tree"
-    found = guest.check(command + " --members comm", 120).decode()
+    found = guest.check(command + " --members comm").decode()
     assert "live kernel (via bpf)" in found
     assert 'comm "init"' in found
 
@@ -130,7 +130,7 @@ def test_a_user_with_three_capabilities(guest: Guest):
 )
 def test_a_user_is_told_which_capability_is_missing(guest: Guest, numbers: str, message: str):
     path = put(guest, "as_user.py")
-    status, _, errors = guest.run(f"python3 {path} {numbers} btfdump live --via bpf task 1", 120)
+    status, _, errors = guest.run(f"python3 {path} {numbers} btfdump live --via bpf task 1")
     assert status == 1
     assert message in errors.decode()
 
@@ -140,11 +140,11 @@ def test_the_command_runs_without_privileges(guest: Guest):
     script = """
         mkfifo /tmp/slow; exec 9<>/tmp/slow
         btfdump live --via bpf task --all > /tmp/slow & pid=$!
-        for n in $(seq 600); do grep -q 'Uid:.65534' /proc/$pid/status && break; usleep 100000; done
+        until grep -q 'Uid:.65534' /proc/$pid/status; do kill -0 $pid || break; usleep 100000; done
         grep -E '^(Uid|Cap)' /proc/$pid/status
         kill $pid; rm /tmp/slow
     """
-    lines = guest.check(script, 120).decode().split("\n")
+    lines = guest.check(script).decode().split("\n")
     fields = dict(line.split(":\t") for line in lines if line)
     assert fields["Uid"].split() == ["65534"] * 4
     assert fields["CapEff"] == fields["CapPrm"] == fields["CapInh"] == fields["CapAmb"] == "0" * 16
@@ -169,6 +169,6 @@ def lockable(guest_tools: None) -> Iterator[Guest]:
 )
 def test_lockdown(lockable: Guest, mode: str, status: int, said: str):
     lockable.check(f"echo {mode} > /sys/kernel/security/lockdown")
-    result = lockable.run("btfdump live --via bpf task 1 --members comm", 120)
+    result = lockable.run("btfdump live --via bpf task 1 --members comm")
     assert result.status == status
     assert said in (result.stdout + result.stderr).decode()

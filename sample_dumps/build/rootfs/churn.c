@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Processes, threads and BPF task storage that come and go as fast as they can, for a number of
- * seconds. Whoever reads the kernel meanwhile can tell what was real: every task is called churn,
- * churn-kid or churn-thread, and every stored value says whose it is and is sealed.
+ * Processes, threads and BPF task storage that come and go as fast as they can, until the first
+ * process is killed. Whoever reads the kernel meanwhile can tell what was real: every task is called
+ * churn, churn-kid or churn-thread, and every stored value says whose it is and is sealed. How much
+ * has happened so far is printed as it goes on.
  */
 #define _GNU_SOURCE
 #include <bpf/bpf.h>
@@ -26,11 +27,16 @@ struct sealed {
 	unsigned long long magic, pid, serial, seal;
 };
 
-static time_t end;
-
-static int is_over(void)
+/* End with the first process. */
+static void end_with_parent(void)
 {
-	return time(NULL) >= end;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+static void say(const char *what, unsigned long count)
+{
+	if (count % 128 == 0)
+		printf("%s %lu\n", what, count);
 }
 
 static void expect(int good, const char *what)
@@ -53,7 +59,8 @@ static void fork_and_exit(void)
 	unsigned long count = 0;
 
 	prctl(PR_SET_NAME, "churn");
-	for (; !is_over(); count++) {
+	end_with_parent();
+	for (;; count++) {
 		pid_t child = fork();
 
 		expect(child >= 0, "fork");
@@ -70,8 +77,8 @@ static void fork_and_exit(void)
 		if (count % 2)
 			while (waitpid(-1, NULL, 0) > 0)
 				;
+		say("forked", count + 1);
 	}
-	printf("forked %lu\n", count);
 }
 
 /* Make a BTF in which struct sealed is described; return its descriptor. */
@@ -110,9 +117,10 @@ static void store_and_delete(void)
 	unsigned long count = 0;
 
 	prctl(PR_SET_NAME, "churn");
+	end_with_parent();
 	pids[1] = fork();
 	if (!pids[1]) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		end_with_parent();
 		pause();
 	}
 	opts.btf_fd = load_types(&key, &value);
@@ -126,7 +134,7 @@ static void store_and_delete(void)
 	for (int i = 0; i < 2; i++)
 		tasks[i] = syscall(SYS_pidfd_open, pids[i], 0);
 	store_to_stay(maps[0]);
-	for (; !is_over(); count++) {
+	for (;; count++) {
 		int who = count % 2, map = maps[count / 2 % MAPS];
 		struct sealed sealed = {MAGIC, pids[who], count, MAGIC ^ count ^ pids[who]};
 
@@ -138,23 +146,18 @@ static void store_and_delete(void)
 			bpf_map_delete_elem(map, &tasks[who]);
 		else
 			bpf_map_update_elem(map, &tasks[who], &sealed, BPF_NOEXIST);
+		if (count % 2 == 0)
+			say("stored", count / 2);
 	}
-	kill(pids[1], SIGKILL);
-	printf("stored %lu\n", count / 2);
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-	end = time(NULL) + (argc > 1 ? atoi(argv[1]) : 10);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (!fork()) {
+	if (!fork())
 		fork_and_exit();
-		return 0;
-	}
-	if (!fork()) {
+	if (!fork())
 		store_and_delete();
-		return 0;
-	}
 	while (wait(NULL) > 0)
 		;
 	return 0;
