@@ -129,7 +129,7 @@ class MemberLayout:
 class StructLayout:
     """A struct or union and its members, in declaration order."""
 
-    __slots__ = ("_by_name", "_is_small", "_layouts", "_members", "base", "size", "type")
+    __slots__ = ("_by_name", "_found", "_is_small", "_layouts", "_members", "base", "size", "type")
 
     def __init__(
         self, layouts: Layouts, type_: types.Type, base: types.Composite, size: int
@@ -137,6 +137,7 @@ class StructLayout:
         self._layouts = layouts
         self._members: tuple[MemberLayout, ...] | None = None
         self._by_name: dict[str, tuple[MemberPath, ...]] = {}
+        self._found: dict[str, FoundMember] = {}
         self._is_small: bool | None = None
         self.type = type_
         self.base = base
@@ -357,10 +358,14 @@ class Layouts:
 
     def member(self, layout: StructLayout, name: str) -> FoundMember:
         """Find a member as `find_member()` does, and say what it is; raises as it does."""
-        owner, number, start = self.find_member(layout, name)
-        member = owner.members[number]
-        inner = self.of_member(member, owner)
-        return FoundMember(owner, number, inner, start + member.bit_offset, member.bit_size)
+        found = layout._found.get(name)
+        if found is None:
+            owner, number, start = self.find_member(layout, name)
+            member = owner.members[number]
+            inner = self.of_member(member, owner)
+            found = FoundMember(owner, number, inner, start + member.bit_offset, member.bit_size)
+            layout._found[name] = found
+        return found
 
     def locate(self, layout: StructLayout, path: str) -> FoundMember:
         """Find the member at a dotted path through structs; raises `MemberNotFoundError`."""

@@ -66,6 +66,7 @@ class Context:
         )
         self.annotations = Annotations(tuple(overlays), library(), self._find_structs)
         self._facts: dict[types.Type, StructFacts] = {}
+        self._scopes: dict[StructLayout, Scope] = {}  # of structs reached by no way in particular
         self._global_facts: dict[str, tuple[types.Type, MemberFacts] | None] = {}
         self._types: dict[str, types.Type] = {}
         self._arrays: dict[tuple[types.Type, int], types.Array] = {}
@@ -109,7 +110,11 @@ class Context:
         `stated` is what the way that led to the struct says. Raises `MemberNotFoundError`.
         """
         found = self.layouts.member(struct, name)
-        scope = Scope(self.facts(struct), stated)
+        scope = self._scopes.get(struct) if not stated else None
+        if scope is None:
+            scope = Scope(self.facts(struct), stated)
+            if not stated:
+                self._scopes[struct] = scope
         if found.owner is not struct:  # an anonymous struct inside
             scope = Scope(self.facts(found.owner), scope.stated)
         facts: MemberFacts | None = scope.of(found.number, name)
