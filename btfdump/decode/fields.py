@@ -87,7 +87,18 @@ class Field:
 
     def replace(self, **changes: Any) -> Field:
         """Return a field that differs from this one in the attributes given."""
-        return Field(**{name: getattr(self, name) for name in Field.__slots__} | changes)
+        get = changes.get
+        return Field(
+            get("name", self.name),
+            get("layout", self.layout),
+            get("offset", self.offset),
+            get("value", self.value),
+            get("facts", self.facts),
+            self.bit_size,
+            get("elided", self.elided),
+            get("remark", self.remark),
+            get("has_group", self.has_group),
+        )
 
 
 FieldValue: TypeAlias = "int | float | bytes | list[Field] | list[int] | list[float]"

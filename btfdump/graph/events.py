@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from btfdump.decode.layout import StructLayout
 
@@ -72,7 +72,7 @@ class Holds:
     cpus: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Enter:
     """An object begins.
 
@@ -85,16 +85,16 @@ class Enter:
     reader it was reads the others.
     """
 
-    value: Value
-    fields: Sequence[Field] = ()
-    label: Label = ""
-    summary: tuple[tuple[str, str | int], ...] = ()
-    brief: bool = False
-    skipped: int = 0
-    empty_lists: int = 0
-    unfollowed: int = 0
-    is_missing: bool = False
-    rest: object = None
+    value: Final[Value]
+    fields: Final[Sequence[Field]] = ()
+    label: Final[Label] = ""
+    summary: Final[tuple[tuple[str, str | int], ...]] = ()
+    brief: Final[bool] = False
+    skipped: Final[int] = 0
+    empty_lists: Final[int] = 0
+    unfollowed: Final[int] = 0
+    is_missing: Final[bool] = False
+    rest: Final[object] = None
 
     @property
     def is_bare(self) -> bool:
@@ -107,7 +107,7 @@ class Enter:
         return self.is_bare and isinstance(self.label, MapKey)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exit:
     """The object that was entered last, and has not been left yet, ends."""
 

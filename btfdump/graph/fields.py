@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from btfdump.btf import types
 from btfdump.decode.fields import EMPTY_LIST, Field
-from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
-from btfdump.graph.edge import ELSEWHERE, Edge
+from btfdump.decode.layout import Category, ScalarLayout, StructLayout
+from btfdump.graph.edge import Edge
 from btfdump.graph.rules import ANNOTATED, rules_for
 from btfdump.graph.visits import Settled
 
@@ -73,44 +72,49 @@ class Resolver:
         facts: MemberFacts | None = field.facts or inherited
         if facts is None and isinstance(layout, StructLayout):
             facts = state.context.container_facts(layout)
+        rules = rules_for(field, facts)
+        if not rules:
+            return self._inside(field, path, facts)
         edge = Edge(self._owner, field, facts, path, self._position)
         if facts is not None:
             for refine in ANNOTATED:
                 edge = refine(edge, state) or edge
-        for rule in rules_for(edge.field):
+            if edge.field is not field:
+                rules = rules_for(edge.field, edge.facts)
+        for rule in rules:
             found = rule(edge, state)
+            if found is None:
+                continue
             if isinstance(found, Settled):
                 return self._settled(edge, found)
-            edge = found or edge
-        return self._inside(edge)
+            edge = found
+        self.skipped += edge.skipped
+        return self._inside(edge.field, path, edge.facts)
 
     def _settled(self, edge: Edge, settled: Settled) -> Field:
-        field, group = settled
-        if group is None and field.elided != EMPTY_LIST:
-            return self._inside(edge)
+        field, group, is_unfollowed = settled
         self.skipped += edge.skipped
-        if group is None:
+        if group is not None:
+            self.groups.append(group)
+            return field.replace(has_group=True)
+        if field.elided == EMPTY_LIST:
             self.empty_lists += 1
             return field
-        self.groups.append(group)
-        return field.replace(has_group=True)
+        self.unfollowed += is_unfollowed
+        return self._inside(field, edge.path, edge.facts)
 
-    def _inside(self, edge: Edge) -> Field:
+    def _inside(self, field: Field, path: tuple[str, ...], facts: MemberFacts | None) -> Field:
         """Return a field that nothing lies behind, with the fields inside it as shown."""
-        self.skipped += edge.skipped
-        field = edge.field
         layout, value = field.layout, field.value
-        if isinstance(layout, ScalarLayout):
-            self.unfollowed += bool(value) and _is_struct_pointer(edge)
+        if isinstance(layout, ScalarLayout) or not isinstance(value, list) or field.remark:
             return field
-        if not isinstance(value, list) or field.remark:
+        if isinstance(layout, StructLayout):
+            facts = None
+        elif isinstance(layout.element, ScalarLayout):
             return field
-        if isinstance(layout, ArrayLayout) and isinstance(layout.element, ScalarLayout):
-            return field
-        inherited = edge.facts if isinstance(layout, ArrayLayout) else None
-        fields = [inner for inner in value if isinstance(inner, Field)]
-        inside = self._all(fields, edge.path, inherited)
-        return field if inside is fields else field.replace(value=inside)
+        # Of an array of structs, or a struct, the list is one of fields.
+        inside = self._all(cast("list[Field]", value), path, facts)
+        return field if inside is value else field.replace(value=inside)
 
 
 def _is_bare_scalar(field: Field) -> bool:
@@ -119,11 +123,3 @@ def _is_bare_scalar(field: Field) -> bool:
     return isinstance(layout, ScalarLayout) and (
         layout.category is not Category.POINTER or not field.value
     )
-
-
-def _is_struct_pointer(edge: Edge) -> bool:
-    """Whether a field is a pointer to a struct or union of the kernel's own."""
-    layout = edge.field.layout
-    if not isinstance(layout, ScalarLayout) or layout.category is not Category.POINTER:
-        return False
-    return edge.space not in ELSEWHERE and isinstance(edge.pointee, types.Composite)

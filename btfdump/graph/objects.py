@@ -41,11 +41,12 @@ _EVERYTHING = _Everything()
 
 
 def show(state: State, visit: Visit) -> Stream:
-    """Show an object, and what lies behind its fields."""
-    value, position, label, is_brief = visit
-    if is_brief:
-        yield from _brief(state, visit)
-        return
+    """Show an object, in one line or with its fields and what lies behind them."""
+    return _brief(state, visit) if visit.is_brief else _in_full(state, visit)
+
+
+def _in_full(state: State, visit: Visit) -> Stream:
+    value, position, label, _ = visit
     key = state.key(value)
     is_around = key in state.partial
     # What the user selects by path is shown, even where the path leads back into what is open.

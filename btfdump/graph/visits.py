@@ -43,10 +43,14 @@ Stream: TypeAlias = "Iterator[Event | Visit | ArrayVisit | Stream]"
 
 
 class Settled(NamedTuple):
-    """What a rule has settled of a field: how it is shown, and the group that follows for it."""
+    """What a rule has settled of a field: how it is shown, and the group that follows for it.
+
+    `is_unfollowed`: it is a pointer to a struct that is shown nowhere.
+    """
 
     field: Field
     group: Stream | None = None
+    is_unfollowed: bool = False
 
 
 def notes_on(field: Field | None, value: Value, texts: Iterable[str]) -> Stream:

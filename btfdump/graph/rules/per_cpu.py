@@ -1,4 +1,4 @@
-"""Rule: a `__percpu` pointer leads to one object for every possible CPU."""
+"""A `__percpu` pointer leads to one object for every possible CPU."""
 
 from __future__ import annotations
 
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from btfdump.graph.visits import Stream
 
 
-def per_cpu(edge: Edge, state: State) -> Settled | None:
+def per_cpu(edge: Edge, state: State) -> Settled:
     """Show what every CPU has, where any other pointer would be followed."""
-    if edge.space != "percpu":
-        return None
     inner = edge.inside()
     if inner.selection is None and not state.is_followed(edge.path):
         if edge.position.depth >= state.limits.depth:

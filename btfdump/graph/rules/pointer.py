@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def pointer(edge: Edge, state: State) -> Settled | None:
     """Show the struct, as far as the depth reaches; else what stands for it in one line."""
     value = pointee(edge)
-    if value is None:
+    if value is None or _is_out_of_reach(edge, state, value):
         return None
     inner = edge.via_pointer()
     facts, depth = edge.facts, edge.position.depth
@@ -38,6 +38,19 @@ def pointer(edge: Edge, state: State) -> Settled | None:
                 return None
             return _target(edge, Visit(value, inner, is_brief=True))
     return _target(edge, Visit(value, inner))
+
+
+def _is_out_of_reach(edge: Edge, state: State, value: Value) -> bool:
+    """Whether nobody wants a struct shown that has no line of its own: so it is with most."""
+    facts, position = edge.facts, edge.position
+    return (
+        position.selection is None
+        and position.depth >= state.limits.depth
+        and (facts is None or facts.follow is None)
+        and not state.is_followed(edge.path)
+        and not _is_known(edge, state, value)
+        and not state.summary(value)
+    )
 
 
 def pointee(edge: Edge) -> Value | None:

@@ -1,9 +1,10 @@
-"""Rule: annotations that do not fit are told at the field, which is shown as it is."""
+"""Rules: annotations that do not fit, and pointers that nobody follows, are told at the field."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btfdump.btf import types
 from btfdump.decode.layout import ArrayLayout, ScalarLayout
 from btfdump.graph.visits import Settled, notes_on
 
@@ -26,5 +27,6 @@ def problems(edge: Edge, state: State) -> Settled | None:
 
 
 def not_followed(edge: Edge, state: State) -> Settled:
-    """Settle that nothing is shown behind a field, whatever the rules after this one say."""
-    return problems(edge, state) or Settled(edge.field)
+    """Settle that a pointer is not followed, which is told where it leads to a struct."""
+    to_struct = isinstance(edge.pointee, types.Composite)
+    return problems(edge, state) or Settled(edge.field, is_unfollowed=to_struct)
