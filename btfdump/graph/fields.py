@@ -45,7 +45,9 @@ class Resolver:
         if not around:
             return self._all(fields, path, None)
         return [
-            self._one(field, (*path, *names), None)
+            field
+            if field.facts is None and _is_bare_scalar(field)
+            else self._one(field, (*path, *names), None)
             for field, names in zip(fields, around, strict=True)
         ]
 
