@@ -16,7 +16,7 @@ from btfdump.graph.traverse import traverse
 from btfdump.kernel.context import Context
 from btfdump.kernel.modules import LoadedModules
 from btfdump.kernel.pointers import read_string, space_of
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 from btfdump.render import Options, Root, get
 from btfdump.roots import global_value
 from btfdump.roots.task import task, tasks
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from btfdump.annotate.overlay import Overlay
     from btfdump.bpf.subsystem import Bpf
     from btfdump.kernel.slab import SlabFinder
+    from btfdump.kernel.value import Value
     from btfdump.render import Format, Renderer
     from btfdump.render.plain import Formatter
     from btfdump.targets.memory import Target
@@ -142,7 +143,7 @@ class Kernel(Context):
         Nothing is read yet. Raises `TypeNotFoundError`, `AmbiguousTypeError` or `ExpressionError`
         as `type()` does.
         """
-        return Value(self, self.type(type_), address)
+        return value_at(self, type_, address)
 
     def task(self, pid: int) -> Value:
         """Return the task (`struct task_struct`) with the id `pid` in the initial pid namespace.
@@ -173,8 +174,8 @@ class Kernel(Context):
             raise IndexError(f"CPU {cpu}: this kernel has CPUs 0 to {len(offsets) - 1}")
         pointer = value.type_.btf.skip_modifiers(value.type_)
         if isinstance(pointer, types.Ptr) and space_of(value.layout_, value.facts_) == "percpu":
-            return Value(self, self.pointee(pointer), self.wrap(int(value) + offsets[cpu]))
-        return Value(self, value.type_, self.wrap(value.address_ + offsets[cpu]))
+            return value_at(self, self.pointee(pointer), self.wrap(int(value) + offsets[cpu]))
+        return value_at(self, value.type_, self.wrap(value.address_ + offsets[cpu]))
 
     def dump(
         self, value: Value, format: Format | Renderer = "text", limits: Limits | None = None

@@ -10,13 +10,14 @@ from btfdump.bpf.links import cgroup_path, find_links
 from btfdump.bpf.struct_ops import find_struct_ops
 from btfdump.errors import BtfdumpError, SymbolNotFoundError
 from btfdump.kernel.notes import Note
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 from btfdump.kernel.variables import find_global
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def _of_cgroups(kernel: Context) -> Iterator[Attachment | Note]:
     if not _has_member(kernel, "cgroup", "bpf"):  # CONFIG_CGROUP_BPF=n
         return
     kinds = enumerator_names(kernel, "cgroup_bpf_attach_type", "")
-    root = Value(kernel, kernel.type("struct cgroup_root"), kernel.symbol("cgrp_dfl_root"))
+    root = value_at(kernel, "struct cgroup_root", "cgrp_dfl_root")
     pending, seen = [root.cgrp], {root.cgrp.address_}
     while pending:
         cgroup = pending.pop()
@@ -119,4 +120,4 @@ def _of_cgroup(cgroup: Value, kinds: dict[int, str]) -> Iterator[Attachment]:
 
 def _has_member(kernel: Context, struct: str, member: str) -> bool:
     found = kernel.btf.find_all("struct", struct)
-    return any(Value(kernel, type_, 0).has_member_(member) for type_ in found)
+    return any(value_at(kernel, type_, 0).has_member_(member) for type_ in found)

@@ -14,13 +14,14 @@ from btfdump.btf.names import prototype
 from btfdump.errors import BtfdumpError, CorruptDataError, TypeNotFoundError
 from btfdump.kernel.containers import items_of
 from btfdump.kernel.notes import Note
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import offset_of, value_at
 from btfdump.walk import Anomaly, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 FUNCTION_PREFIX = "bpf_iter_"
 """What the function is called whose parameters an iterator program gets; it is never called."""
@@ -53,11 +54,11 @@ def _list(kernel: Context) -> Value:
     The right one is next to `targets_mutex`, which is unique.
     """
     head = kernel.type("struct list_head")
-    mutex = Value(kernel, kernel.type("struct mutex"), kernel.symbol("targets_mutex"))
+    mutex = value_at(kernel, "struct mutex", "targets_mutex")
     size = kernel.layouts.of(head).size
     for address in (mutex.address_ + mutex.size_, mutex.address_ - size):
         if kernel.symbolize(address) == "targets":
-            return Value(kernel, head, address)
+            return value_at(kernel, head, address)
     raise CorruptDataError("the list of BPF iterators is not beside targets_mutex", mutex.address_)
 
 
@@ -66,7 +67,7 @@ def _read(head: Value) -> Iterator[IteratorTarget | Note]:
     struct = kernel.type("struct bpf_iter_target_info")
     if not isinstance(struct, types.Composite):
         raise TypeNotFoundError("struct bpf_iter_target_info is not complete in the BTF")
-    offset = Value(kernel, struct, 0).member_("list").address_
+    offset = offset_of(kernel, struct, "list")
     expansion = Expansion("list_head", struct, "list", offset, 0, "root")
     for item in items_of(head, expansion):
         if isinstance(item, Anomaly):
@@ -74,7 +75,7 @@ def _read(head: Value) -> Iterator[IteratorTarget | Note]:
         if not isinstance(item, Entry):
             continue
         try:
-            yield _target(Value(kernel, struct, item.address, item.data))
+            yield _target(value_at(kernel, struct, item.address, item.data))
         except BtfdumpError as error:
             yield Note(f"iterator at {item.address:#x}: {error}", item.address)
 

@@ -14,13 +14,14 @@ from btfdump.bpf.registry import registered
 from btfdump.bpf.trampolines import traced_function
 from btfdump.errors import BtfdumpError
 from btfdump.kernel.notes import Note
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import offset_of, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import TypeAlias
 
     from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
     Details: TypeAlias = "dict[str, str | int]"
     Attached: TypeAlias = "tuple[str, Details]"
@@ -87,8 +88,8 @@ def _placed(link: Link) -> Link:
     if place is None or not kernel.btf.find_all("struct", struct):
         return link
     type_ = kernel.type(f"struct {struct}")
-    offset = Value(kernel, type_, 0).link.address_
-    target, details = place(Value(kernel, type_, kernel.wrap(link.value.address_ - offset)))
+    offset = offset_of(kernel, type_, "link")
+    target, details = place(value_at(kernel, type_, kernel.wrap(link.value.address_ - offset)))
     return Link(link.value, link.id, link.type, link.prog_id, target, details)
 
 
@@ -157,7 +158,7 @@ def _attach_name(link: Value, number: int) -> str:
 
 def _perf_event(link: Value) -> Attached:
     file = link.perf_file.deref_()
-    event = Value(link.context_, link.context_.type("struct perf_event"), int(file.private_data))
+    event = value_at(link.context_, "struct perf_event", int(file.private_data))
     call = event.tp_event if event.has_member_("tp_event") else None
     if call is None or not call:
         return "a perf event", {"event_type": int(event.attr.type)}

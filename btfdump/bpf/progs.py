@@ -10,12 +10,13 @@ from btfdump.bpf.kernel_btf import types_of
 from btfdump.bpf.registry import registered
 from btfdump.errors import BtfdumpError, CorruptDataError
 from btfdump.kernel.notes import Note
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 MAX_USED = 1 << 12
 """Most maps believed of one program; the verifier takes MAX_USED_MAPS, 64."""
@@ -184,7 +185,7 @@ def _statistics(prog: Value, aux: Value) -> RunStatistics:
     struct = kernel.type("struct bpf_prog_stats")
     runs = nanoseconds = misses = 0
     for offset in kernel.target.per_cpu_offsets:
-        stats = Value(kernel, struct, kernel.wrap(int(pointer) + offset)).read_()
+        stats = value_at(kernel, struct, kernel.wrap(int(pointer) + offset)).read_()
         runs += _counter(stats.cnt)
         nanoseconds += _counter(stats.nsecs)
         misses += _counter(stats.misses) if stats.has_member_("misses") else 0

@@ -12,6 +12,7 @@ from btfdump.annotate.facts import Expansion
 from btfdump.btf import types
 from btfdump.errors import CorruptDataError, TypeNotFoundError
 from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def registered(context: Context, symbol: str, struct: str) -> Iterator[Value]:
     element = context.type(struct)
     if not isinstance(element, types.Composite):
         raise TypeNotFoundError(f"{struct} is not complete in the BTF")
-    idr = Value(context, context.type("struct idr"), context.symbol(symbol))
+    idr = value_at(context, "struct idr", context.symbol(symbol))
     troubles: list[str] = []
     for item in idr.entries_(Expansion("idr", element, "", 0, 0, "root")):
         if isinstance(item, Value):

@@ -17,13 +17,14 @@ from btfdump.btf import types
 from btfdump.decode.layout import ArrayLayout, StructLayout
 from btfdump.errors import BtfdumpError, CorruptDataError
 from btfdump.kernel.notes import Note
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.btf.reader import Btf
     from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 MAX_TYPES = 1 << 12
 """Most types of struct_ops believed of one BTF."""
@@ -87,14 +88,14 @@ def struct_ops_of(map_: Value) -> StructOps:
     Raises `FaultError`, and `TypeNotFoundError` if the BTF lacks the type of the value.
     """
     kernel = map_.context_
-    outer = Value(kernel, kernel.type("struct bpf_struct_ops_map"), map_.address_)
+    outer = value_at(kernel, "struct bpf_struct_ops_map", map_.address_)
     btf = kernel.btf
     if outer.has_member_("btf") and outer.btf:  # of a module, since 6.9 (fcc2c1fb0651)
         btf = types_of(kernel, outer.btf)
     value_type = btf.type(int(map_.btf_vmlinux_value_type_id))
-    value = Value(kernel, value_type, outer.kvalue.address_).read_()
+    value = value_at(kernel, value_type, outer.kvalue.address_).read_()
     ops = value.data
-    user = Value(kernel, value_type, int(outer.uvalue)).data
+    user = value_at(kernel, value_type, int(outer.uvalue)).data
     layout = ops.layout_
     if not isinstance(layout, StructLayout):
         raise CorruptDataError(f"{value_type} holds no struct of functions", map_.address_)

@@ -15,7 +15,7 @@ from btfdump.graph.buckets import is_table, occupied
 from btfdump.graph.limits import MAX_OBJECT
 from btfdump.kernel.expression import evaluate_length
 from btfdump.kernel.pointers import target_of
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from btfdump.decode.layout import Layout
     from btfdump.graph.state import State
     from btfdump.kernel.expression import Scope
+    from btfdump.kernel.value import Value
 
 
 class Counted(NamedTuple):
@@ -65,12 +66,12 @@ def read_counted(
     most = min(most, MAX_OBJECT // max(element.size, 1))
     array = context.array(element.type, min(length, most))
     stated = stated_by(facts.behind)
-    value = Value(context, array, context.wrap(address), stated=stated)
+    value = value_at(context, array, context.wrap(address), stated=stated)
     try:
         value.bytes_()
     except FaultError as error:
         data, holes = read_around_holes(context.target, value.address_, value.size_, error)
-        value = Value(context, array, value.address_, data, stated=stated)
+        value = value_at(context, array, value.address_, data, stated=stated)
         return Counted(value, length, [describe(error, holes)])
     return Counted(value, length, [])
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump.decode.layout import ScalarLayout, StructLayout
 from btfdump.kernel.pointers import space_of, target_of
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from btfdump.decode.fields import Field
     from btfdump.graph.position import Position
     from btfdump.kernel.expression import Scope
+    from btfdump.kernel.value import Value
 
 ELSEWHERE = ("user", "iomem")
 """Address spaces that hold no objects of the kernel."""
@@ -52,7 +53,7 @@ class Edge(NamedTuple):
     def value(self) -> Value:
         """Return the field as a value that shares the owner's bytes."""
         owner, field = self.owner, self.field
-        return Value(
+        return value_at(
             owner.context_,
             field.layout.type,
             owner.context_.wrap(owner.address_ + field.offset),
@@ -73,7 +74,7 @@ class Edge(NamedTuple):
             return owner
         declarer, offset = found
         data = owner.slice_(offset, declarer.size)
-        return Value(context, declarer.type, owner.address_ + offset, data)
+        return value_at(context, declarer.type, owner.address_ + offset, data)
 
     def scopes(self) -> Sequence[Scope]:
         """Return what names in an expression about the field stand for members of."""

@@ -10,7 +10,7 @@ from btfdump.graph.moved import MOVED, has_moved
 from btfdump.graph.visits import Visit
 from btfdump.kernel.notes import Note
 from btfdump.kernel.pointers import told_by
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from btfdump.graph.position import Position
     from btfdump.graph.state import State
     from btfdump.graph.visits import Stream
+    from btfdump.kernel.value import Value
 
 
 def entry_of(state: State, value: Value, label: Label, position: Position) -> Visit | Seen:
@@ -65,7 +66,7 @@ def pointed_entries(
     shown = pointers[: state.limits.elements]
     context = state.context
     for index, address in shown:
-        entry = Value(context, target, address)
+        entry = value_at(context, target, address)
         slot = context.wrap(array + index * context.layouts.pointer_size)
         if has_moved((*position.chain, (slot, address)), entry):
             yield Note(f"[{index}] {MOVED}", address)

@@ -17,7 +17,7 @@ from btfdump.annotate.facts import Expansion
 from btfdump.btf import types
 from btfdump.errors import BtfdumpError, BtfFormatError
 from btfdump.kernel.evidence import points_back
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 from btfdump.walk import Anomaly, Entry, Head, walker_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from btfdump.kernel.context import Context
     from btfdump.kernel.services import Cache, Slabs
+    from btfdump.kernel.value import Value
     from btfdump.walk import Item
 
     _Candidate: TypeAlias = tuple[types.Composite, str]
@@ -194,7 +195,7 @@ def _choose(
 
 def _point_back(head: Value, struct: types.Composite, nodes: list[int], offset: int) -> bool:
     """Whether every entry has a pointer back to the object that holds the head."""
-    entries = [Value(head.context_, struct, node - offset) for node in nodes]
+    entries = [value_at(head.context_, struct, node - offset) for node in nodes]
     for outer in head.scopes_()[1:]:
         try:
             holder = outer.type_.btf.skip_modifiers(outer.type_)

@@ -12,7 +12,7 @@ from btfdump.graph.events import Close, Group, Holds, MapKey, Open
 from btfdump.graph.visits import notes_on
 from btfdump.graph.window import Window
 from btfdump.kernel.notes import Note
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from btfdump.graph.position import Position
     from btfdump.graph.state import State
     from btfdump.graph.visits import Stream
+    from btfdump.kernel.value import Value
 
 
 def as_map(value: Value) -> MapValue | None:
@@ -46,7 +47,7 @@ def value_of_map(value: Value) -> Value | None:
         type_ = map_.types_.value
     except FaultError:
         return None  # to be told where the map is shown
-    return Value(value.context_, type_, 0) if type_ is not None else None
+    return value_at(value.context_, type_, 0) if type_ is not None else None
 
 
 def elements_of(state: State, map_: MapValue, position: Position) -> Stream:

@@ -10,13 +10,14 @@ from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLay
 from btfdump.decode.paths import split_path
 from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
 from btfdump.kernel.pointers import read_string
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btfdump.btf import types
     from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 Summary: TypeAlias = tuple[tuple[str, "str | int"], ...]
 """(label, value) of each member; bytes of strings that are not UTF-8 are surrogates."""
@@ -65,7 +66,7 @@ class Summaries:
         if type_ in self._bare:
             return ()
         known = self._known.get((address, type_))
-        return known if known is not None else self.of(Value(self._context, type_, address))
+        return known if known is not None else self.of(value_at(self._context, type_, address))
 
     def _read(self, value: Value, layout: StructLayout) -> Summary:
         """Read the members that stand for an object; what cannot be read is left out."""

@@ -24,7 +24,7 @@ from btfdump.graph.visits import ArrayVisit, Visit
 from btfdump.kernel.notes import Note
 from btfdump.kernel.paths import check_path
 from btfdump.kernel.pointers import target_of
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from btfdump.decode.fields import Selection
     from btfdump.graph.readers import Reader
     from btfdump.graph.visits import Stream
+    from btfdump.kernel.value import Value
 
 
 _EVENTS = frozenset({Enter, Exit, Open, Close, Seen, Number, Note})
@@ -64,7 +65,7 @@ def typed(value: Value) -> Value:
     except BtfdumpError as error:
         known = replace(facts, typed_by=None, problems=[*facts.problems, str(error)])
         outer = value.outer_
-        return Value(value.context_, value.type_, value.address_, facts=known, outer=outer)
+        return value_at(value.context_, value.type_, value.address_, facts=known, outer=outer)
 
 
 def traverse(

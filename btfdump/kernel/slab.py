@@ -17,6 +17,7 @@ from btfdump.btf import types
 from btfdump.errors import BtfdumpError
 from btfdump.kernel.services import Cache, SlabObject
 from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,7 +104,7 @@ class SlabFinder:
         cache = caches.get(slab.integer(data, "slab_cache"))
         if cache is None:
             return None
-        value = Value(
+        value = value_at(
             self.kernel,
             self.kernel.type(f"struct {name}"),
             address,
@@ -133,7 +134,7 @@ class SlabFinder:
     def _read_caches(self) -> dict[int, Cache]:
         found: dict[int, Cache] = {}
         kernel = self.kernel
-        head = Value(kernel, kernel.type("struct list_head"), kernel.symbol("slab_caches"))
+        head = value_at(kernel, "struct list_head", "slab_caches")
         element = kernel.type("struct kmem_cache")
         assert isinstance(element, types.Composite)
         link = kernel.shape("kmem_cache").offset("list")

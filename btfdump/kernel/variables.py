@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump.errors import SymbolNotFoundError
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from btfdump.annotate.locks import FindGlobal
     from btfdump.btf import types
     from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 
 def find_global(kernel: Context, name: str) -> Value:
@@ -19,7 +20,7 @@ def find_global(kernel: Context, name: str) -> Value:
     Raises `SymbolNotFoundError` if there is none, `ExpressionError` if its type is not known.
     """
     type_, address, facts = kernel.variable(name)
-    return Value(kernel, type_, address, facts=facts)
+    return value_at(kernel, type_, address, facts=facts)
 
 
 def globals_of(kernel: Context) -> FindGlobal:

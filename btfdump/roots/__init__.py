@@ -22,7 +22,7 @@ from btfdump.errors import (
     TypeNotFoundError,
 )
 from btfdump.kernel.expression import Path
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 from btfdump.kernel.variables import find_global
 from btfdump.plugins.registry import Registry, first_line
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
     from btfdump.plugins.entry_points import Guard
     from btfdump.roots.table import Table
 
@@ -259,7 +260,7 @@ def per_cpu_values(kernel: Context, name: str, path: Path) -> Iterator[tuple[int
     for cpu, offset in enumerate(offsets):
         if wanted is None or cpu == wanted:
             address = kernel.wrap(variable.address_ + offset)
-            yield cpu, Value(kernel, variable.type_, address, facts=variable.facts_)
+            yield cpu, value_at(kernel, variable.type_, address, facts=variable.facts_)
 
 
 def text_after_cpu(path: Path) -> str:
@@ -284,7 +285,7 @@ def at_address(kernel: Context, type_name: str, text: str) -> Selected:
     if address >= 1 << kernel.layouts.pointer_size * 8:
         raise ExpressionError(f"address {match[1]} does not fit into a pointer")
     path = Path.parse(text[match.end() :], where=match[0])
-    value = Value(kernel, kernel.type(type_name), address)
+    value = value_at(kernel, type_name, address)
     return Selected(path.follow(value), text, not path.steps)
 
 

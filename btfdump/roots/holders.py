@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 from btfdump.errors import BtfdumpError, CorruptDataError, SymbolNotFoundError
 from btfdump.kernel.notes import Note
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.kernel.context import Context
+    from btfdump.kernel.value import Value
 
 MAX_FILES = 1 << 20
 """Most descriptors believed of one process; `fs.nr_open` is that, unless somebody raised it."""
@@ -79,7 +80,7 @@ class _Files:
     def __init__(self, kernel: Context, operations: set[int]) -> None:
         self._kernel = kernel
         self._operations = operations
-        file = Value(kernel, kernel.type("struct file"), 0)
+        file = value_at(kernel, "struct file", 0)
         self._f_op = file.f_op.address_
         self._private_data = file.private_data.address_
         self._objects = {0: 0}  # by file: processes share them

@@ -13,6 +13,7 @@ from btfdump.errors import (
     SymbolNotFoundError,
     TypeNotFoundError,
 )
+from btfdump.kernel.value_at import offset_of, value_at
 from btfdump.roots import Selected, global_value, root
 
 if TYPE_CHECKING:
@@ -70,14 +71,13 @@ def entries(holder: Value, head: str, element: object, link: str) -> Iterator[Va
     from btfdump.annotate.facts import Expansion
     from btfdump.btf import types
     from btfdump.kernel.containers import items_of
-    from btfdump.kernel.value import Value
     from btfdump.walk import Anomaly, Entry
 
     kernel = holder.context_
     struct = element.btf.skip_modifiers(element) if isinstance(element, types.Type) else None
     if not isinstance(struct, types.Composite):
         raise TypeNotFoundError("struct task_struct is not complete in the BTF")
-    offset = Value(kernel, struct, 0).member_(link).address_
+    offset = offset_of(kernel, struct, link)
     expansion = Expansion("list_head", struct, link, offset, 0, "root")
     trouble: Anomaly | None = None
     for item in items_of(holder.member_(head), expansion):
@@ -86,17 +86,16 @@ def entries(holder: Value, head: str, element: object, link: str) -> Iterator[Va
                 continue
             trouble = item if trouble is None or item.ends else trouble
         elif isinstance(item, Entry):
-            yield Value(kernel, struct, item.address, item.data)
+            yield value_at(kernel, struct, item.address, item.data)
     if trouble is not None:
         raise CorruptDataError(f"{holder.type_}.{head}: {trouble.message}", trouble.address)
 
 
 def count_tasks(kernel: Context) -> int | None:
     """Return how many tasks the kernel counts, idle ones excluded: nr_threads (kernel/fork.c)."""
-    from btfdump.kernel.value import Value
 
     try:
-        return int(Value(kernel, kernel.type("int"), kernel.symbol("nr_threads")))
+        return int(value_at(kernel, "int", "nr_threads"))
     except (FaultError, SymbolNotFoundError):
         return None
 
@@ -128,12 +127,11 @@ def fate(task: Value) -> str:
 
     An exiting task loses its `thread_pid` (kernel/pid.c: __change_pid()) before it is freed.
     """
-    from btfdump.kernel.value import Value
 
     if not task.context_.target.is_live:
         return ""
     try:
-        now = Value(task.context_, task.type_, task.address_)
+        now = value_at(task.context_, task.type_, task.address_)
         same = int(now.thread_pid) == int(task.thread_pid)
     except MemberNotFoundError:  # before Linux 4.19
         return ""

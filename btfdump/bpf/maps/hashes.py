@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 from btfdump.bpf.maps import family
 from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import CorruptDataError
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 from btfdump.walk import Anomaly, Entry, Head, walker_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.bpf.maps.map_object import MapObject
+    from btfdump.kernel.value import Value
 
 MAX_BUCKETS = 1 << 31
 MAX_BROKEN = 64
@@ -37,7 +38,7 @@ def elements_in_use(map_: MapObject) -> int | None:
     if map_.has_member_("elem_count") and map_.elem_count:
         each, pointer = context.type("s64"), int(map_.elem_count)
         offsets = context.target.per_cpu_offsets
-        copies = (Value(context, each, context.wrap(pointer + offset)) for offset in offsets)
+        copies = (value_at(context, each, context.wrap(pointer + offset)) for offset in offsets)
         return max(0, sum(int(copy) for copy in copies))
     if not int(map_.map_flags) & NO_PREALLOC:
         return None
@@ -54,7 +55,7 @@ def nodes(map_: MapObject) -> Iterator[tuple[Value, int, bytes] | Anomaly]:
     count = int(table.n_buckets)
     if not 0 < count <= MAX_BUCKETS or count & (count - 1):
         raise CorruptDataError(f"n_buckets is {count}, no power of two", table.address_)
-    element = Value(context, context.type("struct htab_elem"), 0)
+    element = value_at(context, "struct htab_elem", 0)
     key_offset, key_size = element.key.address_, map_.size_of_("key")
     value_offset = key_offset + (key_size + 7) // 8 * 8
     size = max(int(table.elem_size), value_offset + context.layouts.pointer_size)

@@ -12,6 +12,7 @@ from btfdump.bpf.maps import family
 from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import BtfdumpError, CorruptDataError
 from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def walk_local_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
     for first, data in map_.pieces_(bucket.address_, 1 << log, bucket.size_):
         for at in range(0, len(data), bucket.size_):
             address = bucket.address_ + (first * bucket.size_) + at
-            one = Value(map_.context_, bucket.type_, address, data[at : at + bucket.size_])
+            one = value_at(map_.context_, bucket.type_, address, data[at : at + bucket.size_])
             yield from _walk_bucket(map_, smap.address_, one)
 
 
@@ -59,4 +60,4 @@ def _walk_bucket(map_: MapObject, smap: int, bucket: Value) -> Iterator[Element 
             except BtfdumpError as error:
                 yield Element(value, remark=f"its owner is not known: {error}")
                 continue
-            yield Element(value, owner=Value(map_.context_, owner_type, owner))
+            yield Element(value, owner=value_at(map_.context_, owner_type, owner))

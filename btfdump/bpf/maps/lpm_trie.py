@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from btfdump.bpf.maps import family
 from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import CorruptDataError, FaultError
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def walk_lpm_trie(map_: MapObject) -> Iterator[Element | Anomaly]:
             yield Anomaly(f"cycle: {address:#x} is below itself", address, ends=True)
             continue
         seen.add(address)
-        node = Value(map_.context_, node_type, address)
+        node = value_at(map_.context_, node_type, address)
         try:
             length, is_prefix = int(node.read_().prefixlen), not int(node.flags) & INTERMEDIATE
             data = map_.context_.target.read(node.member_("data").address_, data_size)

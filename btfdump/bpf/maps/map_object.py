@@ -11,6 +11,7 @@ from btfdump.errors import (
     CorruptDataError,
 )
 from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import offset_of, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,8 +67,8 @@ class MapObject(Value):
     def inside_(self, struct: str, member: str = "map") -> Value:
         """Return the map's own struct around the `struct bpf_map`, as container_of() does."""
         type_ = self._context.type(f"struct {struct}")
-        offset = Value(self._context, type_, 0).member_(member).address_
-        return Value(self._context, type_, self._context.wrap(self.address_ - offset))
+        offset = offset_of(self._context, type_, member)
+        return value_at(self._context, type_, self._context.wrap(self.address_ - offset))
 
     def size_of_(self, what: str) -> int:
         """Return `key_size` or `value_size` in bytes; raises `CorruptDataError` if it is absurd."""
@@ -79,12 +80,12 @@ class MapObject(Value):
     def key_at_(self, address: int, data: bytes | None = None) -> Value:
         """Return the key at `address`, typed by the map's BTF, or as bytes without it."""
         type_ = self.types_.key or self.bytes_of_(self.size_of_("key"))
-        return Value(self._context, type_, self._context.wrap(address), data)
+        return value_at(self._context, type_, self._context.wrap(address), data)
 
     def value_at_(self, address: int, data: bytes | None = None) -> Value:
         """Return the value at `address`, typed by the map's BTF, or as bytes without it."""
         type_ = self.types_.value or self.bytes_of_(self.size_of_("value"))
-        return Value(self._context, type_, self._context.wrap(address), data)
+        return value_at(self._context, type_, self._context.wrap(address), data)
 
     def copies_(self, pointer: int, key: Value | None) -> Iterator[Element]:
         """Yield every CPU's copy of the value that a __percpu pointer stands for."""
@@ -98,7 +99,7 @@ class MapObject(Value):
             type_ = self._context.type("unsigned int")
         size = self._context.layouts.of(type_).size
         data = number.to_bytes(size, self._context.layouts.byteorder)
-        return Value(self._context, type_, 0, data)
+        return value_at(self._context, type_, 0, data)
 
     def bytes_of_(self, size: int) -> types.Type:
         """Return the type of `size` bytes about which nothing is known."""
@@ -113,7 +114,7 @@ class MapObject(Value):
         """
         type_ = self._context.type(struct)
         for index, pointer in self.pointers_(int(array), count):
-            yield index, Value(self._context, type_, pointer)
+            yield index, value_at(self._context, type_, pointer)
 
     def pointers_(self, address: int, count: int) -> Iterator[tuple[int, int]]:
         """Yield (index, pointer) for those in an array at `address` that are not NULL."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from btfdump.bpf.maps import count_elements
 from btfdump.bpf.maps.hashes import NO_PREALLOC
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import offset_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ def _cpus(map_: MapObject) -> int:
 def _page(map_: MapObject) -> int:
     """Return PAGE_SIZE: the consumer's position has a page of its own, after the first."""
     context = map_.context_
-    return Value(context, context.type("struct bpf_ringbuf"), 0).consumer_pos.address_
+    return offset_of(context, "struct bpf_ringbuf", "consumer_pos")
 
 
 def _array(map_: MapObject) -> int:

@@ -11,6 +11,7 @@ from btfdump.bpf.maps import family
 from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import CorruptDataError
 from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import offset_of, value_at
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def walk_sockhash(map_: MapObject) -> Iterator[Element | Anomaly]:
             yield value
         else:
             key = map_.key_at_(value.key.address_)
-            yield Element(Value(map_.context_, sock, int(value.sk)), key)
+            yield Element(value_at(map_.context_, sock, int(value.sk)), key)
 
 
 def _chained(
@@ -107,7 +108,7 @@ def _chained(
             head = data[at : at + len(empty)]
             if head != empty:
                 address = context.wrap(heads + first * step + at)
-                for item in Value(context, type_, address, head).entries_(expansion):
+                for item in value_at(context, type_, address, head).entries_(expansion):
                     if isinstance(item, Value | Anomaly):
                         yield item
 
@@ -118,5 +119,5 @@ def _expansion(map_: MapObject, struct: str, link: str) -> Expansion:
 
     element = map_.context_.type(f"struct {struct}")
     assert isinstance(element, types.Composite)
-    offset = Value(map_.context_, element, 0).member_(link).address_
+    offset = offset_of(map_.context_, element, link)
     return Expansion("hlist_head", element, link, offset, 0, "map")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from btfdump.bpf.maps import family
 from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.errors import FaultError
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def walk_ring_buffer(map_: MapObject) -> Iterator[Element | Anomaly]:
     while at < producer:
         address = context.wrap(start + (at & mask))
         try:
-            word = int(Value(context, header_type, address).member_("len"))
+            word = int(value_at(context, header_type, address).member_("len"))
         except FaultError as error:
             yield Anomaly(f"record at {at} is unreadable: {error.reason}", address, ends=True)
             return
@@ -51,6 +51,6 @@ def walk_ring_buffer(map_: MapObject) -> Iterator[Element | Anomaly]:
             yield Anomaly(f"record at {at}: {size} bytes reach beyond the producer", address, True)
             return
         state = "busy" if word & BUSY else "discarded" if word & DISCARDED else "committed"
-        value = Value(context, map_.bytes_of_(size), address + header_size)
+        value = value_at(context, map_.bytes_of_(size), address + header_size)
         yield Element(value, remark=f"position {at}, {size} bytes, {state}")
         at += step

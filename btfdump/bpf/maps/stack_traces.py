@@ -8,13 +8,14 @@ from btfdump.bpf.maps import family
 from btfdump.bpf.maps.elements import Element, Keys
 from btfdump.btf import types
 from btfdump.errors import CorruptDataError
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.bpf.maps.map_object import MapObject
+    from btfdump.kernel.value import Value
 
 BY_BUILD_ID = 1 << 5
 """BPF_F_STACK_BUILD_ID: frames are build ids and offsets into files."""
@@ -55,4 +56,4 @@ def _frame_type(map_: MapObject) -> types.Type:
 
 def _frames(map_: MapObject, frame: types.Type, count: int, address: int, data: bytes) -> Value:
     array = types.Array(frame.btf, 0, "", frame.id, 0, count)
-    return Value(map_.context_, array, address, data)
+    return value_at(map_.context_, array, address, data)

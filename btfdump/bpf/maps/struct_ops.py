@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from btfdump.bpf.maps import family
 from btfdump.bpf.maps.elements import Element, Keys
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,4 +25,4 @@ def walk_struct_ops(map_: MapObject) -> Iterator[Element | Anomaly]:
         assert context.kernel_btfs is not None
         btf = context.kernel_btfs.of(outer.btf)
     type_ = btf.type(int(map_.btf_vmlinux_value_type_id))
-    yield Element(Value(context, type_, outer.kvalue.address_), map_.index_(0))
+    yield Element(value_at(context, type_, outer.kvalue.address_), map_.index_(0))

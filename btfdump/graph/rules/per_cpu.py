@@ -12,7 +12,7 @@ from btfdump.graph.rules.problems import not_followed
 from btfdump.graph.visits import Settled, notes_on
 from btfdump.kernel.notes import Note
 from btfdump.kernel.pointers import told_by
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from btfdump.btf import types
@@ -49,7 +49,7 @@ def _of_every_cpu(edge: Edge, state: State, target: types.Type, inner: Position)
     shown = addresses[: state.limits.elements]
     yield Open(Group.ARRAY, field, here, None, len(addresses), told_by(field))
     for cpu, address in enumerate(shown):
-        value = Value(context, target, address, key=f"cpu {cpu}")
+        value = value_at(context, target, address, key=f"cpu {cpu}")
         yield entry_of(state, value, f"[cpu {cpu}]", inner)
     yield Close(len(shown), len(addresses))
 
@@ -66,7 +66,7 @@ def _scalars(edge: Edge, state: State, target: types.Type, addresses: list[int])
             pieces.append(bytes(size))
             missing.append(f"CPU {cpu} is unreadable: {error.reason}")
     array = context.array(target, len(addresses))
-    value = Value(context, array, addresses[0], b"".join(pieces))
+    value = value_at(context, array, addresses[0], b"".join(pieces))
     yield Open(Group.POINTER, edge.field, value, provenance=told_by(edge.field))
     yield Enter(value, state.decoder.fields(value.layout_, value.bytes_()))
     for text in missing:

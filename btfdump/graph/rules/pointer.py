@@ -12,11 +12,12 @@ from btfdump.graph.limits import selection_of
 from btfdump.graph.moved import MOVED, has_moved
 from btfdump.graph.visits import Settled, Visit, notes_on
 from btfdump.kernel.pointers import address_of, told_by
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from btfdump.graph.edge import Edge
     from btfdump.graph.state import State
+    from btfdump.kernel.value import Value
 
 
 def pointer(edge: Edge, state: State) -> Settled | None:
@@ -61,12 +62,12 @@ def pointee(edge: Edge) -> Value | None:
     field, facts, context = edge.field, edge.facts, edge.owner.context_
     assert isinstance(field.value, int)
     if facts is None:
-        return Value(context, target, field.value)
+        return value_at(context, target, field.value)
     try:
         address = address_of(edge.holder(), field.value, facts)
     except CorruptDataError:
         return None  # what is said of such pointers does not hold of this one
-    return Value(context, target, address, stated=stated_by(facts.behind))
+    return value_at(context, target, address, stated=stated_by(facts.behind))
 
 
 def _is_known(edge: Edge, state: State, value: Value) -> bool:

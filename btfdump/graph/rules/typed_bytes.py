@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from btfdump.decode.layout import StructLayout
 from btfdump.errors import BtfdumpError
-from btfdump.kernel.value import Value
+from btfdump.kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from btfdump.graph.edge import Edge
@@ -25,7 +25,7 @@ def typed_bytes(edge: Edge, state: State) -> Edge | None:
     context = state.context
     address = context.wrap(edge.owner.address_ + field.offset)
     outer = edge.holder(), field.name
-    here = Value(context, field.layout.type, address, facts=facts, outer=outer)
+    here = value_at(context, field.layout.type, address, facts=facts, outer=outer)
     try:
         value = here.typed_()
         layout = value.layout_
