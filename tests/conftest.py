@@ -13,10 +13,13 @@ import pytest
 
 from btfdump.api.kernel import Kernel, open_core
 from tests.support import kdump_formats
+from tests.support.patched import PatchedKernel
 from tests.support.together import common_folder, make_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from btfdump.kernel.value import Value
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DUMPS = REPOSITORY / "sample_dumps"
@@ -136,6 +139,23 @@ def opened(sample: Callable[[str], Path]) -> Iterator[Callable[[str], Kernel]]:
     yield find
     for kernel in known.values():
         kernel.close()
+
+
+@pytest.fixture
+def patched(opened: Callable[[str], Kernel]) -> PatchedKernel:
+    """The tagged kernel with patches of its own."""
+    return PatchedKernel(opened("tagged"))
+
+
+@pytest.fixture
+def poke(patched: PatchedKernel) -> Callable[[Value, int], None]:
+    """Return a function that changes an integer or pointer of the patched kernel."""
+
+    def change(member: Value, number: int) -> None:
+        data = number.to_bytes(member.size_, patched.target.platform.byteorder)
+        patched.target.write(member.address_, data)
+
+    return change
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ from btfdump.errors import (
     ObjectNotFoundError,
     SymbolNotFoundError,
 )
-
-from .conftest import DUMPS
+from tests.support.bpf_maps import DUMPS
 
 NOWHERE = 0xFFFF_F000_0000_1230
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.bpf.links import Link, find_links
+from btfdump.bpf.links import find_links
 from btfdump.bpf.progs import Prog, RunStatistics, find_progs
 from btfdump.errors import SymbolNotFoundError
-from btfdump.kernel.notes import Note, without_notes
 from btfdump.kernel.value import Value
+from tests.support.bpf_objects import SAMPLES, notes, progs
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
     from btfdump.api.kernel import Kernel
     from btfdump.btf.wire import ByteOrder
     from tests.support.patched import PatchedKernel
-
-SAMPLES = ("tagged", "stock", "s390x")
-
-
-def progs(kernel: Kernel) -> dict[str, Prog]:
-    return {prog.name: prog for prog in without_notes(find_progs(kernel))}
-
-
-def links(kernel: Kernel) -> list[Link]:
-    return list(without_notes(find_links(kernel)))
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -82,24 +72,6 @@ def test_what_progs_are_verified_for(opened: Callable[[str], Kernel], name: str)
         assert found["fill_list"] == ""
 
 
-@pytest.mark.parametrize("name", SAMPLES)
-def test_links(opened: Callable[[str], Kernel], name: str) -> None:
-    kernel = opened(name)
-    names = {prog.id: prog.name for prog in progs(kernel).values()}
-    found = [(link.id, link.type, names[link.prog_id], link.target) for link in links(kernel)]
-    expected = [
-        (1, "raw_tracepoint", "on_newtask", "task_newtask"),
-        (2, "raw_tracepoint", "on_exec", "sched_process_exec"),
-        (3, "tracing", "on_open", "lsm_mac bpf_lsm_file_open"),
-    ]
-    assert found == (expected[:2] if name == "s390x" else expected)
-    tracing = [link for link in links(kernel) if link.type == "tracing"]
-    for link in tracing:
-        assert link.details["attach_type"] == "lsm_mac"
-        assert link.details["target_obj_id"] == 1
-        assert kernel.btf.type(int(link.details["target_btf_id"])).name == "bpf_lsm_file_open"
-
-
 def test_statistics_are_summed_over_cpus(patched: PatchedKernel) -> None:
     prog = progs(patched)["on_exec"]
     struct = patched.type("struct bpf_prog_stats")
@@ -118,10 +90,6 @@ def test_statistics_are_summed_over_cpus(patched: PatchedKernel) -> None:
 
 
 # Damage
-
-
-def notes(items: Any) -> list[str]:
-    return [item.text for item in items if isinstance(item, Note)]
 
 
 def test_a_damaged_program_is_a_note(patched: Kernel, poke: Callable[[Value, int], None]) -> None:
@@ -148,21 +116,6 @@ def test_a_damaged_idr_is_a_note(patched: Kernel, poke: Callable[[Value, int], N
     items = list(find_progs(patched))
     assert len([item for item in items if isinstance(item, Prog)]) == before - 1
     assert "cycle" in notes(items)[0]
-
-
-def test_a_damaged_link_is_shown_with_a_note(
-    patched: Kernel, poke: Callable[[Value, int], None]
-) -> None:
-    first, second, third = links(patched)
-    poke(first.value.member_("type"), 99)
-    raw = patched.value("struct bpf_raw_tp_link", second.value.address_)
-    poke(raw.btp, 0)
-    poke(third.value.prog, 0x10)
-    items = list(find_links(patched))
-    shown = [(i.id, i.type, i.target) for i in items if isinstance(i, Link)]
-    assert shown == [(1, "99", ""), (2, "raw_tracepoint", "")]
-    assert "link 2: where it is attached: btp is NULL" in notes(items)[0]
-    assert f"link at {third.value.address_:#x}: cannot read" in notes(items)[1]
 
 
 @pytest.mark.parametrize("byteorder", ["little", "big"])

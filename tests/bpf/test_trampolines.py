@@ -1,0 +1,40 @@
+"""Trampolines of BPF programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from btfdump.bpf.trampolines import find_trampolines
+from btfdump.errors import SymbolNotFoundError
+from btfdump.kernel.notes import without_notes
+from tests.support.synthetic import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfdump.api.kernel import Kernel
+
+
+X86 = ("tagged", "stock")
+
+
+@pytest.mark.parametrize("name", X86)
+def test_a_trampoline(opened: Callable[[str], Kernel], name: str) -> None:
+    kernel = opened(name)
+    (found,) = without_notes(find_trampolines(kernel))
+    assert (found.function, found.lsm_hook) == ("bpf_lsm_file_open", "file_open")
+    assert found.progs == {"modify_return": (9,)}
+    assert found.image is not None
+    start, end = found.image
+    assert 0 < end - start < 0x1000
+    function = kernel.symbolize(int(found.value.func.addr))
+    assert function is not None
+    assert function.startswith("bpf_lsm_file_open")
+
+
+def test_no_trampolines_without_a_jit(opened: Callable[[str], Kernel]) -> None:
+    assert list(find_trampolines(opened("s390x"))) == []
+    with pytest.raises(SymbolNotFoundError):
+        find_trampolines(World().kernel())

@@ -1,0 +1,88 @@
+"""Names: one, several, none, and many look-ups."""
+
+from __future__ import annotations
+
+import pytest
+
+from btfdump.btf import Btf, BtfBuilder, Kind
+from btfdump.btf.lookup import SEARCHES
+from btfdump.errors import AmbiguousTypeError, TypeNotFoundError
+from tests.support.btf_blobs import sample
+
+
+def test_find(b: BtfBuilder) -> None:
+    btf = sample(b)
+    assert btf.find("struct", "file").id == 3
+    assert btf.find(Kind.FWD, "file").id == 4
+    assert btf.find("typedef", "file").id == 5
+    assert btf.find("enum", "e").id == 7
+    assert btf.find("enum", "e64").id == 8
+    assert [t.id for t in btf.find_all(None, "file")] == [3, 4, 5]
+    assert [t.id for t in btf.find_all("struct", "file")] == [3]
+
+
+def test_find_nothing(b: BtfBuilder) -> None:
+    btf = sample(b)
+    with pytest.raises(TypeNotFoundError, match="no struct nonsense in sample"):
+        btf.find("struct", "nonsense")
+    with pytest.raises(TypeNotFoundError, match=r"there is a fwd and a struct and a typedef of"):
+        btf.find("union", "file")
+    with pytest.raises(TypeNotFoundError):
+        btf.find(Kind.ENUM, "e64")
+    for name in ("", "f_flags", "A", "file\0", "\0file", "ile", "\ud800"):
+        assert btf.find_all(None, name) == []
+
+
+def test_find_an_unknown_keyword(b: BtfBuilder) -> None:
+    with pytest.raises(ValueError, match="'class', not one of struct, union"):
+        sample(b).find("class", "file")
+
+
+def test_find_several(b: BtfBuilder) -> None:
+    btf = sample(b)
+    with pytest.raises(AmbiguousTypeError, match=r"2 types are called struct twice") as caught:
+        btf.find("struct", "twice")
+    assert caught.value.type_ids == (9, 10)
+    assert [t.id for t in btf.find_all("struct", "twice")] == [9, 10]
+
+
+def test_many_lookups_agree_with_few(b: BtfBuilder) -> None:
+    for number in range(4 * SEARCHES):
+        b.struct(f"s{number}", number)
+        b.fwd(f"{number % 3}")
+    blob = b.build()
+    names = [f"s{i}" for i in range(4 * SEARCHES)] + ["0", "1", "2", "3", "s", ""]
+    many = Btf.from_bytes(blob)
+    for name in names:
+        one = Btf.from_bytes(blob)
+        expected = [t.id for t in one.find_all(None, name)]
+        assert [t.id for t in many.find_all(None, name)] == expected
+        assert expected == [t.id for t in one.iter_types() if name and t.name == name]
+
+
+@pytest.mark.parametrize("lookups", [0, SEARCHES])
+def test_names_that_share_their_tails(lookups: int) -> None:
+    # What a linker may do to strings: "file" is the end of "inode_file", and stored twice besides.
+    b = BtfBuilder()
+    b.struct("inode_file", 1)
+    b.struct("file", 2)
+    b.struct("file", 3)
+    blob = bytearray(b.build())
+    tail = blob.index(b"file\0", blob.index(b"inode_file")) - blob.index(b"\0inode_file")
+    blob[24 + 12 : 24 + 16] = tail.to_bytes(4, "little")
+    btf = Btf.from_bytes(bytes(blob))
+    for number in range(lookups):
+        assert btf.find_all(None, f"miss{number}") == []
+    assert btf.string(tail) == "file"
+    assert [t.id for t in btf.find_all("struct", "file")] == [2, 3]
+    assert btf.find("struct", "inode_file").id == 1
+
+
+def test_names_need_not_be_utf8() -> None:
+    b = BtfBuilder()
+    b.struct("naXme", 1)
+    b.struct("größe", 1)
+    btf = Btf.from_bytes(b.build().replace(b"naXme", b"na\xffme"))
+    assert btf.type(1).name == "na\\xffme"
+    assert btf.find("struct", "größe").id == 2
+    assert BtfBuilder.from_btf(btf).build() == btf.data

@@ -1,0 +1,57 @@
+"""`btfdump diff`."""
+
+from __future__ import annotations
+
+import json
+
+from btfdump.cli import main
+
+SAME, DIFFERENT, TROUBLE = 0, 1, 2
+
+
+def test_a_dump_does_not_differ_from_itself(core, capsys):
+    assert main(["diff", core, core, "task", "1"]) == SAME
+    assert capsys.readouterr().out == "no difference\n"
+
+
+def test_two_boots(core, sample, capsys):
+    words = [
+        "diff",
+        core,
+        str(sample("stock")),
+        "task",
+        "1",
+        "--members",
+        "comm,children.comm,stack",
+    ]
+    assert main(words) == DIFFERENT
+    lines = capsys.readouterr().out.splitlines()
+    assert '- children[pid 86]: struct task_struct 0xffff9caa834b42c0 "w_main" pid 86' in lines
+    assert lines[-1].startswith("0 changed, 4 added, 4 removed; two boots; 1 pointers differ in")
+    assert main([*words, "--addresses", "show", "--format", "json"]) == DIFFERENT
+    document = json.loads(capsys.readouterr().out)
+    assert not document["same_boot"]
+    assert [change["path"] for change in document["changes"] if change["is_address"]] == [".stack"]
+
+
+def test_json_files(core, tmp_path, capsys):
+    main(["inspect", core, "task", "1", "--format", "json"])
+    text = capsys.readouterr().out
+    before, after = tmp_path / "a.json", tmp_path / "b.json"
+    before.write_text(text)
+    after.write_text(text.replace('"comm": "init"', '"comm": "other"'))
+    assert main(["--diff", str(before), str(after)]) == DIFFERENT
+    assert "~ comm: init -> other" in capsys.readouterr().out.splitlines()
+
+
+def test_mistakes_are_told_apart_from_differences(core, tmp_path, capsys):
+    document = tmp_path / "a.json"
+    document.write_text('{"roots": []}')
+    for words, message in [
+        ((core, core), "say what to compare"),
+        ((str(document), str(document), "task"), "no ROOT"),
+        ((core, str(tmp_path / "none"), "task"), "No such file"),
+        ((core, core, "task", "nosuch"), "could not be read in full"),
+    ]:
+        assert main(["diff", *words]) == TROUBLE
+        assert message in capsys.readouterr().err

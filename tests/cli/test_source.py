@@ -1,0 +1,27 @@
+"""`btfdump source`."""
+
+from __future__ import annotations
+
+from btfdump.cli import main
+from btfdump.cli.terminal import FAILED, OK, USAGE
+
+
+def test_source(capsys, tmp_path):
+    from btfdump.btf import BtfBuilder
+
+    builder = BtfBuilder()
+    long_ = builder.int_("long unsigned int", 8)
+    builder.struct("pair", 16, [("a", long_, 0), ("b", long_, 64)])
+    blob = tmp_path / "pair.btf"
+    blob.write_bytes(builder.build())
+    assert main(["source", "struct pair", "--btf", str(blob)]) == OK
+    assert "def text(d):" in capsys.readouterr().out
+    for format_, first in (("fields", "def fields(d):"), ("json", "def leads(d, a, S):")):
+        assert main(["source", "struct pair", "--btf", str(blob), "--format", format_]) == OK
+        out = capsys.readouterr().out
+        assert out.startswith(first)
+    assert "\n\ndef members(d, a, H):\n" in out
+    assert main(["source", "struct pair", "--btf", str(blob), "--members", "b"]) == OK
+    assert "def read(d):" in capsys.readouterr().out
+    assert main(["source", "pair", "--btf", str(blob)]) == USAGE
+    assert main(["source", "struct nosuch", "--btf", str(blob)]) == FAILED

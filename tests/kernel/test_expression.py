@@ -1,0 +1,109 @@
+"""Conditions under which an annotation holds."""
+
+from __future__ import annotations
+
+import pytest
+
+from btfdump.errors import CorruptDataError
+from tests.support.annotated import dumped, holder, ids, items, overlay, texts
+from tests.support.synthetic import World
+
+
+def conditional(flags: int) -> tuple[World, int]:
+    """A union that is a list of items where bit 0 of `flags` is set, else a number."""
+    world = World()
+    world.struct("item", [("id", "int"), ("one", "struct list_head"), ("two", "struct list_head")])
+    world.struct("directory", [("children", "struct list_head")])
+    world.struct("file", [("size", "u64")])
+    world.union("<either>", [("dir", "struct directory"), ("file", "struct file")])
+    world.struct("entry", [("flags", "u32"), ("", "union <either>")])
+    address = world.new("entry", flags=flags)
+    items(world, address + world.offset("entry.dir.children"), "one", 1, 2)
+    return world, address
+
+
+CONDITION = overlay(
+    '[struct.entry]\n"dir.children" = '
+    '[["cond:flags & 1", "item:one"], ["cond:flags == 6", "item:two"]]'
+)
+
+
+@pytest.mark.parametrize(("flags", "expected"), [(1, [1, 2]), (7, [1, 2]), (2, None), (6, "two")])
+def test_a_condition_on_the_struct_around(flags, expected):
+    world, address = conditional(flags)
+    kernel = world.kernel([CONDITION])
+    value = kernel.value("struct entry", address)
+    children = dumped(kernel, value)["members"]["dir"]["members"]["children"]
+    if expected is None:
+        assert "elements" not in children
+        with pytest.raises(CorruptDataError, match="no tag, overlay or library"):
+            ids(value.dir.children)
+    elif expected == "two":
+        assert children["node"] == "two"
+        assert value.dir.children.expansion_().node == "two"
+    else:
+        assert [e["members"]["id"] for e in children["elements"]] == expected
+        assert ids(value.dir.children) == expected
+
+
+def test_what_holds_otherwise():
+    world, address = conditional(2)
+    source = overlay(
+        '[struct.entry]\n"dir.children" = [["cond:flags & 1", "item:two"], "item:one"]'
+    )
+    kernel = world.kernel([source])
+    assert ids(kernel.value("struct entry", address).dir.children) == [1, 2]
+
+
+def test_a_condition_in_tags():
+    """The tags of one member hold together."""
+    world = World()
+    world.struct("item", [("id", "int"), ("one", "struct list_head")])
+    address = holder(world, ["item:one", "cond:n == 7"])
+    kernel = world.kernel()
+    assert "elements" not in dumped(kernel, kernel.value("struct holder", address))
+    world.set(address, "holder.n", 7)
+    assert ids(kernel.value("struct holder", address).head) == [1, 2, 3]
+
+
+def test_a_condition_on_what_is_not_there():
+    world, address = conditional(1)
+    source = overlay('[struct.entry]\n"dir.children" = [["cond:nonsense", "item:one"]]')
+    kernel = world.kernel([source])
+    notes = texts(dumped(kernel, kernel.value("struct entry", address)))
+    assert notes == ["overlay mine.toml cond:(nonsense): struct entry has no member 'nonsense'"]
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("n == 5", True),
+        ("n != 5", False),
+        ("!n", False),
+        ("n >= 5 && n < 6", True),
+        ("n < 5 || n > 5", False),
+        ("(n & 4) == 4", True),
+        ("~n & 1", False),
+        ("n - 5", False),
+    ],
+)
+def test_conditions(text, holds):
+    world = World()
+    world.struct("item", [("id", "int"), ("one", "struct list_head")])
+    address = holder(world, ["item:one", f"cond:{text}"])
+    world.set(address, "holder.n", 5)
+    kernel = world.kernel()
+    value = kernel.value("struct holder", address).head
+    assert value.facts_ is not None
+    assert value.facts_.is_container == holds
+
+
+@pytest.mark.parametrize("text", ["n +", "n < 1 < 2", "f(n)", "n = 3", "n; n", "'n'"])
+def test_conditions_that_are_none(text):
+    world = World()
+    world.struct("item", [("id", "int"), ("one", "struct list_head")])
+    address = holder(world, ["item:one", f"cond:{text}"])
+    kernel = world.kernel()
+    value = kernel.value("struct holder", address).head
+    assert value.facts_ is not None
+    assert len(value.facts_.problems) == 1

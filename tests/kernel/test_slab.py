@@ -1,0 +1,57 @@
+"""Slab objects: every address of one, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from btfdump.kernel.slab import SlabFinder, direct_map
+from btfdump.targets.memory import Platform
+
+if TYPE_CHECKING:
+    from btfdump.api.kernel import Kernel
+
+
+KERNELS = ("tagged", "stock", "s390x")
+
+
+@pytest.fixture(params=KERNELS)
+def kernel(opened, request: pytest.FixtureRequest) -> Kernel:
+    return opened(request.param)
+
+
+def test_objects_of_slab_caches(kernel, truth, request):
+    """Every task is an object of the cache task_struct, at its very beginning."""
+    slabs = kernel.slabs
+    for task in list(kernel.tasks())[:40]:
+        found = slabs.find(task.address_ + 100)
+        assert found is not None
+        assert (found.cache.name, found.start) == ("task_struct", task.address_)
+    for inode in list(kernel["super_blocks"].walk_())[1].s_inodes.walk_():
+        found = slabs.find(inode.address_)
+        assert found is not None
+        assert "inode" in found.cache.name
+
+
+def test_what_is_no_slab_object(kernel):
+    slabs = kernel.slabs
+    init_task = kernel.symbol("init_task")
+    for address in (0, 8, init_task, (1 << 64) - 8, kernel.task(1).stack.value_()):
+        assert slabs.find(address) is None
+
+
+def test_descriptions(kernel):
+    task = kernel.task(1).address_
+    assert kernel.slab_object(task) == "slab task_struct"
+    assert kernel.slab_object(task + 8) == f"slab task_struct, object {task:#x}+0x8"
+    assert kernel.slab_object(kernel.symbol("init_task")) is None
+
+
+def test_no_direct_map_where_the_machine_is_not_known(opened, monkeypatch):
+    """Nothing is guessed: without the translation there is no inference."""
+    kernel = opened("tagged")
+    platform = Platform("little", 8, "riscv64")
+    monkeypatch.setattr(kernel.target, "platform", platform)
+    assert direct_map(kernel) is None
+    assert SlabFinder(kernel).find(kernel.task(1).address_) is None

@@ -1,0 +1,27 @@
+"""Programs and links of a kernel, and what is said of those that are damaged."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from btfdump.bpf.links import Link, find_links
+from btfdump.bpf.progs import Prog, find_progs
+from btfdump.kernel.notes import Note, without_notes
+
+if TYPE_CHECKING:
+    from btfdump.api.kernel import Kernel
+
+
+SAMPLES = ("tagged", "stock", "s390x")
+
+
+def progs(kernel: Kernel) -> dict[str, Prog]:
+    return {prog.name: prog for prog in without_notes(find_progs(kernel))}
+
+
+def links(kernel: Kernel) -> list[Link]:
+    return list(without_notes(find_links(kernel)))
+
+
+def notes(items: Any) -> list[str]:
+    return [item.text for item in items if isinstance(item, Note)]

@@ -1,0 +1,270 @@
+"""Files that are no vmcore, or no whole one: one line that says what was seen and what to do."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from btfdump.errors import FaultError, MissingDataError, TargetError
+from btfdump.targets import dumpfile, vmcoreinfo
+from btfdump.targets.memory import UNMAPPED
+from btfdump.targets.via_drgn import open_core
+
+
+def rejected(path, match, kind=TargetError):
+    with pytest.raises(kind, match=match) as error:
+        open_core(path)
+    text = str(error.value)
+    assert "\n" not in text
+    assert str(path) in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"", "is empty; expected a vmcore"),
+        (b"hello, world\n" * 100, "starts with b'hello, w'; expected a vmcore"),
+        (b"\xfd7zXZ\0" + bytes(99), "compressed with xz; .*decompress it first: xz -dk "),
+        (b"\x1f\x8b" + bytes(99), "compressed with gzip; .*gzip -dk "),
+        (b"\x28\xb5\x2f\xfd" + bytes(99), "compressed with zstd; .*zstd -d "),
+        (b"\x9f\xeb\x01\x00" + bytes(99), "raw BTF file; .*--btf FILE"),
+        (b"\x7fELF", "damaged or truncated ELF header"),
+        (b"\x7fELF\x09\x09" + bytes(99), "damaged or truncated ELF header"),
+        (b"KDUMP   ", "header is truncated"),
+        (b"KDUMP   " + bytes(5000), "architecture|VMCOREINFO"),
+        (b"makedumpfile\0\0\0\0" + bytes(5000), "makedumpfile -R NEWFILE < "),
+    ],
+)
+def test_content(tmp_path, content, match):
+    path = tmp_path / "file"
+    path.write_bytes(content)
+    rejected(path, match)
+
+
+def test_missing_directory_fifo(tmp_path):
+    rejected(tmp_path / "nowhere", "no such file")
+    rejected(tmp_path, "is a directory; expected a vmcore")
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    rejected(fifo, "not a regular file")
+
+
+def test_permission_error_is_told(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    rejected(path, "permission denied; reading a vmcore usually needs root")
+
+
+@pytest.mark.parametrize(
+    ("e_type", "kind"), [(1, "relocatable"), (2, "executable"), (3, "shared object"), (9, "type 9")]
+)
+def test_elf_that_is_no_core(tmp_path, build, e_type, kind):
+    path = tmp_path / "vmlinux"
+    path.write_bytes(build.elf_core(e_type=e_type))
+    rejected(path, f"ELF .*{kind}.*, not a core; .*--vmlinux FILE")
+
+
+def test_core_of_a_process(tmp_path, build):
+    path = tmp_path / "core"
+    path.write_bytes(build.elf_core(notes=[("CORE", 1, bytes(336)), ("CORE", 6, bytes(320))]))
+    rejected(path, "core dump of a user process")
+
+
+def test_unsupported_machine(tmp_path, build):
+    path = tmp_path / "core"
+    path.write_bytes(build.elf_core(machine=2))
+    rejected(path, "unknown architecture; expected one that drgn can read: x86_64")
+
+
+def test_flattened_elf(tmp_path, build):
+    core = build.elf_core()
+    path = tmp_path / "flat"
+    head = b"makedumpfile\0\0\0\0" + struct.pack(">qq", 1, 1)
+    record = struct.pack(">qq", 0, len(core)) + core
+    path.write_bytes(head.ljust(4096, b"\0") + record + struct.pack(">qq", -1, -1))
+    rejected(path, "flattened ELF vmcore; .*makedumpfile -R NEWFILE < ")
+
+
+@pytest.mark.parametrize("notes", [(), [("QEMU", 0, bytes(440)), ("CORE", 1, bytes(336))]])
+def test_core_without_vmcoreinfo(tmp_path, build, notes):
+    path = tmp_path / "core"
+    path.write_bytes(build.elf_core([(0x1000, b"OSRELEASE=6.12\n" * 300)], notes=notes))
+    text = rejected(path, "no VMCOREINFO note, and none in its memory", MissingDataError)
+    assert "-device vmcoreinfo" in text
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("xnum", [False, True])
+def test_program_headers(tmp_path, build, order, bits, xnum):
+    """Also with PN_XNUM, where the number of program headers stands in section header 0."""
+    path = tmp_path / "core"
+    parts = [(0x1000, bytes(16)), (0x3000, bytes(32))]
+    path.write_bytes(build.elf_core(parts, order=order, bits=bits, xnum=xnum, memsz=64))
+    core = dumpfile.sniff(path)
+    assert [(s.vaddr, s.paddr, s.filesz, s.memsz) for s in core.segments] == [
+        (0x1000, 0x1000, 16, 64),
+        (0x3000, 0x3000, 32, 64),
+    ]
+    assert core.byteorder == ("little" if order == "<" else "big")
+    assert core.pointer_size == bits // 8
+    assert not core.truncated
+
+
+def test_truncated_program_headers(tmp_path, build):
+    path = tmp_path / "core"
+    path.write_bytes(build.elf_core()[:100])
+    rejected(path, "is truncated")
+
+
+# Dumps derived from the samples
+
+
+def test_s390x_kdump(tmp_path, sample, truth, build, monkeypatch):
+    """libkdumpfile cannot translate here; drgn's own page table walk is switched on."""
+    monkeypatch.delenv("DRGN_PREFER_PGTABLE_READER", raising=False)
+    info = truth("s390x")["kernel"]["vmcoreinfo"].encode()
+    data = build.kdump_from_elf(sample("s390x"), machine="s390x", info=info, order=">")
+    path = tmp_path / "kdump"
+    path.write_bytes(data)
+    with open_core(path) as target:
+        assert target.platform.byteorder == "big"
+        assert build.sha256(target.btf_bytes()) == truth("s390x")["vmlinux_btf"]["sha256"]
+        with pytest.raises(FaultError):
+            target.read(target.symbol("init_task") + (1 << 60), 8)
+    assert "DRGN_PREFER_PGTABLE_READER" not in os.environ
+
+
+def test_kdump_with_blank_utsname(tmp_path, sample, truth, build):
+    """The architecture comes from VMCOREINFO; without that too it is said to be missing."""
+    info = truth("filtered")["kernel"]["vmcoreinfo"].encode()
+    path = tmp_path / "kdump"
+    path.write_bytes(build.kdump_from_elf(sample("filtered"), info=info))
+    with open_core(path) as target:
+        assert target.platform.machine == "x86_64"
+        assert len(target.btf_bytes()) == truth("filtered")["vmlinux_btf"]["size"]
+    path.write_bytes(build.kdump_from_elf(sample("filtered")))
+    with open_core(path) as target:  # found in its memory
+        assert target.platform.machine == "x86_64"
+        assert target.vmcoreinfo == vmcoreinfo.parse(info)
+        assert build.sha256(target.btf_bytes()) == truth("filtered")["vmlinux_btf"]["sha256"]
+    path.write_bytes(build.kdump([(at << 12, b"x" * 4096) for at in range(3)]))
+    rejected(path, "no VMCOREINFO in the dump, and none in its memory", MissingDataError)
+
+
+def test_kdump_cut_short_is_refused(tmp_path, sample):
+    """libkdumpfile would die of SIGBUS at the first page behind the end of the file."""
+    data = sample("tagged").read_bytes()
+    path = tmp_path / "cut"
+    for keep in (9000, 30000, 1 << 20, len(data) - 1):
+        path.write_bytes(data[:keep])
+        assert dumpfile.sniff(path).truncated
+        rejected(path, "is truncated: its pages end at byte.*truncate -s")
+    path.write_bytes(data)
+    core = dumpfile.sniff(path)
+    assert (core.truncated, core.whole_size) == (False, len(data))
+    path.write_bytes(data[: len(data) // 2].ljust(len(data), b"\0"))
+    with open_core(path) as target, pytest.raises((MissingDataError, FaultError)):
+        target.btf_bytes()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_kdump_blocks(tmp_path, build, order):
+    path = tmp_path / "kdump"
+    pages = [(at << 16, b"x" * 65536) for at in (1, 5)]
+    path.write_bytes(build.kdump(pages, block=65536, order=order))
+    core = dumpfile.sniff(path)
+    assert (core.block_size, core.block_count, core.truncated) == (65536, 6, False)
+    assert core.byteorder == ("little" if order == "<" else "big")
+
+
+@pytest.mark.parametrize(("at", "value"), [(428, 4097), (432, 0), (436, 0), (436, 1)])
+def test_kdump_with_senseless_header(tmp_path, build, at, value):
+    """Its blocks are not searched: libkdumpfile would look for them anywhere."""
+    data = bytearray(build.kdump([(0, bytes(8192))], machine="x86_64"))
+    struct.pack_into("<I", data, at, value)
+    path = tmp_path / "kdump"
+    path.write_bytes(data)
+    assert dumpfile.sniff(path).block_count == 0
+    rejected(path, "no VMCOREINFO in the dump|drgn cannot open it")
+
+
+@pytest.mark.parametrize("block", [4096, 65536])
+def test_kdump_in_large_blocks(tmp_path, sample, truth, build, block):
+    """QEMU writes blocks of 64 KiB for every AArch64 guest; libkdumpfile takes them for pages."""
+    info = truth("filtered")["kernel"]["vmcoreinfo"].encode()
+    path = tmp_path / "kdump"
+    path.write_bytes(build.kdump_from_elf(sample("filtered"), info=info, block=block))
+    with open_core(path) as target:
+        assert target.page_size == 4096
+        assert build.sha256(target.btf_bytes()) == truth("filtered")["vmlinux_btf"]["sha256"]
+        assert target.read(target.symbol("init_task"), 8)
+        for address in (0, 0x1000, 1 << 47, target.symbol("_end") + (1 << 28)):
+            with pytest.raises(FaultError, match=UNMAPPED):
+                target.read(address, 8)
+
+
+def test_vmcoreinfo_that_does_not_fit_its_blocks(tmp_path, build):
+    info = b"OSRELEASE=6.1.0\nPAGESIZE=4096\nSYMBOL(_stext)=ffffffff81000000\n"
+    info += b"SYMBOL(init_uts_ns)=ffffffff82000000\nOFFSET(uts_namespace.name)=0\n"
+    info += b"SYMBOL(swapper_pg_dir)=ffffffff82100000\nNUMBER(phys_base)=0\n"
+    path = tmp_path / "kdump"
+    path.write_bytes(build.kdump([(0, bytes(65536))], block=65536, info=info, machine="x86_64"))
+    rejected(path, "VMCOREINFO does not fit its memory.*ELF format")
+
+
+@pytest.mark.parametrize("keep", [0.02, 0.3, 0.9])
+@pytest.mark.parametrize("name", ["tagged", "filtered", "s390x", "flattened"])
+def test_truncated_dump(tmp_path, sample, name, keep):
+    """Opens if the headers are there; what is cut off faults or is missing, in our own words."""
+    data = sample(name).read_bytes()
+    path = tmp_path / "cut"
+    path.write_bytes(data[: int(len(data) * keep)])
+    try:
+        target = open_core(path)
+    except TargetError as error:
+        said = str(error)
+    else:
+        said = use_truncated(target, name)
+    assert "\n" not in said
+
+
+def use_truncated(target, name):
+    if name in ("filtered", "s390x"):
+        assert "truncated" in target.description
+    try:
+        target.btf_bytes()
+        target.read(target.symbol("init_task"), 4096)
+        assert target.per_cpu_offsets
+    except (MissingDataError, FaultError) as error:
+        return str(error)
+    return ""
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(st.tuples(st.integers(0, 0x2400), st.binary(min_size=1, max_size=8)), max_size=8))
+@pytest.mark.parametrize("name", ["tagged", "filtered"])
+def test_mutated_headers_raise_only_our_errors(tmp_path_factory, sample, name, edits):
+    whole = sample(name).read_bytes()
+    data = bytearray(whole[: 1 << 20].ljust(len(whole) if name == "tagged" else 1 << 20, b"\0"))
+    for at, patch in edits:
+        data[at : at + len(patch)] = patch
+    path = tmp_path_factory.mktemp("mutated") / "core"
+    path.write_bytes(data)
+    try:
+        with open_core(path) as target:
+            target.symbolize(0xFFFFFFFF81000000)
+            target.btf_bytes()
+    except (TargetError, FaultError):
+        pass

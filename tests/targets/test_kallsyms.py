@@ -1,0 +1,138 @@
+"""Synthetic kallsyms tables: every encoding, both byte orders, and what may be missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from btfdump.errors import CorruptDataError, FaultError, MissingDataError
+from btfdump.targets.buffer import BufferTarget
+from btfdump.targets.kallsyms import Kallsyms
+from btfdump.targets.memory import Platform
+
+BASE = 0xFFFFFFFF81000000
+PER_CPU = [("Afixed_percpu_data", 0), ("D__per_cpu_start", 0), ("Dpcpu_hot", 0x1000)]
+IMAGE = [
+    ("T_text", BASE),
+    ("T_stext", BASE),
+    ("tdo_one_initcall", BASE + 0x100),
+    ("tdo_one_initcall.cold", BASE + 0x180),
+    ("Tvfs_read", BASE + 0x200),
+    ("T__pfx_vfs_write", BASE + 0x300),
+    ("Tvfs_write", BASE + 0x310),
+    ("R__start_rodata", BASE + 0x1000),
+    ("R__start_BTF", BASE + 0x1010),
+    ("R__stop_BTF", BASE + 0x1030),
+    ("dlocal_state.3", BASE + 0x2000),
+    ("Dinit_task", BASE + 0x2000),
+    ("d__key.7", BASE + 0x2800),
+    ("Dsuper_blocks", BASE + 0x2800),
+    ("D__per_cpu_offset", BASE + 0x3000),
+    ("Dnr_cpu_ids", BASE + 0x3020),
+    ("dlocal_state.3", BASE + 0x3100),
+    ("D" + "very_long_rust_like_symbol_name_" * 12, BASE + 0x3200),
+    ("B_end", BASE + 0x4000),
+]
+
+
+def table(build, symbols, platform, **options):
+    order = "<" if platform.byteorder == "little" else ">"
+    word = platform.pointer_size
+    memory, info = build.kallsyms_tables(symbols, order=order, word=word, **options)
+    target = BufferTarget(memory, platform.byteorder, word)
+    return target, info
+
+
+@pytest.mark.parametrize("byteorder", ["little", "big"])
+@pytest.mark.parametrize("encoding", ["relative", "percpu", "absolute", "place"])
+def test_encodings(build, byteorder, encoding):
+    symbols = (PER_CPU if encoding in ("percpu", "absolute") else []) + IMAGE
+    platform = Platform(byteorder)
+    target, info = table(build, symbols, platform, encoding=encoding)
+    found = Kallsyms(target.read, info, platform)
+    assert found.names() == [text[1:] for text, _ in symbols]
+    lowest: dict[str, int] = {}
+    for text, address in symbols:
+        lowest.setdefault(text[1:], address)
+    assert {name: found.find(name) for name in lowest} == lowest
+    assert found._by_name is None
+    for absent in ("", "nosuch", "vfs_rea", "fs_read", "Tvfs_read", "vfs_read ", "\N{SNOWMAN}"):
+        assert found.find(absent) is None
+
+
+@pytest.mark.parametrize("encoding", ["relative", "absolute", "place"])
+def test_32_bits(build, encoding):
+    platform = Platform("little", 4)
+    symbols = [(text, address - BASE + 0xC0100000) for text, address in IMAGE]
+    target, info = table(build, symbols, platform, encoding=encoding, base=0xC0100000)
+    found = Kallsyms(target.read, info, platform)
+    assert found.find("init_task") == 0xC0102000
+    assert found.nearest(0xC0102001) == ("init_task", 1)
+
+
+def test_nearest(build):
+    platform = Platform("little")
+    target, info = table(build, PER_CPU + IMAGE, platform, encoding="percpu")
+    found = Kallsyms(target.read, info, platform)
+    assert found.nearest(BASE + 0x2000) == ("init_task", 0)
+    assert found.nearest(BASE + 0x27FF) == ("init_task", 0x7FF)
+    assert found.nearest(BASE + 0x2808) == ("super_blocks", 8)
+    assert found.nearest(BASE + 0x310) == ("vfs_write", 0)
+    assert found.nearest(BASE + 0x3FFF) is not None
+    for outside in (0, 0x1000, BASE - 1, BASE + 0x4000, 1 << 64, -1):
+        assert found.nearest(outside) is None
+    assert found.extent("__per_cpu_offset") == 0x20
+    assert found.extent("nosuch") == 0
+
+
+def test_names_compressed_in_another_way(build):
+    """If a kernel did not compress as we do, names are expanded instead: slower, never wrong."""
+    platform = Platform("little")
+    symbols = [(text, address) for text, address in IMAGE if len(text) < 128]
+    memory, info = build.kallsyms_tables(symbols)
+    names_at = int(info["SYMBOL(kallsyms_names)"], 16)
+    size = int(info["SYMBOL(kallsyms_token_table)"], 16) - names_at
+    plain = b"".join(bytes((len(text),)) + text.encode() for text, _ in symbols)
+    # Uncompressed names need more room: put them elsewhere, below the token table.
+    info["SYMBOL(kallsyms_names)"] = f"{names_at + size - len(plain) - 8:x}"
+    target = BufferTarget(memory)
+    target.write(names_at + size - len(plain) - 8, plain + bytes(8))
+    target.write(0xF00, target.read(0x1000, 4))
+    info["SYMBOL(kallsyms_num_syms)"] = "f00"
+    target.write(0xF00, len(symbols).to_bytes(4, "little"))
+    found = Kallsyms(target.read, info, platform)
+    assert found._by_name is not None
+    assert found.find("init_task") == BASE + 0x2000
+    assert found.find("nosuch") is None
+    assert found.nearest(BASE + 0x2004) == ("init_task", 4)
+
+
+def test_vmcoreinfo_before_6_0():
+    with pytest.raises(MissingDataError, match=r"SYMBOL\(kallsyms_names\).*--vmlinux FILE"):
+        Kallsyms(BufferTarget().read, {"SYMBOL(_stext)": "1000"}, Platform("little"))
+
+
+@pytest.mark.parametrize(
+    ("name", "patch"),
+    [
+        ("kallsyms_num_syms", b"\xff\xff\xff\xff"),
+        ("kallsyms_num_syms", bytes(4)),
+        ("kallsyms_num_syms", b"\xff\0\0\0"),
+        ("kallsyms_names", b"\xff\xff\xff"),
+        ("kallsyms_offsets", b"\1" * 64),
+        ("kallsyms_relative_base", bytes(8)),
+        ("kallsyms_token_index", bytes(512)),
+        ("kallsyms_token_index", b"\xff" * 512),
+    ],
+)
+def test_corrupt_tables(build, name, patch):
+    target, info = table(build, IMAGE, Platform("little"))
+    target.write(int(info[f"SYMBOL({name})"], 16), patch)
+    with pytest.raises((CorruptDataError, FaultError)):
+        Kallsyms(target.read, info, Platform("little"))
+
+
+def test_disagreement_with_vmcoreinfo(build):
+    target, info = table(build, IMAGE, Platform("little"), encoding="absolute")
+    info["SYMBOL(_stext)"] = "ffffffff82000000"
+    with pytest.raises(CorruptDataError, match="_stext"):
+        Kallsyms(target.read, info, Platform("little"))

@@ -1,0 +1,147 @@
+"""Symbols of a kernel, from wherever they can be had: kallsyms, an image, a vmlinux."""
+
+from __future__ import annotations
+
+import pytest
+
+from btfdump.errors import (
+    MissingDataError,
+    SymbolNotFoundError,
+    TargetError,
+)
+from btfdump.targets import percpu
+from btfdump.targets.buffer import BufferTarget
+from btfdump.targets.elf import (
+    ElfSymbols,
+    check_build,
+)
+from btfdump.targets.kernel_symbols import KernelSymbols
+from btfdump.targets.memory import Platform
+from tests.support.vmlinux import BLOB, LINK, vmlinux
+
+
+def test_vmlinux_of_another_kernel(tmp_path, build):
+    path = tmp_path / "vmlinux"
+    path.write_bytes(vmlinux(build))
+    check_build(path, {"BUILD-ID": "c0ffee"})
+    with pytest.raises(TargetError, match="build ID c0ffee, but the kernel in the dump has 1234"):
+        check_build(path, {"BUILD-ID": "1234"})
+    with pytest.raises(TargetError, match="build ID"):
+        ElfSymbols(path).relocate({"BUILD-ID": "1234"})
+
+
+def test_vmlinux_replaces_missing_kallsyms(tmp_path, build):
+    """A kernel before 6.0: VMCOREINFO names no kallsyms tables."""
+    path = tmp_path / "vmlinux"
+    path.write_bytes(vmlinux(build))
+    info = {"SYMBOL(_stext)": f"{LINK:x}", "OSRELEASE": "5.10"}
+    read = BufferTarget().read
+    with pytest.raises(MissingDataError, match="--vmlinux FILE"):
+        KernelSymbols(read, info, Platform("little")).symbol("init_task")
+    symbols = KernelSymbols(read, info, Platform("little"), path)
+    assert symbols.symbol("init_task") == LINK + 0x2000
+    assert symbols.symbolize(LINK + 0x2001) == "init_task+0x1"
+    assert symbols.btf() == BLOB
+    assert symbols.extent("init_task") == 0x200
+
+
+def test_vmlinux_completes_functions_only_kallsyms(tmp_path, build):
+    """CONFIG_KALLSYMS_ALL=n: functions from the dump, variables from the file."""
+    path = tmp_path / "vmlinux"
+    path.write_bytes(vmlinux(build))
+    shift = 0x400000
+    base = LINK + shift
+    text = [("T_text", base), ("T_stext", base), ("Tdo_exit", base + 0x100)]
+    memory, info = build.kallsyms_tables(text, base=base)
+    symbols = KernelSymbols(BufferTarget(memory).read, info, Platform("little"), path)
+    assert symbols.symbol("do_exit") == base + 0x100
+    assert symbols.symbol("init_task") == base + 0x2000
+    assert symbols.extent("init_task") == 0x200
+    assert symbols.btf() == BLOB
+
+
+BASE = 0xFFFFFFFF81000000
+IMAGE = [
+    ("T_text", BASE),
+    ("T_stext", BASE),
+    ("tdo_one_initcall", BASE + 0x100),
+    ("tdo_one_initcall.cold", BASE + 0x180),
+    ("Tvfs_read", BASE + 0x200),
+    ("T__pfx_vfs_write", BASE + 0x300),
+    ("Tvfs_write", BASE + 0x310),
+    ("R__start_rodata", BASE + 0x1000),
+    ("R__start_BTF", BASE + 0x1010),
+    ("R__stop_BTF", BASE + 0x1030),
+    ("dlocal_state.3", BASE + 0x2000),
+    ("Dinit_task", BASE + 0x2000),
+    ("d__key.7", BASE + 0x2800),
+    ("Dsuper_blocks", BASE + 0x2800),
+    ("D__per_cpu_offset", BASE + 0x3000),
+    ("Dnr_cpu_ids", BASE + 0x3020),
+    ("dlocal_state.3", BASE + 0x3100),
+    ("D" + "very_long_rust_like_symbol_name_" * 12, BASE + 0x3200),
+    ("B_end", BASE + 0x4000),
+]
+
+
+def table(build, symbols, platform, **options):
+    order = "<" if platform.byteorder == "little" else ">"
+    word = platform.pointer_size
+    memory, info = build.kallsyms_tables(symbols, order=order, word=word, **options)
+    target = BufferTarget(memory, platform.byteorder, word)
+    return target, info
+
+
+def kernel(build, symbols, memory=(), **more):
+    target, info = table(build, symbols, Platform("little"), **more)
+    for address, data in memory:
+        target.write(address, data)
+    info["OSRELEASE"] = "6.12.0-test"
+    return KernelSymbols(target.read, info, Platform("little")), target
+
+
+def test_btf(build):
+    blob = b"\x9f\xeb\x01\0".ljust(0x20, b"\0")
+    symbols, target = kernel(build, IMAGE, [(BASE + 0x1010, blob)])
+    assert symbols.btf() == blob
+    target.write(BASE + 0x1010, bytes(4))
+    with pytest.raises(MissingDataError, match=r"are not BTF; .*--btf FILE"):
+        symbols.btf()
+    target.unmap(BASE + 0x1010, 8)
+    with pytest.raises(MissingDataError, match=r"is not in the dump .*--btf FILE"):
+        symbols.btf()
+
+
+def test_no_btf(build):
+    symbols, _ = kernel(build, [one for one in IMAGE if "BTF" not in one[0]])
+    with pytest.raises(MissingDataError, match=r"CONFIG_DEBUG_INFO_BTF=n.*--btf FILE"):
+        symbols.btf()
+    with pytest.raises(SymbolNotFoundError, match=r"^the kernel has no symbol 'nosuch'$"):
+        symbols.symbol("nosuch")
+
+
+def test_functions_only(build):
+    text = [one for one in IMAGE if one[0][0] in "tT"]
+    symbols, target = kernel(build, text)
+    with pytest.raises(MissingDataError, match=r"KALLSYMS_ALL=n.*--btf FILE.*--vmlinux FILE"):
+        symbols.btf()
+    with pytest.raises(SymbolNotFoundError, match=r"CONFIG_KALLSYMS_ALL=n.*--vmlinux FILE"):
+        symbols.symbol("super_blocks")
+    with pytest.raises(MissingDataError, match=r"CONFIG_KALLSYMS_ALL=n.*--vmlinux FILE"):
+        percpu.read_offsets(target.read, symbols, Platform("little"))
+    assert symbols.symbolize(BASE + 0x210) == "vfs_read+0x10"
+
+
+def test_unreadable_table_is_missing_data(build):
+    symbols, target = kernel(build, IMAGE)
+    target.unmap(0x1000, 4)
+    with pytest.raises(MissingDataError, match=r"cannot be read: .*--vmlinux FILE"):
+        symbols.symbol("init_task")
+
+
+def test_symbolize_remembers(build):
+    symbols, target = kernel(build, IMAGE)
+    assert symbols.symbolize(BASE + 0x2010) == "init_task+0x10"
+    target.unmap(0, 0x10000)
+    assert symbols.symbolize(BASE + 0x2010) == "init_task+0x10"
+    assert symbols.symbolize(BASE + 0x2000) == "init_task"

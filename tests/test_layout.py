@@ -1,0 +1,142 @@
+"""Tests are under the name of what they test: tests/<room>/test_<module>.py, or named here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "btfdump"
+SMALL = 80
+"""Lines of a module that the tests of its room may cover."""
+
+# Larger modules that another file tests, and the file.
+COVERED = {
+    # What is built is what is read: both directions in one test.
+    "btf/deflate.py": "btf/test_types.py",
+    "btf/inflate.py": "btf/test_types.py",
+    "btf/records.py": "btf/test_types.py",
+    "btf/__init__.py": "btf/test_reader.py",
+    # Descriptions that are read together with what they describe.
+    "annotate/members.py": "annotate/test_facts.py",
+    "kernel/services.py": "kernel/test_value.py",
+    "graph/events.py": "graph/test_window.py",
+    # One plan and one emitter, compared with the reference through each of their sinks.
+    "decode/compiled/emitter.py": "decode/compiled/test_fields.py",
+    "decode/compiled/plan.py": "decode/compiled/test_fields.py",
+    "decode/compiled/source.py": "render/test_compiled_text.py",
+    "render/compiled_json.py": "graph/test_readers.py",
+    # The traversal, seen in what is rendered of it.
+    "graph/edge.py": "annotate/test_shown.py",
+    "graph/fields.py": "annotate/test_shown.py",
+    "graph/leads.py": "graph/test_readers.py",
+    "graph/objects.py": "render/test_streaming.py",
+    "graph/summaries.py": "render/test_streaming.py",
+    "graph/traverse.py": "render/test_streaming.py",
+    # Every renderer shows the same small kernel: the goldens are their specification.
+    "render/__init__.py": "render/test_streaming.py",
+    "render/json.py": "render/test_goldens.py",
+    "render/json_text.py": "render/test_goldens.py",
+    "render/outline.py": "render/test_goldens.py",
+    "render/painter.py": "render/test_goldens.py",
+    "render/scalar.py": "render/test_goldens.py",
+    "render/text.py": "render/test_goldens.py",
+    "render/tree.py": "render/test_goldens.py",
+    "render/show/shapes.py": "render/show/test_snprintf.py",
+    "render/coverage.py": "annotate/test_coverage.py",
+    # A kernel's context is what values and roots are reached by.
+    "kernel/containers.py": "kernel/test_value.py",
+    "kernel/context.py": "kernel/test_value.py",
+    "kernel/modules.py": "bpf/test_program_btf.py",
+    "kernel/paths.py": "kernel/test_value.py",
+    "kernel/pointers.py": "bpf/maps/test_local_storage.py",
+    # Maps are compared with what was recorded of all of them.
+    "bpf/map_types.py": "bpf/maps/test_maps.py",
+    "bpf/maps/map_object.py": "bpf/maps/test_maps.py",
+    "bpf/maps/memory.py": "roots/test_maps.py",
+    "bpf/maps/redirects.py": "bpf/maps/test_maps.py",
+    "bpf/records.py": "bpf/test_progs.py",
+    # The harvest goes from C to conclusions: each step is seen in those.
+    "harvest/observe.py": "harvest/test_idioms.py",
+    "harvest/program.py": "harvest/test_idioms.py",
+    "harvest/resolve.py": "harvest/test_idioms.py",
+    "harvest/syntax.py": "harvest/test_scan.py",
+    # Tables and reports, tested as the command prints them.
+    "roots/kfuncs.py": "reports/test_functions.py",
+    "roots/progs.py": "bpf/test_tables_damaged.py",
+    "roots/struct_ops.py": "bpf/test_tables_damaged.py",
+    "reports/tags.py": "cli/test_tags.py",
+    "cli/annotations.py": "harvest/test_harvest.py",
+    "cli/commands.py": "cli/test_cli.py",
+    "cli/inspection.py": "cli/test_cli.py",
+    "cli/options.py": "cli/test_cli.py",
+    "plugins/registry.py": "plugins/test_entry_points.py",
+    # Opening a dump, seen in what is opened.
+    "targets/via_bpf/__init__.py": "targets/via_bpf/test_opening.py",
+    "targets/via_bpf/programs.py": "targets/via_bpf/test_reader.py",
+    "targets/via_drgn/segments.py": "targets/test_lostinfo.py",
+    "targets/vmcoreinfo.py": "targets/test_dumpfile.py",
+    # The front door.
+    "__init__.py": "test_public_api.py",
+}
+
+# Files and folders of tests that no one module is tested by, and what they test.
+ACROSS = {
+    "docs": "every example of the documentation",
+    "guests": "booted kernels",
+    "sample_build": "sample_dumps/build, which is no part of the package",
+    "annotate/test_context.py": "facts that depend on the place",
+    "annotate/test_library.py": "the library against real BTF",
+    "annotate/test_on_real_kernels.py": "every form of a tag on the kernels' own data",
+    "annotate/test_proven.py": "the library against real memory",
+    "annotate/test_shown.py": "what annotations change in the output",
+    "bpf/test_tables_damaged.py": "all tables of BPF on damaged memory",
+    "btf/test_malformed.py": "blobs damaged at random",
+    "btf/test_real_kernels.py": "BTF of real kernels",
+    "btf/test_roundtrip.py": "building and reading as inverses",
+    "render/test_goldens.py": "every format on one small kernel",
+    "render/test_streaming.py": "every format as its memory is read",
+    "render/test_twice.py": "every format on events that were rendered before",
+    "targets/test_kdump_formats.py": "the dumps that tests make",
+    "test_containers_ground_truth.py": "containers of real kernels against DWARF",
+    "test_corrupt_dump.py": "a real dump with damage",
+    "test_fuzz.py": "memory that lies",
+    "test_garden.py": "the module with one of every container",
+    "test_kernel_ground_truth.py": "objects of real kernels against DWARF",
+    "test_layout.py": "this",
+    "test_public_api.py": "the names that are public",
+    "test_version.py": "the version",
+}
+
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+FILES = {str(path.relative_to(TESTS)) for path in TESTS.rglob("test_*.py")}
+
+
+def named_after(module: Path) -> str:
+    """Return where the tests of a module are, by its name."""
+    name = module.stem if module.stem != "__init__" else module.parent.name or PACKAGE.name
+    return str(module.parent / f"test_{name}.py")
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_a_module_has_its_tests_under_its_name(module: Path) -> None:
+    other = COVERED.get(str(module))
+    if named_after(module) in FILES:
+        assert other is None, f"{module} has tests of its own: take it off COVERED"
+    elif len((PACKAGE / module).read_text("utf-8").splitlines()) > SMALL:
+        assert other in FILES, f"{module} has no {named_after(module)}, and is not on COVERED"
+    else:
+        assert other is None, f"{module} is small: take it off COVERED"
+
+
+@pytest.mark.parametrize("file", sorted(FILES))
+def test_a_file_of_tests_is_named_after_a_module(file: str) -> None:
+    names = {named_after(module) for module in MODULES}
+    across = file in ACROSS or file.partition("/")[0] in ACROSS
+    assert across != (file in names), f"{file}: name a module, or put it on ACROSS"
+
+
+def test_what_is_named_here_is_there() -> None:
+    assert {Path(module) for module in COVERED} <= set(MODULES)
+    assert {name for name in ACROSS if not (TESTS / name).exists()} == set()
