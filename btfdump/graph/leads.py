@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     """Objects, by address and type, that have been shown: pointers to them lead somewhere."""
     Leading: TypeAlias = tuple[list[Field], int, list[tuple[str, ...]], set[int]]
     """(fields that may lead somewhere, how many zero ones were left out inside them, the names of
-    the members around each, keys of the pointers that lead to what is known)"""
+    the members around each, keys of pointers to what is known, and of lists)"""
 
 
 class Lead(Enum):
@@ -157,7 +157,7 @@ def compile_leads(leads: Leads) -> Callable[[bytes, int, Known], Leading]:
 
 
 def key_of(step: Step, into: Into) -> str:
-    """Return an expression for what tells a pointer from all others of the object."""
+    """Return an expression for what tells a member from all others of the object."""
     return into.at((step.number << 32) + step.offset)
 
 
@@ -192,7 +192,8 @@ class _LeadsSink(Sink):
     """Appends the fields that may lead somewhere, wherever they are in the object, to one list.
 
     In the function `a` is the object's address, `S` are the objects known, `n` gets the names of
-    the members around each field, `k` the keys of pointers to what is known.
+    the members around each field, `k` the keys of pointers to what is known and of lists that are
+    not empty.
     """
 
     max_gap = 512  # the members in between are of no interest
@@ -260,6 +261,7 @@ class _LeadsSink(Sink):
             empty = is_empty_list(self.source, step, into)
             with self.source.indented(f"if not {empty}:"):
                 self._not_empty(step, into)
+                self.emit(f"k.add({key_of(step, into)})")
         else:
             self._not_empty(step, into)
 

@@ -16,6 +16,7 @@ from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLay
 from btfdump.graph.leads import Lead, is_empty_list, key_of
 from btfdump.render.escape import in_f_string
 from btfdump.render.json_text import (
+    HOLE,
     array_of_structs,
     cut_array,
     empty_list,
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 MAX_KNOWN = 1 << 10
 """Values of one type whose texts are remembered."""
-_HOLE = "\\x00"  # json_text.HOLE, in source
+_HOLE = "{HOLE}"
 
 
 def compile_members(leads: Leads, values: Values, summary: SummaryOf) -> Write:
@@ -51,7 +52,7 @@ def compile_members(leads: Leads, values: Values, summary: SummaryOf) -> Write:
     """
     plan = leads.plan
     source = Source(leads.context.layouts)
-    source.constants["J"] = ", ".join
+    source.constants |= {"J": ", ".join, "HOLE": HOLE}
     source.emit("z, o = 0, []")
     _JsonSink(source, leads, values, summary).emitter.members(plan.steps, Into("o"))
     source.emit(f"return J(o), z + {len(plan.steps)} - len(o)")
@@ -71,18 +72,10 @@ class _JsonSink(Sink):
         self.values = values
         self.summary = summary
 
-    def append(self, step: Step, into: Into, *choices: tuple[str, str]) -> None:
-        """Append a member, or an element.
-
-        `choices` are pairs of a condition and the inside of an f-string to write where it is true;
-        the last one's condition is "": it is written where none is.
-        """
+    def append(self, step: Step, text: str, into: Into) -> None:
+        """Append a member, or an element; `text` is the inside of an f-string."""
         before = f'"{{{into.element}}}": ' if into.element else in_f_string(f"{name(step.name)}: ")
-        for i, (condition, text) in enumerate(choices):
-            header = (
-                f"{'elif' if i else 'if'} {condition}: " if condition else "else: " if i else ""
-            )
-            self.emit(f"{header}{into.out}.append(f'{before}{text}')")
+        self.emit(f"{into.out}.append(f'{before}{text}')")
 
     # Scalars
 
@@ -107,22 +100,22 @@ class _JsonSink(Sink):
         """Append a scalar or a bit field, or a struct that it is all of."""
         lead, layout = self.leads.of(step), step.layout
         if not isinstance(layout, ScalarLayout):
-            self.append(step, into, ("", self.folded(step, value)))
+            self.append(step, self.folded(step, value), into)
             return
         if lead is Lead.SOMEWHERE:
-            self.append(step, into, ("", _HOLE))
+            self.append(step, _HOLE, into)
             return
-        choices = []
         target = None if step.is_bits else self.leads.target(layout)
-        if target is not None and lead is Lead.KNOWN and self.leads.is_own(target):
-            choices.append((f"{value} == a", self.pointer(layout, target, _around, "a")))
-        if lead is not Lead.NOWHERE:
-            choices.append((f"{key_of(step, into)} in H" if lead is Lead.KNOWN else value, _HOLE))
+        text = self.text(step, layout, value)
         if target is not None:
-            choices.append(("", self.pointer(layout, target, _unfollowed, value)))
-        else:
-            choices.append(("", self.text(step, layout, value)))
-        self.append(step, into, *choices)
+            text = f"{{{self.pointers(layout, target, _unfollowed)}[{value}]}}"
+        if lead is not Lead.NOWHERE:
+            leads_on = f"{key_of(step, into)} in H" if lead is Lead.KNOWN else value
+            text = f"{{HOLE if {leads_on} else {text[1:]}"
+        if target is not None and lead is Lead.KNOWN and self.leads.is_own(target):
+            own = self.pointers(layout, target, _around)
+            text = f"{{{own}[a] if {value} == a else {text[1:]}"
+        self.append(step, text, into)
 
     def folded(self, step: Step, value: str) -> str:
         """Return the inside of an f-string that writes a struct of one scalar."""
@@ -147,12 +140,10 @@ class _JsonSink(Sink):
             return f"{{{self.remembered(layout, one)}[{value}]}}"
         return f"{{{self.source.once('X', layout, lambda: one)}({value})}}"
 
-    def pointer(
-        self, layout: ScalarLayout, target: types.Composite, describe: Describe, value: str
-    ) -> str:
-        """Return the inside of an f-string: a pointer to a struct, with what is said of that."""
+    def pointers(self, layout: ScalarLayout, target: types.Composite, describe: Describe) -> str:
+        """Name a table from pointers to structs to their texts, each with what is said of it."""
         make = partial(_pointer, self.values, layout, target, self.summary, describe)
-        return f"{{{self.remembered((layout, target, describe), make)}[{value}]}}"
+        return self.remembered((layout, target, describe), make)
 
     def remembered(self, key: object, make: Callable[[int], str]) -> str:
         """Name a table from values to their texts, which `make` makes."""
@@ -173,15 +164,20 @@ class _JsonSink(Sink):
             )
             text = f'{{{{"members": {{{{{inner}}}}}}}}}'
         else:
-            text = in_f_string(empty_list(step.layout, step.facts))
+            empty = empty_list(step.layout, step.facts)
+            if self.leads.of(step) is Lead.SOMEWHERE:  # it has been looked into already
+                empty = self.source.once("E", step.number, lambda: empty)
+                self.append(step, f"{{HOLE if {key_of(step, into)} in H else {empty}}}", into)
+                return
+            text = in_f_string(empty)
         with self.source.indented(f"if {is_empty_list(self.source, step, into)}:"):
-            self.append(step, into, ("", text))
+            self.append(step, text, into)
         with self.source.indented("else:"):
             self._not_empty(step, into)
 
     def _not_empty(self, step: Step, into: Into) -> None:
         if not into.element and self.leads.of(step) is Lead.SOMEWHERE:
-            self.append(step, into, ("", _HOLE))
+            self.append(step, _HOLE, into)
         else:
             super().compound(step, into)
 
@@ -198,14 +194,14 @@ class _JsonSink(Sink):
         # An element's type is that of the array around it.
         kind = "" if into.element else f'"type": {in_f_string(name(str(step.layout.type)))}, '
         text = f'{{{{{kind}"members": {{{{{{J({found})}}}}}}}}}}'
-        self.append(step, into, ("", text))
+        self.append(step, text, into)
 
     def string(self, step: Step, into: Into) -> None:
         """Append an array of characters."""
         limit = self.values.options.string
         text = self.source.once("X", "string", lambda: partial(_text, limit))
         bytes_ = into.bytes_(step.offset, step.offset + step.layout.size)
-        self.append(step, into, ("", f"{{{text}({bytes_})}}"))
+        self.append(step, f"{{{text}({bytes_})}}", into)
 
     def scalars(self, step: Step, element: ScalarLayout, into: Into) -> None:
         """Append an array of scalars."""
@@ -219,7 +215,7 @@ class _JsonSink(Sink):
         else:
             write = self.source.once("V", element, lambda: partial(self.values.array, element))
             text = f"{write}({items}, {elided})"
-        self.append(step, into, ("", f"{{{text}}}"))
+        self.append(step, f"{{{text}}}", into)
 
     def array(self, step: Step, into: Into) -> None:
         """Append an array of structs."""
@@ -232,7 +228,7 @@ class _JsonSink(Sink):
                 self.compound(element, each)
         write = self.source.constant("X", array_of_structs)
         text = f"{{{write}({layout.length}, J({found}), {elided})}}"
-        self.append(step, into, ("", text))
+        self.append(step, text, into)
 
 
 class _Texts(dict[int, str]):
