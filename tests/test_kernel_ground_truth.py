@@ -126,7 +126,7 @@ def storage_of(task: Value) -> dict[str, Any] | None:
                 "map_name": smap.map["name"].string_(),
                 "value_size": size,
                 "data_addr": hex(data),
-                "data": task.context_.target.read(data, size).hex(),
+                "data": task._context_.target.read(data, size).hex(),
                 "local_storage": hex(element.local_storage),
             }
         )
@@ -311,7 +311,7 @@ def test_whole_objects(kernel, known):
         value = kernel.value(base_type(sample["type"]), int(sample["addr"], 16))
         assert value.size_ == sample["size"]
         value.read_()
-        counts[label] = same(sample["value"], value.layout_, value, value.value_(), label)
+        counts[label] = same(sample["value"], value._layout_, value, value.value_(), label)
     assert len(counts) >= 16
     assert counts["init_task"] > 800
     assert sum(counts.values()) > 4000
@@ -341,7 +341,7 @@ def test_per_cpu(kernel, known):
         assert hex(rq.address_) == sample["addr"]
         assert rq.size_ == sample["size"]
         assert int(rq.cpu) == cpu
-        assert same(sample["value"], rq.layout_, rq, rq.value_(), label) > 100
+        assert same(sample["value"], rq._layout_, rq, rq.value_(), label) > 100
     with pytest.raises(IndexError, match="CPU 2: this kernel has CPUs 0 to 1"):
         kernel.per_cpu(runqueues, 2)
     with pytest.raises(IndexError, match="CPU -1"):
@@ -390,14 +390,14 @@ def sample_truth(truth) -> Any:
 def same_entries(entries: list[Value], expected: list[Any], where: str) -> None:
     assert [hex(entry.address_) for entry in entries] == [one["addr"] for one in expected]
     for entry, one in zip(entries, expected, strict=True):
-        assert same(one["value"], entry.layout_, entry, entry.value_(), where) > 3
+        assert same(one["value"], entry._layout_, entry, entry.value_(), where) > 3
 
 
 def test_sample_root(root, sample_truth):
     assert hex(root.address_) == sample_truth["addr"]
     assert root.size_ == sample_truth["size"]
     assert str(root.type_) == "struct sample_root"
-    count = same(sample_truth["value"], root.layout_, root, root.value_(), "sample_root")
+    count = same(sample_truth["value"], root._layout_, root, root.value_(), "sample_root")
     assert count > 100
 
 
@@ -419,7 +419,7 @@ def test_sample_per_cpu(opened, sample_truth):
     for cpu, expected in enumerate(sample_truth["pcpu"]):
         value = kernel.per_cpu(variable, cpu)
         assert hex(value.address_) == expected["addr"]
-        assert same(expected["value"], value.layout_, value, value.value_(), "sample_pcpu") > 10
+        assert same(expected["value"], value._layout_, value, value.value_(), "sample_pcpu") > 10
 
 
 def test_module_symbols(opened, root, sample_truth):

@@ -32,6 +32,7 @@ COVERED = {
     "graph/fields.py": "annotate/test_shown.py",
     "graph/leads.py": "graph/test_readers.py",
     "graph/objects.py": "render/test_streaming.py",
+    "graph/rules/pointer.py": "annotate/test_shown.py",
     "graph/summaries.py": "render/test_streaming.py",
     "graph/traverse.py": "render/test_streaming.py",
     # Every renderer shows the same small kernel: the goldens are their specification.

@@ -173,7 +173,7 @@ class Kernel(Context):
         if not 0 <= cpu < len(offsets):
             raise IndexError(f"CPU {cpu}: this kernel has CPUs 0 to {len(offsets) - 1}")
         pointer = value.type_.btf.skip_modifiers(value.type_)
-        if isinstance(pointer, types.Ptr) and space_of(value.layout_, value.facts_) == "percpu":
+        if isinstance(pointer, types.Ptr) and space_of(value._layout_, value.facts_) == "percpu":
             return value_at(self, self.pointee(pointer), self.wrap(int(value) + offsets[cpu]))
         return value_at(self, value.type_, self.wrap(value.address_ + offsets[cpu]))
 
@@ -201,7 +201,7 @@ class Kernel(Context):
             from btfdump.render.plain import Formatter
 
             self._formatter = Formatter(self.layouts)
-        return self._formatter.text(value.layout_, value.bytes_(), zero=zero)
+        return self._formatter.text(value._layout_, value.bytes_(), zero=zero)
 
     def slab_object(self, address: int) -> str | None:
         """Return the slab object around an address as text, or None.

@@ -47,7 +47,7 @@ def find_congestion_controls(kernel: Context) -> Iterator[CongestionControl | No
 
 
 def _read(head: Value) -> Iterator[CongestionControl | Note]:
-    kernel = head.context_
+    kernel = head._context_
     by_address: dict[int, StructOps] = {}
     for item in _struct_ops(kernel):
         if isinstance(item, Note):
@@ -91,7 +91,7 @@ def _control(value: Value, bpf: StructOps | None, default: int) -> CongestionCon
     for name in function_members(struct):
         address = int(value.member_(name))
         if address:
-            symbol = value.context_.symbolize(address) or f"{address:#x}"
+            symbol = value._context_.symbolize(address) or f"{address:#x}"
             slots[name] = programs.get(name) or symbol.removesuffix(f" [{owner}]")
     return CongestionControl(
         value=value,

@@ -63,7 +63,7 @@ def _list(kernel: Context) -> Value:
 
 
 def _read(head: Value) -> Iterator[IteratorTarget | Note]:
-    kernel = head.context_
+    kernel = head._context_
     struct = kernel.type("struct bpf_iter_target_info")
     if not isinstance(struct, types.Composite):
         raise TypeNotFoundError("struct bpf_iter_target_info is not complete in the BTF")
@@ -82,7 +82,7 @@ def _read(head: Value) -> Iterator[IteratorTarget | Note]:
 
 def _target(value: Value) -> IteratorTarget:
     name = value.reg_info.target.string_()
-    return IteratorTarget(value, name, _function(value.context_, name))
+    return IteratorTarget(value, name, _function(value._context_, name))
 
 
 def _function(kernel: Context, target: str) -> str:

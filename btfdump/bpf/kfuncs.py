@@ -179,7 +179,7 @@ class _Registry:
         except BtfdumpError as error:
             yield Note(f"{self._where}: kfunc_set_tab: {error}")
             return
-        hooks = enumerator_names(self._value.context_, "btf_kfunc_hook", "BTF_KFUNC_HOOK_")
+        hooks = enumerator_names(self._value._context_, "btf_kfunc_hook", "BTF_KFUNC_HOOK_")
         for number, pointer in enumerate(sets):
             hook = hooks.get(number, f"hook {number}").lower()
             read = self._set_of_pairs if pointer.is_pointer_ else self._sets_by_type
@@ -197,7 +197,7 @@ class _Registry:
 
     def _sets_by_type(self, pointers: Value) -> Iterator[tuple[int, tuple[str, ...]]]:
         """Yield (BTF id, types) of an array of `struct btf_id_set *`, one for each type."""
-        names = enumerator_names(self._value.context_, "btf_kfunc_type", "BTF_KFUNC_TYPE_")
+        names = enumerator_names(self._value._context_, "btf_kfunc_type", "BTF_KFUNC_TYPE_")
         found: dict[int, list[str]] = {}
         for number, pointer in enumerate(pointers):
             if pointer:
@@ -212,7 +212,7 @@ class _Registry:
         if count > MAX_SET:
             raise CorruptDataError(f"a set at {table.address_:#x} claims {count} entries")
         width = entries[0].size_
-        context = table.context_
+        context = table._context_
         data = context.target.read(entries.address_, count * width)
         order = "<" if context.layouts.byteorder == "little" else ">"
         return list(struct.iter_unpack(f"{order}{width // 4}I", data))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Details: TypeAlias = "dict[str, str | int]"
     Attached: TypeAlias = "tuple[str, Details]"
-    Place: TypeAlias = "Callable[[Value], Attached]"
+    FindAttached: TypeAlias = "Callable[[Value], Attached]"
 
 MAX_DEPTH = 64
 """Most levels of cgroups that a path is made of."""
@@ -84,7 +84,7 @@ def link_of(value: Value) -> Link:
 def _placed(link: Link) -> Link:
     """Return a link with its target, as far as links of its type are understood here."""
     struct, place = _PLACES.get(link.type, ("", None))
-    kernel = link.value.context_
+    kernel = link.value._context_
     if place is None or not kernel.btf.find_all("struct", struct):
         return link
     type_ = kernel.type(f"struct {struct}")
@@ -152,13 +152,13 @@ def _device(link: Value) -> Attached:
 
 
 def _attach_name(link: Value, number: int) -> str:
-    names = enumerator_names(link.context_, "bpf_attach_type", "BPF_")
+    names = enumerator_names(link._context_, "bpf_attach_type", "BPF_")
     return names.get(number, str(number)).lower()
 
 
 def _perf_event(link: Value) -> Attached:
     file = link.perf_file.deref_()
-    event = value_at(link.context_, "struct perf_event", int(file.private_data))
+    event = value_at(link._context_, "struct perf_event", int(file.private_data))
     call = event.tp_event if event.has_member_("tp_event") else None
     if call is None or not call:
         return "a perf event", {"event_type": int(event.attr.type)}
@@ -170,7 +170,7 @@ def _perf_event(link: Value) -> Attached:
 
 def _kprobe_multi(link: Value) -> Attached:
     count = int(link.cnt)
-    first = link.context_.symbolize(int(link.addrs[0])) if count else None
+    first = link._context_.symbolize(int(link.addrs[0])) if count else None
     more = f" and {count - 1} more" if count > 1 else ""
     return f"{first or 'no function'}{more}", {"func_cnt": count}
 
@@ -198,7 +198,7 @@ def _netfilter(link: Value) -> Attached:
     return f"family {family}, hook {hook}, priority {priority}", details
 
 
-_PLACES: dict[str, tuple[str, Place]] = {
+_PLACES: dict[str, tuple[str, FindAttached]] = {
     "raw_tracepoint": ("bpf_raw_tp_link", _raw_tracepoint),
     "tracing": ("bpf_tracing_link", _tracing),
     "cgroup": ("bpf_cgroup_link", _cgroup),

@@ -126,7 +126,7 @@ def _name(aux: Value) -> str:
     if len(text) < len(name) - 1 or not aux.btf or not int(aux.func_info_cnt):
         return text
     try:
-        full = types_of(aux.context_, aux.btf).type(int(aux.func_info[0].type_id)).name
+        full = types_of(aux._context_, aux.btf).type(int(aux.func_info[0].type_id)).name
     except BtfdumpError:  # the shorter name is true as well
         return text
     return full if full.startswith(text) else text
@@ -170,9 +170,9 @@ def _target(prog: Value, aux: Value) -> str:
 
 def _struct_name(aux: Value) -> str:
     """Return the name of the struct that a struct_ops program implements a member of."""
-    types = aux.context_.btf
+    types = aux._context_.btf
     if aux.has_member_("attach_btf") and aux.attach_btf:
-        types = types_of(aux.context_, aux.attach_btf)
+        types = types_of(aux._context_, aux.attach_btf)
     return types.type(int(aux.attach_btf_id)).name
 
 
@@ -181,7 +181,7 @@ def _statistics(prog: Value, aux: Value) -> RunStatistics:
     pointer = prog.stats if prog.has_member_("stats") else aux.stats
     if not pointer:
         return RunStatistics()
-    kernel = prog.context_
+    kernel = prog._context_
     struct = kernel.type("struct bpf_prog_stats")
     runs = nanoseconds = misses = 0
     for offset in kernel.target.per_cpu_offsets:
@@ -194,4 +194,4 @@ def _statistics(prog: Value, aux: Value) -> RunStatistics:
 
 def _counter(value: Value) -> int:
     """Read a `u64_stats_t`, however many structs the number is wrapped in, or a plain u64."""
-    return int.from_bytes(value.bytes_(), value.context_.layouts.byteorder)
+    return int.from_bytes(value.bytes_(), value._context_.layouts.byteorder)

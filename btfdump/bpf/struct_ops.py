@@ -87,7 +87,7 @@ def struct_ops_of(map_: Value) -> StructOps:
 
     Raises `FaultError`, and `TypeNotFoundError` if the BTF lacks the type of the value.
     """
-    kernel = map_.context_
+    kernel = map_._context_
     outer = value_at(kernel, "struct bpf_struct_ops_map", map_.address_)
     btf = kernel.btf
     if outer.has_member_("btf") and outer.btf:  # of a module, since 6.9 (fcc2c1fb0651)
@@ -96,7 +96,7 @@ def struct_ops_of(map_: Value) -> StructOps:
     value = value_at(kernel, value_type, outer.kvalue.address_).read_()
     ops = value.data
     user = value_at(kernel, value_type, int(outer.uvalue)).data
-    layout = ops.layout_
+    layout = ops._layout_
     if not isinstance(layout, StructLayout):
         raise CorruptDataError(f"{value_type} holds no struct of functions", map_.address_)
     state = value.common.state if value.has_member_("common") else value.state
@@ -132,7 +132,7 @@ def _instance(ops: Value) -> str:
     if not ops.has_member_("name"):
         return ""
     name = ops.member_("name")
-    layout = name.layout_
+    layout = name._layout_
     return name.string_() if isinstance(layout, ArrayLayout) and layout.is_text else ""
 
 

@@ -86,7 +86,7 @@ def _read(table: Value) -> Iterator[Trampoline | Note]:
 def trampoline_of(value: Value) -> Trampoline:
     """Read a `struct bpf_trampoline`; raises `FaultError`, `CorruptDataError`."""
     value.read_()
-    kinds = enumerator_names(value.context_, "bpf_tramp_prog_type", "BPF_TRAMP_")
+    kinds = enumerator_names(value._context_, "bpf_tramp_prog_type", "BPF_TRAMP_")
     progs: dict[str, tuple[int, ...]] = {}
     for number, head in enumerate(value.progs_hlist):
         ids = tuple(_prog_id(entry) for entry in head.walk_())
@@ -120,7 +120,7 @@ def traced_function(value: Value) -> str:
     or of a program that is itself traced, and the id of the function in it. If the key leads
     nowhere, the name is the address.
     """
-    key, kernel = int(value.key), value.context_
+    key, kernel = int(value.key), value._context_
     owner, function = key >> 32, key & (_OF_KERNEL - 1)
     if not key & _OF_KERNEL:
         return f"function [{function}] of program {owner}"

@@ -78,17 +78,17 @@ def read_counted(
 
 def pointee_of(array: Value) -> types.Type | None:
     """Return what the pointers in an array point to, None if it is none of pointers."""
-    layout = array.layout_
+    layout = array._layout_
     assert isinstance(layout, ArrayLayout)
     if isinstance(layout.element, ScalarLayout):
-        return target_of(array.context_, layout.element, None)
+        return target_of(array._context_, layout.element, None)
     return None
 
 
 def decode_counted(state: State, array: Counted, facts: MemberFacts) -> tuple[Field, list[str]]:
     """Decode an array as a field without a name; return it, and what there is to note."""
     value, length, notes = array
-    layout = value.layout_
+    layout = value._layout_
     assert isinstance(layout, ArrayLayout)
     known = replace(facts, length=None)
     if is_table(state.context.layouts, layout.element):
@@ -96,7 +96,7 @@ def decode_counted(state: State, array: Counted, facts: MemberFacts) -> tuple[Fi
             left = length - len(value)
             notes = [*notes, f"{left} of {length} elements were not looked at"]
         return decode_table(state, layout, value, 0).replace(facts=known), notes
-    (field,) = state.decoder.fields(layout, value.bytes_(), stated=value.stated_)
+    (field,) = state.decoder.fields(layout, value.bytes_(), stated=value._stated_)
     elided = max(field.elided, 0) + length - len(value)
     return field.replace(elided=elided, facts=known), notes
 
@@ -110,7 +110,7 @@ def decode_table(state: State, layout: ArrayLayout, owner: Value, offset: int) -
     for index, start in occupied(context, layout, data, offset, address):
         total += 1
         if total <= state.limits.elements:
-            inner = decoder.fields(layout.element, data, at=start, stated=owner.stated_)
+            inner = decoder.fields(layout.element, data, at=start, stated=owner._stated_)
             found.append(Field(f"[{index}]", layout.element, start, inner))
     return Field("", layout, offset, found, elided=total - len(found))
 

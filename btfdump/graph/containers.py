@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from btfdump.errors import CorruptDataError
 from btfdump.graph.entries import entry_of
-from btfdump.graph.events import Close, Group, Number, Open
+from btfdump.graph.events import Close, GroupKind, Number, Open
 from btfdump.graph.visits import notes_on
 from btfdump.graph.window import Window
 from btfdump.kernel.notes import Note
@@ -32,9 +32,9 @@ def entries_of(state: State, field: Field | None, value: Value, position: Positi
     window: Window[Value | ValueEntry] = Window(
         value.entries_(expansion),
         state.limits.elements,
-        value.links_(expansion) if state.context.target.is_live else None,
+        value._links_(expansion) if state.context.target.is_live else None,
     )
-    yield Open(Group.CONTAINER, field, value, expansion, window.count, expansion.provenance)
+    yield Open(GroupKind.CONTAINER, field, value, expansion, window.count, expansion.provenance)
     for problem in value.facts_.problems if value.facts_ is not None else ():
         yield Note(problem, value.address_)
     for item in window:

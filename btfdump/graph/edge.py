@@ -43,7 +43,7 @@ class Edge(NamedTuple):
         layout = self.field.layout
         if not isinstance(layout, ScalarLayout):
             return None
-        return target_of(self.owner.context_, layout, self.facts)
+        return target_of(self.owner._context_, layout, self.facts)
 
     @property
     def space(self) -> str | None:
@@ -54,33 +54,33 @@ class Edge(NamedTuple):
         """Return the field as a value that shares the owner's bytes."""
         owner, field = self.owner, self.field
         return value_at(
-            owner.context_,
+            owner._context_,
             field.layout.type,
-            owner.context_.wrap(owner.address_ + field.offset),
-            owner.slice_(field.offset, field.layout.size),
+            owner._context_.wrap(owner.address_ + field.offset),
+            owner._slice_(field.offset, field.layout.size),
             facts=self.facts,
-            outer=(owner, field.name) if _is_struct(owner) else owner.outer_,
+            outer=(owner, field.name) if _is_struct(owner) else owner._outer_,
             index=int(field.name[1:-1]) if field.name.startswith("[") else 0,
         )
 
     def holder(self) -> Value:
         """Return the innermost struct that declares the field, or that a root is part of."""
-        owner, context = self.owner, self.owner.context_
-        layout = owner.layout_
+        owner, context = self.owner, self.owner._context_
+        layout = owner._layout_
         if not isinstance(layout, StructLayout):
-            return owner.outer_[0] if owner.outer_ is not None else owner
+            return owner._outer_[0] if owner._outer_ is not None else owner
         found = context.layouts.declarer(layout, self.field.name, self.field.offset)
         if found is None:
             return owner
         declarer, offset = found
-        data = owner.slice_(offset, declarer.size)
+        data = owner._slice_(offset, declarer.size)
         return value_at(context, declarer.type, owner.address_ + offset, data)
 
     def scopes(self) -> Sequence[Scope]:
         """Return what names in an expression about the field stand for members of."""
         if not _is_struct(self.owner):
-            return self.owner.around_()
-        return (self.holder(), *self.owner.scopes_())
+            return self.owner._around_()
+        return (self.holder(), *self.owner._scopes_())
 
     def inside(self) -> Position:
         """Return the position of what lies behind the field."""
@@ -89,7 +89,7 @@ class Edge(NamedTuple):
     def via_pointer(self) -> Position:
         """Return the position of what a pointer leads to; it remembers one that may change."""
         inner = self.inside()
-        context, pointer = self.owner.context_, self.field.value
+        context, pointer = self.owner._context_, self.field.value
         if not context.target.is_live or not isinstance(pointer, int):
             return inner
         slot = context.wrap(self.owner.address_ + self.field.offset)
@@ -98,4 +98,4 @@ class Edge(NamedTuple):
 
 def _is_struct(value: Value) -> bool:
     """Whether a value is a struct or union, and no field without one around it."""
-    return isinstance(value.layout_, StructLayout)
+    return isinstance(value._layout_, StructLayout)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump.decode.layout import StructLayout
-from btfdump.graph.events import Close, Group, Open, Seen
+from btfdump.graph.events import Close, GroupKind, Open, Seen
 from btfdump.graph.moved import MOVED, has_moved
 from btfdump.graph.visits import Visit
 from btfdump.kernel.notes import Note
@@ -30,7 +30,7 @@ def entry_of(state: State, value: Value, label: Label, position: Position) -> Vi
     One line is for what has a summary of its own, such as a task, and for entries of a container
     inside another's entry; both are shown in full as far as the depth reaches.
     """
-    layout = value.layout_
+    layout = value._layout_
     has_summary = isinstance(layout, StructLayout) and bool(state.context.facts(layout).summary)
     wanted = position.selection is not None or state.is_followed(position.path)
     depth = position.depth
@@ -60,7 +60,7 @@ def pointed_entries(
     `pointers` are (index, address) of those that are not NULL. `field`, as a value `value`, is the
     array, or the pointer to it.
     """
-    yield Open(Group.ARRAY, field, value, None, len(pointers), told_by(field))
+    yield Open(GroupKind.ARRAY, field, value, None, len(pointers), told_by(field))
     for text in notes:
         yield Note(text, value.address_)
     shown = pointers[: state.limits.elements]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from btfdump.walk import ValueEntry
 
 
-class Group(Enum):
+class GroupKind(Enum):
     """What a group says about its field."""
 
     POINTER = "pointer"
@@ -99,7 +99,7 @@ class Enter:
     @property
     def is_bare(self) -> bool:
         """Whether this is not a struct or union: its one field, without a name, is all there is."""
-        return bool(self.fields) and not isinstance(self.value.layout_, StructLayout)
+        return bool(self.fields) and not isinstance(self.value._layout_, StructLayout)
 
     @property
     def is_one_field(self) -> bool:
@@ -121,7 +121,7 @@ class Open:
     there, if BTF itself does not: "tag", "library", ... `holds` describes a map.
     """
 
-    behind: Group
+    kind: GroupKind
     field: Field | None
     value: Value
     expansion: Expansion | None = None

@@ -67,7 +67,7 @@ class Inference:
         name = head.type_.btf.skip_modifiers(head.type_).name
         walker = walker_of(name)
         assert walker is not None
-        data = head.slice_(0, head.size_)
+        data = head._slice_(0, head.size_)
         start = Head(context.target, context.target.platform, head.address_, 0, 0, data, context)
         if data is not None and walker.is_empty(start):
             return None
@@ -195,8 +195,8 @@ def _choose(
 
 def _point_back(head: Value, struct: types.Composite, nodes: list[int], offset: int) -> bool:
     """Whether every entry has a pointer back to the object that holds the head."""
-    entries = [value_at(head.context_, struct, node - offset) for node in nodes]
-    for outer in head.scopes_()[1:]:
+    entries = [value_at(head._context_, struct, node - offset) for node in nodes]
+    for outer in head._scopes_()[1:]:
         try:
             holder = outer.type_.btf.skip_modifiers(outer.type_)
             if all(points_back(entry, holder, outer.address_) for entry in entries):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from btfdump.decode.fields import Field
-from btfdump.graph.events import Close, Enter, Exit, Group, Open
+from btfdump.graph.events import Close, Enter, Exit, GroupKind, Open
 from btfdump.kernel.notes import Note
 
 if TYPE_CHECKING:
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class _Object:
+class _OpenObject:
     """An object that is open, and its fields that groups are still to follow for."""
 
     slots: list[Field]
 
 
 @dataclass(slots=True)
-class _Group:
+class _OpenGroup:
     """A group that is open, and how much of it was given."""
 
     open: Open
@@ -36,7 +36,7 @@ class Unfinished:
 
     def __init__(self, value: Value) -> None:
         self._value = value
-        self._open: list[_Object | _Group] = []
+        self._open: list[_OpenObject | _OpenGroup] = []
         self._is_empty = True
 
     def follow(self, event: Event) -> None:
@@ -46,35 +46,35 @@ class Unfinished:
         if isinstance(event, Exit | Close):
             self._open.pop()
         elif isinstance(event, Open):
-            if isinstance(around, _Object):
+            if isinstance(around, _OpenObject):
                 around.slots.pop(0)
-            self._open.append(_Group(event))
+            self._open.append(_OpenGroup(event))
         elif not isinstance(event, Note):
-            if isinstance(around, _Group):
+            if isinstance(around, _OpenGroup):
                 around.shown += 1
             if isinstance(event, Enter):
-                self._open.append(_Object(list(_slots(event.fields))))
+                self._open.append(_OpenObject(list(_slots(event.fields))))
 
     def ends(self, why: str) -> Iterator[Event]:
         """Yield the events that end everything that is open; a note says why."""
         if self._is_empty:
             yield Enter(self._value, brief=True)
-            self._open.append(_Object([]))
+            self._open.append(_OpenObject([]))
         if self._open:
             yield Note(why)
         while self._open:
             around = self._open.pop()
-            if isinstance(around, _Group):
+            if isinstance(around, _OpenGroup):
                 yield from _end_of_group(around)
             else:
                 for field in around.slots:  # shown as they are, not what lies behind them
-                    yield Open(Group.NOTE, field, self._value)
+                    yield Open(GroupKind.NOTE, field, self._value)
                     yield Close()
                 yield Exit()
 
 
-def _end_of_group(group: _Group) -> Iterator[Event]:
-    is_pointer = group.open.behind is Group.POINTER
+def _end_of_group(group: _OpenGroup) -> Iterator[Event]:
+    is_pointer = group.open.kind is GroupKind.POINTER
     if is_pointer and not group.shown:  # its line waits for the target
         yield Enter(group.open.value, brief=True)
         yield Exit()

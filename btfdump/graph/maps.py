@@ -8,7 +8,7 @@ from btfdump.decode.fields import Decoder, Field
 from btfdump.decode.layout import StructLayout
 from btfdump.errors import BtfdumpError, FaultError
 from btfdump.graph.entries import entry_of
-from btfdump.graph.events import Close, Group, Holds, MapKey, Open
+from btfdump.graph.events import Close, GroupKind, Holds, MapKey, Open
 from btfdump.graph.visits import notes_on
 from btfdump.graph.window import Window
 from btfdump.kernel.notes import Note
@@ -47,7 +47,7 @@ def value_of_map(value: Value) -> Value | None:
         type_ = map_.types_.value
     except FaultError:
         return None  # to be told where the map is shown
-    return value_at(value.context_, type_, 0) if type_ is not None else None
+    return value_at(value._context_, type_, 0) if type_ is not None else None
 
 
 def elements_of(state: State, map_: MapValue, position: Position) -> Stream:
@@ -61,7 +61,7 @@ def elements_of(state: State, map_: MapValue, position: Position) -> Stream:
     position = position._replace(level=-1)  # a list inside an element is the first on the way
     window = Window(listing.items(), state.limits.elements)
     provenance = map_.types_.provenance
-    yield Open(Group.MAP, None, map_, None, window.count, provenance, holds)
+    yield Open(GroupKind.MAP, None, map_, None, window.count, provenance, holds)
     yield from map(Note, listing.remarks())
     for item in window:
         if isinstance(item, Anomaly):
@@ -76,7 +76,7 @@ def _holds(map_: MapValue) -> Holds:
     types_ = map_.types_
     key, value = (str(t) if t is not None else "" for t in (types_.key, types_.value))
     kind = map_.kind_.lower()
-    cpus = len(map_.context_.target.per_cpu_offsets) if "percpu" in kind else 0
+    cpus = len(map_._context_.target.per_cpu_offsets) if "percpu" in kind else 0
     return Holds(int(map_.id), map_.name_, kind, key, value, _count(map_), cpus)
 
 
@@ -94,9 +94,9 @@ class _Listing:
         from btfdump.bpf.maps.elements import Keys
 
         self.map = map_
-        self.family = map_.family_
+        self.family = map_._family_
         self.summary = state.summary
-        self.decoder = Decoder(map_.context_.layouts, zero=True)  # a key cut short is another key
+        self.decoder = Decoder(map_._context_.layouts, zero=True)  # a key cut short is another key
         is_array = self.family is not None and self.family.keys is Keys.INDEX
         typed = self.family is not None and self.family.values_typed
         self.leaves_out_zero = is_array and typed and not state.zero
@@ -136,9 +136,9 @@ class _Listing:
         if key is None:
             return MapKey(position, cpu=cpu, remark=remark)
         try:
-            fields = self.decoder.fields(key.layout_, key.bytes_())
+            fields = self.decoder.fields(key._layout_, key.bytes_())
         except BtfdumpError as error:
             return MapKey(position, cpu=cpu, remark=f"key at {key.address_:#x}: {error}")
-        is_struct = isinstance(key.layout_, StructLayout)
-        field = Field("", key.layout_, 0, fields) if is_struct else fields[0]
+        is_struct = isinstance(key._layout_, StructLayout)
+        field = Field("", key._layout_, 0, fields) if is_struct else fields[0]
         return MapKey(position, field, cpu=cpu, remark=remark)

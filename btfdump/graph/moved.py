@@ -25,7 +25,7 @@ def has_moved(chain: Iterable[tuple[int, int]], value: Value) -> bool:
     `value` is read as a whole before they are: if they still lead there, that is what they led to
     when it was read.
     """
-    context = value.context_
+    context = value._context_
     if not context.target.is_live:
         return False
     try:

@@ -116,7 +116,7 @@ def _refusal(state: State, position: Position) -> list[str] | None:
 
 def _problems(state: State, value: Value, position: Position) -> Iterator[Note]:
     """Say what annotations of the object's type, or of the root itself, do not fit."""
-    layout = value.layout_
+    layout = value._layout_
     if isinstance(layout, StructLayout):
         for problem in state.context.facts(layout).problems:
             yield Note(problem)
@@ -166,7 +166,7 @@ def _decoded(state: State, value: Value, position: Position) -> tuple[Decoded | 
 
     Raises `BtfFormatError`, and `FaultError` where nothing of it can be read.
     """
-    layout = value.layout_
+    layout = value._layout_
     if layout.size > MAX_OBJECT:
         return None, f"{value.type_} has {layout.size} bytes: too large to be real"
     if value.bit_size_:
@@ -187,7 +187,7 @@ def _decoded(state: State, value: Value, position: Position) -> tuple[Decoded | 
 
 def _fields(state: State, value: Value, data: bytes, selection: Selection | None) -> list[Field]:
     """Decode an object; one that is no struct is a field, with what is known of it."""
-    layout, facts, stated = value.layout_, value.facts_, value.stated_
+    layout, facts, stated = value._layout_, value.facts_, value._stated_
     fields = state.decoder.fields(layout, data, selection, facts=facts, stated=stated)
     if isinstance(layout, ArrayLayout) and layout.size > 0 and fields[0].value == []:
         return [fields[0].replace(remark="all zero")]
@@ -198,7 +198,7 @@ def _read(state: State, value: Value, layout: Layout, position: Position) -> Dec
     """Return what the run's reader has read of an object: see btfdump/graph/readers.py."""
     if state.reader is None or state.zero or not isinstance(layout, StructLayout):
         return None
-    if value.stated_:
+    if value._stated_:
         return None
     is_followed = bool(state.follow) or position.depth < state.limits.depth
     known = _EVERYTHING if is_followed else state.seen

@@ -45,7 +45,7 @@ class Summaries:
     def of(self, value: Value) -> Summary:
         """Return the summary of an object, () for a type that has none."""
         try:
-            layout = value.layout_
+            layout = value._layout_
         except BtfFormatError:
             return ()
         if not isinstance(layout, StructLayout) or layout.base in self._bare:
@@ -126,7 +126,7 @@ class _Plan:
         if not 0 < self._end - start <= MAX_SPAN:
             return {}
         try:
-            data = value.span_(start, self._end - start)
+            data = value._span_(start, self._end - start)
         except FaultError:
             return {}
         self._count += 1
@@ -143,9 +143,9 @@ class _Plan:
 
 def summary_value(member: Value, limit: int) -> object:
     """Return a member for a summary; bytes of a string that are not UTF-8 become surrogates."""
-    layout = member.layout_
+    layout = member._layout_
     if member.is_pointer_:
-        data = read_string(member.context_, int(member), limit)
+        data = read_string(member._context_, int(member), limit)
         return data.decode("utf-8", "surrogateescape")
     if isinstance(layout, ArrayLayout) and layout.is_text:
         return shown_text(member.bytes_(), limit)

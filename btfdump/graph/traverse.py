@@ -41,13 +41,13 @@ _EVENTS = frozenset({Enter, Exit, Open, Close, Seen, Number, Note})
 
 def pointed_to(value: Value) -> Value:
     """Return what a pointer that was asked for by name points to, if that is a kernel's struct."""
-    layout, facts = value.layout_, value.facts_
+    layout, facts = value._layout_, value.facts_
     if not value.is_pointer_ or not isinstance(layout, ScalarLayout):
         return value
     if facts is not None and (facts.length is not None or facts.is_container):
         return value
     try:
-        target = target_of(value.context_, layout, facts)
+        target = target_of(value._context_, layout, facts)
         if isinstance(target, types.Composite) and int(value):
             return value.deref_()
     except FaultError:
@@ -64,8 +64,8 @@ def typed(value: Value) -> Value:
         return value.typed_()
     except BtfdumpError as error:
         known = replace(facts, typed_by=None, problems=[*facts.problems, str(error)])
-        outer = value.outer_
-        return value_at(value.context_, value.type_, value.address_, facts=known, outer=outer)
+        outer = value._outer_
+        return value_at(value._context_, value.type_, value.address_, facts=known, outer=outer)
 
 
 def traverse(
@@ -92,7 +92,7 @@ def traverse(
         if holder is not None:
             check_path(holder, path)
     limits = limits or Limits()
-    state = State(value.context_, limits, zero=zero, follow=follow, reader=reader)
+    state = State(value._context_, limits, zero=zero, follow=follow, reader=reader)
     return _run(state, _root(state, value, Position(selection=members), is_brief=brief))
 
 
@@ -125,7 +125,7 @@ def _root(state: State, value: Value, position: Position, *, is_brief: bool) -> 
         yield elements_of(state, map_, position)
         return
     facts = value.facts_
-    is_head = isinstance(value.layout_, StructLayout) or value.is_pointer_
+    is_head = isinstance(value._layout_, StructLayout) or value.is_pointer_
     if facts is not None and facts.length is not None and value.is_pointer_:
         yield _array(state, value, facts, position)
     elif facts is not None and facts.is_container and is_head:
@@ -140,8 +140,8 @@ def _array(state: State, pointer: Value, facts: MemberFacts, position: Position)
     That is all there is to see, but where its elements are pointers, too, or it cannot be had.
     """
     try:
-        address, scopes = int(pointer), pointer.around_()
-        array = read_behind(state, pointer.layout_, address, facts, scopes)
+        address, scopes = int(pointer), pointer._around_()
+        array = read_behind(state, pointer._layout_, address, facts, scopes)
     except (BtfdumpError, LookupError):
         yield Visit(pointer, position)
         return

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from btfdump.graph.events import Close, Group, Open
+from btfdump.graph.events import Close, GroupKind, Open
 from btfdump.kernel.notes import Note
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Settled(NamedTuple):
 
 def notes_on(field: Field | None, value: Value, texts: Iterable[str]) -> Stream:
     """Say what is wrong with a field, which is shown as it is."""
-    yield Open(Group.NOTE, field, value)
+    yield Open(GroupKind.NOTE, field, value)
     for text in texts:
         yield Note(text, value.address_)
     yield Close()

@@ -38,8 +38,8 @@ class Window(Generic[Found]):
         self.shown = 0
         self.total: int | None = None
         self._limit = limit
-        self._walk = _Walk(items)
-        self._links = _Walk(links) if links is not None else None
+        self._walk = _Counted(items)
+        self._links = _Counted(links) if links is not None else None
         self._ahead: list[Found | Anomaly] = []
         most = limit + MAX_BEYOND if limit <= MAX_AHEAD else MAX_AHEAD
         if self._links is not None:
@@ -71,7 +71,7 @@ class Window(Generic[Found]):
         self.total = max(counted, self._walk.found) if counted is not None else None
 
 
-class _Walk(Generic[Found]):
+class _Counted(Generic[Found]):
     """A walk along a container, and how many entries it has given."""
 
     def __init__(self, items: Iterator[Found | Anomaly]) -> None:

@@ -55,7 +55,7 @@ def map_value_type(holder: TypedAddress, typed_by: str) -> tuple[types.Type, str
 
     And whose word that is. Raises `CorruptDataError` where the type is not known, `FaultError`.
     """
-    known = holder.context_.map_types
+    known = holder._context_.map_types
     if known is None:
         raise CorruptDataError("the types of map values are not known", holder.address_)
     return known.value_type(Path.parse(f".{typed_by}").follow(holder))
@@ -71,14 +71,14 @@ def head_of(value: TypedAddress, expansion: Expansion, index: int = 0) -> Head:
 
     `index` is that of the head in an array of heads.
     """
-    context = value.context_
+    context = value._context_
     return Head(
         context.target,
         context.target.platform,
         value.address_,
         expansion.link_offset + index * expansion.link_stride,
         expansion.element.size,
-        value.slice_(0, value.layout_.size),
+        value._slice_(0, value._layout_.size),
         context,
         context.target.is_live,
     )
@@ -102,7 +102,7 @@ def pieces_of(
 
     Yields (index of the first element, type, address) of each. Raises as `destination()` does.
     """
-    layout, context = value.layout_, value.context_
+    layout, context = value._layout_, value._context_
     if isinstance(layout, ArrayLayout):
         element, start = layout.base.btf.type(layout.base.type_id), value.address_
     else:
@@ -124,7 +124,7 @@ def projected(
 
     Compiled code does it while nothing is out of order, if all entries are wanted.
     """
-    context, layouts = value.context_, value.context_.layouts
+    context, layouts = value._context_, value._context_.layouts
     element = layouts.of(expansion.element)
     assert isinstance(element, StructLayout)
     count, is_whole = 0, False

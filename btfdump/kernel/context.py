@@ -19,7 +19,7 @@ from btfdump.errors import (
     TypeNotFoundError,
 )
 from btfdump.walk import FAMILIES
-from btfdump.walk.shape import Shape
+from btfdump.walk.structs import KernelStruct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,7 +72,7 @@ class Context:
         self._arrays: dict[tuple[types.Type, int], types.Array] = {}
         self._pointees: dict[types.Ptr, types.Type] = {}
         self._real: dict[types.Type, types.Composite | None] = {}
-        self._shapes: dict[str, Shape] = {}
+        self._shapes: dict[str, KernelStruct] = {}
         self._container_facts: dict[types.Type, MemberFacts | None] = {}
 
     @property
@@ -122,7 +122,7 @@ class Context:
             facts = self.container_facts(found.layout)
         return found, facts, scope.inside(name)
 
-    def shape(self, name: str) -> Shape:
+    def struct(self, name: str) -> KernelStruct:
         """Return where the members of the kernel's own `struct name` are, for walkers.
 
         Raises `TypeNotFoundError` and `AmbiguousTypeError`.
@@ -132,7 +132,7 @@ class Context:
             layout = self.layouts.of(self.type(f"struct {name}"))
             if not isinstance(layout, StructLayout):
                 raise TypeNotFoundError(f"struct {name} is not complete in the BTF")
-            found = self._shapes[name] = Shape(self.layouts, layout)
+            found = self._shapes[name] = KernelStruct(self.layouts, layout)
         return found
 
     def type(self, name: str) -> types.Type:

@@ -21,9 +21,9 @@ def choose_by_evidence(value: TypedAddress, candidates: tuple[Expansion, ...]) -
     A candidate is kept if a member of the first entry, which points to the holder's type, holds the
     holder's address. Exactly one must remain; it is labelled `inferred`.
     """
-    if value.outer_ is None:
+    if value._outer_ is None:
         return None
-    holder = value.outer_[0]
+    holder = value._outer_[0]
     holder_type = holder.type_.btf.skip_modifiers(holder.type_)
     kept = []
     for candidate in candidates:
@@ -39,7 +39,7 @@ def choose_by_evidence(value: TypedAddress, candidates: tuple[Expansion, ...]) -
 
 def points_back(entry: TypedAddress, holder: types.Type, address: int) -> bool:
     """Whether a pointer to the type `holder` in an entry holds that address."""
-    layout = entry.layout_
+    layout = entry._layout_
     if not isinstance(layout, StructLayout):
         return False
     for member in layout.members:

@@ -90,7 +90,7 @@ class LoadedModules:
         size = table.size_
         data = self._context.target.read(table.address_, count * size)
         layout = self._context.layouts
-        struct = table.layout_
+        struct = table._layout_
         readers = []
         for member in ("st_name", "st_value", "st_shndx", "st_size"):
             found = layout.locate(struct, member)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MAX_WAYS = 64
 
 
-class _Place(NamedTuple):
+class _Reached(NamedTuple):
     """Where a path has led to: a type, what is known of the member, and of the members inside."""
 
     layout: Layout
@@ -35,11 +35,11 @@ def check_path(value: Value, path: tuple[str, ...]) -> None:
     A path passes through arrays and pointers, and through containers to their element type. Where
     only the memory of a kernel can tell which of several types that is, one that fits is enough.
     """
-    context = value.context_
-    places = [_Place(value.layout_, value.facts_, value.stated_)]
+    context = value._context_
+    places = [_Reached(value._layout_, value.facts_, value._stated_)]
     for name in path:
         trouble: MemberNotFoundError | None = None
-        found: dict[tuple[Layout, int], _Place] = {}
+        found: dict[tuple[Layout, int], _Reached] = {}
         for place in places:
             for facts in _possible(place.facts):
                 if facts is not None and facts.typed_by is not None:
@@ -50,7 +50,7 @@ def check_path(value: Value, path: tuple[str, ...]) -> None:
                     except MemberNotFoundError as error:
                         trouble = trouble or error
                     else:
-                        found[member.layout, id(known)] = _Place(member.layout, known, inside)
+                        found[member.layout, id(known)] = _Reached(member.layout, known, inside)
         if not found:
             raise trouble or MemberNotFoundError(
                 f"{'.'.join(path)}: {places[0].layout.type} leads to no struct: no member {name!r}"
@@ -66,7 +66,7 @@ def _possible(facts: MemberFacts | None) -> list[MemberFacts | None]:
 
 
 def _structs(
-    context: Context, place: _Place, facts: MemberFacts | None
+    context: Context, place: _Reached, facts: MemberFacts | None
 ) -> Iterator[tuple[StructLayout, Stated]]:
     """Yield the structs whose members a path may name, and what is stated of those members."""
     if facts is not None and facts.is_container:

@@ -31,8 +31,8 @@ class Globals:
 
     def member_(self, name: str) -> TypedAddress:
         """Return a variable; raises `SymbolNotFoundError`, `ExpressionError`."""
-        type_, address, _ = self._near.context_.variable(name)
-        return self._near.at_(type_, address)
+        type_, address, _ = self._near._context_.variable(name)
+        return self._near._at_(type_, address)
 
 
 def pointer_space(pointer: types.Ptr, facts: MemberFacts | None) -> str | None:
@@ -77,14 +77,14 @@ def destination(pointer: TypedAddress, facts: MemberFacts | None) -> tuple[types
     The type is as C declares it, but for what annotations or a BPF program's BTF put in its place.
     Raises `FaultError` for NULL and for pointers into other address spaces, `CorruptDataError`.
     """
-    context, address = pointer.context_, int(pointer)
+    context, address = pointer._context_, int(pointer)
     base = pointer.type_.btf.skip_modifiers(pointer.type_)
     assert isinstance(base, types.Ptr)
     target = base.btf.type(base.type_id)
     while isinstance(target, types.TypeTag):  # says something of the pointer, not the object
         target = target.target
     target = context.real_struct(base.btf.skip_modifiers(target)) or target
-    holder, name = pointer.outer_ or (pointer, "the pointer")
+    holder, name = pointer._outer_ or (pointer, "the pointer")
     if facts is not None and facts.points_to is not None:
         target = facts.points_to
         address = address_of(holder, address, facts) if address else 0
@@ -127,14 +127,14 @@ def address_of(holder: TypedAddress, address: int, facts: MemberFacts) -> int:
 
     Raises `CorruptDataError` where that is not there, or cannot be told.
     """
-    context = holder.context_
+    context = holder._context_
     if facts.placed is None or facts.points_to is None:
         return context.wrap(address - facts.points_into)
     name, _, member = facts.placed.displacement.partition(".")
     try:
         displacement = Path.parse(f".{member}").follow(Globals(holder).member_(name))
         place = context.wrap(address + int(displacement))
-        found = holder.at_(facts.points_to, place)
+        found = holder._at_(facts.points_to, place)
         back = int(Path.parse(f".{facts.placed.back}").follow(found))
     except (BtfdumpError, LookupError) as error:
         raise CorruptDataError(f"no {facts.points_to} behind {address:#x}: {error}") from error

@@ -91,7 +91,7 @@ class SlabFinder:
         return slab
 
     def _slab(self, number: int, direct: _DirectMap, caches: dict[int, Cache]) -> _Slab | None:
-        page = self.kernel.shape("page")
+        page = self.kernel.struct("page")
         memory = self.kernel.target
         address = direct.pages + number * page.size
         head = page.integer(memory.read(address, page.size), "compound_head")
@@ -99,7 +99,7 @@ class SlabFinder:
             address = head - 1
             number = (address - direct.pages) // page.size
         name = "slab" if self._has("slab") else "page"
-        slab = self.kernel.shape(name)
+        slab = self.kernel.struct(name)
         data = memory.read(address, slab.size)
         cache = caches.get(slab.integer(data, "slab_cache"))
         if cache is None:
@@ -115,7 +115,7 @@ class SlabFinder:
 
     def _has(self, name: str) -> bool:
         try:
-            self.kernel.shape(name)
+            self.kernel.struct(name)
         except LookupError:
             return False
         return True
@@ -137,7 +137,7 @@ class SlabFinder:
         head = value_at(kernel, "struct list_head", "slab_caches")
         element = kernel.type("struct kmem_cache")
         assert isinstance(element, types.Composite)
-        link = kernel.shape("kmem_cache").offset("list")
+        link = kernel.struct("kmem_cache").offset("list")
         for cache in head.entries_(Expansion("list_head", element, "list", link, 0, "mm/slab.h")):
             if isinstance(cache, Value) and len(found) < _MAX_CACHES:
                 size = int(cache.member_("size"))
@@ -173,7 +173,7 @@ def _s390x(kernel: Context) -> _DirectMap:
     """arch/s390: `vmemmap`, and since c98d2ecae08f (Linux 6.10) an identity mapping with a base."""
     base = 0
     try:
-        layout = kernel.shape("vm_layout")
+        layout = kernel.struct("vm_layout")
         data = kernel.target.read(kernel.symbol("vm_layout"), layout.size)
         base = layout.integer(data, "identity_base")
     except (BtfdumpError, LookupError):

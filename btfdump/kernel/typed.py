@@ -26,21 +26,21 @@ class TypedAddress(Protocol):
         """The object's type."""
 
     @property
-    def layout_(self) -> Layout:
+    def _layout_(self) -> Layout:
         """The layout of the type."""
 
     @property
-    def context_(self) -> Context:
+    def _context_(self) -> Context:
         """The kernel that the object is part of."""
 
     @property
-    def outer_(self) -> tuple[TypedAddress, str] | None:
+    def _outer_(self) -> tuple[TypedAddress, str] | None:
         """The struct that this is a member of, and the member's name, where it was reached so."""
 
     def __int__(self) -> int:
         """Return the integer or address that a scalar is; raises `FaultError`."""
 
-    def slice_(self, offset: int, size: int) -> bytes | None:
+    def _slice_(self, offset: int, size: int) -> bytes | None:
         """Return bytes of the object if they have been read already, else None."""
 
     def bytes_(self) -> bytes:
@@ -55,7 +55,7 @@ class TypedAddress(Protocol):
     def __getitem__(self, key: str | int, /) -> TypedAddress:
         """Return a member by name, an element or entry by index."""
 
-    def at_(self, type_: types.Type, address: int) -> TypedAddress:
+    def _at_(self, type_: types.Type, address: int) -> TypedAddress:
         """Return another object of the same kernel."""
 
     def walk_(self) -> Iterator[TypedAddress]:

@@ -105,7 +105,7 @@ class Value:
             return comparable and bool(self._scalar_or_text() == other)
         if not isinstance(other, Value):
             return NotImplemented
-        if isinstance(self.layout_, ScalarLayout) and isinstance(other.layout_, ScalarLayout):
+        if isinstance(self._layout_, ScalarLayout) and isinstance(other._layout_, ScalarLayout):
             return bool(self.value_() == other.value_())
         return (self.address_, self.type_) == (other.address_, other.type_)
 
@@ -115,14 +115,14 @@ class Value:
 
     def _scalar_or_text(self) -> Any:
         """Return the value of a scalar or a char array, None for anything else."""
-        layout = self.layout_
+        layout = self._layout_
         if isinstance(layout, ScalarLayout) or (isinstance(layout, ArrayLayout) and layout.is_text):
             return self.value_()
         return None
 
     def __bool__(self) -> bool:
         """Whether a scalar or pointer is not zero; a struct or array always is true."""
-        return bool(self.value_()) if isinstance(self.layout_, ScalarLayout) else True
+        return bool(self.value_()) if isinstance(self._layout_, ScalarLayout) else True
 
     def __int__(self) -> int:
         value = self.value_()
@@ -141,7 +141,7 @@ class Value:
         """Return a member by name, an array or pointer element by index, a container's entry."""
         if isinstance(key, str):
             return self.member_(key)
-        layout = self.layout_
+        layout = self._layout_
         if isinstance(layout, ArrayLayout):
             index = key + layout.length if key < 0 and layout.length else key
             if layout.length and not 0 <= index < layout.length:
@@ -159,37 +159,37 @@ class Value:
         raise IndexError(f"no entry {key} in {self.type_} at {self.address_:#x}: it has {count}")
 
     def __iter__(self) -> Iterator[Value]:
-        if not isinstance(self.layout_, ArrayLayout):
+        if not isinstance(self._layout_, ArrayLayout):
             raise TypeError(f"{self.type_} is not an array; a container is walked by walk_()")
-        return (self[index] for index in range(self.layout_.length))
+        return (self[index] for index in range(self._layout_.length))
 
     def __len__(self) -> int:
-        layout = self.layout_
+        layout = self._layout_
         if not isinstance(layout, ArrayLayout):
             raise TypeError(f"{self.type_} is not an array")
         return layout.length
 
     def __dir__(self) -> list[str]:
-        layout = struct_behind(self._context, self.layout_, self._facts)
+        layout = struct_behind(self._context, self._layout_, self._facts)
         names = self._context.layouts.member_names(layout) if layout is not None else []
         return [*names, *(name for name in dir(type(self)) if name.endswith("_"))]
 
     @property
-    def layout_(self) -> Layout:
+    def _layout_(self) -> Layout:
         """The layout of the type."""
         if self._layout is None:
             self._layout = self._context.layouts.of(self.type_)
         return self._layout
 
     @property
-    def context_(self) -> Context:
+    def _context_(self) -> Context:
         """The kernel that the value belongs to."""
         return self._context
 
     @property
     def size_(self) -> int:
         """The size of the object in bytes."""
-        return self.layout_.size
+        return self._layout_.size
 
     @property
     def facts_(self) -> MemberFacts | None:
@@ -197,19 +197,19 @@ class Value:
         return self._facts
 
     @property
-    def outer_(self) -> tuple[Value, str] | None:
+    def _outer_(self) -> tuple[Value, str] | None:
         """The struct that this is a member of, and the member's name, where it was reached so."""
         return self._outer
 
     @property
-    def stated_(self) -> Stated:
+    def _stated_(self) -> Stated:
         """What the way that led here says of the object's members (btfdump/decode/scope.py)."""
         return self._stated
 
     @property
     def is_pointer_(self) -> bool:
         """Whether the type, its modifiers stripped, is a pointer."""
-        layout = self.layout_
+        layout = self._layout_
         return isinstance(layout, ScalarLayout) and layout.category is Category.POINTER
 
     def bytes_(self) -> bytes:
@@ -220,16 +220,16 @@ class Value:
             self._data = self._context.target.read(self.address_, size)
         return self._data
 
-    def slice_(self, offset: int, size: int) -> bytes | None:
+    def _slice_(self, offset: int, size: int) -> bytes | None:
         """Return `size` bytes from byte `offset` on if they have been read already, else None."""
         data = self._data
         if data is None or size <= 0 or offset < 0 or offset + size > len(data):
             return None
         return data[offset : offset + size]
 
-    def span_(self, offset: int, size: int) -> bytes:
+    def _span_(self, offset: int, size: int) -> bytes:
         """Return `size` bytes from byte `offset` on, read now if necessary; raises `FaultError`."""
-        data = self.slice_(offset, size)
+        data = self._slice_(offset, size)
         if data is None:
             data = self._context.target.read(self._context.wrap(self.address_ + offset), size)
         return data
@@ -252,9 +252,9 @@ class Value:
         data = self.bytes_()
         if self.bit_size_:
             return bits_to_python(
-                self._context.layouts, self.layout_, self.bit_offset_, self.bit_size_, data
+                self._context.layouts, self._layout_, self.bit_offset_, self.bit_size_, data
             )
-        return to_python(self._context.layouts, self.layout_, data)
+        return to_python(self._context.layouts, self._layout_, data)
 
     def enumerator_(self) -> str | None:
         """Return the name of an enum's value, or None if no enumerator has that value.
@@ -285,12 +285,12 @@ class Value:
             return self._pointee(0).member_(name)
         if self._facts is not None and self._facts.typed_by is not None:
             return self.typed_().member_(name)
-        layout = self.layout_
+        layout = self._layout_
         if not isinstance(layout, StructLayout):
             raise MemberNotFoundError(f"{self.type_} is not a struct or union: no member {name!r}")
         member, facts, stated = self._context.member(layout, name, self._stated)
         if facts is not None and facts.cases:
-            facts = applying(facts, self.scopes_())
+            facts = applying(facts, self._scopes_())
         offset, bits, size = member.bit_offset // 8, (0, 0), member.layout.size
         if member.bit_size:
             bits = member.bit_offset % 8, member.bit_size
@@ -306,7 +306,7 @@ class Value:
         """
         if self._facts is not None and self._facts.typed_by is not None:
             return self.typed_().has_member_(name)
-        layout = struct_behind(self._context, self.layout_, self._facts)
+        layout = struct_behind(self._context, self._layout_, self._facts)
         if layout is None:
             return False
         try:
@@ -315,20 +315,20 @@ class Value:
             return False
         return True
 
-    def scopes_(self) -> list[Value]:
+    def _scopes_(self) -> list[Value]:
         """Return this struct and those it is a member of, the innermost first."""
         scopes = [self]
         while scopes[-1]._outer is not None:
             scopes.append(scopes[-1]._outer[0])
         return scopes
 
-    def around_(self) -> Sequence[Scope]:
+    def _around_(self) -> Sequence[Scope]:
         """Return what names in expressions about this value stand for members of.
 
         Those are the structs that it is a member of, the innermost first; of a global variable, the
         kernel itself.
         """
-        return self._outer[0].scopes_() if self._outer is not None else (Globals(self),)
+        return self._outer[0]._scopes_() if self._outer is not None else (Globals(self),)
 
     def _part(
         self,
@@ -348,7 +348,7 @@ class Value:
             self._context,
             type_,
             self._context.wrap(self.address_ + offset),
-            self.slice_(offset, size),
+            self._slice_(offset, size),
             bit_offset=bits[0],
             bit_size=bits[1],
             facts=facts,
@@ -369,7 +369,7 @@ class Value:
             self._context, target, address, facts=known, index=index, stated=stated_by(facts.behind)
         )
 
-    def at_(self, type_: types.Type, address: int) -> Value:
+    def _at_(self, type_: types.Type, address: int) -> Value:
         """Return the object of `type_` at `address` of the same kernel."""
         return Value(self._context, type_, address)
 
@@ -446,7 +446,7 @@ class Value:
         holder = self._holder_of(expansion)
         yield from holder._values(containers.items_of(holder, expansion, holder._index), expansion)
 
-    def links_(self, expansion: Expansion) -> Iterator[Value | ValueEntry | Anomaly]:
+    def _links_(self, expansion: Expansion) -> Iterator[Value | ValueEntry | Anomaly]:
         """Walk a container once and as it is now, along links alone: its entries are not read."""
         holder = self._holder_of(expansion)
         yield from holder._values(containers.links_of(holder, expansion, holder._index), expansion)
@@ -460,7 +460,7 @@ class Value:
 
         Of heads these are the entries of all of them, of pointers to structs those structs.
         """
-        count = evaluate_length(self.around_(), length)
+        count = evaluate_length(self._around_(), length)
         of_each, stated = replace(facts, length=None), stated_by(facts.behind)
         for first, array, address in containers.pieces_of(self, facts, count):
             piece = Value(self._context, array, address, facts=of_each, stated=stated)
@@ -476,7 +476,7 @@ class Value:
         self._index = index
         if self._facts is not None and self._facts.is_container:
             yield from self.entries_(self.expansion_())
-        elif not self.is_pointer_ or struct_behind(self._context, self.layout_, None) is None:
+        elif not self.is_pointer_ or struct_behind(self._context, self._layout_, None) is None:
             yield self
         elif self:
             yield self.deref_()

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from btfdump.btf import types
 from btfdump.decode.fields import EMPTY_LIST, Field
 from btfdump.decode.layout import ArrayLayout, ScalarLayout
-from btfdump.graph.events import Close, Enter, Event, Exit, Number, Open, Seen
-from btfdump.graph.events import Group as Kind
+from btfdump.graph.events import Close, Enter, Event, Exit, GroupKind, Number, Open, Seen
 from btfdump.render.escape import printable
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Leaf:
+class FieldLine:
     """A field that takes one line: a scalar, a char array, an array of scalars, a small struct."""
 
     field: Field
@@ -34,7 +33,7 @@ class Leaf:
 
 
 @dataclass(slots=True)
-class Branch:
+class StructLine:
     """A struct, union or array inside an object begins; its fields follow, one deeper."""
 
     field: Field
@@ -44,7 +43,7 @@ class Branch:
 
 
 @dataclass(slots=True)
-class Group:
+class GroupLine:
     """What lies behind a field begins; `name` is the field's, "" for the root itself."""
 
     open: Open
@@ -54,7 +53,7 @@ class Group:
 
 
 @dataclass(slots=True)
-class Object:
+class ObjectLine:
     """An object begins; `group` is what it was reached through, None for a root."""
 
     enter: Enter
@@ -64,7 +63,7 @@ class Object:
 
 
 @dataclass(slots=True)
-class Reference:
+class SeenLine:
     """An object that was shown before."""
 
     seen: Seen
@@ -74,7 +73,7 @@ class Reference:
 
 
 @dataclass(slots=True)
-class Figure:
+class NumberLine:
     """An entry of a container that is no object."""
 
     number: Number
@@ -83,7 +82,7 @@ class Figure:
 
 
 @dataclass(slots=True)
-class Remark:
+class NoteLine:
     """A note at its place."""
 
     note: Note
@@ -91,22 +90,22 @@ class Remark:
 
 
 @dataclass(slots=True)
-class End:
-    """The innermost Branch, Group or Object ends; `close` is given for a group."""
+class EndLine:
+    """The innermost StructLine, GroupLine or ObjectLine ends; `close` is given for a group."""
 
     depth: int
-    of: Branch | Group | Object
+    of: StructLine | GroupLine | ObjectLine
     close: Close | None = None
 
     def left_out(self) -> str:
         """Say how many elements or entries were not shown, "" if none."""
-        if isinstance(self.of, Branch):
+        if isinstance(self.of, StructLine):
             more = self.of.field.elided
-        elif isinstance(self.of, Object):
+        elif isinstance(self.of, ObjectLine):
             enter = self.of.enter
             is_array = enter.is_bare and self.of.group is not None and not enter.is_one_field
             more = enter.fields[0].elided if is_array and is_cut(enter.fields[0]) else 0
-        elif self.close is None or self.of.open.behind is Kind.POINTER:
+        elif self.close is None or self.of.open.kind is GroupKind.POINTER:
             more = 0
         elif self.close.total is None:
             return f"more than the {self.close.shown} shown (--elements)"
@@ -116,7 +115,7 @@ class End:
 
 
 @dataclass(slots=True)
-class Totals:
+class TotalsLine:
     """What a root left out, given after its last line."""
 
     zero: int = 0
@@ -128,7 +127,10 @@ class Totals:
     depth: int = 0
 
 
-Item: TypeAlias = "Leaf | Branch | Group | Object | Reference | Figure | Remark | End | Totals"
+Line: TypeAlias = (
+    "FieldLine | StructLine | GroupLine | ObjectLine | SeenLine | NumberLine"
+    " | NoteLine | EndLine | TotalsLine"
+)
 
 
 @dataclass(slots=True)
@@ -148,8 +150,8 @@ class _Frame:
     `inner` is the depth of objects in a group, `left` how many of them are to come, if known.
     """
 
-    item: Object | Group | None
-    fields: Iterator[Item | _Pending]
+    item: ObjectLine | GroupLine | None
+    fields: Iterator[Line | _Pending]
     pending: _Pending | None = None
     inner: int = 0
     left: int = 0
@@ -162,36 +164,38 @@ class Outline:
     none.
     """
 
-    def __init__(self, *, keep_empty: bool, title: Callable[[Object], str] = lambda _: "") -> None:
+    def __init__(
+        self, *, keep_empty: bool, title: Callable[[ObjectLine], str] = lambda _: ""
+    ) -> None:
         self.keep_empty = keep_empty
         self._title = title
-        self.totals = Totals()
+        self.totals = TotalsLine()
         self._frames: list[_Frame] = []
 
-    def items(self, events: Iterable[Event]) -> Iterator[Item]:
-        """Yield the outline of one root, its `Totals` last."""
+    def items(self, events: Iterable[Event]) -> Iterator[Line]:
+        """Yield the outline of one root, its `TotalsLine` last."""
         yield from self._without_empty(self._all(events))
 
-    def body(self, fields: Sequence[Field], depth: int) -> Iterator[Item]:
+    def body(self, fields: Sequence[Field], depth: int) -> Iterator[Line]:
         """Yield the outline of fields alone, none of which leads anywhere."""
         items = (i for i in self._fields(fields, depth) if not isinstance(i, _Pending))
         yield from self._without_empty(items)
 
-    def _without_empty(self, items: Iterable[Item]) -> Iterator[Item]:
+    def _without_empty(self, items: Iterable[Line]) -> Iterator[Line]:
         """Drop branches inside which nothing is shown."""
-        held: list[Branch] = []
+        held: list[StructLine] = []
         for item in items:
-            is_told = isinstance(item, Branch) and (item.field.elided or item.field.remark)
-            if isinstance(item, Branch) and not is_told and not self.keep_empty:
+            is_told = isinstance(item, StructLine) and (item.field.elided or item.field.remark)
+            if isinstance(item, StructLine) and not is_told and not self.keep_empty:
                 held.append(item)
-            elif held and isinstance(item, End) and item.of is held[-1]:
+            elif held and isinstance(item, EndLine) and item.of is held[-1]:
                 held.pop()
             else:
                 yield from held
                 held.clear()
                 yield item
 
-    def _all(self, events: Iterable[Event]) -> Iterator[Item]:
+    def _all(self, events: Iterable[Event]) -> Iterator[Line]:
         held: Open | None = None
         for event in events:
             if held is not None:
@@ -210,31 +214,31 @@ class Outline:
     def _is_empty(self, event: Open) -> bool:
         return (
             not self.keep_empty
-            and event.behind is Kind.CONTAINER
+            and event.kind is GroupKind.CONTAINER
             and event.count == 0
             and event.field is not None
         )
 
-    def _event(self, event: Event) -> Iterator[Item]:
+    def _event(self, event: Event) -> Iterator[Line]:
         if isinstance(event, Enter):
             yield from self._enter(event)
         elif isinstance(event, Exit):
             frame = self._frames.pop()
             if frame.item is not None:
-                yield End(frame.item.depth, frame.item)
+                yield EndLine(frame.item.depth, frame.item)
         elif isinstance(event, Open):
             yield from self._open(event)
         elif isinstance(event, Close):
             yield from self._close(event)
         elif isinstance(event, Seen):
             group, depth, last = self._place()
-            yield Reference(event, group, depth, last)
+            yield SeenLine(event, group, depth, last)
         elif isinstance(event, Number):
             _, depth, last = self._place()
-            yield Figure(event, depth, last)
+            yield NumberLine(event, depth, last)
         else:
             self.totals.notes += 1
-            yield Remark(event, self._place_of_note())
+            yield NoteLine(event, self._place_of_note())
 
     def _place(self) -> tuple[Open | None, int, bool]:
         """Return (group, depth, is last) of an object that begins here."""
@@ -242,19 +246,19 @@ class Outline:
             return None, 0, True
         frame = self._frames[-1]
         frame.left -= 1
-        group = frame.item.open if isinstance(frame.item, Group) else None
+        group = frame.item.open if isinstance(frame.item, GroupLine) else None
         return group, frame.inner, frame.left == 0
 
     def _place_of_note(self) -> int:
         if not self._frames:
             return 0
         frame = self._frames[-1]
-        if frame.item is None or isinstance(frame.item, Group):
+        if frame.item is None or isinstance(frame.item, GroupLine):
             return max(frame.inner, 1)
         return frame.item.depth + 1
 
-    def _enter(self, event: Enter) -> Iterator[Item]:
-        item = Object(event, *self._place())
+    def _enter(self, event: Enter) -> Iterator[Line]:
+        item = ObjectLine(event, *self._place())
         self.totals.zero += event.skipped
         self.totals.empty += event.empty_lists
         self.totals.unfollowed += event.unfollowed
@@ -271,40 +275,40 @@ class Outline:
         self._frames.append(frame)
         yield from self._resume()
 
-    def _open(self, event: Open) -> Iterator[Item]:
+    def _open(self, event: Open) -> Iterator[Line]:
         name, depth, last = "", 0, True
         if self._frames and self._frames[-1].pending is not None:
             pending = self._frames[-1].pending
             name, depth, last = pending.name, pending.depth, pending.is_last
-        if event.behind is Kind.NOTE:
+        if event.kind is GroupKind.NOTE:
             if event.field is not None:
                 yield from self._plain(event.field, name, depth, last)
             self._frames.append(_Frame(None, iter(()), inner=depth + 1))
             return
-        item = Group(event, name, depth, last)
+        item = GroupLine(event, name, depth, last)
         yield item
-        is_pointer = event.behind is Kind.POINTER
+        is_pointer = event.kind is GroupKind.POINTER
         # The target of a pointer shares the pointer's line; entries have lines of their own.
         inner = depth if is_pointer else depth + 1
         left = 1 if is_pointer else event.count if event.count is not None else -1
         self._frames.append(_Frame(item, iter(()), inner=inner, left=left))
 
-    def _close(self, event: Close) -> Iterator[Item]:
+    def _close(self, event: Close) -> Iterator[Line]:
         frame = self._frames.pop()
         self.totals.slots += event.zero
         if event.total is None or event.total > event.shown:
             self.totals.elided += 1
         if frame.item is not None:
-            yield End(frame.item.depth, frame.item, event)
+            yield EndLine(frame.item.depth, frame.item, event)
         yield from self._resume()
 
-    def _plain(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Item]:
+    def _plain(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Line]:
         """Show a field as it is, without what lies behind it."""
         for item in self._shown(field, name, depth, last):
             if not isinstance(item, _Pending):
                 yield item
 
-    def _resume(self) -> Iterator[Item]:
+    def _resume(self) -> Iterator[Line]:
         """Go on with the fields of the innermost object, up to the next one with a group."""
         if not self._frames:
             return
@@ -316,26 +320,26 @@ class Outline:
                 return
             yield item
 
-    def _fields(self, fields: Sequence[Field], depth: int) -> Iterator[Item | _Pending]:
+    def _fields(self, fields: Sequence[Field], depth: int) -> Iterator[Line | _Pending]:
         shown = [f for f in fields if self.keep_empty or not is_empty(f)]
         for position, field in enumerate(shown):
             yield from self._one(field, field.name, depth, position == len(shown) - 1)
 
-    def _one(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Item | _Pending]:
+    def _one(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Line | _Pending]:
         if field.has_group:
             yield _Pending(name, depth, last)
         else:
             yield from self._shown(field, name, depth, last)
 
-    def _shown(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Item | _Pending]:
+    def _shown(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Line | _Pending]:
         """Show a field itself; groups may follow for fields inside it."""
         if is_branch(field):
-            branch = Branch(field, name, depth, last)
+            branch = StructLine(field, name, depth, last)
             yield branch
             yield from self._fields(children(field), depth + 1)
-            yield End(depth, branch)
+            yield EndLine(depth, branch)
         else:
-            yield Leaf(field, name, depth, last)
+            yield FieldLine(field, name, depth, last)
 
 
 def by_whom(provenance: str) -> str:
@@ -409,7 +413,7 @@ def is_branch(field: Field) -> bool:
     return True
 
 
-def totals_text(totals: Totals) -> str:
+def totals_text(totals: TotalsLine) -> str:
     """Say what a root left out, with the options that show it."""
     parts = []
     if totals.zero or totals.slots or totals.empty:

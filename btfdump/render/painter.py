@@ -6,20 +6,20 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout
-from btfdump.graph.events import Group as Kind
+from btfdump.graph.events import GroupKind
 from btfdump.render.escape import printable
 from btfdump.render.outline import (
-    Branch,
-    End,
-    Figure,
-    Group,
-    Item,
-    Leaf,
-    Object,
+    EndLine,
+    FieldLine,
+    GroupLine,
+    Line,
+    NoteLine,
+    NumberLine,
+    ObjectLine,
     Outline,
-    Reference,
-    Remark,
-    Totals,
+    SeenLine,
+    StructLine,
+    TotalsLine,
     by_whom,
 )
 from btfdump.render.scalar import array, field_scalar, text
@@ -50,43 +50,43 @@ class Painter(ABC):
         for item in outline.items(events):
             yield from self.lines(item)
 
-    def lines(self, item: Item) -> Iterator[str]:
+    def lines(self, item: Line) -> Iterator[str]:
         """Yield the lines of one item, of which some have none."""
         if self._skipped:
-            if isinstance(item, Branch):
+            if isinstance(item, StructLine):
                 self._skipped += 1
-            elif isinstance(item, End) and isinstance(item.of, Branch):
+            elif isinstance(item, EndLine) and isinstance(item.of, StructLine):
                 self._skipped -= 1
-        elif self._held is not None and isinstance(item, Object):
+        elif self._held is not None and isinstance(item, ObjectLine):
             yield self._released(self.target(item))
-        elif self._held is not None and isinstance(item, Reference):
+        elif self._held is not None and isinstance(item, SeenLine):
             yield self._released(self.seen(item))
         else:
             if self._held is not None:  # nothing was there
                 yield self._released("")
             yield from self._own_lines(item)
 
-    def _own_lines(self, item: Item) -> Iterator[str]:
-        if isinstance(item, Leaf):
+    def _own_lines(self, item: Line) -> Iterator[str]:
+        if isinstance(item, FieldLine):
             yield self.leaf(item)
-        elif isinstance(item, Branch):
+        elif isinstance(item, StructLine):
             yield self.branch(item)
-        elif isinstance(item, Group):
-            if item.open.behind is Kind.POINTER and item.open.field is not None:
+        elif isinstance(item, GroupLine):
+            if item.open.kind is GroupKind.POINTER and item.open.field is not None:
                 self._held = self.pointer(item)
             else:
                 yield self.group(item)
-        elif isinstance(item, Object):
+        elif isinstance(item, ObjectLine):
             line = self.object(item)
             if line is not None:
                 yield line
-        elif isinstance(item, Reference):
+        elif isinstance(item, SeenLine):
             yield self.reference(item)
-        elif isinstance(item, Figure):
+        elif isinstance(item, NumberLine):
             yield self.figure(item)
-        elif isinstance(item, Remark):
+        elif isinstance(item, NoteLine):
             yield from self.note(item)
-        elif isinstance(item, End):
+        elif isinstance(item, EndLine):
             yield from self.end(item)
         else:
             yield from self.totals(item)
@@ -116,23 +116,23 @@ class Painter(ABC):
         return "{}", "", "value"
 
     @abstractmethod
-    def title(self, item: Object) -> str:
+    def title(self, item: ObjectLine) -> str:
         """Return what an object that is no struct is called, "" for one that has no name."""
 
     @abstractmethod
-    def leaf(self, item: Leaf) -> str:
+    def leaf(self, item: FieldLine) -> str:
         """Return the line of a field that takes one."""
 
     @abstractmethod
-    def branch(self, item: Branch) -> str:
+    def branch(self, item: StructLine) -> str:
         """Return the first line of a struct or array, or all of a small struct."""
 
     @abstractmethod
-    def group(self, item: Group) -> str:
+    def group(self, item: GroupLine) -> str:
         """Return the first line of a container, a map or an array of pointers."""
 
     @abstractmethod
-    def pointer(self, item: Group) -> str:
+    def pointer(self, item: GroupLine) -> str:
         """Return what the line of a pointer says before its target is known."""
 
     @abstractmethod
@@ -140,35 +140,35 @@ class Painter(ABC):
         """Join the line of a pointer and what its target is, "" for one that cannot be shown."""
 
     @abstractmethod
-    def target(self, item: Object) -> str:
+    def target(self, item: ObjectLine) -> str:
         """Return what the line of a pointer says of the object it leads to."""
 
     @abstractmethod
-    def seen(self, item: Reference) -> str:
+    def seen(self, item: SeenLine) -> str:
         """Return what the line of a pointer says of an object that was shown before."""
 
     @abstractmethod
-    def object(self, item: Object) -> str | None:
+    def object(self, item: ObjectLine) -> str | None:
         """Return the first line of an object that no pointer's line leads to, if it has one."""
 
     @abstractmethod
-    def reference(self, item: Reference) -> str:
+    def reference(self, item: SeenLine) -> str:
         """Return the line of an entry that was shown before."""
 
     @abstractmethod
-    def figure(self, item: Figure) -> str:
+    def figure(self, item: NumberLine) -> str:
         """Return the line of an entry that is no object."""
 
     @abstractmethod
-    def note(self, item: Remark) -> Iterator[str]:
+    def note(self, item: NoteLine) -> Iterator[str]:
         """Yield the line of a note."""
 
     @abstractmethod
-    def end(self, item: End) -> Iterator[str]:
+    def end(self, item: EndLine) -> Iterator[str]:
         """Yield what was left out of a struct, array, container or object, and what closes it."""
 
     @abstractmethod
-    def totals(self, totals: Totals) -> Iterator[str]:
+    def totals(self, totals: TotalsLine) -> Iterator[str]:
         """Yield what a root left out."""
 
 

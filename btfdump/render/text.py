@@ -9,20 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump.decode.layout import ArrayLayout, ScalarLayout, StructLayout
-from btfdump.graph.events import Group as Kind
+from btfdump.graph.events import GroupKind
 from btfdump.render import Options, Root, renderer
 from btfdump.render.escape import printable, quoted
 from btfdump.render.labels import holds_text, label_text, remark_text
 from btfdump.render.outline import (
-    Branch,
-    End,
-    Figure,
-    Group,
-    Leaf,
-    Object,
-    Reference,
-    Remark,
-    Totals,
+    EndLine,
+    FieldLine,
+    GroupLine,
+    NoteLine,
+    NumberLine,
+    ObjectLine,
+    SeenLine,
+    StructLine,
+    TotalsLine,
     by_whom,
     inline_leaves,
     totals_text,
@@ -53,7 +53,7 @@ def render_text(roots: Iterable[Root], options: Options) -> Iterator[str]:
 class TextPainter(Painter):
     """Writes C initialisers."""
 
-    def title(self, item: Object) -> str:
+    def title(self, item: ObjectLine) -> str:
         """Return what an object that is no struct is called, "" for a root: it has a name."""
         return self.entry(item.enter.label).removesuffix(" = ")
 
@@ -74,7 +74,7 @@ class TextPainter(Painter):
         remark = f" /* {printable(field.remark)} */" if field.remark else ""
         return f"{self.type(field)}{'[' if isinstance(field.layout, ArrayLayout) else '{'}{remark}"
 
-    def leaf(self, item: Leaf) -> str:
+    def leaf(self, item: FieldLine) -> str:
         """Return the line of a field that takes one."""
         shown, remark, _ = self.value(item.field)
         comma = "," if item.depth else ""
@@ -83,7 +83,7 @@ class TextPainter(Painter):
         start = f"{_INDENT * item.depth}{self.name(item.name)}"
         return f"{start}{self.type(item.field)}{shown}{comma}{tail}"
 
-    def branch(self, item: Branch) -> str:
+    def branch(self, item: StructLine) -> str:
         """Return the first line of an aggregate, or all of a small one."""
         field, indent = item.field, _INDENT * item.depth
         whom = typed_by(field)
@@ -109,7 +109,7 @@ class TextPainter(Painter):
         remark = f" /* {printable(field.remark)} */" if field.remark else ""
         return f"{self.name(name)}{self.type(field)}{{{inside}}},{remark}"
 
-    def pointer(self, item: Group) -> str:
+    def pointer(self, item: GroupLine) -> str:
         """Return the line of a pointer, up to its value."""
         opened, field = item.open, item.open.field
         assert field is not None
@@ -123,7 +123,7 @@ class TextPainter(Painter):
         """Join the line of a pointer and what its target is."""
         return f"{line}{rest or ','}"
 
-    def group(self, item: Group) -> str:
+    def group(self, item: GroupLine) -> str:
         """Return the first line of a container, a map or an array of pointers."""
         opened, indent = item.open, _INDENT * item.depth
         type_ = type_of(opened)
@@ -133,14 +133,14 @@ class TextPainter(Painter):
             return f"{indent}({type_} *){opened.value.address_:#x} -> {{ /* {what} */"
         return f"{indent}{self.name(item.name)}({type_}){{ /* {describe(opened)} */"
 
-    def target(self, item: Object) -> str:
+    def target(self, item: ObjectLine) -> str:
         """Return what the line of a pointer says of the object it leads to."""
         words = summary(item.enter.summary)
         if item.enter.brief:
             return f", /* {words} */" if words else ","
         return f" -> {{{f' /* {words} */' if words else ''}"
 
-    def object(self, item: Object) -> str | None:
+    def object(self, item: ObjectLine) -> str | None:
         """Return the first line of an object; one that is no struct is its one field's."""
         enter, indent = item.enter, _INDENT * item.depth
         words = summary(enter.summary)
@@ -161,46 +161,48 @@ class TextPainter(Painter):
         remark = remark_text(label)
         return f"{text}{f' /* {remark} */' if remark else ''} = " if text else ""
 
-    def figure(self, item: Figure) -> str:
+    def figure(self, item: NumberLine) -> str:
         """Return the line of an entry that is no object."""
         entry, label = item.number.entry, printable(item.number.label)
         return f"{_INDENT * item.depth}{label} = {entry.value:#x}, /* {entry.meaning} entry */"
 
-    def seen(self, item: Reference) -> str:
+    def seen(self, item: SeenLine) -> str:
         """Return what is said of an object that was shown before."""
         words = summary(item.seen.summary)
         return f", /* {words + ', ' if words else ''}{where_seen(item.seen)} */"
 
-    def reference(self, item: Reference) -> str:
+    def reference(self, item: SeenLine) -> str:
         """Return the line of an entry that was shown before."""
         value = item.seen.value
         start = f"{_INDENT * item.depth}{self.entry(item.seen.label)}"
         return f"{start}({printable(str(value.type_))} *){value.address_:#x}{self.seen(item)}"
 
-    def note(self, item: Remark) -> Iterator[str]:
+    def note(self, item: NoteLine) -> Iterator[str]:
         """Yield a note as a comment."""
         yield f"{_INDENT * item.depth}/* ! {printable(item.note.text)} */"
 
-    def end(self, item: End) -> Iterator[str]:
+    def end(self, item: EndLine) -> Iterator[str]:
         """Yield what closes an aggregate, group or object."""
         indent = _INDENT * item.depth
         more = item.left_out()
         if more:
             yield f"{indent}{_INDENT}/* {more} */"
         if self.is_closed(item):
-            is_array = isinstance(item.of, Branch) and isinstance(item.of.field.layout, ArrayLayout)
+            is_array = isinstance(item.of, StructLine) and isinstance(
+                item.of.field.layout, ArrayLayout
+            )
             yield f"{indent}{']' if is_array else '}'}{',' if item.depth else ''}"
 
-    def is_closed(self, item: End) -> bool:
+    def is_closed(self, item: EndLine) -> bool:
         """Whether what ends had a bracket."""
         of = item.of
-        if isinstance(of, Object):
+        if isinstance(of, ObjectLine):
             enter = of.enter
             has_own = not enter.is_bare or of.group is not None
             return has_own and not enter.brief and not enter.is_one_field
-        return isinstance(of, Branch) or of.open.behind is not Kind.POINTER
+        return isinstance(of, StructLine) or of.open.kind is not GroupKind.POINTER
 
-    def totals(self, totals: Totals) -> Iterator[str]:
+    def totals(self, totals: TotalsLine) -> Iterator[str]:
         """Yield what a root left out."""
         words = totals_text(totals)
         if words:

@@ -16,15 +16,15 @@ from btfdump.render import Options, Root, renderer
 from btfdump.render.escape import printable, quoted
 from btfdump.render.labels import holds_text, label_text, remark_text
 from btfdump.render.outline import (
-    Branch,
-    End,
-    Figure,
-    Group,
-    Leaf,
-    Object,
-    Reference,
-    Remark,
-    Totals,
+    EndLine,
+    FieldLine,
+    GroupLine,
+    NoteLine,
+    NumberLine,
+    ObjectLine,
+    SeenLine,
+    StructLine,
+    TotalsLine,
     by_whom,
     children,
     holds_group,
@@ -128,17 +128,19 @@ class _TreePainter(Painter):
 
     # Lines
 
-    def leaf(self, item: Leaf) -> str:
+    def leaf(self, item: FieldLine) -> str:
         value, remark = self.styled(item.field)
         name = self.label(item.name, item.depth)
         space = " " if name else ""
         return f"{self.start(item)}{name}{space}{value}{remark}{self.type(item.field)}"
 
-    def start(self, item: Leaf | Branch | Group | Object | Reference | Figure) -> str:
+    def start(
+        self, item: FieldLine | StructLine | GroupLine | ObjectLine | SeenLine | NumberLine
+    ) -> str:
         # The last thing below a root may be the line of totals.
         return self.guide(item.depth, item.is_last and (item.depth > 1 or not self.has_totals))
 
-    def branch(self, item: Branch) -> str:
+    def branch(self, item: StructLine) -> str:
         field, name = item.field, item.name
         if not name and not isinstance(field.layout, ScalarLayout | ArrayLayout):
             name = f"<{field.layout.base.keyword}>"
@@ -162,14 +164,14 @@ class _TreePainter(Painter):
             parts.append(f"{self.label(name.lstrip('.'))} {value}{remark}")
         return ", ".join(parts)
 
-    def pointer(self, item: Group) -> str:
+    def pointer(self, item: GroupLine) -> str:
         self.is_list |= item.depth == 0
         return self.start(item) + self.label(item.name, item.depth)
 
     def joined(self, line: str, rest: str) -> str:
         return f"{line} {rest}"
 
-    def group(self, item: Group) -> str:
+    def group(self, item: GroupLine) -> str:
         opened = item.open
         self.is_list |= item.depth == 0
         if opened.holds is not None:
@@ -212,14 +214,14 @@ class _TreePainter(Painter):
         shown = "".join(f"__{printable(tag)} " for tag in tags)
         return f"{self.style('dim', shown)}-> "
 
-    def target(self, item: Object) -> str:
+    def target(self, item: ObjectLine) -> str:
         self.align(item.enter.fields, item.depth + 1)
         group = item.group
         whom = self.style("dim", by_whom(group.provenance)) if group is not None else ""
         arrow = self.arrow(group.field if group is not None else None)
         return f"{arrow}{self.heading(item.enter)}{whom}"
 
-    def object(self, item: Object) -> str | None:
+    def object(self, item: ObjectLine) -> str | None:
         enter = item.enter
         self.align(enter.fields, item.depth + 1)
         if item.depth == 0:
@@ -244,7 +246,7 @@ class _TreePainter(Painter):
         name = f"{self.label(self.root_name)} " if self.root_name else ""
         return f"{name}{self.heading(enter)}  {self.style('dim', printable(self.source()))}"
 
-    def title(self, item: Object) -> str:
+    def title(self, item: ObjectLine) -> str:
         """Return what an object that is no struct is called: as the root, or as an element."""
         label = item.enter.label
         if item.depth == 0:
@@ -259,34 +261,34 @@ class _TreePainter(Painter):
         cpus = f", {options.cpus} CPU{'s' if options.cpus > 1 else ''}" if options.cpus else ""
         return f"{options.source} of {options.release}{cpus}"
 
-    def figure(self, item: Figure) -> str:
+    def figure(self, item: NumberLine) -> str:
         entry = item.number.entry
         meaning = self.style("dim", f"{entry.meaning} entry")
         return f"{self.start(item)}{self.label(item.number.label)} {entry.value:#x}  {meaning}"
 
-    def seen(self, item: Reference) -> str:
+    def seen(self, item: SeenLine) -> str:
         seen = item.seen
         words = summary(seen.summary)
         line = f"^ {printable(str(seen.value.type_))} {seen.value.address_:#x}"
         line += f" {self.style('string', words)}" if words else ""
         return line + self.style("dim", f" ({where_seen(seen)})")
 
-    def reference(self, item: Reference) -> str:
+    def reference(self, item: SeenLine) -> str:
         label = self.label(label_text(item.seen.label, self.options))
         return f"{self.start(item)}{label} {self.seen(item)}"
 
-    def note(self, item: Remark) -> Iterator[str]:
+    def note(self, item: NoteLine) -> Iterator[str]:
         del self.open_[max(item.depth - 1, 0) :]
         bars = "".join("│   " if more else "    " for more in self.open_)
         note = self.style("note", f"! {printable(item.note.text)}")
         yield f"{self.style('dim', bars)}{note}"
 
-    def end(self, item: End) -> Iterator[str]:
+    def end(self, item: EndLine) -> Iterator[str]:
         more = item.left_out()
         if more:
             yield self.guide(item.depth + 1, True) + self.style("dim", more)
 
-    def totals(self, totals: Totals) -> Iterator[str]:
+    def totals(self, totals: TotalsLine) -> Iterator[str]:
         words = totals_text(totals) or ("all shown" if self.has_totals else "")
         if words:
             # A list that is the root itself has ended its tree with its last entry.

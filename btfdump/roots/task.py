@@ -59,7 +59,7 @@ def threads(process: Value) -> Iterator[Value]:
     these are, they say themselves.
     """
     yield process
-    is_live = process.context_.target.is_live
+    is_live = process._context_.target.is_live
     for thread in entries(process.signal, "thread_head", process.type_, "thread_node"):
         is_other = is_live and int(thread.group_leader) != process.address_
         if thread.address_ != process.address_ and not is_other:
@@ -73,7 +73,7 @@ def entries(holder: Value, head: str, element: object, link: str) -> Iterator[Va
     from btfdump.kernel.containers import items_of
     from btfdump.walk import Anomaly, Entry
 
-    kernel = holder.context_
+    kernel = holder._context_
     struct = element.btf.skip_modifiers(element) if isinstance(element, types.Type) else None
     if not isinstance(struct, types.Composite):
         raise TypeNotFoundError("struct task_struct is not complete in the BTF")
@@ -128,10 +128,10 @@ def fate(task: Value) -> str:
     An exiting task loses its `thread_pid` (kernel/pid.c: __change_pid()) before it is freed.
     """
 
-    if not task.context_.target.is_live:
+    if not task._context_.target.is_live:
         return ""
     try:
-        now = value_at(task.context_, task.type_, task.address_)
+        now = value_at(task._context_, task.type_, task.address_)
         same = int(now.thread_pid) == int(task.thread_pid)
     except MemberNotFoundError:  # before Linux 4.19
         return ""

@@ -17,10 +17,12 @@ from btfdump.walk.wrapped_lists import link_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from btfdump.walk.shape import Shape
+    from btfdump.walk.structs import KernelStruct
 
 
-def _owned(head: Head, items: Iterable[Entry | Anomaly], node: Shape) -> Iterator[Entry | Anomaly]:
+def _owned(
+    head: Head, items: Iterable[Entry | Anomaly], node: KernelStruct
+) -> Iterator[Entry | Anomaly]:
     """Check that every entry's node names this head as its owner."""
     for item in items:
         data = link_of(head, item, node) if isinstance(item, Entry) else None

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
     from btfdump.errors import BtfdumpError
     from btfdump.targets.memory import Memory, Platform
-    from btfdump.walk.shape import Shape
+    from btfdump.walk.structs import KernelStruct
 
     class Surroundings(Protocol):
         """What a walker may ask about the kernel around a container."""
 
-        def shape(self, name: str) -> Shape:
+        def struct(self, name: str) -> KernelStruct:
             """Return where the members of `struct name` are; raises `TypeNotFoundError`."""
 
         def symbol(self, name: str) -> int:
@@ -60,14 +60,14 @@ class Head:
     kernel: Surroundings | None = None
     is_live: bool = False
 
-    def struct(self, name: str) -> Shape:
+    def struct(self, name: str) -> KernelStruct:
         """Return where the members of the kernel's `struct name` are.
 
         Raises `TypeNotFoundError`.
         """
         if self.kernel is None:
             raise TypeNotFoundError(f"struct {name} is not known here")
-        return self.kernel.shape(name)
+        return self.kernel.struct(name)
 
     def inside(self, offset: int, link_offset: int = 0) -> Head:
         """Return the head that lies `offset` bytes into this one, for containers made of others.

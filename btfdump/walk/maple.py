@@ -33,7 +33,7 @@ _RESERVED = 4096
 
 
 @dataclass(slots=True)
-class _Place:
+class _NodeRange:
     """A node to be read: its encoded pointer, its range, and the slot that led to it."""
 
     encoded: int
@@ -79,7 +79,7 @@ class _Tree:
     def items(self, root: int) -> Iterator[Item]:
         """Yield every entry, in order."""
         everything = (1 << self.head.platform.pointer_size * 8) - 1
-        stack = [_Place(root, 0, everything, 1)]
+        stack = [_NodeRange(root, 0, everything, 1)]
         while stack:
             place = stack.pop()
             data, wrong = self.read(place)
@@ -94,12 +94,12 @@ class _Tree:
                     yield from leaf(self.head, slot)
                 continue
             stack += [
-                _Place(s.entry, s.first, s.last, place.depth + 1, place.address, s.number)
+                _NodeRange(s.entry, s.first, s.last, place.depth + 1, place.address, s.number)
                 for s in reversed(slots)
                 if s.entry
             ]
 
-    def read(self, place: _Place) -> tuple[bytes | None, list[Anomaly]]:
+    def read(self, place: _NodeRange) -> tuple[bytes | None, list[Anomaly]]:
         """Read a node and check how it is linked; return None if it is not to be entered."""
         address = place.address
         refusal = self.refusal(place)
@@ -127,7 +127,7 @@ class _Tree:
             wrong.append(f"leaf {address:#x} is at level {place.depth} of {self.height}")
         return data, [Anomaly(text, address) for text in wrong]
 
-    def refusal(self, place: _Place) -> str:
+    def refusal(self, place: _NodeRange) -> str:
         """Say why a node is not to be entered; "" if it is."""
         if place.address in self.seen:
             return f"cycle: node {place.address:#x} is reached twice"
@@ -141,7 +141,7 @@ class _Tree:
             return f"node at {place.address:#x} has type {place.type}, not that of this tree"
         return ""
 
-    def slots(self, place: _Place, data: bytes) -> tuple[list[_Slot], Anomaly | None]:
+    def slots(self, place: _NodeRange, data: bytes) -> tuple[list[_Slot], Anomaly | None]:
         """Return what the slots of a node hold, and what is wrong with its pivots."""
         if place.type == DENSE:
             entries = self.words(data, "slot", 0)
@@ -162,7 +162,7 @@ class _Tree:
             first = last + 1
         return found, None
 
-    def end(self, place: _Place, data: bytes, pivots: tuple[int, ...]) -> int:
+    def end(self, place: _NodeRange, data: bytes, pivots: tuple[int, ...]) -> int:
         """Return the number of the last slot in use, as ma_data_end() (lib/maple_tree.c) does."""
         if place.type == ARANGE_64:
             return min(self.node.integer(data, "ma64.meta.end"), len(pivots))

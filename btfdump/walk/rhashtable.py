@@ -29,8 +29,8 @@ class _Table:
     def __init__(self, head: Head) -> None:
         self.head = head
         self.word = head.platform.pointer_size
-        self.shape = head.struct("bucket_table")
-        self.buckets_at = self.shape.offset("buckets")
+        self.layout = head.struct("bucket_table")
+        self.buckets_at = self.layout.offset("buckets")
         self.node_size = head.struct("rhash_head").size
         # Until ba6306e3f648 (Linux 5.2) an empty bucket held a mark, and no lock.
         self.has_lock = is_known(head, "rhash_lock_head")
@@ -46,18 +46,18 @@ class _Table:
                 return
             met.add(address)
             try:
-                data = self.head.memory.read(address, self.shape.size)
+                data = self.head.memory.read(address, self.layout.size)
             except FaultError as error:
                 text = f"bucket table at {address:#x} is unreadable: {error.reason}"
                 yield Anomaly(text, address, True)
                 return
             yield address, data
-            address = self.shape.integer(data, "future_tbl")
+            address = self.layout.integer(data, "future_tbl")
 
     def buckets(self, address: int, data: bytes) -> Iterator[tuple[int, int, int] | Anomaly]:
         """Yield (bucket, its address, its content) for the buckets of a table that are in use."""
-        size = self.shape.integer(data, "size")
-        nest = self.shape.integer(data, "nest") if "nest" in self.shape else 0
+        size = self.layout.integer(data, "size")
+        nest = self.layout.integer(data, "nest") if "nest" in self.layout else 0
         if not 0 < size <= MAX_BUCKETS or size & (size - 1):
             yield Anomaly(f"bucket table at {address:#x} has size {size}", address, True)
         elif not nest:

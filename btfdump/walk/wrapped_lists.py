@@ -11,12 +11,12 @@ from btfdump.walk.lists import walk_list_head
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.walk.shape import Shape
+    from btfdump.walk.structs import KernelStruct
 
 _KNODE_DEAD = 1
 
 
-def link_of(head: Head, entry: Entry, shape: Shape) -> bytes | None:
+def link_of(head: Head, entry: Entry, shape: KernelStruct) -> bytes | None:
     """Return the bytes of an entry's link, which `shape` describes; None if they are unreadable."""
     if entry.data is not None:
         return entry.data[head.link_offset : head.link_offset + shape.size]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump.walk import Item, Key
-    from btfdump.walk.shape import Shape
+    from btfdump.walk.structs import KernelStruct
 
 MAX_SHIFT = 64
 RETRY, ZERO = 256, 257
@@ -70,15 +70,15 @@ _XARRAY = _Coding("xa_node", 2, 1, has_marks=True)
 _RADIX = _Coding("radix_tree_node", 1, 2, has_marks=False)
 
 
-class _Walk:
+class _Descent:
     """A walk down a tree of nodes, the lowest index first."""
 
     def __init__(self, head: Head, coding: _Coding) -> None:
         self.head = head
         self.coding = coding
-        self.shape: Shape = head.struct(coding.node_type)
-        self.slots_at = self.shape.offset("slots")
-        self.length = self.shape.length("slots")
+        self.layout: KernelStruct = head.struct(coding.node_type)
+        self.slots_at = self.layout.offset("slots")
+        self.length = self.layout.length("slots")
         self.chunk_shift = self.length.bit_length() - 1
         self.seen: set[int] = set()
 
@@ -135,18 +135,18 @@ class _Walk:
             return None, [Anomaly(f"cycle: node {address:#x} is reached twice", address, True)]
         self.seen.add(address)
         try:
-            data = self.head.memory.read(address, self.shape.size)
+            data = self.head.memory.read(address, self.layout.size)
         except FaultError as error:
             text = f"node at {address:#x} is unreadable: {error.reason}"
             return None, [Anomaly(text, address, True)]
-        shift = self.shape.integer(data, "shift")
+        shift = self.layout.integer(data, "shift")
         expected = parent.shift - self.chunk_shift if parent is not None else shift
         if shift != expected or not 0 <= shift < MAX_SHIFT or shift % self.chunk_shift:
             text = f"node at {address:#x} has shift {shift}"
             text += f", expected {expected}" if parent is not None else ": no node"
             return None, [Anomaly(text, address, True)]
         wrong = []
-        above = self.shape.integer(data, "parent")
+        above = self.layout.integer(data, "parent")
         if above != (parent.address if parent is not None else 0):
             there = f"{parent.address:#x}" if parent is not None else "NULL"
             wrong.append(
@@ -195,7 +195,7 @@ def _root(head: Head) -> tuple[_Coding, int]:
 def walk_xarray(head: Head) -> Iterator[Item]:
     """Walk an xarray by index; entries are pointers to the objects."""
     coding, entry = _root(head)
-    yield from _Walk(head, coding).items(entry)
+    yield from _Descent(head, coding).items(entry)
 
 
 @walker(link=None)

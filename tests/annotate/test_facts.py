@@ -199,7 +199,7 @@ def test_an_overlay_for_a_member_that_is_none(world):
         [overlay('[struct.holder]\nn = "item:one"\nnone = "item:one"\n"head.next" = "item:one"')]
     )
     value = kernel.value("struct holder", address)
-    facts = kernel.facts(value.layout_)
+    facts = kernel.facts(value._layout_)
     assert facts.problems == ["overlay mine.toml: struct holder has no member none"]
     assert facts.members[0].problems == [
         'overlay mine.toml "item:one": the member is not a container'

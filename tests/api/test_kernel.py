@@ -30,7 +30,7 @@ def item(world: World) -> Value:
 
 
 def test_kernel(item, world):
-    kernel = item.context_
+    kernel = item._context_
     assert isinstance(kernel, Kernel)
     assert kernel.release == "6.0-test"
     assert repr(kernel) == "<Kernel 6.0-test: buffer>"

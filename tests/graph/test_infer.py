@@ -61,14 +61,14 @@ def heads(kernel: Kernel) -> Iterator[tuple[str, Value, Any]]:
     objects += list(kernel["init_pid_ns"].idr.walk_())[::4]
     objects += kernel["init_task"].nsproxy.mnt_ns.mounts.walk_()
     for item in objects:
-        layout = item.layout_
+        layout = item._layout_
         assert isinstance(layout, StructLayout)
         for index, facts in kernel.facts(layout).members.items():
             expansion = facts.expansion
             member = layout.members[index].name
             if expansion is not None and not expansion.is_ring:
                 head = item.member_(member)
-                if isinstance(head.layout_, StructLayout):
+                if isinstance(head._layout_, StructLayout):
                     yield f"{layout.type}.{member}", head, expansion
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.graph.events import Close, Enter, Group, Open
+from btfdump.graph.events import Close, Enter, GroupKind, Open
 from btfdump.graph.limits import Limits
 from btfdump.graph.moved import MOVED
 from btfdump.graph.traverse import traverse
@@ -158,7 +158,7 @@ def test_an_entry_that_goes_away_before_its_turn(items):
             remove()  # the walk stands on the entry before
     ids = [e.value.address_ for e in events if isinstance(e, Enter)][1:]
     assert ids == [made[0], made[1], made[3]]
-    opened = next(e for e in events if isinstance(e, Open) and e.behind is Group.CONTAINER)
+    opened = next(e for e in events if isinstance(e, Open) and e.kind is GroupKind.CONTAINER)
     assert opened.count == 4
     assert Close(3, 3) in events
     notes = [e.text for e in events if isinstance(e, Note)]

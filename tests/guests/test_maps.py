@@ -94,7 +94,7 @@ def special_bytes(layout: Layout, at: int = 0) -> Iterator[int]:
 def plain_bytes(value: Value, data: bytes) -> bytes:
     """Return a value's bytes with those of special fields zeroed."""
     found = bytearray(data)
-    for offset in special_bytes(value.layout_):
+    for offset in special_bytes(value._layout_):
         found[offset] = 0
     return bytes(found)
 

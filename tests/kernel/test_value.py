@@ -194,7 +194,7 @@ def test_has_member(item, world):
     assert not item.text.has_member_("id")
     assert not item["items"].has_member_("id")
     world.target.unmap(item.address_, item.size_)
-    fresh = item.context_.value("struct item", item.address_)
+    fresh = item._context_.value("struct item", item.address_)
     assert fresh.has_member_("raw")
     assert fresh.next.has_member_("raw")
 
@@ -210,16 +210,16 @@ def test_repr(item, world):
     assert repr(item) == f"<Value struct item at {item.address_:#x}>"
     assert f"at {item.id.address_:#x}" in repr(item.id)
     world.target.unmap(item.address_, item.size_)
-    fresh = item.context_.value("struct item", item.address_)
+    fresh = item._context_.value("struct item", item.address_)
     assert "struct item" in repr(fresh)
     assert "int" in repr(fresh.id)  # unreadable: no reason to fail
 
 
 def test_equality(item):
-    assert item == item.context_.value("struct item", item.address_)
+    assert item == item._context_.value("struct item", item.address_)
     assert item != item.next.deref_()
-    assert item == item.next.context_.value("struct item", item.address_)
-    assert len({item, item.context_.value("struct item", item.address_)}) == 1
+    assert item == item.next._context_.value("struct item", item.address_)
+    assert len({item, item._context_.value("struct item", item.address_)}) == 1
     assert item.inner != item.grid
     assert item != "item"
 
@@ -229,7 +229,7 @@ def test_equality(item):
 
 @pytest.fixture
 def counted(item) -> tuple[Value, CountingTarget]:
-    kernel = item.context_
+    kernel = item._context_
     kernel.target = target = CountingTarget(kernel.target)
     return kernel.value("struct item", item.address_), target
 
@@ -345,7 +345,7 @@ def test_elements_of_a_long_array():
 
 def test_elements_of_arrays_that_cannot_be_had():
     world, table = table_of(4)
-    kernel = table.context_
+    kernel = table._context_
     assert isinstance(kernel, Kernel)
     world.set(table.address_, "table.cells", 0)
     fresh = kernel.value("struct table", table.address_)

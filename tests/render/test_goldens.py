@@ -125,7 +125,7 @@ def build(byteorder: ByteOrder = "little") -> tuple[Kernel, Value]:
 
 def show(format_: str, value: Value, name: str = "", **how: Any) -> str:
     """Render with the options that the command line would give."""
-    kernel: Any = value.context_
+    kernel: Any = value._context_
     limits = how.get("limits", Limits())
     zero = how.get("zero", False)
     events = traverse(
@@ -176,7 +176,7 @@ def test_golden_roots(golden, format_):
         "shelf.wrong": value.wrong,
         "shelf.favourite": value.favourite,
     }
-    kernel: Any = value.context_
+    kernel: Any = value._context_
     roots = [Root(traverse(part), name) for name, part in parts.items()]
     text = "".join(get(format_)(roots, kernel.options()))
     golden(f"roots.{SUFFIX.get(format_, f'{format_}.txt')}", text)
@@ -189,7 +189,7 @@ def test_byte_orders_read_the_same(format_, case):
     little, big = build("little")[1], build("big")[1]
     for value in (little, big):
         for book in value.books.walk_():
-            target = value.context_.target
+            target = value._context_.target
             assert isinstance(target, BufferTarget)
             halves = (5).to_bytes(4, target.platform.byteorder) * 2
             target.write(book.raw.address_, halves)

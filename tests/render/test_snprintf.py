@@ -81,7 +81,7 @@ def test_what_could_act_on_a_terminal_is_made_visible(world: World) -> None:
 
 
 def world_kernel(value: Value) -> Any:
-    return value.context_
+    return value._context_
 
 
 def test_unreadable_objects_are_a_line(world: World) -> None:

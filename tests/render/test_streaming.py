@@ -46,13 +46,13 @@ def value() -> Value:
 
 
 def reads(value: Value) -> int:
-    target: Any = value.context_.target
+    target: Any = value._context_.target
     return len(target.reads)
 
 
 @pytest.mark.parametrize("format_", ["text", "tree"])
 def test_the_first_line_comes_before_the_last_read(value, format_):
-    kernel: Any = value.context_
+    kernel: Any = value._context_
     chunks = kernel.dump(value, format_, Limits(elements=300))
     first = next(chunks)
     assert "struct holder" in first
@@ -71,7 +71,7 @@ def test_the_first_line_comes_before_the_last_read(value, format_):
 
 
 def test_jsonl_yields_one_line_for_each_root(value):
-    kernel: Any = value.context_
+    kernel: Any = value._context_
     items = [item for item, _ in zip(value.items.walk_(), range(3), strict=False)]
     chunks = get("jsonl")((Root(traverse(item)) for item in items), kernel.options())
     first = next(chunks)
@@ -80,7 +80,7 @@ def test_jsonl_yields_one_line_for_each_root(value):
 
 
 def test_each_object_is_read_once(value):
-    kernel: Any = value.context_
+    kernel: Any = value._context_
     list(kernel.dump(value, "json", Limits(elements=300)))
     target: Any = kernel.target
     addresses = [address for address, size in target.reads if size > 16]
@@ -95,7 +95,7 @@ def full(events: list[Any], type_: str) -> int:
 
 
 def test_elements(value):
-    kernel: Any = value.context_
+    kernel: Any = value._context_
     document = json.loads("".join(kernel.dump(value, "jsonl", Limits(elements=10))))
     items = document["members"]["items"]
     assert (items["shown"], items["count"], len(items["elements"])) == (10, 300, 10)
@@ -109,7 +109,7 @@ def test_elements(value):
 def test_objects(value):
     events = list(traverse(value, Limits(objects=5)))
     assert full(events, "struct item") == 4
-    text = "".join(value.context_.dump(value, "text", Limits(objects=5)))
+    text = "".join(value._context_.dump(value, "text", Limits(objects=5)))
     assert "limit of 5 objects reached (--objects)" in text
 
 
@@ -123,7 +123,7 @@ def test_depth_and_references(value):
     holders = [e for e in references if str(e.value.type_) == "struct holder"]
     assert len(holders) == 3
     assert all(e.is_cycle for e in holders)
-    text = "".join(value.context_.dump(value, "text", Limits(depth=1)))
+    text = "".join(value._context_.dump(value, "text", Limits(depth=1)))
     assert text.count("cycle: this is inside it") == 3
     friends = [line for line in text.splitlines() if ".friend = " in line]
     assert len(friends) == 64
@@ -157,7 +157,7 @@ def test_members_through_pointers(value):
 
 
 def test_zero(value):
-    kernel: Any = value.context_
+    kernel: Any = value._context_
     for format_ in formats():
         options = [kernel.options(zero=zero) for zero in (False, True)]
         some, all_ = (

@@ -74,7 +74,7 @@ def test_no_maps_at_all(patched, poke):
 
 
 def test_a_map_of_the_table_that_is_corrupt(patched, poke):
-    poke(patched.bpf.map("queue").inside_("bpf_queue_stack").head, 100)
+    poke(patched.bpf.map("queue")._inside_("bpf_queue_stack").head, 100)
     poke(patched.bpf.map("h_plain").btf, 0xFFFF_F000_0000_1230)
     found, notes = rows(patched)
     assert len(found) == 27

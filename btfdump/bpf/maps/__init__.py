@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from btfdump.bpf.maps.map_object import MapObject
     from btfdump.plugins.entry_points import Guard
 
-Walk: TypeAlias = "Callable[[MapObject], Iterator[Element | Anomaly]]"
+WalkMap: TypeAlias = "Callable[[MapObject], Iterator[Element | Anomaly]]"
 Count: TypeAlias = "Callable[[MapObject], int | None]"
 
 
@@ -36,7 +36,7 @@ class Family:
     are.
     """
 
-    walk: Walk
+    walk: WalkMap
     keys: Keys
     values_typed: bool
     count: Count | None
@@ -101,13 +101,13 @@ MAPS: Registry[Family] = Registry(
 
 def family(
     *, keys: Keys, values_typed: bool = True, count: Count | None = None
-) -> Callable[[Walk], Walk]:
+) -> Callable[[WalkMap], WalkMap]:
     """Declare a generator to be the walker of a family of maps.
 
     `MAPS` has the types of map that it walks, or the entry point of another package.
     """
 
-    def declare(walk: Walk) -> Walk:
+    def declare(walk: WalkMap) -> WalkMap:
         MAPS.declare(walk, Family(walk, keys, values_typed, count))
         return walk
 

@@ -22,7 +22,7 @@ def walk_cgroup_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
         if isinstance(storage, Anomaly):
             yield storage
         else:
-            value = map_.value_at_(storage.buf.deref_().member_("data").address_)
+            value = map_._value_at_(storage.buf.deref_().member_("data").address_)
             yield Element(value, _key(map_, storage))
 
 
@@ -33,11 +33,11 @@ def walk_percpu_cgroup_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
         if isinstance(storage, Anomaly):
             yield storage
         else:
-            yield from map_.copies_(int(storage.percpu_buf), _key(map_, storage))
+            yield from map_._copies_(int(storage.percpu_buf), _key(map_, storage))
 
 
 def _storages(map_: MapObject) -> Iterator[Value | Anomaly]:
-    outer = map_.inside_("bpf_cgroup_storage_map")
+    outer = map_._inside_("bpf_cgroup_storage_map")
     for item in outer.member_("list").entries_():
         if isinstance(item, Value | Anomaly):
             yield item
@@ -46,4 +46,4 @@ def _storages(map_: MapObject) -> Iterator[Value | Anomaly]:
 def _key(map_: MapObject, storage: Value) -> Value:
     """Return the key: a cgroup's id and an attach type, or (Linux 5.9) the id alone."""
     key = storage.key
-    return key if map_.types_.key is None else map_.key_at_(key.address_)
+    return key if map_.types_.key is None else map_._key_at_(key.address_)

@@ -34,7 +34,7 @@ def elements_in_use(map_: MapObject) -> int | None:
     `bpf_map.elem_count` exists since Linux 6.6; before, tables that allocate in advance are not
     counted.
     """
-    context = map_.context_
+    context = map_._context_
     if map_.has_member_("elem_count") and map_.elem_count:
         each, pointer = context.type("s64"), int(map_.elem_count)
         offsets = context.target.per_cpu_offsets
@@ -42,7 +42,7 @@ def elements_in_use(map_: MapObject) -> int | None:
         return max(0, sum(int(copy) for copy in copies))
     if not int(map_.map_flags) & NO_PREALLOC:
         return None
-    table = map_.inside_("bpf_htab").read_()
+    table = map_._inside_("bpf_htab").read_()
     if table.has_member_("use_percpu_counter") and table.use_percpu_counter:
         return None
     return max(0, int(table.member_("count").counter))
@@ -50,13 +50,13 @@ def elements_in_use(map_: MapObject) -> int | None:
 
 def nodes(map_: MapObject) -> Iterator[tuple[Value, int, bytes] | Anomaly]:
     """Yield (key, address of what follows it, its bytes) for each `struct htab_elem` of a table."""
-    context = map_.context_
-    table = map_.inside_("bpf_htab").read_()
+    context = map_._context_
+    table = map_._inside_("bpf_htab").read_()
     count = int(table.n_buckets)
     if not 0 < count <= MAX_BUCKETS or count & (count - 1):
         raise CorruptDataError(f"n_buckets is {count}, no power of two", table.address_)
     element = value_at(context, "struct htab_elem", 0)
-    key_offset, key_size = element.key.address_, map_.size_of_("key")
+    key_offset, key_size = element.key.address_, map_._size_of_("key")
     value_offset = key_offset + (key_size + 7) // 8 * 8
     size = max(int(table.elem_size), value_offset + context.layouts.pointer_size)
     broken = 0
@@ -73,16 +73,16 @@ def nodes(map_: MapObject) -> Iterator[tuple[Value, int, bytes] | Anomaly]:
                 data = item.data or b""
                 key = data[key_offset : key_offset + key_size]
                 place = item.address + value_offset
-                yield map_.key_at_(item.address + key_offset, key), place, data[value_offset:]
+                yield map_._key_at_(item.address + key_offset, key), place, data[value_offset:]
 
 
 def _heads(map_: MapObject, table: Value, size: int) -> Iterator[tuple[int, Head]]:
     """Yield (number, head) for each bucket that is in use; its elements have `size` bytes."""
-    context = map_.context_
+    context = map_._context_
     start, step = int(table.buckets), table.buckets.deref_().size_
     pointer_size, order = context.layouts.pointer_size, context.layouts.byteorder
     target, platform = context.target, context.target.platform
-    for first, data in map_.pieces_(start, int(table.n_buckets), step):
+    for first, data in map_._pieces_(start, int(table.n_buckets), step):
         for at in range(0, len(data), step):
             pointer = data[at : at + pointer_size]
             if not int.from_bytes(pointer, order) & 1:  # an empty chain is its mark alone
@@ -113,13 +113,13 @@ def _chain(head: Head, bucket: int, count: int, hash_at: int) -> Iterator[Entry 
 @family(keys=Keys.TYPED, count=elements_in_use)
 def walk_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk a hash table whose values follow their keys, at a multiple of 8 bytes."""
-    size = map_.size_of_("value")
+    size = map_._size_of_("value")
     for node in nodes(map_):
         if isinstance(node, Anomaly):
             yield node
             continue
         key, address, data = node
-        yield Element(map_.value_at_(address, data[:size] if len(data) >= size else None), key)
+        yield Element(map_._value_at_(address, data[:size] if len(data) >= size else None), key)
 
 
 @family(keys=Keys.TYPED, count=elements_in_use)
@@ -129,7 +129,7 @@ def walk_percpu_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
         if isinstance(node, Anomaly):
             yield node
         else:
-            yield from map_.copies_(node[1], node[0])
+            yield from map_._copies_(node[1], node[0])
 
 
 @family(keys=Keys.TYPED, values_typed=False, count=elements_in_use)
@@ -139,12 +139,12 @@ def walk_hash_of_maps(map_: MapObject) -> Iterator[Element | Anomaly]:
         if isinstance(node, Anomaly):
             yield node
         else:
-            yield Element(type(map_)(map_.context_, node[1]), node[0])
+            yield Element(type(map_)(map_._context_, node[1]), node[0])
 
 
 def pointers(map_: MapObject) -> Iterator[tuple[Value, int] | Anomaly]:
     """Yield (key, the pointer after it) for each element of a table."""
-    size, order = map_.context_.layouts.pointer_size, map_.context_.layouts.byteorder
+    size, order = map_._context_.layouts.pointer_size, map_._context_.layouts.byteorder
     for node in nodes(map_):
         if isinstance(node, Anomaly):
             yield node

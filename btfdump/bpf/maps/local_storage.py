@@ -32,20 +32,20 @@ _OWNERS = {
 @family(keys=Keys.OWNER)
 def walk_local_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk the buckets of a `struct bpf_local_storage_map`."""
-    smap = map_.inside_("bpf_local_storage_map").read_()
+    smap = map_._inside_("bpf_local_storage_map").read_()
     log = int(smap.bucket_log)
     if log > MAX_BUCKET_LOG:
         raise CorruptDataError(f"bucket_log is {log}", smap.address_)
     bucket = smap.buckets.deref_()
-    for first, data in map_.pieces_(bucket.address_, 1 << log, bucket.size_):
+    for first, data in map_._pieces_(bucket.address_, 1 << log, bucket.size_):
         for at in range(0, len(data), bucket.size_):
             address = bucket.address_ + (first * bucket.size_) + at
-            one = value_at(map_.context_, bucket.type_, address, data[at : at + bucket.size_])
+            one = value_at(map_._context_, bucket.type_, address, data[at : at + bucket.size_])
             yield from _walk_bucket(map_, smap.address_, one)
 
 
 def _walk_bucket(map_: MapObject, smap: int, bucket: Value) -> Iterator[Element | Anomaly]:
-    owner_type = map_.context_.type(_OWNERS[map_.kind_])
+    owner_type = map_._context_.type(_OWNERS[map_.kind_])
     for elem in bucket.list.entries_():
         if isinstance(elem, Anomaly):
             yield elem
@@ -54,10 +54,10 @@ def _walk_bucket(map_: MapObject, smap: int, bucket: Value) -> Iterator[Element 
                 other = int(elem.sdata.smap)
                 yield Anomaly(f"{elem.address_:#x} is of the map at {other:#x}", elem.address_)
                 continue
-            value = map_.value_at_(elem.sdata.data.address_)
+            value = map_._value_at_(elem.sdata.data.address_)
             try:
                 owner = int(elem.local_storage.owner)
             except BtfdumpError as error:
                 yield Element(value, remark=f"its owner is not known: {error}")
                 continue
-            yield Element(value, owner=value_at(map_.context_, owner_type, owner))
+            yield Element(value, owner=value_at(map_._context_, owner_type, owner))

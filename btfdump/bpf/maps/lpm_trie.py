@@ -24,17 +24,17 @@ _PREFIX_SIZE = 4
 
 def prefixes(map_: MapObject) -> int:
     """Return the number of prefixes that the trie keeps."""
-    return int(map_.inside_("lpm_trie").n_entries)
+    return int(map_._inside_("lpm_trie").n_entries)
 
 
 @family(keys=Keys.TYPED, count=prefixes)
 def walk_lpm_trie(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk the prefixes in order: each before those that it contains, lower bits first."""
-    trie = map_.inside_("lpm_trie").read_()
-    data_size = map_.size_of_("key") - _PREFIX_SIZE
+    trie = map_._inside_("lpm_trie").read_()
+    data_size = map_._size_of_("key") - _PREFIX_SIZE
     if not 0 < data_size <= MAX_DATA:
         raise CorruptDataError(f"key_size is {data_size + _PREFIX_SIZE}", map_.address_)
-    node_type = map_.context_.type("struct lpm_trie_node")
+    node_type = map_._context_.type("struct lpm_trie_node")
     seen: set[int] = set()
     pending = [(int(trie.root), -1)]
     while pending:
@@ -45,10 +45,10 @@ def walk_lpm_trie(map_: MapObject) -> Iterator[Element | Anomaly]:
             yield Anomaly(f"cycle: {address:#x} is below itself", address, ends=True)
             continue
         seen.add(address)
-        node = value_at(map_.context_, node_type, address)
+        node = value_at(map_._context_, node_type, address)
         try:
             length, is_prefix = int(node.read_().prefixlen), not int(node.flags) & INTERMEDIATE
-            data = map_.context_.target.read(node.member_("data").address_, data_size)
+            data = map_._context_.target.read(node.member_("data").address_, data_size)
         except FaultError as error:
             yield Anomaly(f"node at {address:#x} is unreadable: {error.reason}", address, ends=True)
             continue
@@ -59,6 +59,6 @@ def walk_lpm_trie(map_: MapObject) -> Iterator[Element | Anomaly]:
         pending += [(int(child), length) for child in reversed(list(node.child))]
         if is_prefix:
             start = node.member_("data").address_
-            number = length.to_bytes(_PREFIX_SIZE, map_.context_.layouts.byteorder)
-            key = map_.key_at_(start - _PREFIX_SIZE, number + data)
-            yield Element(map_.value_at_(start + data_size), key)
+            number = length.to_bytes(_PREFIX_SIZE, map_._context_.layouts.byteorder)
+            key = map_._key_at_(start - _PREFIX_SIZE, number + data)
+            yield Element(map_._value_at_(start + data_size), key)

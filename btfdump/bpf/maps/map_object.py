@@ -64,35 +64,35 @@ class MapObject(Value):
             self._types = found
         return self._types
 
-    def inside_(self, struct: str, member: str = "map") -> Value:
+    def _inside_(self, struct: str, member: str = "map") -> Value:
         """Return the map's own struct around the `struct bpf_map`, as container_of() does."""
         type_ = self._context.type(f"struct {struct}")
         offset = offset_of(self._context, type_, member)
         return value_at(self._context, type_, self._context.wrap(self.address_ - offset))
 
-    def size_of_(self, what: str) -> int:
+    def _size_of_(self, what: str) -> int:
         """Return `key_size` or `value_size` in bytes; raises `CorruptDataError` if it is absurd."""
         size = int(self.member_(f"{what}_size"))
         if size > MAX_VALUE:
             raise CorruptDataError(f"{what}_size is {size}", self.address_)
         return size
 
-    def key_at_(self, address: int, data: bytes | None = None) -> Value:
+    def _key_at_(self, address: int, data: bytes | None = None) -> Value:
         """Return the key at `address`, typed by the map's BTF, or as bytes without it."""
-        type_ = self.types_.key or self.bytes_of_(self.size_of_("key"))
+        type_ = self.types_.key or self._bytes_of_(self._size_of_("key"))
         return value_at(self._context, type_, self._context.wrap(address), data)
 
-    def value_at_(self, address: int, data: bytes | None = None) -> Value:
+    def _value_at_(self, address: int, data: bytes | None = None) -> Value:
         """Return the value at `address`, typed by the map's BTF, or as bytes without it."""
-        type_ = self.types_.value or self.bytes_of_(self.size_of_("value"))
+        type_ = self.types_.value or self._bytes_of_(self._size_of_("value"))
         return value_at(self._context, type_, self._context.wrap(address), data)
 
-    def copies_(self, pointer: int, key: Value | None) -> Iterator[Element]:
+    def _copies_(self, pointer: int, key: Value | None) -> Iterator[Element]:
         """Yield every CPU's copy of the value that a __percpu pointer stands for."""
         for cpu, offset in enumerate(self._context.target.per_cpu_offsets):
-            yield Element(self.value_at_(pointer + offset), key, cpu)
+            yield Element(self._value_at_(pointer + offset), key, cpu)
 
-    def index_(self, number: int) -> Value:
+    def _index_(self, number: int) -> Value:
         """Return an integer, which is nowhere in memory, as a key."""
         type_ = self.types_.key
         if type_ is None or not isinstance(self._context.layouts.of(type_), ScalarLayout):
@@ -101,32 +101,32 @@ class MapObject(Value):
         data = number.to_bytes(size, self._context.layouts.byteorder)
         return value_at(self._context, type_, 0, data)
 
-    def bytes_of_(self, size: int) -> types.Type:
+    def _bytes_of_(self, size: int) -> types.Type:
         """Return the type of `size` bytes about which nothing is known."""
         byte = self._context.type("u8")
         return types.Array(byte.btf, 0, "", byte.id, 0, size)
 
-    def slots_(self, array: Value | int, count: int, struct: str) -> Iterator[tuple[int, Value]]:
+    def _slots_(self, array: Value | int, count: int, struct: str) -> Iterator[tuple[int, Value]]:
         """Yield (index, object) for the pointers in an array that are not NULL.
 
         `array` is the array's address, or a pointer to it; `count` is in elements; objects are of
         type `struct`.
         """
         type_ = self._context.type(struct)
-        for index, pointer in self.pointers_(int(array), count):
+        for index, pointer in self._pointers_(int(array), count):
             yield index, value_at(self._context, type_, pointer)
 
-    def pointers_(self, address: int, count: int) -> Iterator[tuple[int, int]]:
+    def _pointers_(self, address: int, count: int) -> Iterator[tuple[int, int]]:
         """Yield (index, pointer) for those in an array at `address` that are not NULL."""
         size = self._context.layouts.pointer_size
         order = self._context.layouts.byteorder
-        for start, data in self.pieces_(address, count, size):
+        for start, data in self._pieces_(address, count, size):
             for at in range(0, len(data), size):
                 pointer = int.from_bytes(data[at : at + size], order)
                 if pointer:
                     yield start + at // size, pointer
 
-    def pieces_(self, address: int, count: int, size: int) -> Iterator[tuple[int, bytes]]:
+    def _pieces_(self, address: int, count: int, size: int) -> Iterator[tuple[int, bytes]]:
         """Read an array in pieces: yield (index of the first element, bytes of whole elements).
 
         The array at `address` has `count` elements of `size` bytes.

@@ -27,7 +27,7 @@ class MapValue(MapObject):
     __slots__ = ()
 
     @property
-    def family_(self) -> Family | None:
+    def _family_(self) -> Family | None:
         """How elements of such a map are found, None for a map type that is not known here."""
         return MAPS.get(self.kind_)
 
@@ -38,7 +38,7 @@ class MapValue(MapObject):
         """
         try:
             self.read_()
-            family = self.family_
+            family = self._family_
             if family is None:
                 text = (
                     f"maps of type {self.kind_} are not known to this version: contents not shown"
@@ -83,7 +83,7 @@ class MapValue(MapObject):
                 continue
             if element.cpu is not None:
                 raise IndexError(f"map {self.name_} has a copy of each value for every CPU")
-            if element.key is None or not isinstance(element.key.layout_, ScalarLayout):
+            if element.key is None or not isinstance(element.key._layout_, ScalarLayout):
                 raise IndexError(f"the keys of map {self.name_} are no integers")
             if element.key.value_() == key:
                 return element.value

@@ -32,21 +32,21 @@ def memory_of(map_: MapObject) -> int | None:
 
 
 def _cpus(map_: MapObject) -> int:
-    return len(map_.context_.target.per_cpu_offsets)
+    return len(map_._context_.target.per_cpu_offsets)
 
 
 def _page(map_: MapObject) -> int:
     """Return PAGE_SIZE: the consumer's position has a page of its own, after the first."""
-    context = map_.context_
+    context = map_._context_
     return offset_of(context, "struct bpf_ringbuf", "consumer_pos")
 
 
 def _array(map_: MapObject) -> int:
     """array_map_mem_usage()"""
-    array = map_.inside_("bpf_array")
+    array = map_._inside_("bpf_array")
     entries, size = int(map_.max_entries), int(array.elem_size)
     if map_.kind_ == "PERCPU_ARRAY":
-        pointer = map_.context_.layouts.pointer_size
+        pointer = map_._context_.layouts.pointer_size
         return array.size_ + entries * pointer + entries * size * _cpus(map_)
     if int(map_.map_flags) & MMAPABLE:
         page = _page(map_)
@@ -56,8 +56,8 @@ def _array(map_: MapObject) -> int:
 
 def _hash(map_: MapObject) -> int | None:
     """htab_map_mem_usage()"""
-    table = map_.inside_("bpf_htab").read_()
-    pointer, cpus = map_.context_.layouts.pointer_size, _cpus(map_)
+    table = map_._inside_("bpf_htab").read_()
+    pointer, cpus = map_._context_.layouts.pointer_size, _cpus(map_)
     size, values = int(table.elem_size), _round_up(int(map_.value_size), 8) * cpus
     total = table.size_ + table.buckets.deref_().size_ * int(table.n_buckets) + 4 * cpus * _LOCKS
     is_percpu, is_lru = "PERCPU" in map_.kind_, "LRU" in map_.kind_
@@ -78,28 +78,28 @@ def _hash(map_: MapObject) -> int | None:
 
 def _lpm_trie(map_: MapObject) -> int:
     """trie_mem_usage()"""
-    trie = map_.inside_("lpm_trie").read_()
-    node = map_.context_.layouts.of(map_.context_.type("struct lpm_trie_node")).size
+    trie = map_._inside_("lpm_trie").read_()
+    node = map_._context_.layouts.of(map_._context_.type("struct lpm_trie_node")).size
     return (node + int(trie.data_size) + int(map_.value_size)) * int(trie.n_entries)
 
 
 def _queue(map_: MapObject) -> int:
     """queue_stack_map_mem_usage()"""
-    queue = map_.inside_("bpf_queue_stack")
+    queue = map_._inside_("bpf_queue_stack")
     return queue.size_ + int(map_.value_size) * int(queue.member_("size"))
 
 
 def _local_storage(map_: MapObject) -> int:
     """bpf_local_storage_map_mem_usage(): the values themselves are not counted"""
-    smap = map_.inside_("bpf_local_storage_map").read_()
+    smap = map_._inside_("bpf_local_storage_map").read_()
     return smap.size_ + (smap.buckets.deref_().size_ << int(smap.bucket_log))
 
 
 def _ring_buffer(map_: MapObject) -> int:
     """ringbuf_map_mem_usage()"""
-    outer = map_.inside_("bpf_ringbuf_map")
+    outer = map_._inside_("bpf_ringbuf_map")
     buffer = outer.rb.deref_()
-    page, pointer = _page(map_), map_.context_.layouts.pointer_size
+    page, pointer = _page(map_), map_._context_.layouts.pointer_size
     data_pages = int(map_.max_entries) // page
     pages = int(buffer.nr_pages)
     return outer.size_ + pages * page + (pages + data_pages) * pointer
@@ -107,25 +107,25 @@ def _ring_buffer(map_: MapObject) -> int:
 
 def _bloom_filter(map_: MapObject) -> int:
     """bloom_map_mem_usage()"""
-    bloom = map_.inside_("bpf_bloom_filter").read_()
+    bloom = map_._inside_("bpf_bloom_filter").read_()
     return bloom.size_ + _round_up((int(bloom.bitset_mask) + 1) // 8, 8)
 
 
 def _stack_trace(map_: MapObject) -> int:
     """stack_map_mem_usage()"""
-    stacks = map_.inside_("bpf_stack_map").read_()
-    bucket = map_.context_.layouts.of(map_.context_.type("struct stack_map_bucket")).size
-    pointer = map_.context_.layouts.pointer_size
+    stacks = map_._inside_("bpf_stack_map").read_()
+    bucket = map_._context_.layouts.of(map_._context_.type("struct stack_map_bucket")).size
+    pointer = map_._context_.layouts.pointer_size
     each = bucket + int(map_.value_size)
     return stacks.size_ + int(stacks.n_buckets) * pointer + int(map_.max_entries) * each
 
 
 def _devices(map_: MapObject) -> int:
     """dev_map_mem_usage()"""
-    table = map_.inside_("bpf_dtab").read_()
+    table = map_._inside_("bpf_dtab").read_()
     slots = int(table.n_buckets if map_.kind_ == "DEVMAP_HASH" else map_.max_entries)
-    each = map_.context_.layouts.of(map_.context_.type("struct bpf_dtab_netdev")).size
-    pointers = slots * map_.context_.layouts.pointer_size
+    each = map_._context_.layouts.of(map_._context_.type("struct bpf_dtab_netdev")).size
+    pointers = slots * map_._context_.layouts.pointer_size
     return table.size_ + pointers + int(table.member_("items")) * each
 
 
@@ -136,8 +136,8 @@ def _slots_behind(struct: str) -> Callable[[MapObject], int]:
     """
 
     def total(map_: MapObject) -> int:
-        pointer = map_.context_.layouts.pointer_size
-        return map_.inside_(struct).size_ + int(map_.max_entries) * pointer
+        pointer = map_._context_.layouts.pointer_size
+        return map_._inside_(struct).size_ + int(map_.max_entries) * pointer
 
     return total
 

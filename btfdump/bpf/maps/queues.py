@@ -21,7 +21,7 @@ def ring(map_: MapObject) -> tuple[int, int, int, int]:
     `head` is the slot that will be filled next, `tail` that of the oldest element. Raises
     `CorruptDataError`.
     """
-    queue = map_.inside_("bpf_queue_stack").read_()
+    queue = map_._inside_("bpf_queue_stack").read_()
     head, tail, size = int(queue.head), int(queue.tail), int(queue.member_("size"))
     if not (head < size and tail < size):
         text = f"head {head} and tail {tail} of {size} slots"
@@ -40,7 +40,7 @@ def walk_queue(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the elements in the order in which they will be taken out, the oldest first."""
     start, head, tail, size = ring(map_)
     for number in range((head - tail) % size):
-        yield Element(map_.value_at_(start + (tail + number) % size * map_.size_of_("value")))
+        yield Element(map_._value_at_(start + (tail + number) % size * map_._size_of_("value")))
 
 
 @family(keys=Keys.ORDER, count=length)
@@ -48,4 +48,4 @@ def walk_stack(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the elements in the order in which they will be taken out, the newest first."""
     start, head, tail, size = ring(map_)
     for number in range((head - tail) % size):
-        yield Element(map_.value_at_(start + (head - 1 - number) % size * map_.size_of_("value")))
+        yield Element(map_._value_at_(start + (head - 1 - number) % size * map_._size_of_("value")))

@@ -26,8 +26,8 @@ def walk_ring_buffer(map_: MapObject) -> Iterator[Element | Anomaly]:
     Positions only ever grow; `mask` maps them into the data pages, which are mapped twice in a row
     so that no record is torn.
     """
-    context = map_.context_
-    buffer = map_.inside_("bpf_ringbuf_map").rb.deref_()
+    context = map_._context_
+    buffer = map_._inside_("bpf_ringbuf_map").rb.deref_()
     mask = int(buffer.mask)
     consumer, producer = int(buffer.consumer_pos), int(buffer.producer_pos)
     start = buffer.member_("data").address_
@@ -51,6 +51,6 @@ def walk_ring_buffer(map_: MapObject) -> Iterator[Element | Anomaly]:
             yield Anomaly(f"record at {at}: {size} bytes reach beyond the producer", address, True)
             return
         state = "busy" if word & BUSY else "discarded" if word & DISCARDED else "committed"
-        value = value_at(context, map_.bytes_of_(size), address + header_size)
+        value = value_at(context, map_._bytes_of_(size), address + header_size)
         yield Element(value, remark=f"position {at}, {size} bytes, {state}")
         at += step

@@ -25,30 +25,30 @@ MAX_FRAMES = 4096
 @family(keys=Keys.INDEX, values_typed=False)
 def walk_stack_traces(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield each stack that is kept, by its id: its return addresses, the innermost first."""
-    context = map_.context_
-    outer = map_.inside_("bpf_stack_map").read_()
+    context = map_._context_
+    outer = map_._inside_("bpf_stack_map").read_()
     frame = _frame_type(map_)
     size = context.layouts.of(frame).size
     buckets = outer.buckets.address_
     count = int(outer.n_buckets)
     if count > 1 << 31:
         raise CorruptDataError(f"n_buckets is {count}", outer.address_)
-    for index, bucket in map_.slots_(buckets, count, "struct stack_map_bucket"):
+    for index, bucket in map_._slots_(buckets, count, "struct stack_map_bucket"):
         number = int(bucket.nr)
-        if number > MAX_FRAMES or number * size > map_.size_of_("value"):
+        if number > MAX_FRAMES or number * size > map_._size_of_("value"):
             yield Anomaly(f"stack {index} has {number} frames", bucket.address_)
             continue
         data = context.target.read(bucket.member_("data").address_, number * size)
         yield Element(
-            _frames(map_, frame, number, bucket.member_("data").address_, data), map_.index_(index)
+            _frames(map_, frame, number, bucket.member_("data").address_, data), map_._index_(index)
         )
 
 
 def _frame_type(map_: MapObject) -> types.Type:
     """Return the type of a frame: a build id and offset, or a void *, shown with its symbol."""
     if int(map_.map_flags) & BY_BUILD_ID:
-        return map_.context_.type("struct bpf_stack_build_id")
-    pointers = map_.inside_("bpf_array").ptrs.type_  # void *[]
+        return map_._context_.type("struct bpf_stack_build_id")
+    pointers = map_._inside_("bpf_array").ptrs.type_  # void *[]
     array = pointers.btf.skip_modifiers(pointers)
     assert isinstance(array, types.Array)
     return array.element
@@ -56,4 +56,4 @@ def _frame_type(map_: MapObject) -> types.Type:
 
 def _frames(map_: MapObject, frame: types.Type, count: int, address: int, data: bytes) -> Value:
     array = types.Array(frame.btf, 0, "", frame.id, 0, count)
-    return value_at(map_.context_, array, address, data)
+    return value_at(map_._context_, array, address, data)

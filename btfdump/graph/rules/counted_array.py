@@ -8,7 +8,7 @@ from btfdump.btf import types
 from btfdump.errors import BtfdumpError
 from btfdump.graph.arrays import decode_counted, pointee_of, read_behind
 from btfdump.graph.entries import pointed_entries
-from btfdump.graph.events import Close, Group, Open
+from btfdump.graph.events import Close, GroupKind, Open
 from btfdump.graph.visits import ArrayVisit, Settled, notes_on
 from btfdump.kernel.pointers import told_by
 
@@ -44,7 +44,7 @@ def _elements(edge: Edge, state: State, facts: MemberFacts) -> Stream:
             notes = [*notes, f"{left} of {length} pointers were not looked at"]
         yield pointed_entries(state, field, here, target, field.value, pointers, inner, notes)
         return
-    yield Open(Group.POINTER, field, value, provenance=told_by(field))
+    yield Open(GroupKind.POINTER, field, value, provenance=told_by(field))
     decoded, notes = decode_counted(state, array, facts)
     yield ArrayVisit(value, decoded, inner, notes)
     yield Close(1, 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from btfdump.decode.layout import StructLayout
 from btfdump.errors import BtfdumpError, FaultError
 from btfdump.graph.entries import entry_of
-from btfdump.graph.events import Close, Enter, Exit, Group, Open
+from btfdump.graph.events import Close, Enter, Exit, GroupKind, Open
 from btfdump.graph.rules.problems import not_followed
 from btfdump.graph.visits import Settled, notes_on
 from btfdump.kernel.notes import Note
@@ -47,7 +47,7 @@ def _of_every_cpu(edge: Edge, state: State, target: types.Type, inner: Position)
         yield _scalars(edge, state, target, addresses)
         return
     shown = addresses[: state.limits.elements]
-    yield Open(Group.ARRAY, field, here, None, len(addresses), told_by(field))
+    yield Open(GroupKind.ARRAY, field, here, None, len(addresses), told_by(field))
     for cpu, address in enumerate(shown):
         value = value_at(context, target, address, key=f"cpu {cpu}")
         yield entry_of(state, value, f"[cpu {cpu}]", inner)
@@ -67,8 +67,8 @@ def _scalars(edge: Edge, state: State, target: types.Type, addresses: list[int])
             missing.append(f"CPU {cpu} is unreadable: {error.reason}")
     array = context.array(target, len(addresses))
     value = value_at(context, array, addresses[0], b"".join(pieces))
-    yield Open(Group.POINTER, edge.field, value, provenance=told_by(edge.field))
-    yield Enter(value, state.decoder.fields(value.layout_, value.bytes_()))
+    yield Open(GroupKind.POINTER, edge.field, value, provenance=told_by(edge.field))
+    yield Enter(value, state.decoder.fields(value._layout_, value.bytes_()))
     for text in missing:
         yield Note(text, edge.value().address_)
     yield Exit()

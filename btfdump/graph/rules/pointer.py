@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from btfdump.btf import types
 from btfdump.decode.scope import stated_by
 from btfdump.errors import CorruptDataError
-from btfdump.graph.events import Close, Group, Open
+from btfdump.graph.events import Close, GroupKind, Open
 from btfdump.graph.limits import selection_of
 from btfdump.graph.moved import MOVED, has_moved
 from btfdump.graph.visits import Settled, Visit, notes_on
@@ -59,7 +59,7 @@ def pointee(edge: Edge) -> Value | None:
     target = edge.pointee
     if not isinstance(target, types.Composite):
         return None
-    field, facts, context = edge.field, edge.facts, edge.owner.context_
+    field, facts, context = edge.field, edge.facts, edge.owner._context_
     assert isinstance(field.value, int)
     if facts is None:
         return value_at(context, target, field.value)
@@ -81,5 +81,5 @@ def _target(edge: Edge, visit: Visit) -> Settled:
     field = edge.field
     if has_moved(visit.position.chain, visit.value):
         return Settled(field, notes_on(field, edge.value(), [MOVED]))
-    opened = Open(Group.POINTER, field, visit.value, provenance=told_by(field))
+    opened = Open(GroupKind.POINTER, field, visit.value, provenance=told_by(field))
     return Settled(field, iter((opened, visit, Close(1, 1))))

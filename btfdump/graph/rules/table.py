@@ -19,7 +19,7 @@ def table(edge: Edge, state: State) -> Edge | None:
     layout = field.layout
     if field.elided <= 0 or not isinstance(layout, ArrayLayout):
         return None
-    if owner.slice_(0, field.offset + layout.size) is None:
+    if owner._slice_(0, field.offset + layout.size) is None:
         return None
     if not is_table(state.context.layouts, layout.element):
         return None

@@ -28,7 +28,7 @@ def typed_bytes(edge: Edge, state: State) -> Edge | None:
     here = value_at(context, field.layout.type, address, facts=facts, outer=outer)
     try:
         value = here.typed_()
-        layout = value.layout_
+        layout = value._layout_
         data = bytes(field.offset) + value.bytes_()
         selection = edge.inside().selection
         found = state.decoder.fields(layout, data, selection, at=field.offset)

@@ -51,7 +51,7 @@ _INTEGERS = {
 }
 """How integers that fill their bytes are read: byte order -> (bits, BTF_INT_SIGNED) -> reader."""
 
-_Walk: TypeAlias = "Generator[_Walk]"
+_Parts: TypeAlias = "Generator[_Parts]"
 """A walk over the parts of a struct or array; it yields the walk of each part that has parts."""
 
 
@@ -160,7 +160,7 @@ class Show:
             raise self.problem
         return "".join(self.text).encode("latin-1")
 
-    def _show(self, shape: Shape, type_id: int, at: int, bit_offset: int) -> _Walk | None:
+    def _show(self, shape: Shape, type_id: int, at: int, bit_offset: int) -> _Parts | None:
         """Show a scalar now, or return the walk that shows a struct or array."""
         self.steps -= 1
         if self.steps < 0:
@@ -336,7 +336,7 @@ class Show:
         self._value(f"0x%0{2 * size}x", shown, not value)
         self._end_type()
 
-    def _var(self, shape: VarShape, type_id: int, at: int, bit_offset: int) -> _Walk | None:
+    def _var(self, shape: VarShape, type_id: int, at: int, bit_offset: int) -> _Parts | None:
         target = self.shapes.of(self.btf, shape.target_id)
         return self._show(target, shape.target_id, at, bit_offset)
 
@@ -346,13 +346,13 @@ class Show:
 
     # Structs and arrays
 
-    def _struct(self, shape: CompositeShape, type_id: int, at: int, bit_offset: int) -> _Walk:
+    def _struct(self, shape: CompositeShape, type_id: int, at: int, bit_offset: int) -> _Parts:
         return self._if_not_zero(lambda: self._members(shape, type_id, at))
 
-    def _array(self, shape: ArrayShape, type_id: int, at: int, bit_offset: int) -> _Walk:
+    def _array(self, shape: ArrayShape, type_id: int, at: int, bit_offset: int) -> _Parts:
         return self._if_not_zero(lambda: self._elements(shape, type_id, at, bit_offset))
 
-    def _if_not_zero(self, walk: Callable[[], _Walk]) -> _Walk:
+    def _if_not_zero(self, walk: Callable[[], _Parts]) -> _Parts:
         """Walk a struct or array if anything in it is to be shown: btf_{struct,array}_show()."""
         if self.depth and not self.flags.zero:
             member = self.member
@@ -387,7 +387,7 @@ class Show:
             self.text.append(f"{self._indent()}{bracket}{self._delimiter()}{self.newline}")
         self._end_type()
 
-    def _members(self, shape: CompositeShape, type_id: int, at: int) -> _Walk:
+    def _members(self, shape: CompositeShape, type_id: int, at: int) -> _Parts:
         """__btf_struct_show()."""
         if not self._start_aggregate(shape, type_id, at):
             return
@@ -408,7 +408,7 @@ class Show:
             self.member = None
         self._end_aggregate("}")
 
-    def _elements(self, shape: ArrayShape, type_id: int, at: int, bit_offset: int) -> _Walk:
+    def _elements(self, shape: ArrayShape, type_id: int, at: int, bit_offset: int) -> _Parts:
         """__btf_array_show()."""
         self.array_encoding = shape.encoding
         self.array_terminated = False
@@ -432,7 +432,7 @@ class Show:
         self._end_aggregate("]")
 
 
-_HANDLERS: dict[int, Callable[..., _Walk | None]] = {
+_HANDLERS: dict[int, Callable[..., _Parts | None]] = {
     Kind.INT: Show._int,
     Kind.PTR: Show._ptr,
     Kind.ARRAY: Show._array,

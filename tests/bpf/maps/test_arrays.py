@@ -21,7 +21,7 @@ def test_an_index_is_a_key(opened):
 
 
 def test_an_array_of_elements_that_do_not_fit(patched, poke):
-    poke(patched.bpf.map("arr").inside_("bpf_array").elem_size, 16)
+    poke(patched.bpf.map("arr")._inside_("bpf_array").elem_size, 16)
     assert items(patched, "arr") == ([], ["elem_size is 16, value_size 80"])
 
 

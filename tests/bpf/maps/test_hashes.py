@@ -58,13 +58,13 @@ def test_an_element_of_another_bucket(patched, poke, truth):
 
 @pytest.mark.parametrize("count", [0, 3, 0xFFFF_FFFF])
 def test_a_number_of_buckets_that_makes_no_sense(patched, poke, count):
-    poke(patched.bpf.map("h_plain").inside_("bpf_htab").n_buckets, count)
+    poke(patched.bpf.map("h_plain")._inside_("bpf_htab").n_buckets, count)
     assert items(patched, "h_plain") == ([], [f"n_buckets is {count}, no power of two"])
 
 
 def test_more_buckets_than_memory(patched, poke):
     """The count is believed as far as the buckets can be read; then it ends, and is said."""
-    poke(patched.bpf.map("h_plain").inside_("bpf_htab").n_buckets, 1 << 20)
+    poke(patched.bpf.map("h_plain")._inside_("bpf_htab").n_buckets, 1 << 20)
     found, notes = items(patched, "h_plain")
     assert len(found) <= 7
     assert len(notes) == 66

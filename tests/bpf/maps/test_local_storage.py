@@ -293,5 +293,5 @@ def test_a_local_storage_bucket_that_is_corrupt(patched, poke):
     poke(elem.sdata.smap, int(patched.bpf.map("ts_stat").address_))
     _, notes = items(patched, "ts_links")
     assert "is of the map at" in notes[0]
-    poke(patched.bpf.map("ts_links").inside_("bpf_local_storage_map").bucket_log, 60)
+    poke(patched.bpf.map("ts_links")._inside_("bpf_local_storage_map").bucket_log, 60)
     assert items(patched, "ts_links") == ([], ["bucket_log is 60"])

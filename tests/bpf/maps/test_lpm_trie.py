@@ -18,7 +18,7 @@ def test_prefixes_in_order(name, opened):
 
 
 def test_a_trie_that_loops(patched, poke):
-    root = patched.bpf.map("lpm").inside_("lpm_trie").root
+    root = patched.bpf.map("lpm")._inside_("lpm_trie").root
     poke(root.child[0], int(root))
     found, notes = items(patched, "lpm")
     assert notes == [f"cycle: {int(root):#x} is below itself"]
@@ -26,7 +26,7 @@ def test_a_trie_that_loops(patched, poke):
 
 
 def test_a_trie_whose_prefixes_do_not_grow(patched, poke):
-    root = patched.bpf.map("lpm").inside_("lpm_trie").root
+    root = patched.bpf.map("lpm")._inside_("lpm_trie").root
     child = next(child for child in root.child if int(child))
     poke(child.prefixlen, 99)
     assert "a prefix of 99 bits below one of" in items(patched, "lpm")[1][0]

@@ -89,7 +89,7 @@ def test_counts_agree_with_walks(name, opened):
         count = map_.count_()
         if count is not None and map_.kind_ not in ("BLOOM_FILTER", "ARENA"):
             copies = len(elements(map_))
-            cpus = len(map_.context_.target.per_cpu_offsets) if "PERCPU" in map_.kind_ else 1
+            cpus = len(map_._context_.target.per_cpu_offsets) if "PERCPU" in map_.kind_ else 1
             assert count * cpus == copies, map_.name_
             counted += 1
     assert counted >= 14

@@ -14,5 +14,5 @@ def test_queue_in_the_order_of_writing(name, opened, written):
 
 
 def test_a_queue_out_of_its_slots(patched, poke):
-    poke(patched.bpf.map("queue").inside_("bpf_queue_stack").head, 100)
+    poke(patched.bpf.map("queue")._inside_("bpf_queue_stack").head, 100)
     assert items(patched, "queue") == ([], ["head 100 and tail 0 of 9 slots"])

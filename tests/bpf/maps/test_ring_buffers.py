@@ -6,7 +6,7 @@ from tests.support.bpf_maps import items
 
 
 def test_a_ring_buffer_whose_positions_are_wrong(patched, poke):
-    buffer = patched.bpf.map("rb").inside_("bpf_ringbuf_map").rb.deref_()
+    buffer = patched.bpf.map("rb")._inside_("bpf_ringbuf_map").rb.deref_()
     poke(buffer.producer_pos, 1 << 40)
     found, (note,) = items(patched, "rb")
     assert not found
@@ -15,7 +15,7 @@ def test_a_ring_buffer_whose_positions_are_wrong(patched, poke):
 
 def test_records_of_a_ring_buffer(patched, poke):
     """What the guest's programs never filled: a committed, a discarded, a busy record."""
-    buffer = patched.bpf.map("rb").inside_("bpf_ringbuf_map").rb.deref_()
+    buffer = patched.bpf.map("rb")._inside_("bpf_ringbuf_map").rb.deref_()
     start = buffer.member_("data").address_
     words = {0: 5, 16: 8 | 1 << 30, 32: 16 | 1 << 31}
     for at, word in words.items():

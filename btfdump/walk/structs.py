@@ -1,4 +1,4 @@
-"""Shape: where the members of one of the kernel's own structs are, for walkers."""
+"""KernelStruct: where the members of one of the kernel's own structs are, for walkers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from btfdump.decode.layout import Layout, Layouts, StructLayout
 
 
-class Shape:
+class KernelStruct:
     """A struct as this kernel's BTF lays it out, by dotted member path.
 
     Members of anonymous structs and unions need no prefix.
