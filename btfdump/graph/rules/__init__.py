@@ -57,8 +57,9 @@ _OF_FACTS = frozenset(
 """Rules that have nothing to say of a field that no annotation says anything of."""
 _UNANNOTATED = {
     rules: tuple(rule for rule in rules if rule not in _OF_FACTS)
-    for rules in (POINTER, HEAD, STRUCT, ARRAY, SCALAR)
+    for rules in (POINTER, STRUCT, ARRAY, SCALAR)
 }
+_UNANNOTATED[HEAD] = HEAD  # what it holds may be inferred, for the rules after that
 
 
 def rules_for(field: Field, facts: MemberFacts | None) -> tuple[Rule, ...]:
