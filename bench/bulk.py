@@ -31,9 +31,9 @@ def least(call: Callable[[], Any], times: int = 7) -> float:
 
 
 def measure_text(kernel: Any, type_: str, objects: list[bytes]) -> None:
-    from btfdump.decode.layout import Layouts, StructLayout
-    from btfdump.render.compiled_text import compile_text
-    from btfdump.render.plain import reference_text
+    from btfdump._decode.layout import Layouts, StructLayout
+    from btfdump._render.compiled_text import compile_text
+    from btfdump._render.plain import reference_text
 
     layout = kernel.layouts.of(kernel.type(type_))
     assert isinstance(layout, StructLayout)

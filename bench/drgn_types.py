@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from drgn import Object, Qualifiers, TypeEnumerator, TypeKind, TypeMember, TypeParameter
 
-from btfdump.btf import types
+from btfdump._btf import types
 from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
     from drgn import Program, Type
 
-    from btfdump.btf import Btf
+    from btfdump._btf import Btf
 
 _KEYWORDS = {
     TypeKind.STRUCT: "struct",

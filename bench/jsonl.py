@@ -23,10 +23,10 @@ from drgn import Object
 import btfdump
 from bench.drgn_types import BtfTypes, program_of
 from bench.harness import ROOT, Row, alternate, parser, table
-from btfdump.graph.limits import Limits
-from btfdump.graph.traverse import traverse
-from btfdump.kernel.value import Value
-from btfdump.render import Root, get, reader_for
+from btfdump._graph.limits import Limits
+from btfdump._graph.traverse import traverse
+from btfdump._kernel.value import Value
+from btfdump._render import Root, get, reader_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 
 import btfdump
 from bench.harness import Row, Times, alternate, parser, table
-from btfdump.btf import Btf
-from btfdump.btf import cache as indexcache
-from btfdump.kernel.value import Value
+from btfdump._btf import Btf
+from btfdump._btf import cache as indexcache
+from btfdump._kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -11,16 +11,16 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from btfdump.api.kernel import Kernel
-from btfdump.btf.reader import Btf
+from btfdump._api.kernel import Kernel
+from btfdump._btf.reader import Btf
+from btfdump._targets.memory import read_many
+from btfdump._targets.sources import open_live
 from btfdump.errors import TargetError
-from btfdump.targets.memory import read_many
-from btfdump.targets.sources import open_live
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.targets.memory import Target
+    from btfdump._targets.memory import Target
 
 ROUNDS, CALLS = 5, 50
 

@@ -31,11 +31,11 @@ from drgn.helpers.linux.list import hlist_for_each_entry, list_for_each_entry
 
 from bench.drgn_types import BtfTypes
 from bench.harness import Row, Times, alternate, table
-from btfdump.api.kernel import Kernel
-from btfdump.btf import Btf, BtfBuilder
+from btfdump._api.kernel import Kernel
+from btfdump._btf import Btf, BtfBuilder
+from btfdump._targets import memory
+from btfdump._targets.base import BaseTarget
 from btfdump.errors import FaultError
-from btfdump.targets import memory
-from btfdump.targets.base import BaseTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -125,7 +125,7 @@ class ProgramTarget(BaseTarget):
             raise FaultError(address, size, str(error)) from None
 
     def unchecked_read(self) -> memory.UncheckedRead:
-        """Offer what `btfdump.targets.via_drgn.DrgnTarget` offers for every vmcore."""
+        """Offer what `btfdump._targets.via_drgn.DrgnTarget` offers for every vmcore."""
         return self._read, READ_ERRORS
 
 

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 
 import btfdump
 from bench.harness import Row, alternate, parser, table
-from btfdump.graph.limits import Limits, selection_of
-from btfdump.graph.traverse import traverse
-from btfdump.render import Root, get, reader_for
+from btfdump._graph.limits import Limits, selection_of
+from btfdump._graph.traverse import traverse
+from btfdump._render import Root, get, reader_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from btfdump.decode.fields import Selection
-    from btfdump.graph.readers import Reader
-    from btfdump.kernel.value import Value
+    from btfdump._decode.fields import Selection
+    from btfdump._graph.readers import Reader
+    from btfdump._kernel.value import Value
 
 CHOICES = ("comm,pid", "comm,pid,utime,se.avg,mm.map_count")
 

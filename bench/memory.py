@@ -47,11 +47,11 @@ def peak() -> int:
 def ours(core: str) -> dict[str, Any]:
     """Take the command's steps."""
     marks = [peak()]
-    import btfdump.cli.inspect
-    import btfdump.render.text  # noqa: F401 - measured
-    from btfdump.api.kernel import Kernel
-    from btfdump.btf.reader import Btf
-    from btfdump.targets.via_drgn import open_core
+    import btfdump._cli.inspect
+    import btfdump._render.text  # noqa: F401 - measured
+    from btfdump._api.kernel import Kernel
+    from btfdump._btf.reader import Btf
+    from btfdump._targets.via_drgn import open_core
 
     marks.append(peak())
     target = open_core(core)
@@ -112,7 +112,7 @@ def deep_size(value: object, depth: int = 3) -> int:
         return size + sum(pairs)
     slots = getattr(type(value), "__slots__", ())
     names = [*getattr(value, "__dict__", ()), *([slots] if isinstance(slots, str) else slots)]
-    is_own = type(value).__module__.startswith("btfdump.btf.")
+    is_own = type(value).__module__.startswith("btfdump._btf.")
     if depth and is_own and type(value).__name__ != "Btf":
         parts = (getattr(value, name, None) for name in names)
         size += sum(deep_size(p, depth - 1) for p in parts if not isinstance(p, bytes))

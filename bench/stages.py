@@ -24,7 +24,7 @@ from bench.cold_start import SAMPLE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from btfdump.render import Format
+    from btfdump._render import Format
 
 
 def once(core: str, format_: Format) -> dict[str, float]:
@@ -34,16 +34,16 @@ def once(core: str, format_: Format) -> dict[str, float]:
     def done(step: str) -> None:
         marks.append((step, time.perf_counter()))
 
-    import btfdump.cli
+    import btfdump._cli
 
-    btfdump.cli.build_parser()
+    btfdump._cli.build_parser()
     done("command line: argparse")
     import drgn  # noqa: F401 - measured
 
     done("import drgn")
-    from btfdump.api.kernel import Kernel
-    from btfdump.btf.reader import Btf
-    from btfdump.targets.via_drgn import open_core
+    from btfdump._api.kernel import Kernel
+    from btfdump._btf.reader import Btf
+    from btfdump._targets.via_drgn import open_core
 
     done("import btfdump")
     target = open_core(core)

@@ -19,7 +19,7 @@ from drgn import Object
 import btfdump
 from bench.drgn_types import BtfTypes, program_of
 from bench.harness import Row, alternate, parser, table, unpacked
-from btfdump.kernel.value import Value
+from btfdump._kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

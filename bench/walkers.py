@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from drgn import Program
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
 
     Theirs = Callable[[Object], Iterable[Object]]
 

@@ -12,12 +12,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from btfdump.annotate.facts import Expansion
-    from btfdump.api.btffile import open_btf
-    from btfdump.api.kernel import Kernel, open_core, open_live, open_qemu
-    from btfdump.bpf.maps.elements import Element
-    from btfdump.bpf.maps.map_value import MapValue
-    from btfdump.btf import Btf, BtfBuilder, declare, essential_name, spell, types
+    from btfdump._annotate.facts import Expansion
+    from btfdump._api.btffile import open_btf
+    from btfdump._api.kernel import Kernel, open_core, open_live, open_qemu
+    from btfdump._bpf.maps.elements import Element
+    from btfdump._bpf.maps.map_value import MapValue
+    from btfdump._btf import Btf, BtfBuilder, declare, essential_name, spell, types
+    from btfdump._graph.events import Close, Enter, Exit, Number, Open, Seen
+    from btfdump._graph.limits import Limits
+    from btfdump._graph.traverse import traverse
+    from btfdump._kernel.notes import Note
+    from btfdump._kernel.value import Value
+    from btfdump._render.show.snprintf import snprintf_btf
+    from btfdump._targets.buffer import BufferTarget
+    from btfdump._targets.memory import Memory, Platform, Target
+    from btfdump._walk import Anomaly, ValueEntry
     from btfdump.errors import (
         AmbiguousTypeError,
         AnnotationError,
@@ -35,15 +44,6 @@ if TYPE_CHECKING:
         TypeNotFoundError,
         UnprintableTypeError,
     )
-    from btfdump.graph.events import Close, Enter, Exit, Number, Open, Seen
-    from btfdump.graph.limits import Limits
-    from btfdump.graph.traverse import traverse
-    from btfdump.kernel.notes import Note
-    from btfdump.kernel.value import Value
-    from btfdump.render.show.snprintf import snprintf_btf
-    from btfdump.targets.buffer import BufferTarget
-    from btfdump.targets.memory import Memory, Platform, Target
-    from btfdump.walk import Anomaly, ValueEntry
 
 __version__ = "0.1.0"
 
@@ -98,37 +98,37 @@ __all__ = [
 
 if not TYPE_CHECKING:  # a type checker sees the imports above, and so what does not exist
     _HOMES = {
-        "Anomaly": "walk",
-        "Btf": "btf.reader",
-        "BtfBuilder": "btf.builder",
-        "BufferTarget": "targets.buffer",
-        "Close": "graph.events",
-        "Element": "bpf.maps.elements",
-        "Enter": "graph.events",
-        "Exit": "graph.events",
-        "Expansion": "annotate.facts",
-        "Kernel": "api.kernel",
-        "Limits": "graph.limits",
-        "MapValue": "bpf.maps.map_value",
-        "Memory": "targets.memory",
-        "Note": "kernel.notes",
-        "Number": "graph.events",
-        "Open": "graph.events",
-        "Platform": "targets.memory",
-        "Seen": "graph.events",
-        "Target": "targets.memory",
-        "Value": "kernel.value",
-        "ValueEntry": "walk",
-        "declare": "btf.names",
-        "essential_name": "btf.names",
-        "open_btf": "api.btffile",
-        "open_core": "api.kernel",
-        "open_live": "api.kernel",
-        "open_qemu": "api.kernel",
-        "snprintf_btf": "render.show.snprintf",
-        "spell": "btf.names",
-        "traverse": "graph.traverse",
-        "types": "btf",
+        "Anomaly": "_walk",
+        "Btf": "_btf.reader",
+        "BtfBuilder": "_btf.builder",
+        "BufferTarget": "_targets.buffer",
+        "Close": "_graph.events",
+        "Element": "_bpf.maps.elements",
+        "Enter": "_graph.events",
+        "Exit": "_graph.events",
+        "Expansion": "_annotate.facts",
+        "Kernel": "_api.kernel",
+        "Limits": "_graph.limits",
+        "MapValue": "_bpf.maps.map_value",
+        "Memory": "_targets.memory",
+        "Note": "_kernel.notes",
+        "Number": "_graph.events",
+        "Open": "_graph.events",
+        "Platform": "_targets.memory",
+        "Seen": "_graph.events",
+        "Target": "_targets.memory",
+        "Value": "_kernel.value",
+        "ValueEntry": "_walk",
+        "declare": "_btf.names",
+        "essential_name": "_btf.names",
+        "open_btf": "_api.btffile",
+        "open_core": "_api.kernel",
+        "open_live": "_api.kernel",
+        "open_qemu": "_api.kernel",
+        "snprintf_btf": "_render.show.snprintf",
+        "spell": "_btf.names",
+        "traverse": "_graph.traverse",
+        "types": "_btf",
     }
 
     def __getattr__(name: str) -> object:

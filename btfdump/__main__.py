@@ -1,5 +1,5 @@
 """`python -m btfdump`."""
 
-from btfdump.cli import main
+from btfdump._cli import main
 
 raise SystemExit(main())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from btfdump.api.kernel import Kernel, open_core
+from btfdump._api.kernel import Kernel, open_core
 from tests.support import kdump_formats
 from tests.support.patched import PatchedKernel
 from tests.support.together import common_folder, make_once
@@ -19,7 +19,7 @@ from tests.support.together import common_folder, make_once
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from btfdump.kernel.value import Value
+    from btfdump._kernel.value import Value
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DUMPS = REPOSITORY / "sample_dumps"

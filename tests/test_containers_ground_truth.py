@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.api.kernel import open_core
-from btfdump.kernel.value import Value
+from btfdump._api.kernel import open_core
+from btfdump._kernel.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 
 ALL = ("tagged", "stock", "s390x")
@@ -323,7 +323,7 @@ def test_untagged_containers_of_the_sample(sample_with_overlay, known_sample):
 
 @pytest.fixture
 def sample_with_overlay(sample, tmp_path):
-    from btfdump.api.kernel import open_core
+    from btfdump._api.kernel import open_core
 
     kernels = []
 
@@ -353,7 +353,7 @@ def test_who_says_what_the_containers_hold(opened):
 
 def test_nothing_is_wrong_with_sound_containers(kernel):
     """Checks of parents, colours, marks and back pointers complain of nothing in a sound kernel."""
-    from btfdump.walk import Anomaly
+    from btfdump._walk import Anomaly
 
     heads = [kernel[name] for name in ("super_blocks", "modules", "workqueues", "slab_caches")]
     heads += [kernel["map_idr"], kernel["prog_idr"], kernel["init_pid_ns"].idr]

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from btfdump._graph.limits import Limits
+from btfdump._graph.traverse import traverse
+from btfdump._render import Root, formats, get
 from btfdump.errors import CorruptDataError, ObjectNotFoundError
-from btfdump.graph.limits import Limits
-from btfdump.graph.traverse import traverse
-from btfdump.render import Root, formats, get
 from tests.support.patched import PatchedKernel
 from tests.support.synthetic import until_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
 
 WORD = 8
 

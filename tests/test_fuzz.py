@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from btfdump._graph.events import Close, Enter, Exit, Open, Seen
+from btfdump._graph.limits import Limits
+from btfdump._graph.traverse import traverse
+from btfdump._kernel.notes import Note
+from btfdump._render import Root, formats, get
 from btfdump.errors import FaultError
-from btfdump.graph.events import Close, Enter, Exit, Open, Seen
-from btfdump.graph.limits import Limits
-from btfdump.graph.traverse import traverse
-from btfdump.kernel.notes import Note
-from btfdump.render import Root, formats, get
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
-    from btfdump.btf.wire import ByteOrder
+    from btfdump._btf.wire import ByteOrder
 
 LIMITS = Limits(depth=3, elements=8, objects=40)
 MOST_EVENTS = 20_000

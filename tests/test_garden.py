@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from btfdump._kernel.value import Value
+from btfdump._walk import Anomaly, ValueEntry
 from btfdump.errors import CorruptDataError
-from btfdump.kernel.value import Value
-from btfdump.walk import Anomaly, ValueEntry
 from sample_dumps.build.compare import compare
 
 if TYPE_CHECKING:
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 
 @pytest.fixture

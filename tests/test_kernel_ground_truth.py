@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.decode.fields import decode_text
-from btfdump.decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
-from btfdump.graph.limits import Limits
+from btfdump._decode.fields import decode_text
+from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump._graph.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
 
 KERNELS = ("tagged", "stock", "s390x")
 ELEMENT = "struct bpf_local_storage_elem"

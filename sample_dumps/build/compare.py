@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from btfdump.api.kernel import open_core
+from btfdump._api.kernel import open_core
 from btfdump.errors import BtfdumpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
 
 MAX_SHOWN = 20
 # Members of the garden whose tags are wrong on purpose, and heads behind a pointer.

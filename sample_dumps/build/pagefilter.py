@@ -17,7 +17,7 @@ from btfdump.errors import FaultError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 CHUNK = 256
 # arch/x86/include/asm/page_64_types.h: where the kernel's text is mapped.

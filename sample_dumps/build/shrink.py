@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.api.kernel import open_core
-from btfdump.targets.vmcoreinfo import parse
+from btfdump._api.kernel import open_core
+from btfdump._targets.vmcoreinfo import parse
 
 from . import kdump
 from .elfdump import ElfDump

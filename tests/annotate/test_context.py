@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.annotate.overlay import Overlay
+from btfdump._annotate.overlay import Overlay
 from btfdump.errors import AnnotationError
 from tests.support.annotated import dumped, holder, ids, items, overlay, texts
 from tests.support.synthetic import World

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.annotate.coverage import (
+from btfdump._annotate.coverage import (
     APPLIES,
     LINK,
     MISFIT,
@@ -21,12 +21,12 @@ from btfdump.annotate.coverage import (
     coverage,
     tally,
 )
-from btfdump.annotate.overlay import Overlay
-from btfdump.cli import main
-from btfdump.render.coverage import render_json, render_text
+from btfdump._annotate.overlay import Overlay
+from btfdump._cli import main
+from btfdump._render.coverage import render_json, render_text
 
 if TYPE_CHECKING:
-    from btfdump.btf import Btf
+    from btfdump._btf import Btf
 
 
 @pytest.fixture

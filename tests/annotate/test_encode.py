@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.annotate.coverage import annotations_for
-from btfdump.annotate.encode import encode, holder_of
-from btfdump.annotate.overlay import Overlay, library
-from btfdump.api.kernel import open_core
-from btfdump.btf import Btf, types
-from btfdump.btf.wire import Kind
-from btfdump.cli import main
+from btfdump._annotate.coverage import annotations_for
+from btfdump._annotate.encode import encode, holder_of
+from btfdump._annotate.overlay import Overlay, library
+from btfdump._api.kernel import open_core
+from btfdump._btf import Btf, types
+from btfdump._btf.wire import Kind
+from btfdump._cli import main
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from btfdump.annotate.facts import MemberFacts
+    from btfdump._annotate.facts import MemberFacts
 
 
 def facts_of(btf: Btf, overlay: Overlay | None) -> dict[tuple[int, str], MemberFacts]:

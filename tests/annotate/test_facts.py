@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.api.kernel import Kernel
-from btfdump.btf import BtfBuilder
+from btfdump._api.kernel import Kernel
+from btfdump._btf import BtfBuilder
+from btfdump._targets.buffer import BufferTarget
 from btfdump.errors import CorruptDataError
-from btfdump.targets.buffer import BufferTarget
 from tests.support.annotated import dumped, holder, ids, items, overlay, texts
 from tests.support.synthetic import World
 

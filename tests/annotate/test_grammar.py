@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btfdump.annotate.grammar import (
+from btfdump._annotate.grammar import (
     Condition,
     ContainerOf,
     Contains,

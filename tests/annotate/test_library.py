@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.annotate import overlay as overlay_module
-from btfdump.annotate.grammar import Contains, Link, Unknown
-from btfdump.annotate.overlay import Overlay, library
-from btfdump.btf import Btf, types
+from btfdump._annotate import overlay as overlay_module
+from btfdump._annotate.grammar import Contains, Link, Unknown
+from btfdump._annotate.overlay import Overlay, library
+from btfdump._btf import Btf, types
 from tests.support.case_files import KERNELS, read_btf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.annotate.grammar import Annotation
-    from btfdump.btf.types import TypeTable
+    from btfdump._annotate.grammar import Annotation
+    from btfdump._btf.types import TypeTable
 
 OVERLAYS = sorted((Path(overlay_module.__file__).parent / "overlays").glob("*.toml"))
 LINKS = {

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.annotate.grammar import Contains, Lock, parse
-from btfdump.annotate.locks import LockFact, check_lock
-from btfdump.btf import BtfBuilder
-from btfdump.btf.types import Func, Type
+from btfdump._annotate.grammar import Contains, Lock, parse
+from btfdump._annotate.locks import LockFact, check_lock
+from btfdump._btf import BtfBuilder
+from btfdump._btf.types import Func, Type
 
 if TYPE_CHECKING:
-    from btfdump.annotate.locks import FindGlobal
+    from btfdump._annotate.locks import FindGlobal
 
 
 def made(*tags: str) -> Func:

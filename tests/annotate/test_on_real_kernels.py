@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.api.kernel import open_core
+from btfdump._api.kernel import open_core
 from btfdump.errors import CorruptDataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
 
 
 @pytest.fixture(params=["tagged", "stock", "s390x"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.annotate.grammar import Contains, Length, Show
-from btfdump.annotate.overlay import Global, Overlay
+from btfdump._annotate.grammar import Contains, Length, Show
+from btfdump._annotate.overlay import Global, Overlay
 from btfdump.errors import AnnotationError
 
 

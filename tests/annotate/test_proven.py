@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.annotate.coverage import annotations_for
-from btfdump.annotate.members import head_type
-from btfdump.annotate.overlay import library
-from btfdump.btf import types
+from btfdump._annotate.coverage import annotations_for
+from btfdump._annotate.members import head_type
+from btfdump._annotate.overlay import library
+from btfdump._btf import types
+from btfdump._kernel.slab import SlabFinder
+from btfdump._kernel.value import Value
+from btfdump._walk import Anomaly
 from btfdump.errors import BtfdumpError
-from btfdump.kernel.slab import SlabFinder
-from btfdump.kernel.value import Value
-from btfdump.walk import Anomaly
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.annotate.facts import Expansion
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.services import SlabObject
+    from btfdump._annotate.facts import Expansion
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.services import SlabObject
 
 MAX_OBJECTS = 20_000
 MAX_ENTRIES = 300

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.api.kernel import Kernel
+from btfdump._api.kernel import Kernel
 from btfdump.errors import (
     ExpressionError,
     SymbolNotFoundError,
@@ -15,7 +15,7 @@ from btfdump.errors import (
 from tests.support.items import full_item, world_of_items
 
 if TYPE_CHECKING:
-    from btfdump.kernel.value import Value
+    from btfdump._kernel.value import Value
     from tests.support.synthetic import World
 
 

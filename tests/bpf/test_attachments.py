@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.bpf.attachments import Attachment, find_attachments
-from btfdump.kernel.notes import Note
+from btfdump._bpf.attachments import Attachment, find_attachments
+from btfdump._kernel.notes import Note
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
 
 
 def places(kernel: Kernel) -> list[tuple[int, str]]:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.bpf.congestion import CongestionControl, find_congestion_controls
-from btfdump.kernel.notes import Note, without_notes
+from btfdump._bpf.congestion import CongestionControl, find_congestion_controls
+from btfdump._kernel.notes import Note, without_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
 
 
 X86 = ("tagged", "stock")

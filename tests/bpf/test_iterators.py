@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.bpf.iterators import IteratorTarget, find_iterators
+from btfdump._bpf.iterators import IteratorTarget, find_iterators
+from btfdump._kernel.notes import Note, without_notes
 from btfdump.errors import CorruptDataError
-from btfdump.kernel.notes import Note, without_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
 
 
 @pytest.mark.parametrize("name", ["tagged", "stock", "s390x"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btfdump.bpf.kfunc_flags import FLAGS, flag_names
+from btfdump._bpf.kfunc_flags import FLAGS, flag_names
 
 
 def test_every_flag_has_a_bit_of_its_own() -> None:

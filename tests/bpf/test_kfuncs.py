@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.bpf.kfuncs import DTOR, Kfunc, find_kfuncs, find_tagged_kfuncs
-from btfdump.btf import BtfBuilder
+from btfdump._bpf.kfuncs import DTOR, Kfunc, find_kfuncs, find_tagged_kfuncs
+from btfdump._btf import BtfBuilder
+from btfdump._kernel.notes import Note, without_notes
+from btfdump._kernel.value import Value
 from btfdump.errors import CorruptDataError, SymbolNotFoundError
-from btfdump.kernel.notes import Note, without_notes
-from btfdump.kernel.value import Value
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.btf.wire import ByteOrder
+    from btfdump._api.kernel import Kernel
+    from btfdump._btf.wire import ByteOrder
 
 
 # enum btf_kfunc_hook (kernel/bpf/btf.c) of 6.12

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.bpf.links import Link, find_links
+from btfdump._bpf.links import Link, find_links
 from tests.support.bpf_objects import SAMPLES, links, notes, progs
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
 
 
 @pytest.mark.parametrize("name", SAMPLES)

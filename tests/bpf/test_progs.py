@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.bpf.links import find_links
-from btfdump.bpf.progs import Prog, RunStatistics, find_progs
+from btfdump._bpf.links import find_links
+from btfdump._bpf.progs import Prog, RunStatistics, find_progs
+from btfdump._kernel.value import Value
 from btfdump.errors import SymbolNotFoundError
-from btfdump.kernel.value import Value
 from tests.support.bpf_objects import SAMPLES, notes, progs
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.btf.wire import ByteOrder
+    from btfdump._api.kernel import Kernel
+    from btfdump._btf.wire import ByteOrder
     from tests.support.patched import PatchedKernel
 
 

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.bpf.congestion import CongestionControl, find_congestion_controls
-from btfdump.bpf.progs import find_progs
-from btfdump.bpf.struct_ops import StructOps, find_struct_ops, find_struct_ops_types
-from btfdump.bpf.trampolines import Trampoline, find_trampolines
-from btfdump.kernel.notes import Note, without_notes
+from btfdump._bpf.congestion import CongestionControl, find_congestion_controls
+from btfdump._bpf.progs import find_progs
+from btfdump._bpf.struct_ops import StructOps, find_struct_ops, find_struct_ops_types
+from btfdump._bpf.trampolines import Trampoline, find_trampolines
+from btfdump._kernel.notes import Note, without_notes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
 
 
 X86 = ("tagged", "stock")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.api.kernel import Kernel
-from btfdump.bpf.subsystem import Bpf
+from btfdump._api.kernel import Kernel
+from btfdump._bpf.subsystem import Bpf
 from btfdump.errors import SymbolNotFoundError
 
 if TYPE_CHECKING:
@@ -54,13 +54,13 @@ def test_a_kernel_without_bpf(patched: Kernel, name: str, monkeypatch: pytest.Mo
 
 def test_it_is_loaded_when_used() -> None:
     program = (
-        "import sys, btfdump.api.kernel; "
-        "print([n for n in sys.modules if n.startswith('btfdump.bpf.')])"
+        "import sys, btfdump._api.kernel; "
+        "print([n for n in sys.modules if n.startswith('btfdump._bpf.')])"
     )
     shown = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert shown.stdout == (
-        "['btfdump.bpf.records', 'btfdump.bpf.map_types', 'btfdump.bpf.registry', "
-        "'btfdump.bpf.program_btf']\n"
+        "['btfdump._bpf.records', 'btfdump._bpf.map_types', 'btfdump._bpf.registry', "
+        "'btfdump._bpf.program_btf']\n"
     )

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from btfdump._kernel.notes import Note
+from btfdump._render import Options
+from btfdump._render.table import render_table
+from btfdump._roots import Query
+from btfdump._roots.table import Table
 from btfdump.errors import BtfdumpError
-from btfdump.kernel.notes import Note
-from btfdump.render import Options
-from btfdump.render.table import render_table
-from btfdump.roots import Query
-from btfdump.roots.table import Table
 from tests.support.patched import PatchedKernel
 from tests.support.registered import known_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 NAMES = (
     "progs",

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.bpf.trampolines import find_trampolines
+from btfdump._bpf.trampolines import find_trampolines
+from btfdump._kernel.notes import without_notes
 from btfdump.errors import SymbolNotFoundError
-from btfdump.kernel.notes import without_notes
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 
 X86 = ("tagged", "stock")

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.btf import Btf, BtfBuilder
+from btfdump._btf import Btf, BtfBuilder
 from tests.support.case_files import KERNELS, read_btf, read_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.btf.wire import ByteOrder
+    from btfdump._btf.wire import ByteOrder
 
 
 @pytest.fixture(scope="session")

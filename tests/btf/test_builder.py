@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.btf import Btf, BtfBuilder, Composite, Kind, Ptr
+from btfdump._btf import Btf, BtfBuilder, Composite, Kind, Ptr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from btfdump.btf.wire import ByteOrder
+    from btfdump._btf.wire import ByteOrder
 
     Everything = Callable[..., BtfBuilder]
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.api.kernel import open_core
-from btfdump.btf import Btf
-from btfdump.btf import cache as indexcache
-from btfdump.btf.index import Index
+from btfdump._api.kernel import open_core
+from btfdump._btf import Btf
+from btfdump._btf import cache as indexcache
+from btfdump._btf.index import Index
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 NAMES = ["task_struct", "list_head", "init_task", "no such thing", "unsigned int", "modules", ""]
 

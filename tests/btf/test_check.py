@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.btf import Btf, BtfBuilder
+from btfdump._btf import Btf, BtfBuilder
 from btfdump.errors import BtfFormatError
 from tests.support.btf_blobs import try_to_use
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.btf import Btf, BtfBuilder, Kind
-from btfdump.btf.lookup import SEARCHES
+from btfdump._btf import Btf, BtfBuilder, Kind
+from btfdump._btf.lookup import SEARCHES
 from btfdump.errors import AmbiguousTypeError, TypeNotFoundError
 from tests.support.btf_blobs import sample
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btfdump.btf import Btf, BtfBuilder
+from btfdump._btf import Btf, BtfBuilder
 from tests.support.btf_blobs import blob, try_to_use
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.btf import BtfBuilder, declare, essential_name, spell
+from btfdump._btf import BtfBuilder, declare, essential_name, spell
 
 if TYPE_CHECKING:
     from collections.abc import Callable

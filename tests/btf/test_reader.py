@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.btf import Btf, BtfBuilder, Int, Kind, Member, Struct
+from btfdump._btf import Btf, BtfBuilder, Int, Kind, Member, Struct
 from btfdump.errors import AmbiguousTypeError, BtfFormatError, TypeNotFoundError
 from tests.support.btf_blobs import sample
 

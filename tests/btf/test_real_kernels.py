@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.btf import (
+from btfdump._btf import (
     Btf,
     BtfBuilder,
     Composite,

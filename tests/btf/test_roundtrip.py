@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btfdump.btf import Btf, BtfBuilder, Enum, FuncProto, Struct
+from btfdump._btf import Btf, BtfBuilder, Enum, FuncProto, Struct
 
 names = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=6)
 ids = st.integers(0, 12)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.btf import (
+from btfdump._btf import (
     Array,
     BtfBuilder,
     Const,
@@ -33,7 +33,7 @@ from btfdump.btf import (
     Void,
     Volatile,
 )
-from btfdump.btf.deflate import deflate
+from btfdump._btf.deflate import deflate
 
 
 def test_void(b: BtfBuilder) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from btfdump.btf import Btf
+from btfdump._btf import Btf
 from btfdump.errors import BtfFormatError
 from tests.support.btf_blobs import blob
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.cli import main
+from btfdump._cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,9 +11,9 @@ import sys
 
 import pytest
 
-from btfdump import roots
-from btfdump.cli import main
-from btfdump.cli.terminal import FAILED, OK, USAGE
+from btfdump import _roots as roots
+from btfdump._cli import main
+from btfdump._cli.terminal import FAILED, OK, USAGE
 from tests.support.case_files import CASES
 
 
@@ -252,8 +252,8 @@ def test_a_narrow_encoding_is_no_failure(core):
             ["drgn", "_drgn", "rich", "elftools"],
         ),
         (
-            "from btfdump.cli import main; main(['inspect', CORE, 'task', '1'])",
-            ["rich", "elftools", "btfdump.btf.builder", "btfdump.render.tree"],
+            "from btfdump._cli import main; main(['inspect', CORE, 'task', '1'])",
+            ["rich", "elftools", "btfdump._btf.builder", "btfdump._render.tree"],
         ),
     ],
 )

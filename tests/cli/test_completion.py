@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
-from btfdump.cli import main
-from btfdump.cli.terminal import OK
+from btfdump._cli import main
+from btfdump._cli.terminal import OK
 
 
 def test_completion(capsys):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from btfdump.cli import main
+from btfdump._cli import main
 
 SAME, DIFFERENT, TROUBLE = 0, 1, 2
 

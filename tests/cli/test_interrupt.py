@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from btfdump.cli.interrupt import INTERRUPTED, Interrupt
+from btfdump._cli.interrupt import INTERRUPTED, Interrupt
 from tests.support.effort import hangs_after
 
 BTFDUMP = [sys.executable, "-m", "btfdump"]

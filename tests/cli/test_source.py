@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from btfdump.cli import main
-from btfdump.cli.terminal import FAILED, OK, USAGE
+from btfdump._cli import main
+from btfdump._cli.terminal import FAILED, OK, USAGE
 
 
 def test_source(capsys, tmp_path):
-    from btfdump.btf import BtfBuilder
+    from btfdump._btf import BtfBuilder
 
     builder = BtfBuilder()
     long_ = builder.int_("long unsigned int", 8)

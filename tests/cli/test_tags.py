@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from btfdump.cli.terminal import OK
+from btfdump._cli.terminal import OK
 
 
 def test_tags(run, core):

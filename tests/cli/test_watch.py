@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
-from btfdump.cli import build_parser, watch
-from btfdump.cli.watch import Look, inspect_or_watch
+from btfdump._cli import build_parser, watch
+from btfdump._cli.watch import Look, inspect_or_watch
 from btfdump.errors import ExpressionError
 from tests.support.synthetic import World
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 
 class Moving:

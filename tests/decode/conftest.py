@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from btfdump.btf import BtfBuilder
+from btfdump._btf import BtfBuilder
 
 
 @pytest.fixture(params=["little", "big"])

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btfdump.btf import BtfBuilder
-from btfdump.decode.fields import Decoder, Field, decode_text, is_zero, to_python
-from btfdump.decode.layout import ArrayLayout, Category
+from btfdump._btf import BtfBuilder
+from btfdump._decode.fields import Decoder, Field, decode_text, is_zero, to_python
+from btfdump._decode.layout import ArrayLayout, Category
 from btfdump.errors import MemberNotFoundError
 from tests.support.decoded import layout_of, plain, python
 
 if TYPE_CHECKING:
-    from btfdump.btf.wire import ByteOrder
+    from btfdump._btf.wire import ByteOrder
 
 
 def names(field: Field) -> list[str]:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btfdump.btf import BtfBuilder, types
-from btfdump.decode.fields import Decoder, to_python
-from btfdump.decode.layout import ArrayLayout, Layouts, ScalarLayout, StructLayout
+from btfdump._btf import BtfBuilder, types
+from btfdump._decode.fields import Decoder, to_python
+from btfdump._decode.layout import ArrayLayout, Layouts, ScalarLayout, StructLayout
 from btfdump.errors import BtfdumpError, BtfFormatError
 from tests.support.decoded import python
 

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from btfdump.decode.scope import PathFacts, Scope, stated_by
+from btfdump._decode.scope import PathFacts, Scope, stated_by
 
 
 def paths(**facts: str) -> PathFacts:

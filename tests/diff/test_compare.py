@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from btfdump.diff.changes import render_changes
-from btfdump.diff.compare import Change, Kind, compare
+from btfdump._diff.changes import render_changes
+from btfdump._diff.compare import Change, Kind, compare
 from tests.support.documents import task
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.diff.compare import Change, Kind, compare
-from btfdump.diff.document import load
+from btfdump._diff.compare import Change, Kind, compare
+from btfdump._diff.document import load
 from btfdump.errors import TargetError
 from tests.support.documents import task
 

@@ -299,7 +299,7 @@ def test_blocks_have_a_known_language(page: Path) -> None:
 
 
 def test_every_format_is_described() -> None:
-    from btfdump.render import formats
+    from btfdump._render import formats
 
     page = (TOP / "docs" / "formats.md").read_text("utf-8")
     described = re.findall(r"^## `(\w+)`", page, re.MULTILINE)
@@ -312,7 +312,7 @@ def test_the_overlay_shown_is_the_one_used() -> None:
 
 
 def test_every_overlay_shown_is_accepted(tmp_path: Path) -> None:
-    from btfdump.annotate.overlay import Overlay
+    from btfdump._annotate.overlay import Overlay
 
     for page in PAGES:
         for block in blocks(page):

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from btfdump._graph.limits import Limits
+from btfdump._walk import FAMILIES
 from btfdump.errors import FaultError
-from btfdump.graph.limits import Limits
-from btfdump.walk import FAMILIES
 from tests.support.annotated import dumped, overlay, texts
 from tests.support.synthetic import World
 
@@ -299,8 +299,8 @@ def test_per_cpu_of_a_pointer():
 
 def test_every_head_can_be_told_to_be_empty():
     """Whatever the family: a head of zeros is an empty one."""
-    from btfdump.targets.memory import Platform
-    from btfdump.walk import Head, walker_of
+    from btfdump._targets.memory import Platform
+    from btfdump._walk import Head, walker_of
 
     for name in FAMILIES:
         walker = walker_of(name)

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.annotate.facts import Annotations
-from btfdump.annotate.members import resolve_path
-from btfdump.api.kernel import Kernel
-from btfdump.decode.layout import StructLayout
-from btfdump.graph.infer import Guess, Inference
+from btfdump._annotate.facts import Annotations
+from btfdump._annotate.members import resolve_path
+from btfdump._api.kernel import Kernel
+from btfdump._decode.layout import StructLayout
+from btfdump._graph.infer import Guess, Inference
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.kernel.value import Value
-    from btfdump.render import Format
+    from btfdump._kernel.value import Value
+    from btfdump._render import Format
 
 
 CORE = "sample_dumps/tagged-6.12/vmcore"

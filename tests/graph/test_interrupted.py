@@ -5,11 +5,11 @@ from itertools import islice
 
 import pytest
 
-from btfdump.graph.events import Enter
-from btfdump.graph.interrupted import Unfinished
-from btfdump.graph.limits import Limits
-from btfdump.graph.traverse import traverse
-from btfdump.render import Root, get
+from btfdump._graph.events import Enter
+from btfdump._graph.interrupted import Unfinished
+from btfdump._graph.limits import Limits
+from btfdump._graph.traverse import traverse
+from btfdump._render import Root, get
 
 
 @pytest.fixture(scope="module")

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.bpf.maps.elements import Element
+from btfdump._bpf.maps.elements import Element
+from btfdump._graph.limits import Limits, selection_of
+from btfdump._graph.traverse import traverse
+from btfdump._render import Root, get
+from btfdump._roots import select
 from btfdump.errors import MemberNotFoundError
-from btfdump.graph.limits import Limits, selection_of
-from btfdump.graph.traverse import traverse
-from btfdump.render import Root, get
-from btfdump.roots import select
 from tests.support.annotated import texts
 
 if TYPE_CHECKING:
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 
 DUMPS = ("tagged", "stock", "s390x")
@@ -139,7 +139,7 @@ def test_limits_are_told(opened):
 
 
 def test_the_kernels_count_is_told_where_not_all_is_walked(patched, poke, monkeypatch):
-    monkeypatch.setattr("btfdump.graph.window.MAX_BEYOND", 2)
+    monkeypatch.setattr("btfdump._graph.window.MAX_BEYOND", 2)
     found = document(patched, "h_conf", limits={"elements": 1})
     assert (found["shown"], found["count"]) == (1, None)
     tree = shown(patched, "h_conf", "tree", limits={"elements": 1})

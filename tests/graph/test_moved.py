@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.graph.events import Close, Enter, GroupKind, Open
-from btfdump.graph.limits import Limits
-from btfdump.graph.moved import MOVED
-from btfdump.graph.traverse import traverse
-from btfdump.kernel.notes import Note
-from btfdump.render import Root, get
+from btfdump._graph.events import Close, Enter, GroupKind, Open
+from btfdump._graph.limits import Limits
+from btfdump._graph.moved import MOVED
+from btfdump._graph.traverse import traverse
+from btfdump._kernel.notes import Note
+from btfdump._render import Root, get
 from tests.support.running import live
 from tests.support.synthetic import World
 

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.api.kernel import Kernel
-from btfdump.btf import types
-from btfdump.graph import readers
-from btfdump.graph.limits import Limits, selection_of
-from btfdump.graph.traverse import traverse
-from btfdump.render import Root, get, reader_for
-from btfdump.targets.buffer import BufferTarget
+from btfdump._api.kernel import Kernel
+from btfdump._btf import types
+from btfdump._graph import readers
+from btfdump._graph.limits import Limits, selection_of
+from btfdump._graph.traverse import traverse
+from btfdump._render import Root, get, reader_for
+from btfdump._targets.buffer import BufferTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from btfdump.decode.fields import Selection
-    from btfdump.kernel.value import Value
+    from btfdump._decode.fields import Selection
+    from btfdump._kernel.value import Value
 
 BASE = 0xFFFF_8880_0000_0000
 
@@ -112,6 +112,6 @@ def test_what_comes_once_is_not_compiled(kernel: Kernel, monkeypatch: pytest.Mon
         raise AssertionError(arguments)
 
     monkeypatch.setattr(readers.Reader, "compile", refuse)
-    monkeypatch.setattr("btfdump.render.json.JsonReader.compile", refuse)
+    monkeypatch.setattr("btfdump._render.json.JsonReader.compile", refuse)
     for format_ in ("text", "jsonl"):
         assert render(kernel, [kernel.task(1)], format_, is_hot=True)

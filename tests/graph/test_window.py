@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btfdump.graph import window as module
-from btfdump.graph.events import Close, Enter, Open
-from btfdump.graph.limits import Limits
-from btfdump.graph.traverse import traverse
-from btfdump.graph.window import MAX_AHEAD, Window
-from btfdump.kernel.notes import Note
-from btfdump.walk import Anomaly
+from btfdump._graph import window as module
+from btfdump._graph.events import Close, Enter, Open
+from btfdump._graph.limits import Limits
+from btfdump._graph.traverse import traverse
+from btfdump._graph.window import MAX_AHEAD, Window
+from btfdump._kernel.notes import Note
+from btfdump._walk import Anomaly
 from tests.support.synthetic import World
 
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.api.kernel import open_core
-from btfdump.btf import types as t
+from btfdump._api.kernel import open_core
+from btfdump._btf import types as t
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
     from sample_dumps.build.guest import Guest
 
 pytestmark = pytest.mark.kernel

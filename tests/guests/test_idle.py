@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.cli import main
+from btfdump._cli import main
 from sample_dumps.build.guest import Guest
 
 if TYPE_CHECKING:

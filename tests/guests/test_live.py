@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.api.kernel import open_qemu
+from btfdump._api.kernel import open_qemu
 from sample_dumps.build.guest import Guest
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ MAGIC = 0x6B6C6E6C62746664  # rootfs/churn.c
 # Runs several commands in one process: starting Python costs most of the time in a guest.
 SEVERAL = """
 import contextlib, gc, io, json, sys
-from btfdump.cli import main
+from btfdump._cli import main
 outputs = []
 for words in json.load(sys.stdin):
     with contextlib.redirect_stdout(io.StringIO()) as out:

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.api.kernel import Kernel, open_core
-from btfdump.bpf.maps.elements import Element
-from btfdump.btf import types
-from btfdump.cli import main
-from btfdump.decode.layout import ArrayLayout, StructLayout
-from btfdump.kernel.notes import Note
-from btfdump.roots import Query
+from btfdump._api.kernel import Kernel, open_core
+from btfdump._bpf.maps.elements import Element
+from btfdump._btf import types
+from btfdump._cli import main
+from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._kernel.notes import Note
+from btfdump._roots import Query
 from sample_dumps.build.guest import Guest
 from tests.support.registered import known_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.bpf.maps.map_value import MapValue
-    from btfdump.decode.layout import Layout
-    from btfdump.kernel.value import Value
+    from btfdump._bpf.maps.map_value import MapValue
+    from btfdump._decode.layout import Layout
+    from btfdump._kernel.value import Value
 
 pytestmark = pytest.mark.kernel
 

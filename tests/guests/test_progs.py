@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.api.kernel import Kernel, open_core, open_qemu
-from btfdump.roots import Query
-from btfdump.roots.holders import find_holders
+from btfdump._api.kernel import Kernel, open_core, open_qemu
+from btfdump._roots import Query
+from btfdump._roots.holders import find_holders
 from tests.support.registered import known_table
 
 if TYPE_CHECKING:

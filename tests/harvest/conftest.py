@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.harvest import harvest
+from btfdump._harvest import harvest
 from tests.support.c_source import HEADER
 from tests.support.synthetic import World
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from btfdump.btf import Btf
-    from btfdump.harvest.conclude import Conclusions
+    from btfdump._btf import Btf
+    from btfdump._harvest.conclude import Conclusions
 
 
 @pytest.fixture

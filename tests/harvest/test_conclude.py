@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from btfdump.harvest import harvest
-from btfdump.harvest.report import render_overlay
+from btfdump._harvest import harvest
+from btfdump._harvest.report import render_overlay
 from tests.support.c_source import ONE_HEAD
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.annotate.overlay import Overlay
-from btfdump.cli import main
+from btfdump._annotate.overlay import Overlay
+from btfdump._cli import main
 from tests.support.c_source import ONE_HEAD
 
 pytest.importorskip("tree_sitter_c")

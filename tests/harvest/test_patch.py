@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.annotate.overlay import Overlay
-from btfdump.cli import main
-from btfdump.harvest import source_files
-from btfdump.harvest.patch import Patch, make_patch, render_patch
+from btfdump._annotate.overlay import Overlay
+from btfdump._cli import main
+from btfdump._harvest import source_files
+from btfdump._harvest.patch import Patch, make_patch, render_patch
 
 if TYPE_CHECKING:
     from pathlib import Path

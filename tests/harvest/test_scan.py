@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from btfdump._harvest import source_files
 from btfdump.errors import AnnotationError
-from btfdump.harvest import source_files
 from tests.support.c_source import ONE_HEAD
 
 

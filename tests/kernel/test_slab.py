@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.kernel.slab import SlabFinder, direct_map
-from btfdump.targets.memory import Platform
+from btfdump._kernel.slab import SlabFinder, direct_map
+from btfdump._targets.memory import Platform
 
 if TYPE_CHECKING:
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 
 KERNELS = ("tagged", "stock", "s390x")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.api.kernel import Kernel
+from btfdump._api.kernel import Kernel
 from btfdump.errors import (
     CorruptDataError,
     FaultError,
@@ -16,7 +16,7 @@ from tests.support.items import full_item, world_of_items
 from tests.support.synthetic import CountingTarget, World, until_error
 
 if TYPE_CHECKING:
-    from btfdump.kernel.value import Value
+    from btfdump._kernel.value import Value
 
 
 @pytest.fixture(params=[("little", 8), ("big", 8), ("little", 4), ("big", 4)], ids=str)

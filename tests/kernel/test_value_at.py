@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from btfdump._kernel.value_at import offset_of, value_at
 from btfdump.errors import MemberNotFoundError, SymbolNotFoundError, TypeNotFoundError
-from btfdump.kernel.value_at import offset_of, value_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 PACKAGE = Path(__file__).resolve().parents[1] / "btfdump"
 MAKERS = {"kernel/value.py", "kernel/value_at.py"}

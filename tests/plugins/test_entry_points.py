@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.bpf.maps import MAPS
-from btfdump.cli.commands import COMMANDS
-from btfdump.render import RENDERERS
-from btfdump.roots import ROOTS
-from btfdump.walk import WALKERS
+from btfdump._bpf.maps import MAPS
+from btfdump._cli.commands import COMMANDS
+from btfdump._render import RENDERERS
+from btfdump._roots import ROOTS
+from btfdump._walk import WALKERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from btfdump.plugins.registry import Registry
+    from btfdump._plugins.registry import Registry
 
     Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -36,15 +36,15 @@ GROUPS = {
     "commands": "hello = tiny:hello",
 }
 TINY = '''
-from btfdump.bpf.maps import family
-from btfdump.bpf.maps.elements import Keys
-from btfdump.cli.commands import command
-from btfdump.graph.events import Enter
-from btfdump.render import renderer
-from btfdump.roots import Selected, global_value, root, table_root
-from btfdump.roots.table import Table
-from btfdump.walk import walker
-from btfdump.walk.lists import walk_list_head
+from btfdump._bpf.maps import family
+from btfdump._bpf.maps.elements import Keys
+from btfdump._cli.commands import command
+from btfdump._graph.events import Enter
+from btfdump._render import renderer
+from btfdump._roots import Selected, global_value, root, table_root
+from btfdump._roots.table import Table
+from btfdump._walk import walker
+from btfdump._walk.lists import walk_list_head
 
 
 @walker(link="list_head")
@@ -156,7 +156,7 @@ def test_one_of_each_kind(install, run, sample_path, tmp_path) -> None:
 
     shown = run(
         "-c",
-        "from btfdump.bpf.maps import MAPS; print(MAPS.get('BRAND_NEW').help, MAPS.get('OTHER'))",
+        "from btfdump._bpf.maps import MAPS; print(MAPS.get('BRAND_NEW').help, MAPS.get('OTHER'))",
     )
     assert (shown.stdout, shown.stderr) == ("Yield nothing. None\n", "")
 
@@ -190,10 +190,10 @@ def test_help_has_them_all(install, run) -> None:
 
 
 BROKEN = '''
-from btfdump.cli.commands import command
-from btfdump.render import renderer
-from btfdump.roots import root, table_root
-from btfdump.walk import walker
+from btfdump._cli.commands import command
+from btfdump._render import renderer
+from btfdump._roots import root, table_root
+from btfdump._walk import walker
 
 
 @walker(link="list_head")
@@ -296,9 +296,9 @@ def test_what_is_built_in_goes_first_and_nobody_looks_at_packages(
 ) -> None:
     install("tiny", TINY, {"commands": "inspect = tiny:hello", "roots": "task = tiny:find_idle"})
     program = (
-        "import sys; from btfdump.cli import main; "
+        "import sys; from btfdump._cli import main; "
         f"status = main(['inspect', {str(sample_path)!r}, 'task', '1', '--no-cache']); "
-        "print(status, 'importlib.metadata' in sys.modules, 'btfdump.roots.maps' in sys.modules)"
+        "print(status, 'importlib.metadata' in sys.modules, 'btfdump._roots.maps' in sys.modules)"
     )
     shown = run("-c", program)
     assert "struct task_struct" in shown.stdout

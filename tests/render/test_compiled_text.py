@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.btf import Btf, BtfBuilder, types
-from btfdump.decode.compiled.emitter import MAX_LOOPS
-from btfdump.decode.compiled.source import HOT
-from btfdump.decode.layout import MAX_NESTING, Layouts, StructLayout
+from btfdump._btf import Btf, BtfBuilder, types
+from btfdump._decode.compiled.emitter import MAX_LOOPS
+from btfdump._decode.compiled.source import HOT
+from btfdump._decode.layout import MAX_NESTING, Layouts, StructLayout
+from btfdump._render.compiled_text import compile_text
+from btfdump._render.plain import Formatter, reference_text
 from btfdump.errors import BtfFormatError
-from btfdump.render.compiled_text import compile_text
-from btfdump.render.plain import Formatter, reference_text
 from tests.support.case_files import KERNELS, read_btf
 
 if TYPE_CHECKING:
-    from btfdump.btf.wire import ByteOrder
+    from btfdump._btf.wire import ByteOrder
 
 MOST = 40_000
 """Bytes of the largest struct that is tried; above it only padding and tables grow."""

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.graph.limits import Limits, selection_of
-from btfdump.graph.traverse import traverse
-from btfdump.render import Root, formats, get
-from btfdump.targets.buffer import BufferTarget
+from btfdump._graph.limits import Limits, selection_of
+from btfdump._graph.traverse import traverse
+from btfdump._render import Root, formats, get
+from btfdump._targets.buffer import BufferTarget
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
-    from btfdump.api.kernel import Kernel
-    from btfdump.btf.wire import ByteOrder
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._btf.wire import ByteOrder
+    from btfdump._kernel.value import Value
 
 SUFFIX = {"json": "json", "jsonl": "jsonl"}
 

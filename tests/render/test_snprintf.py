@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump import cli
-from btfdump.cli.terminal import FAILED, USAGE
-from btfdump.graph.traverse import traverse
-from btfdump.kernel.notes import Note
-from btfdump.render import Root, get
-from btfdump.render.show.snprintf import snprintf_btf
+from btfdump import _cli as cli
+from btfdump._cli.terminal import FAILED, USAGE
+from btfdump._graph.traverse import traverse
+from btfdump._kernel.notes import Note
+from btfdump._render import Root, get
+from btfdump._render.show.snprintf import snprintf_btf
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
 
 
 @pytest.fixture(params=["little", "big"])

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from btfdump._graph.events import Enter, Seen
+from btfdump._graph.limits import Limits, selection_of
+from btfdump._graph.traverse import traverse
+from btfdump._render import Options, Root, formats, get
 from btfdump.errors import ExpressionError, MemberNotFoundError
-from btfdump.graph.events import Enter, Seen
-from btfdump.graph.limits import Limits, selection_of
-from btfdump.graph.traverse import traverse
-from btfdump.render import Options, Root, formats, get
 from tests.support.synthetic import CountingTarget, World
 
 if TYPE_CHECKING:
-    from btfdump.kernel.value import Value
+    from btfdump._kernel.value import Value
 
 
 @pytest.fixture

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from btfdump._kernel.notes import Note
+from btfdump._render import Options
+from btfdump._render.table import render_table
+from btfdump._roots import Query, TableKind
+from btfdump._roots.table import Table
 from btfdump.errors import ExpressionError
-from btfdump.kernel.notes import Note
-from btfdump.render import Options
-from btfdump.render.table import render_table
-from btfdump.roots import Query, TableKind
-from btfdump.roots.table import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 import btfdump
-from btfdump.decode.fields import Field
-from btfdump.graph.events import Close, Enter, Exit, MapKey, Number, Open, Seen
-from btfdump.graph.interrupted import Unfinished
-from btfdump.graph.limits import Limits, selection_of
-from btfdump.graph.traverse import traverse
-from btfdump.render import Root, formats, get, reader_for
-from btfdump.roots import select
+from btfdump._decode.fields import Field
+from btfdump._graph.events import Close, Enter, Exit, MapKey, Number, Open, Seen
+from btfdump._graph.interrupted import Unfinished
+from btfdump._graph.limits import Limits, selection_of
+from btfdump._graph.traverse import traverse
+from btfdump._render import Root, formats, get, reader_for
+from btfdump._roots import select
 from tests.support.registered import known_root
 
 ROOTS = [

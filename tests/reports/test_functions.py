@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.btf import BtfBuilder, types
-from btfdump.cli import main
-from btfdump.kernel.variables import globals_of
-from btfdump.reports.functions import function_tags, functions
-from btfdump.roots import Query
-from btfdump.roots.kfuncs import tagged_kfunc_table
+from btfdump._btf import BtfBuilder, types
+from btfdump._cli import main
+from btfdump._kernel.variables import globals_of
+from btfdump._reports.functions import function_tags, functions
+from btfdump._roots import Query
+from btfdump._roots.kfuncs import tagged_kfunc_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.bpf.registry import registered
-from btfdump.roots.holders import find_holders
+from btfdump._bpf.registry import registered
+from btfdump._roots.holders import find_holders
 from tests.support.patched import PatchedKernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 _PROCESS = re.compile(r"@@ /proc/(\d+) (.+)")
 _OBJECT = re.compile(r"fd \d+ -> anon_inode:bpf[-_](prog|map|link) \|.*?\b\1_id:\t(\d+)")

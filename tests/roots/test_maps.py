@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.kernel.notes import Note
-from btfdump.roots import Query
+from btfdump._kernel.notes import Note
+from btfdump._roots import Query
 from tests.support.registered import known_table
 
 if TYPE_CHECKING:
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 
 DUMPS = ("tagged", "stock", "s390x")

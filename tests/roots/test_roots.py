@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.annotate.grammar import Length
-from btfdump.annotate.overlay import Overlay, library
-from btfdump.btf import types
+from btfdump._annotate.grammar import Length
+from btfdump._annotate.overlay import Overlay, library
+from btfdump._btf import types
+from btfdump._graph.limits import Limits, selection_of
+from btfdump._graph.traverse import traverse
+from btfdump._kernel.paths import check_path
+from btfdump._kernel.value import Value
+from btfdump._render import Root, get
+from btfdump._roots import select
 from btfdump.errors import BtfdumpError, MemberNotFoundError
-from btfdump.graph.limits import Limits, selection_of
-from btfdump.graph.traverse import traverse
-from btfdump.kernel.paths import check_path
-from btfdump.kernel.value import Value
-from btfdump.render import Root, get
-from btfdump.roots import select
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 DUMPS = ["tagged", "s390x"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from btfdump._roots.task import fate
 from btfdump.errors import ObjectNotFoundError
-from btfdump.roots.task import fate
 from tests.support.running import live
 from tests.support.synthetic import World
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from btfdump.annotate.overlay import Overlay
-from btfdump.graph.limits import Limits
+from btfdump._annotate.overlay import Overlay
+from btfdump._graph.limits import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
     from tests.support.synthetic import World
 
 

@@ -12,7 +12,7 @@ from btfdump.errors import FaultError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.targets.memory import ByteOrder, Memory
+    from btfdump._targets.memory import ByteOrder, Memory
 
 MASK = (1 << 64) - 1
 STACK_TOP = 0x7_0000_0000
@@ -50,7 +50,7 @@ def signed(value: int) -> int:
 
 
 class BpfMachine:
-    """Implements `btfdump.targets.via_bpf.syscall.Bpf`; `memory` is the kernel's."""
+    """Implements `btfdump._targets.via_bpf.syscall.Bpf`; `memory` is the kernel's."""
 
     def __init__(self, memory: Memory, byteorder: ByteOrder = "little") -> None:
         self.memory = memory

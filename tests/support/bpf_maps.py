@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from btfdump.bpf.maps.elements import Element
-from btfdump.walk import Anomaly
+from btfdump._bpf.maps.elements import Element
+from btfdump._walk import Anomaly
 
 if TYPE_CHECKING:
-    from btfdump.api.kernel import Kernel
-    from btfdump.bpf.maps.map_value import MapValue
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._bpf.maps.map_value import MapValue
+    from btfdump._kernel.value import Value
 
 
 DUMPS = ("tagged", "stock", "s390x")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from btfdump.bpf.links import Link, find_links
-from btfdump.bpf.progs import Prog, find_progs
-from btfdump.kernel.notes import Note, without_notes
+from btfdump._bpf.links import Link, find_links
+from btfdump._bpf.progs import Prog, find_progs
+from btfdump._kernel.notes import Note, without_notes
 
 if TYPE_CHECKING:
-    from btfdump.api.kernel import Kernel
+    from btfdump._api.kernel import Kernel
 
 
 SAMPLES = ("tagged", "stock", "s390x")

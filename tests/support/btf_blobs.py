@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING
 
-from btfdump.btf import Btf, BtfBuilder, declare
+from btfdump._btf import Btf, BtfBuilder, declare
 from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from btfdump.btf import BtfBuilder
+    from btfdump._btf import BtfBuilder
 
 
 def sample(b: BtfBuilder) -> Btf:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btfdump.targets.running import RunningKernel
+from btfdump._targets.running import RunningKernel
 
 ROOT = 0x1FF_FFFF_FFFF
 BPF, PERFMON, SYSLOG, ADMIN = 1 << 39, 1 << 38, 1 << 34, 1 << 21

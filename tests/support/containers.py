@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from btfdump.annotate.overlay import Overlay
+from btfdump._annotate.overlay import Overlay
+from btfdump._kernel.value import Value
+from btfdump._walk import Anomaly, ValueEntry
 from btfdump.errors import CorruptDataError
-from btfdump.kernel.value import Value
-from btfdump.walk import Anomaly, ValueEntry
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.btf.wire import ByteOrder
+    from btfdump._api.kernel import Kernel
+    from btfdump._btf.wire import ByteOrder
 
 PLATFORMS: list[tuple[ByteOrder, int]] = [("little", 8), ("big", 8), ("little", 4), ("big", 4)]
 WILD = 0xDEAD0000

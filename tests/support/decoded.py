@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from btfdump.decode.fields import Decoder, Field, to_python
-from btfdump.decode.layout import Layouts
+from btfdump._decode.fields import Decoder, Field, to_python
+from btfdump._decode.layout import Layouts
 
 if TYPE_CHECKING:
-    from btfdump.btf import BtfBuilder
+    from btfdump._btf import BtfBuilder
 
 
 def layout_of(

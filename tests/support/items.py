@@ -9,8 +9,8 @@ import pytest
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
-    from btfdump.btf.wire import ByteOrder
-    from btfdump.kernel.value import Value
+    from btfdump._btf.wire import ByteOrder
+    from btfdump._kernel.value import Value
 
 
 def world_of_items(byteorder: ByteOrder, pointer_size: int) -> World:

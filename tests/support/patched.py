@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from btfdump.api.kernel import Kernel
-from btfdump.targets.buffer import PatchedTarget
+from btfdump._api.kernel import Kernel
+from btfdump._targets.buffer import PatchedTarget
 
 
 class PatchedKernel(Kernel):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.roots import root_of, table_of
+from btfdump._roots import root_of, table_of
 
 if TYPE_CHECKING:
-    from btfdump.roots import RootKind, TableKind
+    from btfdump._roots import RootKind, TableKind
 
 
 def known_root(name: str) -> RootKind:

@@ -6,18 +6,18 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
-from btfdump.api.kernel import Kernel
-from btfdump.btf import Btf, BtfBuilder
+from btfdump._api.kernel import Kernel
+from btfdump._btf import Btf, BtfBuilder
+from btfdump._targets.base import LayeredTarget
+from btfdump._targets.buffer import BufferTarget
 from btfdump.errors import CorruptDataError
-from btfdump.targets.base import LayeredTarget
-from btfdump.targets.buffer import BufferTarget
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from btfdump.annotate.overlay import Overlay
-    from btfdump.btf.wire import ByteOrder
-    from btfdump.targets.memory import Target
+    from btfdump._annotate.overlay import Overlay
+    from btfdump._btf.wire import ByteOrder
+    from btfdump._targets.memory import Target
 
 _SPELLED = re.compile(
     r"(?:__(?P<tag>\w+) )?(?P<base>[^*\[]+?) ?(?P<stars>\**)(?P<arrays>(?:\[\d*\])*)"

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from btfdump.targets import dumpfile
-from btfdump.targets.running import RunningKernel
+from btfdump._targets import dumpfile
+from btfdump._targets.running import RunningKernel
 
 # Builders
 

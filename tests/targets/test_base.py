@@ -6,12 +6,12 @@ import inspect
 
 import pytest
 
+from btfdump._targets.base import BaseTarget, LayeredTarget
+from btfdump._targets.buffer import BufferTarget, PatchedTarget
+from btfdump._targets.memory import Platform, Target
+from btfdump._targets.via_bpf import BpfTarget
+from btfdump._targets.via_drgn import DrgnTarget
 from btfdump.errors import FaultError, MissingDataError, SymbolNotFoundError
-from btfdump.targets.base import BaseTarget, LayeredTarget
-from btfdump.targets.buffer import BufferTarget, PatchedTarget
-from btfdump.targets.memory import Platform, Target
-from btfdump.targets.via_bpf import BpfTarget
-from btfdump.targets.via_drgn import DrgnTarget
 
 MEMBERS = [name for name in dir(Target) if not name.startswith("_")]
 

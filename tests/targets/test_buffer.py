@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btfdump._targets.buffer import BufferTarget, PatchedTarget
+from btfdump._targets.memory import UNMAPPED
 from btfdump.errors import FaultError, MissingDataError, SymbolNotFoundError
-from btfdump.targets.buffer import BufferTarget, PatchedTarget
-from btfdump.targets.memory import UNMAPPED
 
 
 def test_reads_across_adjacent_segments():

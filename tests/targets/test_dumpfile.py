@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from btfdump._targets import dumpfile, vmcoreinfo
+from btfdump._targets.memory import UNMAPPED
+from btfdump._targets.via_drgn import open_core
 from btfdump.errors import FaultError, MissingDataError, TargetError
-from btfdump.targets import dumpfile, vmcoreinfo
-from btfdump.targets.memory import UNMAPPED
-from btfdump.targets.via_drgn import open_core
 
 
 def rejected(path, match, kind=TargetError):

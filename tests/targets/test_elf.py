@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btfdump.errors import TargetError
-from btfdump.targets.elf import (
+from btfdump._targets.elf import (
     ElfSymbols,
     btf_section,
     btf_sections,
     read_btf_file,
 )
-from btfdump.targets.via_drgn import open_core
+from btfdump._targets.via_drgn import open_core
+from btfdump.errors import TargetError
 from tests.support.vmlinux import BLOB, LINK, vmlinux
 
 VARIANTS = [("<", 64), (">", 64), ("<", 32), (">", 32)]

@@ -6,12 +6,12 @@ import struct
 
 import pytest
 
+from btfdump._targets import percpu
+from btfdump._targets.buffer import BufferTarget
+from btfdump._targets.image import KernelImage
+from btfdump._targets.kernel_symbols import KernelSymbols
+from btfdump._targets.memory import Platform
 from btfdump.errors import MissingDataError, SymbolNotFoundError
-from btfdump.targets import percpu
-from btfdump.targets.buffer import BufferTarget
-from btfdump.targets.image import KernelImage
-from btfdump.targets.kernel_symbols import KernelSymbols
-from btfdump.targets.memory import Platform
 
 BASE = 0xFFFF800009000000
 TABLE, NAMES, BTF = 0x21000, 0x2C000, 0x45678  # offsets; BTF is aligned to 4 bytes only

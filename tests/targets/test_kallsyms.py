@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from btfdump._targets.buffer import BufferTarget
+from btfdump._targets.kallsyms import Kallsyms
+from btfdump._targets.memory import Platform
 from btfdump.errors import CorruptDataError, FaultError, MissingDataError
-from btfdump.targets.buffer import BufferTarget
-from btfdump.targets.kallsyms import Kallsyms
-from btfdump.targets.memory import Platform
 
 BASE = 0xFFFFFFFF81000000
 PER_CPU = [("Afixed_percpu_data", 0), ("D__per_cpu_start", 0), ("Dpcpu_hot", 0x1000)]

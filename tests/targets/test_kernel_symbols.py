@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from btfdump._targets import percpu
+from btfdump._targets.buffer import BufferTarget
+from btfdump._targets.elf import (
+    ElfSymbols,
+    check_build,
+)
+from btfdump._targets.kernel_symbols import KernelSymbols
+from btfdump._targets.memory import Platform
 from btfdump.errors import (
     MissingDataError,
     SymbolNotFoundError,
     TargetError,
 )
-from btfdump.targets import percpu
-from btfdump.targets.buffer import BufferTarget
-from btfdump.targets.elf import (
-    ElfSymbols,
-    check_build,
-)
-from btfdump.targets.kernel_symbols import KernelSymbols
-from btfdump.targets.memory import Platform
 from tests.support.vmlinux import BLOB, LINK, vmlinux
 
 

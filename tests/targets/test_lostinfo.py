@@ -5,9 +5,9 @@ from __future__ import annotations
 import drgn
 import pytest
 
+from btfdump._targets import dumpfile, lostinfo, vmcoreinfo
+from btfdump._targets.via_drgn import open_core
 from btfdump.errors import FaultError
-from btfdump.targets import dumpfile, lostinfo, vmcoreinfo
-from btfdump.targets.via_drgn import open_core
 
 
 def test_elf_without_note(tmp_path, sample, truth):

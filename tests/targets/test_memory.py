@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump.targets.buffer import BufferTarget
-from btfdump.targets.memory import read_many
+from btfdump._targets.buffer import BufferTarget
+from btfdump._targets.memory import read_many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

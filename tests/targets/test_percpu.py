@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from btfdump._targets import percpu
+from btfdump._targets.buffer import BufferTarget
+from btfdump._targets.memory import Platform
 from btfdump.errors import CorruptDataError
-from btfdump.targets import percpu
-from btfdump.targets.buffer import BufferTarget
-from btfdump.targets.memory import Platform
 
 
 @pytest.mark.parametrize("byteorder", ["little", "big"])

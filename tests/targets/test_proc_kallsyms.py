@@ -2,8 +2,8 @@
 
 import pytest
 
+from btfdump._targets.proc_kallsyms import ProcKallsyms
 from btfdump.errors import MissingDataError
-from btfdump.targets.proc_kallsyms import ProcKallsyms
 from tests.support.proc_files import write
 
 SYMBOLS = b"""\

@@ -5,9 +5,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
+from btfdump._targets import sources
+from btfdump._targets.running import RunningKernel
 from btfdump.errors import MissingDataError, TargetError
-from btfdump.targets import sources
-from btfdump.targets.running import RunningKernel
 from tests.support.proc_files import write
 
 NOBODY = 65534

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from btfdump.walk import Anomaly, Entry, Head
-from btfdump.walk.copied import copied
-from btfdump.walk.lists import walk_hlist_head, walk_list_head
+from btfdump._walk import Anomaly, Entry, Head
+from btfdump._walk.copied import copied
+from btfdump._walk.lists import walk_hlist_head, walk_list_head
 from tests.support.synthetic import World
 
 WALKS = {"list_head": walk_list_head, "hlist_head": walk_hlist_head}

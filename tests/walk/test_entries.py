@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from btfdump._walk.entries import UNWALKABLE, Anomaly, anomaly_of
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
-from btfdump.walk.entries import UNWALKABLE, Anomaly, anomaly_of
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from btfdump._graph.limits import Limits
+from btfdump._graph.traverse import traverse
+from btfdump._kernel.value import Value
+from btfdump._walk import Anomaly
+from btfdump._walk.lists import poison_name
 from btfdump.errors import CorruptDataError
-from btfdump.graph.limits import Limits
-from btfdump.graph.traverse import traverse
-from btfdump.kernel.value import Value
-from btfdump.walk import Anomaly
-from btfdump.walk.lists import poison_name
 from tests.support.synthetic import CountingTarget, World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from btfdump.btf.wire import ByteOrder
+    from btfdump._btf.wire import ByteOrder
 
 
 PAGE = 4096

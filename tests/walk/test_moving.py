@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from btfdump._targets.memory import UNMAPPED, Platform
+from btfdump._walk import Anomaly, Entry, Head, Walker, walker_of
+from btfdump._walk.moving import MAX_WALKS
 from btfdump.errors import FaultError
-from btfdump.targets.memory import UNMAPPED, Platform
-from btfdump.walk import Anomaly, Entry, Head, Walker, walker_of
-from btfdump.walk.moving import MAX_WALKS
 
 HEAD = 0x1000
 BASE = 0x10000

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from btfdump._kernel.value import Value
+from btfdump._targets.memory import unchecked_read
 from btfdump.errors import BtfdumpError, FaultError, MemberNotFoundError
-from btfdump.kernel.value import Value
-from btfdump.targets.memory import unchecked_read
 from tests.support.synthetic import CountingTarget, World
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from btfdump.btf.wire import ByteOrder
+    from btfdump._btf.wire import ByteOrder
 
 LINKS = {"list_head": "list_head", "hlist_head": "hlist_node"}
 PLATFORMS: list[tuple[ByteOrder, int]] = [("little", 8), ("big", 8), ("little", 4), ("big", 4)]

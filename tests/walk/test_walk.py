@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btfdump.walk import walker_of
+from btfdump._walk import walker_of
 
 LINKS = {"list_head": "list_head", "hlist_head": "hlist_node"}
 

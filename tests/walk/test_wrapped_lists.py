@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.walk import FAMILIES, walker_of
+from btfdump._walk import FAMILIES, walker_of
 from tests.support.containers import WILD, Case, define_rbtree, plant
 
 

@@ -12,24 +12,24 @@ from btfdump.errors import CorruptDataError, FaultError
 from tests.support.bpf_maps import DUMPS, elements, hexes, items
 
 if TYPE_CHECKING:
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
 
 
 import struct
 from typing import TYPE_CHECKING
 
-from btfdump.btf import Btf, BtfBuilder, types
-from btfdump.decode.layout import Layouts
+from btfdump._btf import Btf, BtfBuilder, types
+from btfdump._decode.layout import Layouts
+from btfdump._kernel.pointers import pointer_space
 from btfdump.errors import MemberNotFoundError
-from btfdump.kernel.pointers import pointer_space
 from tests.support.annotated import dumped, texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.kernel.value import Value
+    from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
 
 
 def storages(truth: Any) -> Iterator[dict[str, Any]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from btfdump.bpf.maps import MAPS
-from btfdump.bpf.maps.elements import Keys
+from btfdump._bpf.maps import MAPS
+from btfdump._bpf.maps.elements import Keys
 
 
 def test_types_come_from_the_maps_own_btf(opened):

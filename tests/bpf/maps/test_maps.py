@@ -6,9 +6,9 @@ from collections import defaultdict
 
 import pytest
 
-from btfdump.bpf.maps import MAPS
+from btfdump._bpf.maps import MAPS
+from btfdump._walk import Anomaly
 from btfdump.errors import FaultError
-from btfdump.walk import Anomaly
 from tests.support.bpf_maps import DUMPS, elements, hexes, items, same_element, same_objects
 
 # What was read another way

@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from btfdump.btf import (
+from btfdump._btf import (
     Array,
     Btf,
     BtfBuilder,

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump.btf import BtfBuilder, types
-from btfdump.decode.compiled.fields import compile_fields
-from btfdump.decode.fields import Decoder, Field
-from btfdump.decode.layout import Layouts, StructLayout
+from btfdump._btf import BtfBuilder, types
+from btfdump._decode.compiled.fields import compile_fields
+from btfdump._decode.fields import Decoder, Field
+from btfdump._decode.layout import Layouts, StructLayout
+from btfdump._graph.limits import selection_of
 from btfdump.errors import BtfFormatError
-from btfdump.graph.limits import selection_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump.api.kernel import Kernel
-    from btfdump.btf.wire import ByteOrder
-    from btfdump.decode.fields import Selection
+    from btfdump._api.kernel import Kernel
+    from btfdump._btf.wire import ByteOrder
+    from btfdump._decode.fields import Selection
 
 MOST = 20_000
 """Bytes of the largest struct that is tried."""

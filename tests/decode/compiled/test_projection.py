@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump.btf import Btf, types
-from btfdump.decode.compiled.projection import compile_reader
-from btfdump.decode.fields import to_python
-from btfdump.decode.layout import Layouts, StructLayout
+from btfdump._btf import Btf, types
+from btfdump._decode.compiled.projection import compile_reader
+from btfdump._decode.fields import to_python
+from btfdump._decode.layout import Layouts, StructLayout
 from btfdump.errors import BtfFormatError, MemberNotFoundError
 from tests.support.case_files import KERNELS, read_btf
 
 if TYPE_CHECKING:
-    from btfdump.btf.wire import ByteOrder
+    from btfdump._btf.wire import ByteOrder
 
 MOST = 40_000
 """Bytes of the largest struct that is tried."""

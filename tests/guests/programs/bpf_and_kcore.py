@@ -9,12 +9,12 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from btfdump.api.kernel import Kernel
-from btfdump.btf.reader import Btf
+from btfdump._api.kernel import Kernel
+from btfdump._btf.reader import Btf
+from btfdump._targets.memory import read_many
+from btfdump._targets.sources import open_live
+from btfdump._targets.via_bpf import BpfTarget
 from btfdump.errors import BtfdumpError, FaultError
-from btfdump.targets.memory import read_many
-from btfdump.targets.sources import open_live
-from btfdump.targets.via_bpf import BpfTarget
 
 PAGE = 4096
 # Walks over a changing list that came to their end, processes that were made meanwhile.

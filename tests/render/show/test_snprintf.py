@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import btfdump
-from btfdump.btf import Btf, BtfBuilder
+from btfdump._btf import Btf, BtfBuilder
+from btfdump._render.show.snprintf import Flags, Show, snprintf_btf
 from btfdump.errors import BtfFormatError, TypeNotFoundError, UnprintableTypeError
-from btfdump.render.show.snprintf import Flags, Show, snprintf_btf
 from tests.support.case_files import read_btf, read_case
 from tests.support.effort import effort, processor_seconds
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.targets.via_bpf.asm import FP, R0, R1, R2, R3, R6, Assembler
+from btfdump._targets.via_bpf.asm import FP, R0, R1, R2, R3, R6, Assembler
 
 
 def encoded(emit, byteorder="little"):

@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
+from btfdump._targets.buffer import BufferTarget
+from btfdump._targets.via_bpf.guard import MAX_READ, GuardedMemory
+from btfdump._targets.via_bpf.kernel_map import KernelMap
+from btfdump._targets.via_bpf.programs import BoundsTable, Window
+from btfdump._targets.via_bpf.ranges import Ranges
+from btfdump._targets.via_bpf.reader import BpfReader
 from btfdump.errors import CorruptDataError, FaultError
-from btfdump.targets.buffer import BufferTarget
-from btfdump.targets.via_bpf.guard import MAX_READ, GuardedMemory
-from btfdump.targets.via_bpf.kernel_map import KernelMap
-from btfdump.targets.via_bpf.programs import BoundsTable, Window
-from btfdump.targets.via_bpf.ranges import Ranges
-from btfdump.targets.via_bpf.reader import BpfReader
 from tests.support.bpf_machine import BpfMachine
 
 BASE = 0xFFFF_8880_0000_0000

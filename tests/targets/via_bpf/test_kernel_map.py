@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from btfdump._targets.via_bpf.kernel_map import Survey
+from btfdump._targets.via_bpf.programs import BoundsTable, Window
+from btfdump._targets.via_bpf.reader import BpfReader
 from btfdump.errors import CorruptDataError, FaultError, MissingDataError
-from btfdump.targets.via_bpf.kernel_map import Survey
-from btfdump.targets.via_bpf.programs import BoundsTable, Window
-from btfdump.targets.via_bpf.reader import BpfReader
 from tests.support.bpf_machine import BpfMachine
 from tests.support.synthetic import World
 
@@ -198,7 +198,7 @@ def test_a_list_that_breaks_off_gives_what_comes_before():
 
 
 def test_a_list_that_never_ends_does(monkeypatch):
-    monkeypatch.setattr("btfdump.targets.via_bpf.kernel_map._MAX_ELEMENTS", 5000)
+    monkeypatch.setattr("btfdump._targets.via_bpf.kernel_map._MAX_ELEMENTS", 5000)
     books = with_areas()
     books.area(0, 2)
     survey = books.survey()

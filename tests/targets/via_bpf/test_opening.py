@@ -6,9 +6,9 @@ import errno
 
 import pytest
 
+from btfdump._targets.via_bpf import opening
+from btfdump._targets.via_bpf.syscall import BpfError
 from btfdump.errors import MissingDataError, TargetError
-from btfdump.targets.via_bpf import opening
-from btfdump.targets.via_bpf.syscall import BpfError
 from tests.support.capabilities import BPF, PERFMON, ROOT, SYSLOG, running, write
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from btfdump._targets.via_bpf import privileges
 from btfdump.errors import TargetError
-from btfdump.targets.via_bpf import privileges
 from tests.support.capabilities import ADMIN, BPF, PERFMON, ROOT, SYSLOG, running, write
 
 

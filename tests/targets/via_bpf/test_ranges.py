@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btfdump.targets.via_bpf.ranges import Ranges
+from btfdump._targets.via_bpf.ranges import Ranges
 
 
 def test_what_touches_or_overlaps_is_one():

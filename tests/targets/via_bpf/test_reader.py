@@ -7,13 +7,13 @@ import struct
 
 import pytest
 
+from btfdump._targets.buffer import BufferTarget
+from btfdump._targets.via_bpf import programs
+from btfdump._targets.via_bpf.programs import BoundsTable, Window
+from btfdump._targets.via_bpf.ranges import Ranges
+from btfdump._targets.via_bpf.reader import BpfReader
+from btfdump._targets.via_bpf.syscall import BpfError, map_attributes, program_attributes
 from btfdump.errors import FaultError
-from btfdump.targets.buffer import BufferTarget
-from btfdump.targets.via_bpf import programs
-from btfdump.targets.via_bpf.programs import BoundsTable, Window
-from btfdump.targets.via_bpf.ranges import Ranges
-from btfdump.targets.via_bpf.reader import BpfReader
-from btfdump.targets.via_bpf.syscall import BpfError, map_attributes, program_attributes
 from tests.support.bpf_machine import BpfMachine
 
 BASE = 0xFFFF_8880_0000_0000

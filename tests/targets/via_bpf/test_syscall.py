@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
+from btfdump._targets.via_bpf import opening, syscall
+from btfdump._targets.via_bpf.syscall import BpfError
 from btfdump.errors import TargetError
-from btfdump.targets.via_bpf import opening, syscall
-from btfdump.targets.via_bpf.syscall import BpfError
 from tests.support.capabilities import running
 
 

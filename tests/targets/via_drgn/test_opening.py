@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from btfdump._targets.memory import UNMAPPED, Platform
+from btfdump._targets.via_drgn import open_core
 from btfdump.errors import FaultError, MissingDataError
-from btfdump.targets.memory import UNMAPPED, Platform
-from btfdump.targets.via_drgn import open_core
 
 if TYPE_CHECKING:
-    from btfdump.btf.wire import ByteOrder
+    from btfdump._btf.wire import ByteOrder
 
 DIRECT, VMALLOC = 0xC << 60, 0xC008 << 48
 INFO, NAMES, PGD, PUD, PMD, PTE, DATA = (number << 16 for number in range(1, 8))

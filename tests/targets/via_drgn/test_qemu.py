@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from btfdump._targets.via_drgn.qemu import open_qemu
 from btfdump.errors import MissingDataError, TargetError
-from btfdump.targets.via_drgn.qemu import open_qemu
 from tests.support.effort import hangs_after
 
 GREETING = '{"QMP": {"version": {"qemu": {"micro": 0, "minor": 2, "major": 7}}}}\r\n'

@@ -11,10 +11,10 @@ import drgn
 import pytest
 from drgn.helpers.linux.kallsyms import load_vmlinux_kallsyms
 
+from btfdump._targets.kallsyms import Kallsyms
+from btfdump._targets.memory import FILTERED, UNMAPPED, Platform
+from btfdump._targets.via_drgn import MAX_READ, open_core
 from btfdump.errors import FaultError, SymbolNotFoundError
-from btfdump.targets.kallsyms import Kallsyms
-from btfdump.targets.memory import FILTERED, UNMAPPED, Platform
-from btfdump.targets.via_drgn import MAX_READ, open_core
 
 X86 = Platform("little", 8, "x86_64")
 EXPECTED = {
@@ -209,9 +209,9 @@ def test_opening_says_nothing_on_stderr(sample, capfd):
 
 def test_imports_are_lazy():
     code = (
-        "import sys, btfdump.targets, btfdump.targets.buffer, btfdump.targets.kallsyms\n"
+        "import sys, btfdump._targets, btfdump._targets.buffer, btfdump._targets.kallsyms\n"
         "assert not {'drgn', '_drgn', 'elftools'} & set(sys.modules)\n"
-        "import btfdump.targets.via_drgn\n"
+        "import btfdump._targets.via_drgn\n"
         "assert 'elftools' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,199 @@
+"""What annotations know about a BTF: which lines apply, and which containers have none.
+
+The members counted are those that are containers (`walk.FAMILIES`), arrays of them included. A
+`list_head` may be a link instead of a head: known links are counted separately. The members of
+container structs themselves (`klist.k_list`, `rb_root_cached.rb_root`) are walked together with the
+container around them, and count neither as known nor as unknown.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from btfdump._annotate.facts import Annotations, MemberFacts
+from btfdump._annotate.members import head_type
+from btfdump._btf import types
+from btfdump._walk import FAMILIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from btfdump._annotate.facts import Expansion
+    from btfdump._annotate.overlay import Overlay
+    from btfdump._btf.reader import Btf
+
+LINK, PART, UNKNOWN = "link", "part", "unknown"
+APPLIES, NO_STRUCT, NO_MEMBER, MISFIT = "applies", "no struct", "no member", "does not fit"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One container member: what kind of head it is, and who says what it holds.
+
+    `status` is a source ("tag", "library", "overlay FILE"), `LINK`, `PART` or `UNKNOWN`; `detail`
+    says what the member holds, or what is wrong with what is said of it.
+    """
+
+    struct: str
+    member: str
+    head: str
+    status: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """One line of an overlay: whether it applies to this BTF, and if not, why.
+
+    `is_proven` means that entries in a real dump have confirmed it.
+    """
+
+    source: str
+    struct: str
+    member: str
+    says: str
+    see: str
+    status: str
+    reason: str = ""
+    is_proven: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many members have one kind of head, by status."""
+
+    by_status: dict[str, int] = field(default_factory=dict)
+
+    def add(self, status: str) -> None:
+        """Count one."""
+        self.by_status[status] = self.by_status.get(status, 0) + 1
+
+    @property
+    def total(self) -> int:
+        """The members that can be known: parts of other containers are not counted."""
+        return sum(self.by_status.values()) - self.by_status.get(PART, 0)
+
+    @property
+    def known(self) -> int:
+        """The members that are typed or known to be links."""
+        return self.total - self.by_status.get(UNKNOWN, 0)
+
+
+def annotations_for(btf: Btf, overlays: Iterable[Overlay], library: Overlay | None) -> Annotations:
+    """Return what resolves annotations in one BTF (and its base) without a kernel around it."""
+
+    def find(name: str, near: types.TypeTable, everywhere: bool) -> list[types.Composite]:
+        del near, everywhere
+        return [t for t in btf.find_all(None, name) if isinstance(t, types.Composite)]
+
+    return Annotations(tuple(overlays), library, find)
+
+
+def coverage(btf: Btf, annotations: Annotations) -> Iterator[Known]:
+    """Yield every container member of the structs in this BTF (not its base), by type id."""
+    for type_ in btf.iter_types():
+        if isinstance(type_, types.Composite) and type_.name:
+            yield from _members(type_, annotations)
+
+
+def tally(members: Iterable[Known]) -> dict[str, Tally]:
+    """Count members by kind of head."""
+    tallies: dict[str, Tally] = {}
+    for member in members:
+        tallies.setdefault(member.head, Tally()).add(member.status)
+    return dict(sorted(tallies.items()))
+
+
+def _members(struct: types.Composite, annotations: Annotations) -> Iterator[Known]:
+    """Go through a struct and the anonymous structs inside it."""
+    facts = annotations.of_struct(struct)
+    pending: list[tuple[types.Composite, str]] = [(struct, "")]
+    while pending:
+        inner, prefix = pending.pop()
+        own = annotations.of_struct(inner) if prefix or inner is not struct else facts
+        for index, member in enumerate(inner.members):
+            type_ = inner.btf.type(member.type_id)
+            path = f"{prefix}{member.name}"
+            head = head_type(type_)
+            if head is not None:
+                known = facts.paths.get(path) or own.members.get(index)
+                yield _known(struct.name, path, head, known, annotations, type_)
+                continue
+            base = _without_arrays(type_)
+            if isinstance(base, types.Composite) and not base.name:
+                pending.append((base, f"{path}." if member.name else prefix))
+
+
+def _known(
+    struct: str,
+    path: str,
+    head: str,
+    facts: MemberFacts | None,
+    annotations: Annotations,
+    type_: types.Type,
+) -> Known:
+    base = _without_arrays(type_)
+    if facts is None and isinstance(base, types.Composite):
+        facts = annotations.of_container(base)  # what every container of this type holds
+    stated = _expansions(facts) if facts is not None else []
+    if stated:
+        detail = " or ".join(
+            f"{e.element.name}{':' if e.node else ''}{e.node}{f' if {case}' if case else ''}"
+            for case, e in stated
+        )
+        return Known(struct, path, head, stated[0][1].provenance, detail)
+    if struct in FAMILIES:
+        return Known(struct, path, head, PART)
+    if facts is None:
+        return Known(struct, path, head, UNKNOWN)
+    if facts.is_link:
+        return Known(struct, path, head, LINK, facts.provenance)
+    detail = "; ".join(facts.problems)
+    if facts.candidates:
+        detail = "one of " + ", ".join(f"{c.element.name}:{c.node}" for c in facts.candidates)
+    return Known(struct, path, head, UNKNOWN, detail)
+
+
+def _expansions(facts: MemberFacts) -> list[tuple[str, Expansion]]:
+    """What a container holds: (under which condition, "" for always; what)."""
+    cases = [(case, known.expansion) for case, known in facts.cases]
+    return [(case, e) for case, e in (*cases, ("", facts.expansion)) if e is not None]
+
+
+def check(btf: Btf, overlay: Overlay) -> Iterator[Checked]:
+    """Yield every line of an overlay about a struct, and whether it applies to this BTF."""
+    plain = copy(overlay)
+    plain.source = "entry"  # of the library, misfits are passed over in silence
+    annotations = annotations_for(btf, (plain,), None)
+    for name in overlay.structs():
+        structs = [t for t in btf.find_all(None, name) if isinstance(t, types.Composite)]
+        resolved = [(struct, annotations.of_struct(struct)) for struct in structs]
+        for member, alternatives in overlay.members(name).items():
+            says = " | ".join(", ".join(map(str, choice)) for choice in alternatives)
+            see = overlay.see(name, member)
+            status, reason = NO_STRUCT, f"no struct {name}"
+            for struct, facts in resolved:
+                index = next((i for i, m in enumerate(struct.members) if m.name == member), None)
+                known = facts.paths.get(member) if index is None else facts.members.get(index)
+                if known is None:
+                    status, reason = NO_MEMBER, f"{struct} has no member {member}"
+                elif known.problems:
+                    status, reason = MISFIT, _without_source(known.problems[-1])
+                else:
+                    status, reason = APPLIES, ""
+                    break
+            is_proven = overlay.is_proven(name, member)
+            yield Checked(overlay.source, name, member, says, see, status, reason, is_proven)
+
+
+def _without_source(problem: str) -> str:
+    return problem.removeprefix("entry").lstrip(" :")
+
+
+def _without_arrays(type_: types.Type) -> types.Type:
+    base = type_.btf.skip_modifiers(type_)
+    while isinstance(base, types.Array):
+        base = base.btf.skip_modifiers(base.type_id)
+    return base

@@ -1,0 +1,152 @@
+"""Members of structs by path, as annotations name them: where they are and of which type."""
+
+from __future__ import annotations
+
+from btfdump._btf import types
+from btfdump._decode.paths import split_path
+from btfdump._walk import FAMILIES
+from btfdump.errors import BtfFormatError
+
+CHAIN = "chain"
+"""The container that a pointer to a struct may be: its target, and what that one leads to."""
+
+
+def head_type(type_: types.Type) -> str | None:
+    """Name the container type that `type_` is, or that the elements of an array `type_` are."""
+    name = struct_name(type_)
+    return name if name in FAMILIES else None
+
+
+def struct_name(type_: types.Type) -> str | None:
+    """Name the struct that `type_` is, or that the elements of an array `type_` are."""
+    try:
+        base = _element(type_)
+    except BtfFormatError:
+        return None
+    return base.name if isinstance(base, types.Composite) else None
+
+
+def container_type(type_: types.Type) -> str | None:
+    """Name the container type that `type_` is, that its elements are, or that it points to.
+
+    A pointer to any other struct, or to void, may be the beginning of a chain.
+    """
+    try:
+        pointer = _element(type_)
+        if not isinstance(pointer, types.Ptr):
+            return head_type(type_)
+        target = pointer.btf.type(pointer.type_id)
+        base = _element(target)
+    except BtfFormatError:
+        return None
+    found = head_type(target)
+    return found or (CHAIN if isinstance(base, types.Composite | types.Void) else None)
+
+
+def _element(type_: types.Type) -> types.Type:
+    """Strip modifiers and arrays."""
+    base = type_.btf.skip_modifiers(type_)
+    for _ in range(8):
+        if not isinstance(base, types.Array):
+            break
+        base = base.btf.skip_modifiers(base.type_id)
+    return base
+
+
+def resolve_place(struct: types.Composite, path: str) -> tuple[types.Type, list[str]] | None:
+    """Follow a dotted path through arrays and pointers.
+
+    Returns the type there, and the path in pieces, cut wherever it leaves an object through a
+    pointer; None if there is no such member.
+    """
+    current: types.Type = struct
+    pieces: list[list[str]] = [[]]
+    for name in split_path(path):
+        base = _element(current)
+        if isinstance(base, types.Ptr) and pieces[-1]:
+            pieces.append([])
+            base = _element(base.btf.type(base.type_id))
+        found = find_member(base, name)
+        if found is None:
+            return None
+        current = found[0]
+        pieces[-1].append(name)
+    return current, [".".join(piece) for piece in pieces]
+
+
+def resolve_path(struct: types.Composite, path: str) -> tuple[types.Type, int, int] | None:
+    """Follow a dotted member path: (type, offset in bytes, stride of the last `[]`), or None."""
+    current: types.Type = struct
+    offset = stride = 0
+    for step in split_path(path):
+        name, is_array = step.removesuffix("[]"), step.endswith("[]")
+        found = find_member(current, name)
+        if found is None:
+            return None
+        current, at = found
+        offset += at
+        if is_array:
+            base = current.btf.skip_modifiers(current)
+            if not isinstance(base, types.Array):
+                return None
+            current = base.btf.type(base.type_id)
+            stride = base.btf.sizeof(current)
+    return current, offset, stride
+
+
+def find_member(type_: types.Type, name: str) -> tuple[types.Type, int] | None:
+    """Find a member by name, in anonymous members too: (type, offset in bytes), or None."""
+    pending: list[tuple[types.Type, int, int]] = [(type_, 0, 0)]
+    while pending:
+        current, base_offset, nesting = pending.pop(0)
+        base = current.btf.skip_modifiers(current)
+        if not isinstance(base, types.Composite) or nesting > 32:
+            continue
+        for member in base.members:
+            if member.name == name:
+                return base.btf.type(member.type_id), base_offset + member.offset
+            if not member.name:
+                inner = base.btf.type(member.type_id)
+                pending.append((inner, base_offset + member.offset, nesting + 1))
+    return None
+
+
+def link_offset(struct: types.Composite, node: str, link: str | None) -> tuple[int, int] | str:
+    """Return (offset in bytes, stride) of the link, or a text that says what is wrong with it.
+
+    If entries are pointers (`link` is None) it is the member that they point to, of any type.
+    """
+    resolved = resolve_path(struct, node)
+    if resolved is None:
+        return f"{struct} has no member {node}"
+    type_, offset, stride = resolved
+    if link is None:
+        return offset, stride
+    base = type_.btf.skip_modifiers(type_)
+    if not isinstance(base, types.Composite) or base.name != link:
+        return f"{struct} member {node} is {type_}, expected struct {link}"
+    return offset, stride
+
+
+def next_offset(struct: types.Composite, node: str) -> tuple[int, int] | str:
+    """Return (offset in bytes, 0) of a chain's pointer to the next, or what is wrong with it."""
+    resolved = resolve_path(struct, node)
+    if resolved is None:
+        return f"{struct} has no member {node}"
+    base = resolved[0].btf.skip_modifiers(resolved[0])
+    target = base.btf.skip_modifiers(base.type_id) if isinstance(base, types.Ptr) else None
+    if target is not struct and not isinstance(target, types.Void):
+        return f"{struct} member {node} is {resolved[0]}, expected {struct} *"
+    return resolved[1], 0
+
+
+def links_of(struct: types.Composite, link: str | None) -> list[tuple[str, int]]:
+    """Name every member that could be the link, with its offset, for a tag that names no link."""
+    if link is None:
+        return [("", 0)]
+    found = []
+    for member in struct.members:
+        base = struct.btf.skip_modifiers(member.type_id)
+        if isinstance(base, types.Composite) and base.name == link and member.name:
+            found.append((member.name, member.offset))
+    return found

@@ -1,0 +1,251 @@
+"""Overlay files: annotations for kernels that ship without tags, in TOML.
+
+::
+
+    [struct.task_struct]
+    children = "task_struct:sibling"                     # a tag, as btf_decl_tag() would hold it
+    "pending.list" = ["sigqueue:list", "sigqueue:node"]  # the first whose type and link exist
+    bpf_storage = { tags = ["show:follow", "space:rcu"], see = "include/linux/sched.h" }
+
+    [summary]
+    task_struct = ["comm", "pid"]                        # the members of a one-line summary
+
+    [global]
+    init_task = "struct task_struct"                     # BTF has no variables but per-CPU ones
+    modules = { type = "struct list_head", tag = "module:list" }
+
+The built-in library is a folder of such files. A library of hundreds of entries must cost a cold
+start nothing, so files are cut at their table headings and a table is parsed when asked for.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from btfdump._annotate.grammar import Annotation, Unknown, parse
+from btfdump.errors import AnnotationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+Alternatives: TypeAlias = "tuple[tuple[Annotation, ...], ...]"
+"""Sets of facts about one member; the first set that fits the kernel's types holds."""
+
+_BARE = str.maketrans("", "", "\"' ")
+_TYPE = re.compile(r"(?:(?:struct|union|enum) )?[A-Za-z_][\w ]*(?: ?\*+)?(?:\[\d*\])?")
+
+
+@dataclass(frozen=True)
+class Global:
+    """What an overlay says about a global variable: its C type, and tags as on a member."""
+
+    type: str
+    alternatives: Alternatives = ()
+
+
+class Overlay:
+    """One file of annotations; `source` is its name in the output: "library", "overlay FILE"."""
+
+    def __init__(self, text: str, source: str, path: str = "") -> None:
+        self.source = source
+        self._path = path
+        self._whole: dict[str, dict[str, Any]] | None = None
+        self._tables: dict[str, list[str]] = {}
+        # Most of a library is never asked for: its tables are found here, and parsed on demand.
+        for piece in f"\n{text}".split("\n[")[1:]:
+            end = piece.find("]")
+            name = piece[:end]
+            if not name.replace(".", "_").isidentifier():  # quotes and spaces, in users' files
+                name = name.translate(_BARE)
+            self._tables.setdefault(name, []).append(piece[end + 1 :])
+
+    @classmethod
+    def load(cls, path: str | Path) -> Overlay:
+        """Read a user's overlay file and check all of it.
+
+        Raises `AnnotationError` if the file cannot be read or anything in it is not understood.
+        """
+        try:
+            text = Path(path).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            raise AnnotationError(f"cannot read overlay {path}: {reason}") from error
+        overlay = cls(text, f"overlay {Path(path).name}", str(path))
+        overlay._check(text)
+        return overlay
+
+    def structs(self) -> list[str]:
+        """Return the names of the structs and unions that have entries."""
+        tables: Iterable[str] = self._tables if self._whole is None else self._whole
+        return [name[7:] for name in tables if name.startswith("struct.")]
+
+    def members(self, struct: str) -> dict[str, Alternatives]:
+        """Return the facts about the members of `struct`, by member path."""
+        return {
+            key: self._alternatives(f"{struct}.{key}", value)
+            for key, value in self._table(f"struct.{struct}").items()
+        }
+
+    def see(self, struct: str, member: str) -> str:
+        """Return where the kernel's source shows what is said about a member; "" if not stated.
+
+        In the library this is `FILE` or `FILE: FUNCTION()`, with versions in words after it.
+        """
+        value = self._table(f"struct.{struct}").get(member)
+        return str(value.get("see", "")) if isinstance(value, dict) else ""
+
+    def is_proven(self, struct: str, member: str) -> bool:
+        """Whether the line says that entries in a real dump confirm it (tests/annotate).
+
+        If `struct` is "", `member` is a global variable.
+        """
+        value = self._table(f"struct.{struct}" if struct else "global").get(member)
+        return isinstance(value, dict) and bool(value.get("proven"))
+
+    def texts(self, struct: str, member: str) -> tuple[tuple[str, ...], ...]:
+        """Return what is said about a member, as it is written: alternatives, each of them tags."""
+        return _texts(self._table(f"struct.{struct}").get(member, []))
+
+    def container_texts(self) -> dict[str, tuple[tuple[str, ...], ...]]:
+        """Return what is said about all containers of a type, by the type; see `texts()`."""
+        return {head: _texts(value) for head, value in self._table("container").items()}
+
+    def summary(self, struct: str) -> list[str] | None:
+        """Return the member paths whose values stand for the whole object in one line."""
+        paths = self._table("summary").get(struct)
+        if paths is None:
+            return None
+        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+            raise self._error(f"summary.{struct}", "expected a list of member paths")
+        return paths
+
+    def opaque(self, struct: str) -> list[str]:
+        """Return the names of structs that may really be there if `struct` hides its members."""
+        names = self._table("opaque").get(struct, [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise self._error(f"opaque.{struct}", f"expected a list of structs, not {names!r}")
+        return names
+
+    def container(self, head: str) -> Alternatives:
+        """Return the facts about containers of type `struct head` where nothing else is known."""
+        value = self._table("container").get(head)
+        return self._alternatives(f"container.{head}", value) if value is not None else ()
+
+    def global_(self, name: str) -> Global | None:
+        """Return the type and tags of the global variable `name`, or None."""
+        entry = self._table("global").get(name)
+        if entry is None:
+            return None
+        type_ = entry.get("type") if isinstance(entry, dict) else entry
+        if not isinstance(type_, str) or not _TYPE.fullmatch(type_):
+            raise self._error(f"global.{name}", f"expected a C type, not {type_!r}")
+        if not isinstance(entry, dict) or entry.keys() <= {"type", "see", "proven"}:
+            return Global(type_)
+        tags = {key: value for key, value in entry.items() if key != "type"}
+        return Global(type_, self._alternatives(f"global.{name}", tags))
+
+    def globals(self) -> list[str]:
+        """Return the names of the global variables that have entries."""
+        return list(self._table("global"))
+
+    @cache  # noqa: B019 - an overlay lives as long as the kernel that uses it
+    def _table(self, name: str) -> dict[str, Any]:
+        if self._whole is not None:
+            return self._whole.get(name, {})
+        merged: dict[str, Any] = {}
+        for body in self._tables.get(name, ()):
+            merged.update(self._parse(body, f"table [{name}]"))
+        return merged
+
+    def _parse(self, text: str, where: str) -> dict[str, Any]:
+        toml = _toml()
+        try:
+            return toml.loads(text)  # type: ignore[no-any-return]
+        except toml.TOMLDecodeError as error:
+            raise self._error(where, str(error)) from error
+
+    def _check(self, text: str) -> None:
+        """Parse everything, so that a mistake is reported once, at the start."""
+        tables = self._parse(text, "file")
+        for name in tables.keys() - {"struct", "summary", "global", "opaque", "container"}:
+            raise self._error(
+                f"[{name}]", "expected [struct.NAME], [summary], [global], [container] or [opaque]"
+            )
+        structs = tables.pop("struct", {})
+        if isinstance(structs, dict):
+            tables |= {f"struct.{name}": table for name, table in structs.items()}
+        else:
+            tables["struct"] = structs
+        for name, table in tables.items():
+            if not isinstance(table, dict):
+                raise self._error(f"[{name}]", f"expected a table, not {table!r}")
+        self._whole = tables
+        for struct in self.structs():
+            self.members(struct)
+        for struct in self._table("summary"):
+            self.summary(struct)
+        for name in self._table("global"):
+            self.global_(name)
+        for head in self._table("container"):
+            self.container(head)
+        for struct in self._table("opaque"):
+            self.opaque(struct)
+
+    def _alternatives(self, where: str, value: Any) -> Alternatives:
+        if isinstance(value, str):
+            return ((self._annotation(where, value),),)
+        if isinstance(value, list):
+            return tuple(self._together(where, one) for one in value)
+        if isinstance(value, dict) and value.keys() <= {"tag", "tags", "see", "proven"}:
+            if isinstance(value.get("tag"), str | list):
+                return self._alternatives(where, value["tag"])
+            tags = value.get("tags")
+            if isinstance(tags, list):
+                return (self._together(where, tags),)
+        raise self._error(
+            where, f"expected a tag, a list of tags or {{ tag = ..., see = ... }}, not {value!r}"
+        )
+
+    def _together(self, where: str, value: Any) -> tuple[Annotation, ...]:
+        """Parse one alternative: a tag, or a list of tags that hold together."""
+        texts = value if isinstance(value, list) else [value]
+        return tuple(self._annotation(where, text) for text in texts)
+
+    def _annotation(self, where: str, text: Any) -> Annotation:
+        annotation = parse(text) if isinstance(text, str) else Unknown(repr(text))
+        if isinstance(annotation, Unknown):
+            raise self._error(
+                where, f"tag {annotation.text!r} is not understood: expected NAME:NODE or key:value"
+            )
+        return annotation
+
+    def _error(self, where: str, reason: str) -> AnnotationError:
+        return AnnotationError(f"{self._path or self.source}: {where}: {reason}")
+
+
+def _texts(value: Any) -> tuple[tuple[str, ...], ...]:
+    if isinstance(value, dict):
+        value = [value["tags"]] if "tags" in value else value["tag"]
+    alternatives = value if isinstance(value, list) else [value]
+    return tuple(tuple(a) if isinstance(a, list) else (a,) for a in alternatives)
+
+
+def _toml() -> Any:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib
+
+
+@cache
+def library() -> Overlay:
+    """Return the built-in library: every file in `annotate/overlays`, as one overlay."""
+    folder = Path(__file__).parent / "overlays"
+    files = sorted(folder.glob("*.toml"))
+    return Overlay("\n".join(file.read_text("utf-8") for file in files), "library")

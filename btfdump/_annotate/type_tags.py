@@ -1,0 +1,45 @@
+"""Type tags on pointees, and what the known ones say about the pointer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump._btf import types
+from btfdump._btf.wire import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump._btf.types import TypeTable
+
+MEANINGS = {
+    "user": "pointer into user space",
+    "percpu": "per-CPU pointer",
+    "rcu": "pointer protected by RCU",
+    "kptr": "pointer kept in a BPF map",
+    "kptr_ref": "pointer kept in a BPF map",
+    "kptr_untrusted": "untrusted pointer kept in a BPF map",
+    "percpu_kptr": "per-CPU pointer kept in a BPF map",
+    "uptr": "pointer into user space, kept in a BPF map",
+}
+_QUALIFIERS = (Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG)
+_MAX_POINTERS = 32
+
+
+def tags_in(btf: TypeTable, type_id: int) -> Iterator[str]:
+    """Yield the type tags between a declaration and its type, passing through pointers.
+
+    Those inside a typedef belong to the typedef.
+    """
+    for _ in range(_MAX_POINTERS):
+        yield from btf.type_tags(type_id)
+        if btf.kind(type_id) not in (Kind.PTR, Kind.ARRAY, *_QUALIFIERS):
+            return
+        inner = btf.type(type_id)
+        if isinstance(inner, types.Ptr | types.Array):
+            type_id = inner.type_id
+            continue
+        base = btf.skip_modifiers(type_id)
+        if not isinstance(base, types.Ptr | types.Array):
+            return
+        type_id = base.type_id

@@ -1,0 +1,353 @@
+"""Kernel: an opened kernel with its memory, types, annotations and roots."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from btfdump._bpf.map_types import MapTypes
+from btfdump._bpf.program_btf import KernelBtfs
+from btfdump._btf import cache as indexcache
+from btfdump._btf import types
+from btfdump._btf.reader import Btf
+from btfdump._graph.limits import Limits
+from btfdump._graph.traverse import traverse
+from btfdump._kernel.context import Context
+from btfdump._kernel.modules import LoadedModules
+from btfdump._kernel.pointers import read_string, space_of
+from btfdump._kernel.value_at import value_at
+from btfdump._render import Options, Root, get
+from btfdump._roots import global_value
+from btfdump._roots.task import task, tasks
+from btfdump.errors import BtfdumpError, FaultError, TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+    from types import TracebackType
+
+    from btfdump._annotate.overlay import Overlay
+    from btfdump._bpf.subsystem import Bpf
+    from btfdump._kernel.slab import SlabFinder
+    from btfdump._kernel.value import Value
+    from btfdump._render import Format, Renderer
+    from btfdump._render.plain import Formatter
+    from btfdump._targets.memory import Target
+
+
+class Kernel(Context):
+    """One kernel, dead or alive: a context manager that closes it at the end.
+
+    Made by `open_core()`, `open_live()` or `open_qemu()`, or from a `Target` and a `Btf` (for
+    tests, and for other sources of memory). `overlays` are annotations in order of authority.
+    `target` is the source of memory and symbols, `btf` the types of vmlinux, and `problems` are
+    texts about overlays that do not fit this kernel.
+    """
+
+    def __init__(self, target: Target, btf: Btf, overlays: Iterable[Overlay] = ()) -> None:
+        super().__init__(target, btf, overlays)
+        self._formatter: Formatter | None = None
+        self.problems: list[str] = []
+        self.is_to_be_kept = False
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget what may have changed since it was read: modules, maps, and their BTF.
+
+        Values that have been read keep their bytes.
+        """
+        self.kernel_btfs: KernelBtfs = KernelBtfs(self)
+        self.map_types: MapTypes = MapTypes(self, self.kernel_btfs)
+        self.loaded_modules = LoadedModules(self, self.__getitem__, self.kernel_btfs)
+        self.modules = self.loaded_modules
+
+    @cached_property
+    def bpf(self) -> Bpf:
+        """What BPF keeps in this kernel: maps, programs, links and BTF."""
+        from btfdump._bpf.subsystem import Bpf
+
+        return Bpf(self, lambda: self.kernel_btfs)  # another one after forget()
+
+    @cached_property
+    def slabs(self) -> SlabFinder:
+        """The finder of slab objects around addresses; it looks nothing up until it is asked."""
+        from btfdump._kernel.slab import SlabFinder
+
+        return SlabFinder(self)
+
+    def __enter__(self) -> Kernel:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the dump or the kernel.
+
+        What has been read stays; anything else raises `FaultError` from now on.
+        """
+        self.target.close()
+        if self.is_to_be_kept:  # now that nobody waits for it
+            self.is_to_be_kept = False
+            indexcache.store(self.btf)
+
+    def check_btf(self, source: str) -> None:
+        """Raise `TargetError` if types from elsewhere are obviously not those of this kernel.
+
+        `source` names them in the message. The first task is called `swapper` (init/init_task.c);
+        read through a foreign `task_struct` it hardly is. If that task cannot be read, nothing is
+        raised.
+        """
+        try:
+            comm = self["init_task"].comm.string_()
+        except BtfdumpError:
+            return
+        if not comm.startswith("swapper"):
+            raise TargetError(
+                f"{source}: is not the BTF of this kernel, {self.target.release}: by it init_task "
+                f'is called "{comm}", expected "swapper"; give that of the very same build'
+            )
+
+    def unknown_structs(self, overlay: Overlay) -> list[str]:
+        """Return a text for each struct of an overlay that this kernel and its modules lack."""
+        return [
+            f"{overlay.source}: no struct {name} in the BTF of this kernel or its modules"
+            for name in overlay.structs()
+            if not self._find_structs(name, self.btf, True)
+        ]
+
+    def __repr__(self) -> str:
+        return f"<Kernel {self.target.release or '?'}: {self.target.description}>"
+
+    @property
+    def release(self) -> str:
+        """The kernel release, as in `uname -r`."""
+        return self.target.release
+
+    def __getitem__(self, name: str) -> Value:
+        """Return the global variable `name`, typed by BTF, by an overlay or by the library.
+
+        Raises `SymbolNotFoundError` if there is no such symbol, and `ExpressionError` if its type
+        is not known.
+        """
+        return global_value(self, name)
+
+    def value(self, type_: str, address: int) -> Value:
+        """Return the object of C type `type_` (`struct foo`, `pid_t`) at virtual `address`.
+
+        Nothing is read yet. Raises `TypeNotFoundError`, `AmbiguousTypeError` or `ExpressionError`
+        as `type()` does.
+        """
+        return value_at(self, type_, address)
+
+    def task(self, pid: int) -> Value:
+        """Return the task (`struct task_struct`) with the id `pid` in the initial pid namespace.
+
+        The ids of threads count as well; 0 is `init_task`. Raises `ObjectNotFoundError` if there is
+        no such task.
+        """
+        return task(self, pid)
+
+    def tasks(self) -> Iterator[Value]:
+        """Yield every task (`struct task_struct`), threads included, idle tasks excluded.
+
+        Mirrors for_each_process_thread() (include/linux/sched/signal.h). Raises `CorruptDataError`
+        at the end if the lists are damaged; everything that can be reached has been yielded by
+        then.
+        """
+        return tasks(self)
+
+    def per_cpu(self, value: Value, cpu: int) -> Value:
+        """Return one CPU's instance of a per-CPU variable, or of a `__percpu` pointer's target.
+
+        `value` is the variable, such as `kernel["runqueues"]`, or the pointer; `cpu` is the CPU's
+        number. Mirrors per_cpu() and per_cpu_ptr() (include/linux/percpu-defs.h). Raises
+        `IndexError` for a CPU that does not exist, and `FaultError` if the pointer cannot be read.
+        """
+        offsets = self.target.per_cpu_offsets
+        if not 0 <= cpu < len(offsets):
+            raise IndexError(f"CPU {cpu}: this kernel has CPUs 0 to {len(offsets) - 1}")
+        pointer = value.type_.btf.skip_modifiers(value.type_)
+        if isinstance(pointer, types.Ptr) and space_of(value._layout_, value.facts_) == "percpu":
+            return value_at(self, self.pointee(pointer), self.wrap(int(value) + offsets[cpu]))
+        return value_at(self, value.type_, self.wrap(value.address_ + offsets[cpu]))
+
+    def dump(
+        self, value: Value, format: Format | Renderer = "text", limits: Limits | None = None
+    ) -> Iterator[str]:
+        """Render `value` and what it leads to; yield the text in pieces.
+
+        `format` is the name of a format, or a renderer of your own. `limits` bounds what is shown;
+        the default is that of the command line. Bad memory becomes a note in the text and never
+        raises. Raises `ExpressionError` for an unknown format.
+        """
+        limits = limits or Limits()
+        render = get(format) if isinstance(format, str) else format
+        events = traverse(value, limits)
+        return render([Root(events)], self.options(limits=limits))
+
+    def format(self, value: Value, *, zero: bool = False) -> str:
+        """Return one object as C-like text, with nothing followed, like drgn's `format_()`.
+
+        `zero` shows zero members too. The formatter of a type that is used often is compiled.
+        Raises `FaultError` if the object cannot be read as a whole.
+        """
+        if self._formatter is None:
+            from btfdump._render.plain import Formatter
+
+            self._formatter = Formatter(self.layouts)
+        return self._formatter.text(value._layout_, value.bytes_(), zero=zero)
+
+    def slab_object(self, address: int) -> str | None:
+        """Return the slab object around an address as text, or None.
+
+        An example is `slab kmalloc-64, object 0xffff888012345640+0x8`.
+        """
+        return self.slabs.describe(address) if self.infers else None
+
+    def _cpus(self) -> int:
+        try:
+            return len(self.target.per_cpu_offsets)
+        except BtfdumpError:  # a heading is no reason to fail
+            return 0
+
+    def options(
+        self,
+        *,
+        zero: bool = False,
+        color: bool = False,
+        limits: Limits | None = None,
+        compact: bool = False,
+        noname: bool = False,
+        ptr_raw: bool = False,
+    ) -> Options:
+        """Return what a renderer needs to know about this kernel; the parameters are `Options`'."""
+        limit = (limits or Limits()).string
+
+        def string_at(address: int) -> str | None:
+            try:
+                data = read_string(self, address, limit)
+            except FaultError:
+                return None
+            text = data.decode("utf-8", "backslashreplace")
+            return text if text and text.isprintable() else None
+
+        return Options(
+            symbolize=self.symbolize,
+            locate=self.slab_object,
+            string_at=string_at,
+            zero=zero,
+            color=color,
+            string=limit,
+            source=self.target.description,
+            release=self.target.release,
+            cpus=self._cpus(),
+            compact=compact,
+            noname=noname,
+            ptr_raw=ptr_raw,
+        )
+
+
+def open_core(
+    path: str | Path,
+    *,
+    btf: str | Path | None = None,
+    vmlinux: str | Path | None = None,
+    overlays: Iterable[str | Path] = (),
+    cache: bool = False,
+) -> Kernel:
+    """Open a vmcore. No debuginfo is needed: the types come from the BTF in the dump's own memory.
+
+    `btf` (a raw blob or an ELF file) and `vmlinux` (an ELF file, for symbols too) replace what the
+    dump lacks. `overlays` are TOML files of annotations, the first with the most authority. With
+    `cache`, the index of the BTF is kept on disk for the next time (btfdump/_btf/cache.py).
+
+    Raises `TargetError` if the file is not a vmcore or cannot be opened, `MissingDataError` if it
+    lacks VMCOREINFO, symbols or BTF, `BtfFormatError` if its BTF is malformed, and
+    `AnnotationError` if an overlay is wrong.
+    """
+    from btfdump._targets.via_drgn import open_core as open_target
+
+    return _open(lambda: open_target(path, vmlinux=vmlinux), btf, vmlinux, overlays, cache)
+
+
+def open_live(
+    via: str | None = None,
+    *,
+    btf: str | Path | None = None,
+    vmlinux: str | Path | None = None,
+    overlays: Iterable[str | Path] = (),
+    cache: bool = False,
+) -> Kernel:
+    """Open the running kernel through /proc/kcore or BPF, or through whichever of them works.
+
+    `via` is "kcore" (needs root), "bpf" (needs CAP_BPF, CAP_PERFMON and CAP_SYSLOG), or None for
+    the first that works; the other parameters are those of `open_core()`. Raises `TargetError`,
+    which says what is in the way and what to do, `ValueError` for another `via`, and what
+    `open_core()` raises.
+    """
+    from btfdump._targets.sources import open_live as open_target
+
+    return _open(lambda: open_target(via, vmlinux=vmlinux), btf, vmlinux, overlays, cache)
+
+
+def open_qemu(
+    socket: str | Path,
+    *,
+    btf: str | Path | None = None,
+    vmlinux: str | Path | None = None,
+    overlays: Iterable[str | Path] = (),
+    cache: bool = False,
+) -> Kernel:
+    """Attach to a QEMU guest by its QMP socket: a path, or HOST:PORT. The guest stops for a moment.
+
+    The other parameters are those of `open_core()`. Raises `TargetError`, which says what is in the
+    way and what to do, `MissingDataError` if the guest has left no VMCOREINFO with QEMU, and what
+    `open_core()` raises.
+    """
+    from btfdump._targets.via_drgn.qemu import open_qemu as open_target
+
+    return _open(lambda: open_target(socket, vmlinux=vmlinux), btf, vmlinux, overlays, cache)
+
+
+def _open(
+    open_target: Callable[[], Target],
+    btf: str | Path | None,
+    vmlinux: str | Path | None,
+    overlays: Iterable[str | Path],
+    cache: bool,
+) -> Kernel:
+    """Open a target and make a kernel of it; close the target again if that fails."""
+    from btfdump._annotate.overlay import Overlay
+
+    loaded = [Overlay.load(overlay) for overlay in overlays]
+    target = open_target()
+    try:
+        given = btf if btf is not None else vmlinux
+        if given is not None:
+            from btfdump._btf.join import is_split, join
+            from btfdump._targets.elf import read_btf_file
+
+            data = read_btf_file(given)
+            if is_split(data):  # tags alone: `btfdump annotations encode --split`
+                data = join(target.btf_bytes(), data)
+        else:
+            data = target.btf_bytes()
+        # Kernel BTF is checked record by record, when looked at: a full check costs a cold start.
+        index = indexcache.load(data) if cache else None
+        parsed = Btf.from_bytes(data, name="vmlinux", check=False, index=index)
+        kernel = Kernel(target, parsed, loaded)
+        kernel.is_to_be_kept = cache and index is None
+        if given is not None:
+            kernel.check_btf(str(given))
+        for overlay in loaded:
+            kernel.problems += kernel.unknown_structs(overlay)
+        return kernel
+    except BaseException:
+        target.close()
+        raise

@@ -1,0 +1,236 @@
+"""`btfdump annotations`: check, harvest, encode and patch in annotations."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from btfdump._cli.commands import command
+from btfdump._cli.terminal import OK, complain
+from btfdump.errors import ExpressionError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump._annotate.coverage import Checked, Known
+
+_CHECK = """\
+Say which lines of the built-in library (and of overlays) apply to a kernel's BTF, which do not
+and why, and what they cover: of every member that is a container, who knows what it holds, a tag,
+the library or an overlay; whether it is a link rather than a head; or that nobody knows.
+
+examples:
+  btfdump annotations check --btf /sys/kernel/btf/vmlinux
+  btfdump annotations check vmcore --overlay mine.toml
+  btfdump annotations check --btf vmlinux.btf --format json | jq '.[0].coverage'
+"""
+
+_HARVEST = """\
+Read a kernel's source (or a module's) and write an overlay of what it shows: what each list, tree
+and table of the BTF's structs holds, and which members are links. The source says so wherever a
+container is walked or added to; pointers are followed through variables, parameters, macros and
+small functions, and members are looked up in the BTF. Nothing is guessed: where sources disagree,
+all of them are written down as comments, for a reader to decide. Read the result before you use it.
+
+Needs the extra 'harvest': pip install 'btfdump[harvest]'. Takes a few minutes for a whole kernel.
+
+examples:
+  btfdump annotations harvest linux-6.12 --btf /sys/kernel/btf/vmlinux -o kernel.toml
+  btfdump annotations harvest linux-6.12 --under fs/xfs --btf vmlinux.btf -o xfs.toml
+  btfdump annotations harvest my-module --btf my.ko --base /sys/kernel/btf/vmlinux -o my.toml
+  btfdump inspect vmcore 'struct xfs_mount' 0xffff888012345000 --overlay xfs.toml
+"""
+
+_ENCODE = """\
+Write what the built-in library (and overlays) say of a kernel's structs into a copy of its BTF, as
+decl tags, so that tools that know no overlays see it: 'bpftool btf dump', the verifier's error
+messages, or btfdump itself, which then says 'tag' where it said 'library'. With --split the file
+holds the tags alone, and is read on top of the BTF it was made of ('bpftool -B').
+
+examples:
+  btfdump annotations encode --btf /sys/kernel/btf/vmlinux -o tagged.btf
+  btfdump annotations encode --btf vmlinux.btf --overlay mine.toml -o tags.btf --split
+  bpftool -B vmlinux.btf btf dump file tags.btf
+  btfdump inspect vmcore task 1 --btf tagged.btf
+"""
+
+_PATCH = """\
+Print a patch of a kernel's source that writes what the built-in library (and overlays) say of its
+structs behind their members, as __attribute__((btf_decl_tag("..."))). A kernel built from it, with
+clang or GCC 16 and pahole, carries the annotations in its own BTF. Members that an annotation
+reaches through another struct (task_struct.pending.list) are tagged where they are declared, if
+that has an annotation of its own. Needs the extra 'harvest'.
+
+examples:
+  btfdump annotations patch linux-6.12 > tags.patch
+  patch -d linux-6.12 -p1 --dry-run < tags.patch
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Say what the command takes."""
+    parser.description = "Work with annotations: what the members of a kernel's structs hold."
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    check = actions.add_parser(
+        "check",
+        help="which annotations apply to a BTF, and what they cover",
+        description="Say which annotations apply to a BTF, and what they cover.",
+        epilog=_CHECK,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    check.add_argument("core", metavar="CORE", nargs="?", help="a vmcore; its modules count too")
+    _add_btf(check)
+    check.add_argument("--overlay", action="append", default=[], metavar="FILE")
+    check.add_argument("--all", action="store_true", help="list the lines that apply as well")
+    check.add_argument("--format", choices=("text", "json"), default="text")
+    check.set_defaults(act=_check)
+    harvest = actions.add_parser(
+        "harvest",
+        help="write an overlay of what a kernel's source shows",
+        description="Write an overlay of what a kernel's source shows.",
+        epilog=_HARVEST,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    harvest.add_argument("source", metavar="LINUX_SRC", help="the top folder of the source")
+    harvest.add_argument(
+        "--under",
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="read this folder of it (and include/) only; may be given again",
+    )
+    harvest.add_argument("-o", "--output", metavar="FILE", default="-", help="default: stdout")
+    _add_btf(harvest)
+    harvest.set_defaults(act=_harvest)
+    encode = actions.add_parser(
+        "encode",
+        help="write annotations into a BTF, as decl tags",
+        description="Write annotations into a BTF, as decl tags.",
+        epilog=_ENCODE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_btf(encode)
+    encode.add_argument("--overlay", action="append", default=[], metavar="FILE")
+    encode.add_argument("--split", action="store_true", help="write the tags alone")
+    encode.add_argument("-o", "--output", metavar="FILE", required=True)
+    encode.set_defaults(act=_encode)
+    patch = actions.add_parser(
+        "patch",
+        help="print a patch that adds annotations to a kernel's source",
+        description="Print a patch that adds annotations to a kernel's source.",
+        epilog=_PATCH,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    patch.add_argument("source", metavar="LINUX_SRC", help="the top folder of the source")
+    patch.add_argument("--overlay", action="append", default=[], metavar="FILE")
+    patch.set_defaults(act=_patch)
+
+
+def _add_btf(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--btf", metavar="FILE", help="raw BTF, or ELF with .BTF")
+    parser.add_argument("--base", metavar="FILE", help="the BTF that a module's is split on")
+
+
+@command(configure, help="check, harvest and write what the members of structs hold")
+def run(args: argparse.Namespace) -> int:
+    """Do what was asked for; return the exit status."""
+    status: int = args.act(args)
+    return status
+
+
+def _check(args: argparse.Namespace) -> int:
+    from btfdump._render.coverage import render_json, render_text
+
+    reports = list(_reports(args))
+    if args.format == "json":
+        sys.stdout.writelines(render_json(reports))
+    else:
+        for name, checked, members in reports:
+            sys.stdout.writelines(render_text(name, checked, members, every=args.all))
+    return OK
+
+
+def _harvest(args: argparse.Namespace) -> int:
+    from btfdump._api.btffile import open_btf
+    from btfdump._cli.progress import Steps
+    from btfdump._harvest import harvest
+    from btfdump._harvest.report import render_overlay
+
+    if args.btf is None:
+        raise ExpressionError("say which structs to look for: --btf FILE")
+    btf = open_btf(args.btf, base=args.base)
+    with Steps() as steps:
+        found, program = harvest(Path(args.source), btf, under=args.under, progress=steps.show)
+    title = f"Harvested from {Path(args.source).name} for {btf.name}: to be read before it is used."
+    pieces = render_overlay(found, program, title)
+    if args.output == "-":
+        sys.stdout.writelines(pieces)
+    else:
+        Path(args.output).write_text("".join(pieces), "utf-8")
+    complain(
+        f"{len(found.entries)} heads, {len(found.links)} links, {len(found.rings)} rings, "
+        f"{len(found.pointers)} pointers to heads, {len(found.conflicts)} conflicts"
+    )
+    return OK
+
+
+def _encode(args: argparse.Namespace) -> int:
+    from btfdump._annotate.encode import encode
+    from btfdump._annotate.overlay import Overlay, library
+    from btfdump._api.btffile import open_btf
+
+    if args.btf is None:
+        raise ExpressionError("say what to write tags into: --btf FILE")
+    btf = open_btf(args.btf, base=args.base)
+    overlays = [Overlay.load(path) for path in reversed(args.overlay)]
+    result = encode(btf, [*overlays, library()], split=args.split)
+    Path(args.output).write_bytes(result.data)
+    for place, why in result.left_out:
+        complain(f"{place} is left out: {why}")
+    complain(f"{args.output}: {result.tags} decl tags added")
+    return OK
+
+
+def _patch(args: argparse.Namespace) -> int:
+    from btfdump._annotate.overlay import Overlay, library
+    from btfdump._cli.progress import Steps
+    from btfdump._harvest import require_parser, source_files
+    from btfdump._harvest.patch import make_patch, render_patch
+
+    require_parser()
+    root = Path(args.source)
+    overlays = [Overlay.load(path) for path in reversed(args.overlay)]
+    with Steps() as steps:
+        patch = make_patch(root, source_files(root), [*overlays, library()], steps.show)
+    for piece in render_patch(root, patch):
+        sys.stdout.buffer.write(piece.encode("utf-8", "surrogateescape"))
+    for place, why in patch.left_out:
+        complain(f"{place} is left out: {why}")
+    complain(f"{patch.tags} tags in {len(patch.edits)} files")
+    return OK
+
+
+def _reports(args: argparse.Namespace) -> Iterator[tuple[str, list[Checked], list[Known]]]:
+    from btfdump._annotate.coverage import annotations_for, check, coverage
+    from btfdump._annotate.overlay import Overlay, library
+
+    if (args.core is None) == (args.btf is None):
+        raise ExpressionError("say what to check: a vmcore, or --btf FILE")
+    overlays = [Overlay.load(path) for path in args.overlay]
+    sources = [*overlays, library()]
+    if args.core is None:
+        from btfdump._api.btffile import open_btf
+
+        btf = open_btf(args.btf, base=args.base)
+        known = list(coverage(btf, annotations_for(btf, overlays, library())))
+        yield btf.name, [row for source in sources for row in check(btf, source)], known
+        return
+    from btfdump._api.kernel import open_core
+
+    with open_core(args.core, overlays=args.overlay) as kernel:
+        rows = [row for source in sources for row in check(kernel.btf, source)]
+        yield kernel.btf.name, rows, list(coverage(kernel.btf, kernel.annotations))
+        for module in kernel.loaded_modules.btfs():
+            yield module.name, [], list(coverage(module, kernel.annotations))

@@ -1,0 +1,109 @@
+"""Commands of the command line: a function each, declared with what it takes.
+
+`COMMANDS`, or an entry point of another package, has the name of a command; only the file of the
+one that was given is loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from btfdump._cli.terminal import USAGE
+from btfdump._plugins.registry import Registry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from btfdump._plugins.entry_points import Guard
+
+    Configure: TypeAlias = "Callable[[CommandParser], None]"
+    Run: TypeAlias = "Callable[[argparse.Namespace], int]"
+
+
+class Parser(argparse.ArgumentParser):
+    """Adds where help is to what argparse says of a mistake."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]
+        """Exit with 2, saying what is wrong."""
+        self.exit(USAGE, f"{self.prog}: {message}\ntry '{self.prog} --help'\n")
+
+
+class CommandParser(Parser):
+    """The parser of one command: options may stand between the words, as GNU programs take them.
+
+    `explain()` makes the end of the help, when help is asked for.
+    """
+
+    explain: Callable[[], str] | None = None
+    _is_parsing = False
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Parse options and words in any order."""
+        # What is called below calls this for the options, and for the rest; it has no way with
+        # commands of a command.
+        has_commands = any(action.nargs == argparse.PARSER for action in self._actions)
+        if self._is_parsing or has_commands:
+            return super().parse_known_args(args, namespace)
+        self._is_parsing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_parsing = False
+
+    def format_help(self) -> str:
+        """Return the help."""
+        if self.explain is not None:
+            self.epilog = self.explain()
+        return super().format_help()
+
+
+@dataclass(frozen=True)
+class Command:
+    """A registered command: `configure(parser)` says what it takes, `run(args)` does it.
+
+    `help` is what the list of commands says of it. `run` returns the exit status.
+    """
+
+    help: str
+    configure: Configure
+    run: Run
+
+    def registered(self, name: str, guard: Guard | None) -> Command:
+        """Return it as the command `name`."""
+        del name
+        if guard is None:
+            return self
+        return replace(self, configure=guard.call(self.configure), run=guard.call(self.run))
+
+
+COMMANDS: Registry[Command] = Registry(
+    "command",
+    "btfdump._cli",
+    {
+        "inspect": "inspect:run",
+        "live": "live:run",
+        "qemu": "qemu:run",
+        "diff": "diff:run",
+        "annotations": "annotations:run",
+        "tags": "tags:run",
+        "functions": "functions:run",
+        "kfuncs": "kfuncs:run",
+        "source": "source:run",
+        "completion": "completion:run",
+    },
+)
+"""By the word that is given, in the order of the help."""
+
+
+def command(configure: Configure, *, help: str) -> Callable[[Run], Run]:
+    """Declare a function to be a command: see `Command`."""
+
+    def declare(run: Run) -> Run:
+        COMMANDS.declare(run, Command(help, configure, run))
+        return run
+
+    return declare

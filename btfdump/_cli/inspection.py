@@ -1,0 +1,299 @@
+"""Print roots of an opened kernel, for `inspect` and for the commands that read live kernels."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from btfdump._cli.interrupt import INTERRUPTED, Interrupt
+from btfdump._cli.options import add_cache, add_extent, add_form, add_sources
+from btfdump._cli.progress import with_progress
+from btfdump._cli.terminal import FAILED, OK, USAGE, complain, is_colorful, is_unicode, write
+from btfdump.errors import BtfdumpError, ExpressionError, PluginError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Iterator
+
+    from btfdump._api.kernel import Kernel
+    from btfdump._graph.events import Event
+    from btfdump._graph.limits import Limits
+    from btfdump._graph.readers import Reader
+    from btfdump._kernel.notes import Note
+    from btfdump._render import Options, Root
+    from btfdump._roots import Selected
+    from btfdump._roots.table import Row, Table
+
+_SNPRINTF_FLAGS = ("compact", "noname", "ptr_raw")
+
+_ROOTS = """\
+  'TYPE' ADDRESS...       Objects of a C type; ADDRESS may be a symbol, or SYMBOL+0xOFFSET.
+  SYMBOL...               Global variables; a per-CPU one of every CPU, or SYMBOL[CPU].
+and ADDRESS, SYMBOL, task(PID|NAME) and map(ID|NAME) may be followed by a path of .member, ->member
+and [index].
+"""
+_COLUMN = 26
+_WIDTH = 79
+
+
+def root_help() -> str:
+    """Explain ROOT and FORMAT, for the end of a command's help."""
+    from btfdump._render import RENDERERS
+    from btfdump._roots import ROOTS
+
+    roots = "".join(
+        _entry(
+            name if isinstance(kind, PluginError) else f"{name} [{kind.argument}]...",
+            str(kind) if isinstance(kind, PluginError) else kind.help,
+        )
+        for name, kind in ROOTS.items()
+    )
+    formats = "".join(
+        _entry(name, str(found) if isinstance(found, PluginError) else found.help)
+        for name, found in RENDERERS.items()
+    )
+    return f"ROOT is one of\n{roots}{_ROOTS}\nFORMAT is one of\n{formats}"
+
+
+def _entry(name: str, text: str) -> str:
+    """Lay out one entry of a list in the help, on as many lines as it takes."""
+    indent = " " * _COLUMN
+    lines = textwrap.wrap(text, _WIDTH - _COLUMN, break_on_hyphens=False)
+    if len(name) + 4 > _COLUMN:
+        lines.insert(0, "")
+    first, *others = lines
+    return "\n".join(
+        [f"  {name:<{_COLUMN - 2}}{first}".rstrip(), *(indent + o for o in others), ""]
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of every command that prints roots."""
+    parser.add_argument("root", metavar="ROOT", nargs="+", help="what to print, see below")
+    parser.add_argument("--all", action="store_true", help="with 'task': every task in full")
+    add_extent(parser)
+    add_form(parser)
+    add_sources(parser)
+    add_cache(parser)
+
+
+def inspect(kernel: Kernel, args: argparse.Namespace) -> int:
+    """Write the roots that `args` asks for; return the exit status."""
+    job = Inspection(kernel, args)
+    job.write()
+    return job.status()
+
+
+def limits_of(args: argparse.Namespace) -> Limits:
+    """Return the bounds that the options set."""
+    from btfdump._graph.limits import Limits
+
+    unlimited = sys.maxsize
+    return Limits(
+        depth=args.depth,
+        elements=args.elements or unlimited,
+        objects=args.objects or unlimited,
+        string=args.string,
+    )
+
+
+class Inspection:
+    """One look at some roots: selects and writes them, and keeps account of what went wrong."""
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        args: argparse.Namespace,
+        complain: Callable[[str], None] = complain,
+    ) -> None:
+        self.kernel = kernel
+        self.kernel.infers = args.infer
+        self.args = args
+        self.complain = complain
+        self.limits = limits_of(args)
+        self.failed = False
+        self.misused = False
+        self.notes = 0
+        self.shown = 0
+        self.interrupt = Interrupt()
+
+    def status(self) -> int:
+        """Return the exit status."""
+        if self.interrupt.came:
+            return INTERRUPTED
+        if self.misused:
+            return USAGE
+        return FAILED if self.failed or (self.args.strict and self.notes) else OK
+
+    def write(self) -> None:
+        """Write everything asked for to stdout."""
+        with self.interrupt:
+            for piece in self.pieces(self.format(), color=is_colorful(self.args.color)):
+                write(piece)
+            sys.stdout.flush()
+        if self.interrupt.came:
+            self.complain(f"note: interrupted: {self.shown} shown")
+        for problem in (*self.kernel.problems, *self.kernel.loaded_modules.problems):
+            self.complain(f"note: {problem}")
+            self.notes += 1
+
+    def document(self) -> dict[str, Any]:
+        """Return everything that was asked for as the document of `--format json`, parsed."""
+        document: dict[str, Any] = json.loads("".join(self.pieces("json")))
+        return document
+
+    def pieces(self, format: str, *, color: bool = False) -> Iterator[str]:
+        """Yield the text of everything that was asked for."""
+        from btfdump._render import get, reader_for
+
+        flags = {flag: getattr(self.args, flag, False) for flag in _SNPRINTF_FLAGS}
+        if any(flags.values()) and format != "snprintf":
+            given = ", ".join(f"--{f.replace('_', '-')}" for f, is_set in flags.items() if is_set)
+            raise ExpressionError(f"{given}: for --format snprintf only")
+        if format == "snprintf" and (self.args.members or self.args.follow or self.args.depth):
+            raise ExpressionError(
+                "--format snprintf prints whole objects alone: no --members, --follow or --depth"
+            )
+        options = self.kernel.options(zero=self.args.zero, color=color, limits=self.limits, **flags)
+        table = self.table()
+        if table is None:
+            reader = reader_for(format, self.kernel, self.limits, options)
+            pieces = get(format)(self.roots(reader), options)
+        else:
+            pieces = self.rows(table, format, options)
+        guides = str.maketrans("│├└─", "||`-") if not is_unicode() else {}
+        yield from (piece.translate(guides) for piece in pieces) if guides else pieces
+
+    def format(self) -> str:
+        """Return the name of the format to write."""
+        chosen: str | None = self.args.format
+        return chosen or ("tree" if sys.stdout.isatty() else "text")
+
+    def table(self) -> Table | None:
+        """Return the table that was asked for, None if the roots are not tabular."""
+        from btfdump import _roots as roots
+
+        filters = {
+            name: tuple(given) for name in roots.FILTERS if (given := getattr(self.args, name))
+        }
+        kind = roots.named(self.kernel, *self.args.root[:2])
+        if not isinstance(kind, roots.TableKind):
+            if filters:
+                raise ExpressionError(f"--{next(iter(filters))}: for tables such as kfuncs only")
+            return None
+        return kind.table(self.kernel, roots.Query(tuple(self.args.root[1:]), filters))
+
+    def rows(self, table: Table, format: str, options: Options) -> Iterator[str]:
+        """Yield a table as text, and keep account of its notes."""
+        from btfdump._kernel.notes import Note
+        from btfdump._render.table import render_table
+
+        def counted() -> Iterator[Row | Note]:
+            for row in self.interrupt.until(table.rows):
+                self.shown += not isinstance(row, Note)
+                self.notes += isinstance(row, Note)
+                yield row
+
+        return render_table(replace(table, rows=counted()), format, options)
+
+    def roots(self, reader: Reader) -> Iterator[Root]:
+        """Yield what is shown of every root that was asked for."""
+        from btfdump._decode.paths import split_path
+        from btfdump._graph.limits import selection_of
+        from btfdump._graph.traverse import traverse
+        from btfdump._render import Root
+
+        members = selection_of(self.args.members) or None
+        follow = frozenset(split_path(path) for path in self.args.follow)
+        is_table = self.args.root == ["task"] and not self.args.all and not members
+        for selected in self.interrupt.until(with_progress(self.selected(), self.total)):
+            try:
+                events = traverse(
+                    selected.value,
+                    self.limits,
+                    zero=self.args.zero,
+                    members=members,
+                    follow=follow,
+                    brief=is_table,
+                    reader=reader,
+                )
+            except BtfdumpError as error:
+                self.failed = True
+                self.complain(f"{selected.name}: {error}")
+                continue
+            events = self.counted(selected, events)
+            yield Root(events, "" if selected.is_plain else selected.name)
+
+    def counted(self, selected: Selected, events: Iterable[Event]) -> Iterator[Event]:
+        """Pass events on, and count notes and roots of which nothing could be read.
+
+        If the user interrupts, everything that is open is closed properly.
+        """
+        from btfdump._graph.events import Enter
+        from btfdump._graph.interrupted import Unfinished
+        from btfdump._kernel.notes import Note
+
+        self.shown += 1
+        is_root = True
+        unfinished = Unfinished(selected.value)
+        for event in self.interrupt.until(events):
+            if isinstance(event, Note):
+                self.notes += 1
+            elif isinstance(event, Enter):
+                self.failed |= is_root and event.is_missing
+            is_root = False
+            unfinished.follow(event)
+            yield event
+        if self.interrupt.came:
+            yield from unfinished.ends("interrupted")
+        fate = selected.fate()
+        if fate:
+            self.notes += 1
+            yield Note(fate, selected.value.address_)
+
+    def total(self) -> int | None:
+        """Return how many roots there will be, if that can be said quickly."""
+        from btfdump import _roots as roots
+
+        if len(self.args.root) > 1:
+            return None
+        kind = roots.named(self.kernel, self.args.root[0])
+        if not isinstance(kind, roots.RootKind) or kind.count is None:
+            return None
+        return kind.count(self.kernel)
+
+    def selected(self) -> Iterator[Selected]:
+        """Yield every root that was asked for; report one that is not found, and try the next."""
+        for words in self.jobs():
+            try:
+                yield from words
+            except ExpressionError as error:
+                self.misused = True
+                self.complain(str(error))
+            except BtfdumpError as error:
+                self.failed = True
+                self.complain(str(error))
+
+    def jobs(self) -> Iterator[Iterator[Selected]]:
+        """Yield what each of the user's words stands for."""
+        from btfdump import _roots as roots
+
+        words: list[str] = list(self.args.root)
+        if len(words) > 1 and words[0] in ("struct", "union", "enum"):
+            words[:2] = [" ".join(words[:2])]
+        kind = roots.named(self.kernel, *words[:2])
+        if isinstance(kind, roots.RootKind):
+            arguments: list[str | None] = list(words[1:])
+            for argument in arguments or [None]:
+                yield kind.find(self.kernel, argument)
+        elif len(words) > 1 and roots.is_type(words[0], words[1]):
+            for word in words[1:]:
+                yield (roots.at_address(self.kernel, words[0], w) for w in (word,))
+        elif roots.is_type(words[0]):
+            raise ExpressionError(f"{words[0]!r} is a type: an address or a symbol must follow it")
+        else:
+            for word in words:
+                yield roots.select(self.kernel, word)

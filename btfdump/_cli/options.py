@@ -1,0 +1,164 @@
+"""Groups of options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add_extent(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is shown of a root."""
+    shape = parser.add_argument_group("what is shown")
+    shape.add_argument(
+        "--depth",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="follow plain pointers to structs N levels (default 0)",
+    )
+    shape.add_argument(
+        "--follow",
+        type=paths,
+        action="extend",
+        default=[],
+        metavar="PATH,...",
+        help="follow the pointers at these member paths, whatever the depth",
+    )
+    shape.add_argument(
+        "--members",
+        type=paths,
+        action="extend",
+        default=[],
+        metavar="PATH,...",
+        help="show these members only; a path leads through pointers and containers",
+    )
+    shape.add_argument(
+        "--no-infer",
+        dest="infer",
+        action="store_false",
+        help="infer nothing from slab caches where the type of entries is not known",
+    )
+    shape.add_argument("--zero", action="store_true", help="show zero members and empty lists")
+    shape.add_argument(
+        "--elements",
+        type=_count,
+        default=64,
+        metavar="N",
+        help="entries shown of each container and array (default 64, 0: all)",
+    )
+    shape.add_argument(
+        "--objects",
+        type=_count,
+        default=10_000,
+        metavar="N",
+        help="objects shown of each root (default 10000, 0: all)",
+    )
+    shape.add_argument(
+        "--string", type=_count, default=256, metavar="N", help="bytes of a string (default 256)"
+    )
+    shape.add_argument(
+        "--hook",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of a table of kernel functions: those of this hook",
+    )
+    shape.add_argument(
+        "--flag",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of a table of kernel functions: those with this flag",
+    )
+
+
+def add_form(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how it is shown."""
+    from btfdump._render import RENDERERS
+
+    form = parser.add_argument_group("how it is shown")
+    form.add_argument(
+        "--format",
+        choices=RENDERERS,
+        metavar="FORMAT",
+        help="see below (default: tree on a terminal, text in a pipe)",
+    )
+    form.add_argument("--strict", action="store_true", help="exit with 1 if there was any note")
+    add_color(form)
+    flags = parser.add_argument_group(
+        "flags of bpf_snprintf_btf()", "for --format snprintf; --zero is the fourth"
+    )
+    flags.add_argument("--compact", action="store_true", help="no indentation, no newlines")
+    flags.add_argument("--noname", action="store_true", help="no names of members and types")
+    flags.add_argument(
+        "--ptr-raw", action="store_true", help="raw pointers (as they are without it: no hashes)"
+    )
+
+
+def add_watch(parser: argparse.ArgumentParser) -> None:
+    """Add the option to look again and again, for live kernels."""
+    parser.add_argument(
+        "--watch",
+        type=_seconds,
+        metavar="SECONDS",
+        help="look again every so many seconds, and mark what changed, until Ctrl-C",
+    )
+
+
+def add_color(parser: argparse._ActionsContainer) -> None:
+    """Add the option for colour."""
+    parser.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colour (auto: on a terminal, and NO_COLOR is not set)",
+    )
+
+
+def add_sources(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name other sources of types, symbols and annotations."""
+    sources = parser.add_argument_group("where types and annotations come from")
+    sources.add_argument(
+        "--overlay", action="append", default=[], metavar="FILE", help="TOML file of annotations"
+    )
+    sources.add_argument("--btf", metavar="FILE", help="BTF to use: a raw blob, or ELF with .BTF")
+    sources.add_argument(
+        "--vmlinux", metavar="FILE", help="vmlinux ELF file: BTF, and symbols if the dump has none"
+    )
+
+
+def add_cache(parser: argparse.ArgumentParser) -> None:
+    """Add the option to work without the cache, for commands that open a kernel."""
+    parser.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="neither read nor write the cache of BTF indexes, XDG_CACHE_HOME/btfdump",
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, up to 86400")
+    return value
+
+
+def _count(text: str) -> int:
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 on")
+    return value
+
+
+def paths(text: str) -> list[str]:
+    """Parse an argument of comma-separated member paths."""
+    if "[" in text:
+        raise argparse.ArgumentTypeError(
+            f"{text!r}: no indexes here; a path leads through every entry of a container"
+        )
+    return [path.strip() for path in text.split(",") if path.strip()]

@@ -1,0 +1,97 @@
+"""The sink for fields: what the reference decoder makes of a struct, for types that are hot."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump._decode.compiled.emitter import Into, Sink
+from btfdump._decode.compiled.plan import plan_of
+from btfdump._decode.compiled.source import Source
+from btfdump._decode.fields import Field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfdump._decode.compiled.plan import Plan, Step
+    from btfdump._decode.fields import Selection
+    from btfdump._decode.layout import Layouts, ScalarLayout, StructLayout
+    from btfdump._decode.scope import FactsOf
+
+
+def compile_fields(
+    layouts: Layouts,
+    facts_of: FactsOf | None,
+    layout: StructLayout,
+    selection: Selection | None,
+    elements: int,
+) -> Callable[[bytes], tuple[list[Field], int]]:
+    """Return a function from a struct's bytes to (its fields, how many zero ones were left out).
+
+    It agrees with `Decoder(layouts, facts_of, elements=elements).fields(layout, data, selection)`.
+    Raises `BtfFormatError` for a type that makes no sense or is nested too deep to be compiled.
+    """
+    source = Source(layouts)
+    plan = plan_of(layouts, facts_of, layout, selection, elements=elements)
+    source.emit("z, o = 0, []")
+    FieldsSink(source, plan).emitter.members(plan.steps, Into("o"))
+    source.emit(f"return o, z + {len(plan.steps)} - len(o)")
+    function: Callable[[bytes], tuple[list[Field], int]] = source.function(
+        "fields(d)", f"fields of {layout.type}"
+    )
+    return function
+
+
+class FieldsSink(Sink):
+    """Appends a `Field` for each member; `z` counts the members that were left out further in."""
+
+    def __init__(self, source: Source, plan: Plan) -> None:
+        super().__init__(source, plan)
+        source.constants["Field"] = Field
+
+    def scalar(self, step: Step, value: str, into: Into) -> None:
+        """Append a scalar or a bit field."""
+        bits = f", {step.member.bit_size}" if step.is_bits and step.member else ""
+        self.emit(f"{into.out}.append({self._field(step, value, into)}{bits}))")
+
+    def string(self, step: Step, into: Into) -> None:
+        """Append the bytes of an array."""
+        value = into.bytes_(step.offset, step.offset + step.layout.size)
+        self.emit(f"{into.out}.append({self._field(step, value, into)}))")
+
+    def scalars(self, step: Step, element: ScalarLayout, into: Into) -> None:
+        """Append an array of scalars."""
+        value, elided = self.emitter.read_many(step, element, into)
+        self._append_array(step, value, str(elided), into)
+
+    def array(self, step: Step, into: Into) -> None:
+        """Append an array of structs or of arrays."""
+        found = self.source.variable("o")
+        self.emit(f"{found} = []")
+        with self.emitter.elements(step, into._replace(out=found)) as (each, elided):
+            for element in step.inner:
+                self.compound(element, each)
+        self._append_array(step, found, elided, into)
+
+    def struct(self, step: Step, into: Into) -> None:
+        """Append a struct."""
+        found = self.source.variable("o")
+        self.emit(f"{found} = []")
+        self.emitter.members(step.inner, Into(found, into.base))
+        self.emit(f"z += {len(step.inner)} - len({found})")
+        append = f"{into.out}.append({self._field(step, found, into)}))"
+        if step.name or not step.selection or into.element:
+            self.emit(append)
+        else:  # an anonymous struct of which nothing was selected
+            self.emit(f"if {found}: {append}")
+            self.emit("else: z -= 1")
+
+    def _append_array(self, step: Step, value: str, elided: str, into: Into) -> None:
+        more = "" if elided == "0" else f", elided={elided}"
+        self.emit(f"{into.out}.append({self._field(step, value, into)}{more}))")
+
+    def _field(self, step: Step, value: str, into: Into) -> str:
+        """Return the beginning of a call of Field(), up to the facts."""
+        name = f'f"[{{{into.element}}}]"' if into.element else repr(step.name)
+        layout = self.source.constant("T", step.layout)
+        facts = "None" if step.facts is None else self.source.constant("A", step.facts)
+        return f"Field({name}, {layout}, {into.at(step.offset)}, {value}, {facts}"

@@ -1,0 +1,202 @@
+"""Layout + facts -> plan: what the reference reader decides for a type, decided once.
+
+A plan is a tree of steps, one for each member that may be shown, for generated code to be made of.
+`decode.fields.Decoder` is what it must agree with: which members are shown though they are zero,
+what is known of each of them, how many bytes tell that one is zero.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from btfdump._decode.compiled.source import is_unpackable
+from btfdump._decode.fields import Budget
+from btfdump._decode.layout import ArrayLayout, MemberLayout, ScalarLayout, StructLayout
+from btfdump._decode.scope import Scope
+
+if TYPE_CHECKING:
+    from btfdump._decode.fields import Selection
+    from btfdump._decode.layout import Layout, Layouts
+    from btfdump._decode.scope import FactsOf, Stated
+
+MAX_STEPS = 200_000
+"""Steps of one plan: far more than any kernel's struct has with all that is inside it."""
+
+
+class Step(NamedTuple):
+    """One member, or the element of an array (`name` is "" then).
+
+    `offset` counts from the start of the object, or of the array element, that the step is part of.
+    The first `tested` bytes are zero if the member is; 0: it counts as zero whatever they hold.
+    `is_wanted`: it is shown even then. `around` are the names of the members around it. No other
+    member in the plan has the same `number`.
+    """
+
+    name: str
+    layout: Layout
+    offset: int
+    facts: Any
+    tested: int
+    is_wanted: bool
+    around: tuple[str, ...]
+    selection: Selection | None
+    member: MemberLayout | None = None
+    inner: tuple[Step, ...] = ()
+    number: int = 0
+
+    @property
+    def is_bits(self) -> bool:
+        """Whether this is a bit field."""
+        return self.member is not None and self.member.bit_size > 0
+
+    @property
+    def bit_offset(self) -> int:
+        """Where a bit field starts, in bits, from where `offset` counts from."""
+        assert self.member is not None
+        return self.offset * 8 + self.member.bit_offset - self.member.offset * 8
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether struct.unpack() reads all of it."""
+        if self.is_bits or not is_unpackable(self.layout):
+            return False
+        return self.is_wanted or self.tested == self.layout.size
+
+
+class Plan(NamedTuple):
+    """What is shown of the objects of one type: `steps`, for `selection` as the decoder takes it.
+
+    At most `elements` elements of each array are; with `zero` what is zero is shown too.
+    """
+
+    layout: StructLayout
+    selection: Selection | None
+    elements: int
+    zero: bool
+    steps: tuple[Step, ...]
+
+
+def plan_of(
+    layouts: Layouts,
+    facts_of: FactsOf | None,
+    layout: StructLayout,
+    selection: Selection | None = None,
+    *,
+    elements: int,
+    zero: bool = False,
+) -> Plan:
+    """Return the plan of a type, with a step for each member that may be shown.
+
+    Raises `BtfFormatError` for a type that makes no sense.
+    """
+    steps = _Planner(layouts, facts_of, layout, zero).steps(selection)
+    return Plan(layout, selection, elements, zero, steps)
+
+
+class _Planner:
+    """Makes the plan of one type."""
+
+    def __init__(
+        self, layouts: Layouts, facts_of: FactsOf | None, layout: StructLayout, zero: bool
+    ) -> None:
+        self._layouts = layouts
+        self._facts_of = facts_of
+        self._budget = Budget(layout.size)
+        self._budget.left = min(self._budget.left, MAX_STEPS)
+        self._layout = layout
+        self._zero = zero
+        self._next_number = count(1).__next__
+
+    def steps(self, selection: Selection | None) -> tuple[Step, ...]:
+        """Return the steps for the members of the object."""
+        return self._members(self._layout, 0, selection, (), (), 0)
+
+    def _members(
+        self,
+        layout: StructLayout,
+        at: int,
+        selection: Selection | None,
+        stated: Stated,
+        around: tuple[str, ...],
+        level: int,
+    ) -> tuple[Step, ...]:
+        self._budget.spend(layout, level)
+        scope = Scope(self._facts_of(layout) if self._facts_of is not None else None, stated)
+        steps = []
+        for index, member in enumerate(layout.members):
+            name = member.name
+            if selection and name and name not in selection:
+                continue
+            is_wanted = bool(selection and name)
+            inner = self._layouts.of_member(member, layout)
+            own = scope.own.get(index)
+            step = Step(
+                name=name,
+                layout=inner,
+                offset=at + member.offset,
+                facts=scope.of(index, name),
+                tested=inner.size if own is not None else min(inner.size, member.extent),
+                is_wanted=is_wanted or self._zero or (own is not None and not inner.size),
+                around=around,
+                selection=selection[name] if selection and name else selection,
+                member=member,
+                number=self._next_number(),
+            )
+            steps.append(self._with_inner(step, scope.inside(name), level))
+        return tuple(steps)
+
+    def _with_inner(
+        self,
+        step: Step,
+        stated: Stated,
+        level: int,
+    ) -> Step:
+        """Return a step with those for what is inside it."""
+        layout = step.layout
+        around = (*step.around, step.name) if step.name else step.around
+        if isinstance(layout, StructLayout):
+            inner = self._members(layout, step.offset, step.selection, stated, around, level + 1)
+            return step._replace(inner=inner)
+        if isinstance(layout, ScalarLayout) or layout.is_text:
+            return step
+        if not layout.element.size or isinstance(layout.element, ScalarLayout):
+            return step
+        element = Step(
+            name="",
+            layout=layout.element,
+            offset=0,
+            facts=step.facts,
+            tested=layout.element.size,
+            is_wanted=self._zero,
+            around=around,
+            selection=step.selection,
+        )
+        return step._replace(inner=(self._with_inner(element, stated, level + 1),))
+
+
+def element_of(step: Step, index: int) -> Step:
+    """Return the element at `index` of an array as a step for itself, beside the array's own."""
+    layout = step.layout
+    assert isinstance(layout, ArrayLayout)
+    element = layout.element
+    at = step.offset + index * element.size
+    if step.inner:
+        return _moved(step.inner[0]._replace(name=f"[{index}]"), at)
+    return Step(f"[{index}]", element, at, None, element.size, False, step.around, None)
+
+
+def _moved(step: Step, by: int) -> Step:
+    """Return a step with another offset; those of an array's elements count from each of them."""
+    inner = step.inner
+    if isinstance(step.layout, StructLayout):
+        inner = tuple(_moved(each, by) for each in inner)
+    return step._replace(offset=step.offset + by, inner=inner)
+
+
+def is_text(step: Step) -> bool:
+    """Whether an array is shown as characters: by its type, or because an annotation says so."""
+    layout = step.layout
+    assert isinstance(layout, ArrayLayout)
+    facts = step.facts
+    return layout.is_text or (facts is not None and facts.is_string and layout.element.size == 1)

@@ -1,0 +1,115 @@
+"""Layout -> Python source -> function: readers of a few members.
+
+A projection names members of one struct (dotted paths, no pointers); its reader turns the struct's
+bytes into a tuple with one struct.unpack_from() where the members allow it. `decode.fields` is what
+it must agree with. `walk.quick` makes walks of what is here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from btfdump._decode.compiled.source import CODES, Source, Spot, is_unpackable, pattern
+from btfdump._decode.fields import bits_to_python, to_python
+from btfdump._decode.layout import Category, ScalarLayout, StructLayout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from btfdump._decode.layout import Layouts
+
+
+def compile_reader(
+    layouts: Layouts, layout: StructLayout, paths: Sequence[str], start: int = 0
+) -> Callable[[bytes], tuple[Any, ...]]:
+    """Return a function from a struct's bytes, `start` on, to a tuple of the members `paths`.
+
+    Values are as `Value.value_()` gives them. Raises `MemberNotFoundError`.
+    """
+    fields = [Located(layouts, layout, path) for path in paths]
+    source = Source(layouts)
+    for line in unpacking(source, fields, runs(spots(fields)), start):
+        source.emit(line)
+    source.emit(f"return {row(fields)}")
+    reader: Callable[[bytes], tuple[Any, ...]] = source.function(
+        "read(d)", f"reader of {layout.type}: {', '.join(paths)}"
+    )
+    return reader
+
+
+def spots(fields: Sequence[Located]) -> list[Spot]:
+    """Return how the plain ones of fields are unpacked, each into a variable of its number."""
+    return [field.spot(f"v{i}") for i, field in enumerate(fields) if field.is_plain]
+
+
+def runs(found: Iterable[Spot]) -> list[list[Spot]]:
+    """Sort what is to be unpacked into runs that one struct.unpack() each can read.
+
+    Members of a union lie over each other, so one run may not be enough.
+    """
+    sorted_: list[list[Spot]] = []
+    for spot in sorted(found):
+        for run in sorted_:
+            if run[-1].offset + run[-1].size <= spot.offset:
+                run.append(spot)
+                break
+        else:
+            sorted_.append([spot])
+    return sorted_
+
+
+def unpacking(
+    source: Source, fields: Sequence[Located], found: Iterable[Sequence[Spot]], start: int
+) -> list[str]:
+    """Return statements that take runs, and the fields that are not plain, from `d`.
+
+    `d` holds the struct's bytes from offset `start` on.
+    """
+    lines = [
+        f"{', '.join(spot.name for spot in run)}, = {source.unpacker(pattern(run, start))}(d)"
+        for run in found
+    ]
+    for i, field in enumerate(fields):
+        if not field.is_plain:
+            lines.append(f"v{i} = {source.constant('R', field.read)}(d, {-start})")
+    return lines
+
+
+def row(fields: Sequence[Located]) -> str:
+    """Return an expression for the tuple of the fields' values."""
+    names = ", ".join(f"v{i}" for i in range(len(fields)))
+    return f"({names},)" if names else "()"
+
+
+class Located:
+    """A member at the end of a dotted path: where it is, and how it is read."""
+
+    def __init__(self, layouts: Layouts, layout: StructLayout, path: str) -> None:
+        self.layouts = layouts
+        found = layouts.locate(layout, path)
+        current, bits, bit_size = found.layout, found.bit_offset, found.bit_size
+        self.layout = current
+        self.bit_offset = bits
+        self.bit_size = bit_size
+        self.offset = bits // 8
+        self.end = self.offset + current.size
+        if bit_size:
+            self.end = (bits + bit_size + 7) // 8
+        is_bool = isinstance(current, ScalarLayout) and current.category is Category.BOOL
+        self.is_plain = not bit_size and is_unpackable(current) and not is_bool
+        self.code = CODES[current.size, current.is_signed] if self.is_plain else ""  # type: ignore[union-attr]
+
+    def spot(self, name: str) -> Spot:
+        """Return how a plain member is unpacked into the variable `name`."""
+        return Spot(self.offset, self.layout.size, self.code, name)
+
+    def read(self, data: bytes, at: int) -> Any:
+        """Read a member that struct.unpack() does not understand; the struct starts at `at`.
+
+        That is negative where `data` lacks the struct's first bytes.
+        """
+        if self.bit_size:
+            return bits_to_python(
+                self.layouts, self.layout, self.bit_offset, self.bit_size, data, at
+            )
+        return to_python(self.layouts, self.layout, data, at + self.offset)

@@ -1,0 +1,342 @@
+"""The reference reader: Layout + bytes -> fields, and -> plain Python values.
+
+It is written to be obvious. A `Field` is one member or array element; zero members are counted
+rather than built unless asked for, as bpf_snprintf_btf (kernel/bpf/btf.c, btf_show) skips them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from btfdump._decode.layout import (
+    MAX_NESTING,
+    ArrayLayout,
+    Category,
+    MemberLayout,
+    ScalarLayout,
+    StructLayout,
+)
+from btfdump._decode.scope import Scope
+from btfdump.errors import BtfFormatError
+
+if TYPE_CHECKING:
+    from btfdump._decode.layout import Layout, Layouts
+    from btfdump._decode.scope import FactsOf, Stated
+
+
+_ZEROS = bytes(4096)
+
+
+def is_zero(data: bytes, start: int, size: int) -> bool:
+    """Whether `size` bytes of `data` from `start` are all zero."""
+    if size <= len(_ZEROS):
+        piece = data[start : start + size]
+        return piece == _ZEROS[: len(piece)]
+    return not data[start : start + size].strip(b"\0")
+
+
+EMPTY_LIST = -1
+"""`Field.elided` of a list_head that leads to itself."""
+
+
+class Field:
+    """One member or array element of an object. A field is never written to after it was made.
+
+    `value` is an int, float, bytes (char arrays, undescribed bytes), or the list of fields inside a
+    struct, union or array. `facts` is what the annotations say of it. `elided` is how many elements
+    of an array are not in `value`, `remark` what else there is to say of it. `has_group` is for
+    fields in the events of `graph`: a group of events, of what lies behind this field, follows the
+    object that holds it.
+    """
+
+    __slots__ = (
+        "bit_size",
+        "elided",
+        "facts",
+        "has_group",
+        "layout",
+        "name",
+        "offset",
+        "remark",
+        "value",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        layout: Layout,
+        offset: int,
+        value: FieldValue,
+        facts: Any = None,
+        bit_size: int = 0,
+        elided: int = 0,
+        remark: str = "",
+        has_group: bool = False,
+    ) -> None:
+        # Final, which mypy checks, and not frozen: a frozen dataclass takes four times as long to
+        # make, and an object has hundreds of these.
+        self.name: Final = name
+        self.layout: Final = layout
+        self.offset: Final = offset
+        self.value: Final = value
+        self.facts: Final = facts
+        self.bit_size: Final = bit_size
+        self.elided: Final = elided
+        self.remark: Final = remark
+        self.has_group: Final = has_group
+
+    def replace(self, **changes: Any) -> Field:
+        """Return a field that differs from this one in the attributes given."""
+        get = changes.get
+        return Field(
+            get("name", self.name),
+            get("layout", self.layout),
+            get("offset", self.offset),
+            get("value", self.value),
+            get("facts", self.facts),
+            self.bit_size,
+            get("elided", self.elided),
+            get("remark", self.remark),
+            get("has_group", self.has_group),
+        )
+
+
+FieldValue: TypeAlias = "int | float | bytes | list[Field] | list[int] | list[float]"
+Selection: TypeAlias = "dict[str, Selection]"
+"""Members to show, by name, each with what to show inside it ({} = all)."""
+
+
+class Budget:
+    """Bounds the members decoded of one object of `size` bytes.
+
+    A struct that contains itself, or unions of unions without end, are corrupt BTF: the kernel's
+    own types stay far below this.
+    """
+
+    __slots__ = ("left",)
+
+    def __init__(self, size: int) -> None:
+        self.left = 4096 + 64 * size
+
+    def spend(self, layout: StructLayout, nesting: int) -> None:
+        """Enter a struct; raises `BtfFormatError` where that makes no sense any more."""
+        self.left -= len(layout.members)
+        if nesting > MAX_NESTING or self.left < 0:
+            raise BtfFormatError(0, f"{layout.type} contains itself, or more than its bytes hold")
+
+
+class Decoder:
+    """Decodes objects of one kernel into fields.
+
+    `zero` keeps zero members; at most `elements` array elements are built (the rest is counted in
+    the array's `Field.elided`); `facts_of` supplies annotations.
+    """
+
+    def __init__(
+        self,
+        layouts: Layouts,
+        facts_of: FactsOf | None = None,
+        *,
+        zero: bool = False,
+        elements: int = 64,
+    ) -> None:
+        self.layouts = layouts
+        self.facts_of = facts_of
+        self.zero = zero
+        self.elements = elements
+        self.skipped = 0
+        self._budget = Budget(0)
+
+    def fields(
+        self,
+        layout: Layout,
+        data: bytes,
+        selection: Selection | None = None,
+        *,
+        at: int = 0,
+        facts: Any = None,
+        stated: Stated = (),
+    ) -> list[Field]:
+        """Decode the object at offset `at` of `data`.
+
+        A scalar or an array gives one field without a name, with what `facts` say of it. `stated`
+        is what is known of this very object's members by the way that led to it.
+
+        Afterwards `skipped` is how many zero members were left out.
+        """
+        self.skipped = 0
+        self._budget = Budget(layout.size)
+        if isinstance(layout, StructLayout):
+            return self._members(layout, data, at, selection, stated, 0)
+        return [self._field("", layout, data, at, facts, selection, stated, 0)]
+
+    def _members(
+        self,
+        layout: StructLayout,
+        data: bytes,
+        start: int,
+        selection: Selection | None,
+        stated: Stated,
+        nesting: int,
+    ) -> list[Field]:
+        self._budget.spend(layout, nesting)
+        scope = Scope(self.facts_of(layout) if self.facts_of is not None else None, stated)
+        own, is_stated = scope.own, bool(scope.stated)
+        fields: list[Field] = []
+        keep_zero = self.zero
+        for index, member in enumerate(layout.members):
+            name = member.name
+            inner_selection = selection
+            wanted = keep_zero
+            if selection and name:
+                if name not in selection:
+                    continue
+                inner_selection = selection[name]
+                wanted = True
+            at = start + member.offset
+            known = own.get(index)
+            if not wanted and self._is_zero(member, layout, known, data, start):
+                self.skipped += 1
+                continue
+            inner = self.layouts.of_member(member, layout)
+            if is_stated:
+                known = scope.of(index, name)
+            if member.bit_size:
+                fields.append(self._bit_field(member, inner, data, start, known))
+            else:
+                beyond = () if isinstance(inner, ScalarLayout) else scope.inside(name)
+                field = self._field(name, inner, data, at, known, inner_selection, beyond, nesting)
+                if name or not selection or field.value:  # else nothing of it was selected
+                    fields.append(field)
+        return fields
+
+    def _is_zero(
+        self, member: MemberLayout, owner: StructLayout, facts: Any, data: bytes, start: int
+    ) -> bool:
+        """Whether a member is zero; one that is, by its extent, costs no look at its type."""
+        if member.bit_size:
+            return not self.layouts.bits(member.bit_offset, member.bit_size, False)(data, start)
+        at = start + member.offset
+        if facts is None and is_zero(data, at, member.extent):
+            return True
+        size = self.layouts.of_member(member, owner).size
+        return (size > 0 or facts is None) and is_zero(data, at, size)
+
+    def _bit_field(
+        self, member: MemberLayout, layout: Layout, data: bytes, start: int, facts: Any
+    ) -> Field:
+        signed = isinstance(layout, ScalarLayout) and layout.is_signed
+        read = self.layouts.bits(member.bit_offset, member.bit_size, signed)
+        return Field(
+            member.name, layout, start + member.offset, read(data, start), facts, member.bit_size
+        )
+
+    def _field(
+        self,
+        name: str,
+        layout: Layout,
+        data: bytes,
+        at: int,
+        facts: Any,
+        selection: Selection | None,
+        stated: Stated,
+        nesting: int,
+    ) -> Field:
+        if isinstance(layout, ScalarLayout):
+            return Field(name, layout, at, layout.decode(data, at), facts)
+        if isinstance(layout, StructLayout):
+            inner = self._members(layout, data, at, selection, stated, nesting + 1)
+            return Field(name, layout, at, inner, facts)
+        return self._array(name, layout, data, at, facts, selection, stated, nesting)
+
+    def _array(
+        self,
+        name: str,
+        layout: ArrayLayout,
+        data: bytes,
+        at: int,
+        facts: Any,
+        selection: Selection | None,
+        stated: Stated,
+        nesting: int,
+    ) -> Field:
+        element = layout.element
+        is_text = layout.is_text or (facts is not None and facts.is_string and element.size == 1)
+        if is_text:
+            return Field(name, layout, at, data[at : at + layout.size], facts)
+        size = element.size
+        shown = min(layout.length, self.elements)
+        if isinstance(element, ScalarLayout):
+            values = element.decode_many(data, at, shown)
+            return Field(name, layout, at, values, facts, elided=layout.length - shown)
+        fields: list[Field] = []
+        elided = 0
+        for i in range(layout.length if size else 0):
+            where = at + i * size
+            if not self.zero and is_zero(data, where, size):
+                continue
+            if len(fields) >= shown:
+                elided = layout.length - i
+                break
+            fields.append(
+                self._field(f"[{i}]", element, data, where, facts, selection, stated, nesting + 1)
+            )
+        return Field(name, layout, at, fields, facts, elided=elided)
+
+
+def to_python(layouts: Layouts, layout: Layout, data: bytes, at: int = 0) -> Any:
+    """Decode the whole object: int, float, bool, str (char arrays), bytes, dict, list.
+
+    Anonymous members give their members to the struct that holds them, as in C. Nothing is skipped.
+    Raises `BtfFormatError` where the type makes no sense.
+    """
+    return _to_python(layouts, layout, data, at, 0, Budget(layout.size))
+
+
+def _to_python(
+    layouts: Layouts, layout: Layout, data: bytes, at: int, nesting: int, budget: Budget
+) -> Any:
+    if isinstance(layout, ScalarLayout):
+        value = layout.decode(data, at)
+        return bool(value) if layout.category is Category.BOOL else value
+    if isinstance(layout, ArrayLayout):
+        if layout.is_text:
+            return decode_text(data[at : at + layout.size])
+        element, size = layout.element, layout.element.size
+        if isinstance(element, ScalarLayout) and element.category is not Category.BOOL and size:
+            return element.decode_many(data, at, layout.length)
+        return [
+            _to_python(layouts, element, data, at + i * size, nesting + 1, budget)
+            for i in range(layout.length if size else 0)
+        ]
+    budget.spend(layout, nesting)
+    result: dict[str, Any] = {}
+    for member in layout.members:
+        inner = layouts.of_member(member, layout)
+        if member.bit_size:
+            result[member.name] = bits_to_python(
+                layouts, inner, member.bit_offset, member.bit_size, data, at
+            )
+            continue
+        value = _to_python(layouts, inner, data, at + member.offset, nesting + 1, budget)
+        if member.name:
+            result[member.name] = value
+        elif isinstance(value, dict):
+            result.update(value)
+    result.pop("", None)
+    return result
+
+
+def bits_to_python(
+    layouts: Layouts, layout: Layout, bit_offset: int, bit_size: int, data: bytes, at: int = 0
+) -> int:
+    """Decode a bit field declared with the type of `layout`: an int, or a bool."""
+    signed = isinstance(layout, ScalarLayout) and layout.is_signed
+    value = layouts.bits(bit_offset, bit_size, signed)(data, at)
+    is_bool = isinstance(layout, ScalarLayout) and layout.category is Category.BOOL
+    return bool(value) if is_bool else value
+
+
+def decode_text(data: bytes) -> str:
+    """Bytes of a char array up to the first NUL as text; what is not UTF-8 becomes `\\xNN`."""
+    return data.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")

@@ -1,0 +1,470 @@
+"""Type -> Layout: what lies at which offset of an object, ready to decode.
+
+A `Layout` is built once per type and inflates no more BTF than what is looked at: a struct's
+members know their offsets and extents at once, their own layouts only when asked. That is what
+keeps one cold `task_struct`, whose definition reaches a third of the kernel's types, at a few
+milliseconds.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from itertools import pairwise
+from struct import Struct as Packer
+from struct import unpack_from
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from btfdump._btf import types
+from btfdump._btf.sections import as_struct
+from btfdump._decode.paths import split_path
+from btfdump.errors import BtfFormatError, MemberNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from btfdump._targets.memory import ByteOrder
+
+    Raw: TypeAlias = int | float | bytes
+
+MAX_NESTING = 64
+"""Structs and arrays nested by value deeper than this are corrupt BTF (the kernel allows 32)."""
+
+
+MAX_INLINE = 4
+"""Structs of up to this many scalars are one line of text."""
+
+
+class Category(Enum):
+    """What a scalar is to a reader."""
+
+    INT = auto()
+    BOOL = auto()
+    CHAR = auto()
+    ENUM = auto()
+    POINTER = auto()
+    FLOAT = auto()
+    OPAQUE = auto()
+    """Bytes that BTF names but does not describe: void, a forward declaration, an unknown kind."""
+
+
+class ScalarLayout:
+    """A value that is decoded as one: `decode(data, offset)` -> int, float or bytes.
+
+    `code` is how struct.unpack() reads it, byte order and letter; "" where it cannot.
+    """
+
+    __slots__ = ("base", "category", "code", "decode", "is_signed", "is_whole", "size", "type")
+
+    def __init__(
+        self,
+        type_: types.Type,
+        base: types.Type,
+        category: Category,
+        size: int,
+        decode: Callable[[bytes, int], Raw],
+        is_signed: bool,
+        code: str = "",
+    ) -> None:
+        self.type = type_
+        self.base = base
+        self.category = category
+        self.size = size
+        self.decode = decode
+        self.is_signed = is_signed
+        self.code = code
+        # Whether all of 1, 2, 4 or 8 bytes is the value: no narrower integer inside them.
+        self.is_whole = size in (1, 2, 4, 8) and (
+            not isinstance(base, types.Int) or (base.bits == size * 8 and not base.bit_offset)
+        )
+
+    def decode_many(self, data: bytes, offset: int, count: int) -> list[Any]:
+        """Decode `count` values one behind the other: elements of an array."""
+        if self.code:
+            return list(unpack_from(f"{self.code[0]}{count}{self.code[1]}", data, offset))
+        decode, size = self.decode, self.size
+        return [decode(data, offset + i * size) for i in range(count)]
+
+
+class ArrayLayout:
+    """`length` elements of `element`, `element.size` bytes apart."""
+
+    __slots__ = ("base", "element", "is_text", "length", "size", "type")
+
+    def __init__(
+        self, type_: types.Type, base: types.Array, element: Layout, is_text: bool
+    ) -> None:
+        self.type = type_
+        self.base = base
+        self.element = element
+        self.length = base.length
+        self.size: int = base.length * element.size
+        self.is_text = is_text
+
+
+class MemberLayout:
+    """A member: byte `offset` in its struct, `bit_offset`/`bit_size` for a bit field, else 0.
+
+    `bit_offset` counts from the struct's first bit: the least significant bit of byte 0 on
+    little-endian, the most significant on big-endian. `extent` is how many bytes may belong to the
+    member, known without looking at its type.
+    """
+
+    __slots__ = ("_layouts", "_resolved", "bit_offset", "bit_size", "extent", "member", "offset")
+
+    def __init__(self, layouts: Layouts, member: types.Member, extent: int) -> None:
+        self._layouts = layouts
+        self._resolved: Layout | None = None
+        self.member = member
+        self.bit_offset = member.bit_offset
+        self.bit_size = member.bit_size
+        self.offset = member.bit_offset // 8
+        self.extent = extent
+
+    @property
+    def name(self) -> str:
+        """Member name, "" for an anonymous struct or union."""
+        return self.member.name
+
+
+class StructLayout:
+    """A struct or union and its members, in declaration order."""
+
+    __slots__ = ("_by_name", "_found", "_is_small", "_layouts", "_members", "base", "size", "type")
+
+    def __init__(
+        self, layouts: Layouts, type_: types.Type, base: types.Composite, size: int
+    ) -> None:
+        self._layouts = layouts
+        self._members: tuple[MemberLayout, ...] | None = None
+        self._by_name: dict[str, tuple[MemberPath, ...]] = {}
+        self._found: dict[str, FoundMember] = {}
+        self._is_small: bool | None = None
+        self.type = type_
+        self.base = base
+        self.size = size
+
+    @property
+    def members(self) -> tuple[MemberLayout, ...]:
+        """Members with their extents: up to the next member's start, or the end of the struct."""
+        if self._members is None:
+            starts = sorted({m.bit_offset // 8 for m in self.base.members} | {self.size})
+            following = dict(pairwise(starts))
+            self._members = tuple(
+                MemberLayout(
+                    self._layouts,
+                    m,
+                    max(0, following.get(m.bit_offset // 8, self.size) - m.bit_offset // 8),
+                )
+                for m in self.base.members
+            )
+        return self._members
+
+    @property
+    def is_small(self) -> bool:
+        """Whether the struct has so few scalars that text puts them on one line.
+
+        It depends on the type alone, so that a struct looks the same wherever it is.
+        """
+        if self._is_small is None:
+            self._is_small = self._layouts.leaves(self, 0) <= MAX_INLINE
+        return self._is_small
+
+
+Layout: TypeAlias = "ScalarLayout | ArrayLayout | StructLayout"
+StandIn: TypeAlias = "Callable[[types.Composite], types.Composite | None]"
+MemberPath: TypeAlias = "tuple[StructLayout, int, int]"
+"""(struct that declares the member, index of the member, bit offset of that struct)"""
+
+
+class FoundMember(NamedTuple):
+    """A member of a struct, or of a struct inside that.
+
+    `owner` declares it as its member `number`, counted from 0. It lies `bit_offset` bits from the
+    start of the struct that it was looked for in; `bit_size` is not 0 for a bit field.
+    """
+
+    owner: StructLayout
+    number: int
+    layout: Layout
+    bit_offset: int
+    bit_size: int
+
+    @property
+    def type(self) -> types.Type:
+        """The type that the member is declared with."""
+        return self.owner.base.btf.type(self.owner.members[self.number].member.type_id)
+
+
+class Layouts:
+    """All layouts of one kernel, by type. `pointer_size` is in bytes.
+
+    `stand_in` gives the struct that lies where BTF has an opaque one, such as `struct bpf_timer`.
+    """
+
+    def __init__(
+        self, byteorder: ByteOrder, pointer_size: int, stand_in: StandIn = lambda opaque: None
+    ) -> None:
+        self.byteorder: ByteOrder = byteorder
+        self._stand_in = stand_in
+        self.pointer_size = pointer_size
+        self._cache: dict[types.Type, Layout] = {}
+        self._declarers: dict[tuple[StructLayout, str, int], tuple[StructLayout, int] | None] = {}
+        # Generated functions, by what they were generated for; see codegen.
+        self.compiled: dict[object, Any] = {}
+        mark = "<" if byteorder == "little" else ">"
+        self._integers = {
+            (size, signed): Packer(mark + (code if signed else code.upper()))
+            for size, code in ((1, "b"), (2, "h"), (4, "i"), (8, "q"))
+            for signed in (False, True)
+        }
+        self._floats = {size: Packer(mark + code) for size, code in ((2, "e"), (4, "f"), (8, "d"))}
+
+    def of(self, type_: types.Type) -> Layout:
+        """Return the layout of `type_`; raises `BtfFormatError` where the type makes no sense."""
+        found = self._cache.get(type_)
+        if found is None:
+            found = self._cache[type_] = self._build(type_, 0)
+        return found
+
+    def of_member(self, member: MemberLayout, owner: StructLayout) -> Layout:
+        """Return the layout of a member of `owner`; raises `BtfFormatError` if it does not fit."""
+        resolved = member._resolved
+        if resolved is None:
+            resolved = self.of(owner.base.btf.type(member.member.type_id))
+            _check_member(member, resolved, owner)
+            member._resolved = resolved
+        return resolved
+
+    def _build(self, type_: types.Type, nesting: int) -> Layout:
+        base = type_.btf.skip_modifiers(type_)
+        if isinstance(base, types.Composite):
+            stand_in = self._stand_in(base) if _is_opaque(base) else None
+            return StructLayout(self, type_, stand_in or base, base.size)
+        if isinstance(base, types.Datasec):
+            return StructLayout(self, type_, as_struct(base), base.size)
+        if isinstance(base, types.Array):
+            if nesting > MAX_NESTING:
+                raise BtfFormatError(0, f"type {type_.id}: arrays nest deeper than {MAX_NESTING}")
+            element_type = base.btf.type(base.type_id)
+            element = self._cache.get(element_type) or self._build(element_type, nesting + 1)
+            self._cache[element_type] = element
+            is_text = (
+                isinstance(element, ScalarLayout)
+                and element.category is Category.CHAR
+                and element.size == 1
+            )
+            return ArrayLayout(type_, base, element, is_text)
+        return self._build_scalar(type_, base)
+
+    def _build_scalar(self, type_: types.Type, base: types.Type) -> ScalarLayout:
+        size, signed, category = 0, False, Category.OPAQUE
+        if isinstance(base, types.Int):
+            size, signed = base.size, base.is_signed
+            category = Category.INT
+            if base.is_bool:
+                category = Category.BOOL
+            elif base.is_char or base.name == "char":
+                category = Category.CHAR
+            if base.bits != base.size * 8 or base.bit_offset:
+                return ScalarLayout(
+                    type_,
+                    base,
+                    category,
+                    size,
+                    self.bits(base.bit_offset, base.bits, signed),
+                    signed,
+                )
+        elif isinstance(base, types.Ptr):
+            size, category = self.pointer_size, Category.POINTER
+            if size == 4:  # in values of BPF maps, pointers have 8 bytes all the same
+                size = base.btf.pointer_size or size
+        elif isinstance(base, types.Enum | types.Enum64):
+            size, signed, category = base.size, base.is_signed, Category.ENUM
+        elif isinstance(base, types.Float):
+            size, category = base.size, Category.FLOAT
+            packer = self._floats.get(size)
+            if packer is None:
+                return ScalarLayout(type_, base, category, size, _bytes_reader(size), True)
+            return ScalarLayout(type_, base, category, size, _first(packer), True)
+        if category is Category.OPAQUE:
+            return ScalarLayout(type_, base, category, 0, _bytes_reader(0), False)
+        packer = self._integers.get((size, signed))
+        code = packer.format if packer is not None else ""
+        return ScalarLayout(type_, base, category, size, self.integer(size, signed), signed, code)
+
+    def integer(self, size: int, signed: bool) -> Callable[[bytes, int], int]:
+        """Return a reader of a whole integer of `size` bytes."""
+        packer = self._integers.get((size, signed))
+        if packer is not None:
+            return _first(packer)
+        byteorder = self.byteorder
+
+        def read(data: bytes, offset: int) -> int:
+            return int.from_bytes(data[offset : offset + size], byteorder, signed=signed)
+
+        return read
+
+    def bits(self, bit_offset: int, bit_size: int, signed: bool) -> Callable[[bytes, int], int]:
+        """Return a reader of `bit_size` bits that start `bit_offset` bits after a byte offset.
+
+        Bits count from the least significant on little-endian and from the most significant on
+        big-endian, as compilers lay bit fields out.
+        """
+        first, last = bit_offset // 8, (bit_offset + bit_size + 7) // 8
+        byteorder = self.byteorder
+        if byteorder == "little":
+            shift = bit_offset - first * 8
+        else:
+            shift = last * 8 - (bit_offset + bit_size)
+        mask = (1 << bit_size) - 1
+        sign = 1 << (bit_size - 1) if signed and bit_size else 0
+
+        def read(data: bytes, offset: int) -> int:
+            word = int.from_bytes(data[offset + first : offset + last], byteorder)
+            value = (word >> shift) & mask
+            return value - (mask + 1) if value & sign else value
+
+        return read
+
+    def leaves(self, layout: StructLayout, nesting: int) -> int:
+        """Count a struct's scalars, at most a few more than MAX_INLINE; a char array is one."""
+        count = 0
+        for member in layout.members:
+            inner = self.of_member(member, layout)
+            if isinstance(inner, ScalarLayout):
+                count += 1
+            elif isinstance(inner, ArrayLayout):
+                is_plain = isinstance(inner.element, ScalarLayout)
+                count += 1 if inner.is_text else inner.length if is_plain else MAX_INLINE + 1
+            elif nesting >= MAX_INLINE or isinstance(inner.base, types.Union):
+                return MAX_INLINE + 1
+            else:
+                count += self.leaves(inner, nesting + 1)
+            if count > MAX_INLINE:
+                break
+        return count
+
+    def find_member(self, layout: StructLayout, name: str) -> MemberPath:
+        """Find `name` in a struct or, as in C, in its anonymous members.
+
+        Raises `MemberNotFoundError`.
+        """
+        found = layout._by_name.get(name)
+        if found is None:
+            found = layout._by_name[name] = self._search(layout, name)
+        if not found:
+            raise MemberNotFoundError(f"{layout.type} has no member {name!r}")
+        return found[0]
+
+    def member(self, layout: StructLayout, name: str) -> FoundMember:
+        """Find a member as `find_member()` does, and say what it is; raises as it does."""
+        found = layout._found.get(name)
+        if found is None:
+            owner, number, start = self.find_member(layout, name)
+            member = owner.members[number]
+            inner = self.of_member(member, owner)
+            found = FoundMember(owner, number, inner, start + member.bit_offset, member.bit_size)
+            layout._found[name] = found
+        return found
+
+    def locate(self, layout: StructLayout, path: str) -> FoundMember:
+        """Find the member at a dotted path through structs; raises `MemberNotFoundError`."""
+        first, *rest = split_path(path)
+        found = self.member(layout, first)
+        for name in rest:
+            if not isinstance(found.layout, StructLayout):
+                raise MemberNotFoundError(f"{layout.type} has no member {path!r}")
+            start = found.bit_offset
+            found = self.member(found.layout, name)
+            found = found._replace(bit_offset=start + found.bit_offset)
+        return found
+
+    def member_names(self, layout: StructLayout) -> list[str]:
+        """Return the names that `find_member()` finds: those in anonymous members too."""
+        names: dict[str, None] = {}
+        for current, _, _ in self._spread(layout):
+            names.update((member.name, None) for member in current.base.members if member.name)
+        return list(names)
+
+    def declarer(
+        self, layout: StructLayout, name: str, offset: int
+    ) -> tuple[StructLayout, int] | None:
+        """Return the innermost struct that declares the member `name` at `offset`, and its offset.
+
+        None where there is no such member: an element of an array.
+        """
+        key = layout, name, offset
+        if key not in self._declarers:
+            self._declarers[key] = self._find_declarer(layout, name, offset)
+        return self._declarers[key]
+
+    def _find_declarer(
+        self, layout: StructLayout, name: str, offset: int
+    ) -> tuple[StructLayout, int] | None:
+        start = 0
+        for _ in range(MAX_NESTING):
+            for member in layout.members:
+                at = start + member.offset
+                if member.name == name and at == offset:
+                    return layout, start
+                inner = self.of_member(member, layout)
+                if isinstance(inner, StructLayout) and at <= offset <= at + inner.size:
+                    layout, start = inner, at
+                    break
+            else:
+                break
+        return None
+
+    def _search(self, layout: StructLayout, name: str) -> tuple[MemberPath, ...]:
+        for current, base, _ in self._spread(layout):
+            for index, declared in enumerate(current.base.members):
+                if declared.name == name:
+                    return ((current, index, base),)
+        return ()
+
+    def _spread(self, layout: StructLayout) -> Iterator[tuple[StructLayout, int, int]]:
+        """Yield a struct and the anonymous ones in it: (layout, bit offset in it, nesting)."""
+        pending = [(layout, 0, 0)]
+        while pending:
+            current, base, nesting = pending.pop(0)
+            yield current, base, nesting
+            if nesting >= MAX_NESTING:
+                continue
+            for member in current.members:
+                if not member.name and not member.bit_size:
+                    inner = self.of_member(member, current)
+                    if isinstance(inner, StructLayout):
+                        pending.append((inner, base + member.bit_offset, nesting + 1))
+
+
+def _check_member(member: MemberLayout, layout: Layout, owner: StructLayout) -> None:
+    """Refuse what btf_struct_check_member() (kernel/bpf/btf.c) and its kin refuse."""
+    if member.bit_offset + (member.bit_size or layout.size * 8) > owner.size * 8:
+        raise BtfFormatError(0, f"{owner.type} member {member.name} ends beyond the struct")
+    if member.bit_size and not (
+        isinstance(layout, ScalarLayout)
+        and layout.category in (Category.INT, Category.BOOL, Category.CHAR, Category.ENUM)
+    ):
+        raise BtfFormatError(0, f"{owner.type} member {member.name} is a bit field of no integer")
+
+
+def _is_opaque(struct: types.Composite) -> bool:
+    """Whether a struct hides its members: as `__opaque`, before that in nameless bit fields."""
+    return struct.size > 0 and all(m.name.strip("_") == "opaque" for m in struct.members)
+
+
+def _first(packer: Packer) -> Callable[[bytes, int], int]:
+    unpack_from = packer.unpack_from
+
+    def read(data: bytes, offset: int) -> int:
+        value: int = unpack_from(data, offset)[0]
+        return value
+
+    return read
+
+
+def _bytes_reader(size: int) -> Callable[[bytes, int], bytes]:
+    def read(data: bytes, offset: int) -> bytes:
+        return data[offset : offset + size]
+
+    return read

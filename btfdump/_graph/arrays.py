@@ -1,0 +1,123 @@
+"""Arrays whose length C does not tell, and tables of which only a few elements are occupied."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from btfdump._btf import types
+from btfdump._decode.fields import Field
+from btfdump._decode.holes import describe, read_around_holes
+from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout
+from btfdump._decode.scope import stated_by
+from btfdump._graph.buckets import is_table, occupied
+from btfdump._graph.limits import MAX_OBJECT
+from btfdump._kernel.expression import evaluate_length
+from btfdump._kernel.pointers import target_of
+from btfdump._kernel.value_at import value_at
+from btfdump.errors import FaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btfdump._annotate.facts import MemberFacts
+    from btfdump._decode.layout import Layout
+    from btfdump._graph.state import State
+    from btfdump._kernel.expression import Scope
+    from btfdump._kernel.value import Value
+
+
+class Counted(NamedTuple):
+    """An array of `length` elements; those that were read of it, and what could not be."""
+
+    value: Value
+    length: int
+    notes: list[str]
+
+
+def read_behind(
+    state: State, pointer: Layout, address: int, facts: MemberFacts, scopes: Sequence[Scope]
+) -> Counted:
+    """Read an array behind a pointer, as long as `facts` tell.
+
+    Raises `BtfdumpError`, `LookupError`.
+    """
+    assert isinstance(pointer, ScalarLayout)
+    assert isinstance(pointer.base, types.Ptr)
+    element = state.context.layouts.of(pointer.base.btf.type(pointer.base.type_id))
+    return read_counted(state, element, address, facts, scopes)
+
+
+def read_counted(
+    state: State, element: Layout, address: int, facts: MemberFacts, scopes: Sequence[Scope]
+) -> Counted:
+    """Read an array at `address`, as long as `facts` tell, cut to what is worth reading.
+
+    What cannot be read of it is zero in the value. Raises `BtfdumpError`, `LookupError`;
+    `FaultError` where nothing of it can be read.
+    """
+    length = evaluate_length(scopes, facts.length or "0")
+    context = state.context
+    most = 4096 if element.size == 1 else state.limits.elements
+    if is_table(context.layouts, element):
+        most = length  # vacant ones are not shown
+    elif isinstance(element, ScalarLayout) and element.category is Category.POINTER:
+        most = 65536  # NULL ones are not shown
+    most = min(most, MAX_OBJECT // max(element.size, 1))
+    array = context.array(element.type, min(length, most))
+    stated = stated_by(facts.behind)
+    value = value_at(context, array, context.wrap(address), stated=stated)
+    try:
+        value.bytes_()
+    except FaultError as error:
+        data, holes = read_around_holes(context.target, value.address_, value.size_, error)
+        value = value_at(context, array, value.address_, data, stated=stated)
+        return Counted(value, length, [describe(error, holes)])
+    return Counted(value, length, [])
+
+
+def pointee_of(array: Value) -> types.Type | None:
+    """Return what the pointers in an array point to, None if it is none of pointers."""
+    layout = array._layout_
+    assert isinstance(layout, ArrayLayout)
+    if isinstance(layout.element, ScalarLayout):
+        return target_of(array._context_, layout.element, None)
+    return None
+
+
+def decode_counted(state: State, array: Counted, facts: MemberFacts) -> tuple[Field, list[str]]:
+    """Decode an array as a field without a name; return it, and what there is to note."""
+    value, length, notes = array
+    layout = value._layout_
+    assert isinstance(layout, ArrayLayout)
+    known = replace(facts, length=None)
+    if is_table(state.context.layouts, layout.element):
+        if length > len(value):
+            left = length - len(value)
+            notes = [*notes, f"{left} of {length} elements were not looked at"]
+        return decode_table(state, layout, value, 0).replace(facts=known), notes
+    (field,) = state.decoder.fields(layout, value.bytes_(), stated=value._stated_)
+    elided = max(field.elided, 0) + length - len(value)
+    return field.replace(elided=elided, facts=known), notes
+
+
+def decode_table(state: State, layout: ArrayLayout, owner: Value, offset: int) -> Field:
+    """Decode the elements of a table, at `offset` of `owner`, that are not vacant."""
+    found, total = [], 0
+    data = owner.bytes_()
+    context, decoder = state.context, state.decoder
+    address = context.wrap(owner.address_ + offset)
+    for index, start in occupied(context, layout, data, offset, address):
+        total += 1
+        if total <= state.limits.elements:
+            inner = decoder.fields(layout.element, data, at=start, stated=owner._stated_)
+            found.append(Field(f"[{index}]", layout.element, start, inner))
+    return Field("", layout, offset, found, elided=total - len(found))
+
+
+def shifted(field: Field, offset: int) -> Field:
+    """Return a field, and all fields inside it, `offset` bytes further into the object around."""
+    value = field.value
+    if isinstance(value, list) and value and isinstance(value[0], Field):
+        value = [shifted(inner, offset) for inner in value if isinstance(inner, Field)]
+    return field.replace(offset=field.offset + offset, value=value)

@@ -1,0 +1,164 @@
+"""What `graph.traverse` tells a renderer: one event per object, container or note, none per field.
+
+The stream is well nested. An object is `Enter` ... `Exit`. Inside it, each of its fields whose
+`has_group` is set is followed up, in the order of the fields, by one `Open` ... `Close` group that
+holds what lies behind that field: the target of a pointer, the entries of a container, or just a
+note. An event, and a field in it, is never written to: a list of events may be rendered many times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from btfdump._decode.layout import StructLayout
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btfdump._annotate.facts import Expansion
+    from btfdump._decode.fields import Field
+    from btfdump._kernel.notes import Note
+    from btfdump._kernel.value import Value
+    from btfdump._walk import ValueEntry
+
+
+class GroupKind(Enum):
+    """What a group says about its field."""
+
+    POINTER = "pointer"
+    CONTAINER = "container"
+    ARRAY = "array"
+    MAP = "map"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class MapKey:
+    """The label of an element of a BPF map: what it is found by.
+
+    `key` is the key as one field, None if only `position` distinguishes elements. `owner` is the
+    object that local storage is attached to, with its `summary`. `cpu` is the CPU whose copy of a
+    per-CPU value the element is. `remark` says what no member says.
+    """
+
+    position: int
+    key: Field | None = None
+    owner: Value | None = None
+    summary: tuple[tuple[str, str | int], ...] = ()
+    cpu: int | None = None
+    remark: str = ""
+
+
+Label: TypeAlias = "str | MapKey"
+"""What an entry is called: "[3]", or what finds it in a map; "" for what is no entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """What a BPF map holds: its type ("hash"), and the C types of its keys and values, if known.
+
+    `entries` is the kernel's own count of elements, None if it keeps none. `cpus` is how many
+    copies there are of each element in a per-CPU map.
+    """
+
+    id: int
+    name: str
+    kind: str
+    key: str = ""
+    value: str = ""
+    entries: int | None = None
+    cpus: int = 0
+
+
+@dataclass(slots=True)
+class Enter:
+    """An object begins.
+
+    `fields` are its members, and `skipped` says how many zero ones were left out. A `brief` object
+    shows only its `summary`: (label, value) pairs such as ("comm", "init"). `label` is "[3]" for an
+    entry. `is_missing` means that nothing of the object could be read.
+
+    `rest` is set if a `Reader` (btfdump/_graph/readers.py) has decoded only the members that may
+    lead somewhere: those are in `fields`, wherever they are in the object. The renderer whose
+    reader it was reads the others.
+    """
+
+    value: Final[Value]
+    fields: Final[Sequence[Field]] = ()
+    label: Final[Label] = ""
+    summary: Final[tuple[tuple[str, str | int], ...]] = ()
+    brief: Final[bool] = False
+    skipped: Final[int] = 0
+    empty_lists: Final[int] = 0
+    unfollowed: Final[int] = 0
+    is_missing: Final[bool] = False
+    rest: Final[object] = None
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether this is not a struct or union: its one field, without a name, is all there is."""
+        return bool(self.fields) and not isinstance(self.value._layout_, StructLayout)
+
+    @property
+    def is_one_field(self) -> bool:
+        """Whether this is bare and an element of a map: its line is that of its field."""
+        return self.is_bare and isinstance(self.label, MapKey)
+
+
+@dataclass(slots=True)
+class Exit:
+    """The object that was entered last, and has not been left yet, ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A group begins: what lies behind `field`, or behind the root itself if that is None.
+
+    `behind` is the kind of the group and `value` what the field is. A container's `count` is known
+    if all of it fitted into the first batch, else None. `provenance` says who knows what lies
+    there, if BTF itself does not: "tag", "library", ... `holds` describes a map.
+    """
+
+    kind: GroupKind
+    field: Field | None
+    value: Value
+    expansion: Expansion | None = None
+    count: int | None = None
+    provenance: str = ""
+    holds: Holds | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """A group ends: `shown` of its `total` entries were shown (None: not counted to the end).
+
+    `zero` is how many elements of an array map were left out because they are zero; they are not
+    part of `total`.
+    """
+
+    shown: int = 0
+    total: int | None = None
+    zero: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An object that was shown before; `is_cycle` means that it is still open around this place."""
+
+    value: Value
+    label: Label = ""
+    summary: tuple[tuple[str, str | int], ...] = ()
+    is_cycle: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An entry of a container that is no object: an integer in a pointer's place, or a mark."""
+
+    entry: ValueEntry
+    label: str
+
+
+Event: TypeAlias = "Enter | Exit | Open | Close | Seen | Number | Note"

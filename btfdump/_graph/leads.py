@@ -1,0 +1,290 @@
+"""Which members of an object may lead somewhere: decided once for a type, read by compiled code.
+
+What may lie behind a member depends on its type and on what annotations say of it, hardly on the
+object: a pointer to a struct, as long as it is not followed, leads somewhere only where that struct
+has been shown. A reader of many objects gets the few members that may lead on as fields, and leaves
+the others to the renderer, which reads them by the same plan.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+from btfdump._decode.compiled.emitter import Into, Sink
+from btfdump._decode.compiled.fields import FieldsSink
+from btfdump._decode.compiled.plan import is_text
+from btfdump._decode.compiled.source import CODES, Source
+from btfdump._decode.fields import Field
+from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump._kernel.pointers import space_of, struct_of
+from btfdump._walk import FAMILIES
+from btfdump.errors import BtfFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Sequence
+
+    from btfdump._annotate.facts import MemberFacts
+    from btfdump._btf import types
+    from btfdump._decode.compiled.plan import Plan, Step
+    from btfdump._kernel.context import Context
+
+    Known: TypeAlias = Container[tuple[int, types.Type]]
+    """Objects, by address and type, that have been shown: pointers to them lead somewhere."""
+    Leading: TypeAlias = tuple[list[Field], int, list[tuple[str, ...]], set[int]]
+    """(fields that may lead somewhere, how many zero ones were left out inside them, the names of
+    the members around each, keys of pointers to what is known, and of lists)"""
+
+
+class Lead(Enum):
+    """Where a member may lead."""
+
+    NOWHERE = auto()
+    INSIDE = auto()
+    """It is a struct or an array, of which members may lead somewhere."""
+    KNOWN = auto()
+    """It is a pointer, and leads to an object that is known, if it is: see `key_of()`."""
+    CHOSEN = auto()
+    """It is a pointer of whose target something was selected: it leads there unless it is NULL."""
+    SOMEWHERE = auto()
+
+
+class Leads:
+    """Tells where the members of one type of object may lead."""
+
+    def __init__(self, context: Context, plan: Plan) -> None:
+        self.context = context
+        self.plan = plan
+        self._is_selected = bool(plan.selection)
+
+    def of(self, step: Step) -> Lead:
+        """Return where a member may lead; not for an element of an array."""
+        layout = step.layout
+        if self._is_told(step):
+            if not step.name and step.selection:
+                raise BtfFormatError(0, "an anonymous struct, known and selected in, is not read")
+            return Lead.SOMEWHERE
+        if isinstance(layout, ScalarLayout):
+            if step.is_bits or (self.target(layout) is None and not is_per_cpu(layout)):
+                return Lead.NOWHERE
+            return Lead.CHOSEN if step.selection and step.is_wanted else Lead.KNOWN
+        if isinstance(layout, StructLayout):
+            # How much is in a container of which nothing is known is looked into.
+            is_head = step.name and step.facts is None and layout.base.name in FAMILIES
+            return Lead.SOMEWHERE if is_head else Lead.INSIDE
+        return self._of_array(step, layout)
+
+    def _of_array(self, step: Step, layout: ArrayLayout) -> Lead:
+        element = layout.element
+        if is_text(step) or not layout.size:
+            return Lead.NOWHERE
+        if isinstance(element, ScalarLayout):
+            leads = self.target(element) is not None
+            return Lead.SOMEWHERE if leads else Lead.NOWHERE
+        is_head = isinstance(element, StructLayout) and element.base.name in FAMILIES
+        is_plain = isinstance(element, StructLayout) and (step.facts is not None or not is_head)
+        return Lead.INSIDE if is_plain else Lead.SOMEWHERE
+
+    def _is_told(self, step: Step) -> bool:
+        """Whether what annotations say of a member may lead somewhere, or needs the decoder."""
+        facts: MemberFacts | None = step.facts
+        if facts is None:
+            return False
+        # A link leads to all others in its list; only who asks for it by name is shown them.
+        is_ring = not self._is_selected and facts.expansion is not None and facts.expansion.is_ring
+        return bool(
+            (facts.expansion is not None and not is_ring)
+            or facts.candidates
+            or facts.length is not None
+            or facts.typed_by is not None
+            or facts.points_to is not None
+            or facts.space is not None
+            or facts.follow is not None
+            or facts.is_string
+            or facts.behind
+            or facts.cases
+            or facts.problems
+        )
+
+    def target(self, layout: ScalarLayout) -> types.Composite | None:
+        """Return the struct that a pointer leads to; None where it is none, or not the kernel's."""
+        return struct_of(self.context, layout, None)
+
+    def is_own(self, target: types.Composite) -> bool:
+        """Whether a struct is of the object's own type: a pointer to it may lead to the object."""
+        own = self.plan.layout.type
+        return target is own.btf.skip_modifiers(own)
+
+    def is_list(self, step: Step, into: Into) -> bool:
+        """Whether this is a list_head as is, nothing selected in it: it may lead to itself.
+
+        Such a member leads nowhere, whatever annotations say; so does what is in such an element.
+        """
+        layout = step.layout
+        if not isinstance(layout, StructLayout) or layout.base.name != "list_head":
+            return False
+        if not into.element and (not step.name or (step.facts is not None and step.facts.problems)):
+            return False
+        width = self.context.layouts.pointer_size
+        spots = [(inner.offset - step.offset, inner.is_plain) for inner in step.inner]
+        return (
+            spots == [(0, True), (width, True)]
+            and not step.selection
+            and all(
+                inner.layout.category is Category.POINTER
+                for inner in step.inner
+                if isinstance(inner.layout, ScalarLayout)
+            )
+        )
+
+
+def compile_leads(leads: Leads) -> Callable[[bytes, int, Known], Leading]:
+    """Return a function from (an object's bytes, its address, objects known) to what leads on.
+
+    Raises `BtfFormatError` for a type that is nested too deep to be compiled.
+    """
+    plan = leads.plan
+    source = Source(leads.context.layouts)
+    source.emit("z, f, n, k = 0, [], [], set()")
+    sink = _LeadsSink(source, leads)
+    sink.emitter.members(sink.leading(plan.steps), Into("f"))
+    source.emit("return f, z, n, k")
+    function: Callable[[bytes, int, Known], Leading] = source.function(
+        "leads(d, a, S)", f"what leads on from {plan.layout.type}"
+    )
+    return function
+
+
+def key_of(step: Step, into: Into) -> str:
+    """Return an expression for what tells a member from all others of the object."""
+    return into.at((step.number << 32) + step.offset)
+
+
+def is_empty_list(source: Source, step: Step, into: Into) -> str:
+    """Write what finds out, and return a condition: this list_head leads to itself, at `p`."""
+    width = source.layouts.pointer_size
+    start = into.at(step.offset)
+    source.emit(f"p = (a + {start}) & {(1 << width * 8) - 1:#x}")
+    return f"{source.unpacker(2 * CODES[width, False])}(d, {start}) == (p, p)"
+
+
+def _append_pointer(
+    step: Step,
+    offset: int,
+    value: int,
+    fields: list[Field],
+    around: list[tuple[str, ...]],
+    keys: set[int],
+) -> None:
+    """Append a pointer to what is known."""
+    fields.append(Field(step.name, step.layout, offset, value, step.facts))
+    around.append(step.around)
+    keys.add((step.number << 32) + offset)
+
+
+def is_per_cpu(layout: ScalarLayout) -> bool:
+    """Whether this is a `__percpu` pointer."""
+    return space_of(layout, None) == "percpu"
+
+
+class _LeadsSink(Sink):
+    """Appends the fields that may lead somewhere, wherever they are in the object, to one list.
+
+    In the function `a` is the object's address, `S` are the objects known, `n` gets the names of
+    the members around each field, `k` the keys of pointers to what is known and of lists that are
+    not empty.
+    """
+
+    max_gap = 512  # the members in between are of no interest
+
+    def __init__(self, source: Source, leads: Leads) -> None:
+        super().__init__(source, leads.plan)
+        self.leads = leads
+        self.fields = FieldsSink(source, leads.plan)
+
+    def leading(self, steps: Sequence[Step]) -> list[Step]:
+        """Return the steps that may lead somewhere; those in a struct in its place, if possible."""
+        found: list[Step] = []
+        for step in steps:
+            lead = self.leads.of(step)
+            if lead is not Lead.INSIDE:
+                found += [step] if lead is not Lead.NOWHERE else []
+                continue
+            is_struct = isinstance(step.layout, StructLayout)
+            inner = self.leading(step.inner if is_struct else step.inner[0].inner)
+            if not inner:
+                continue
+            if not is_struct:
+                found.append(step._replace(inner=(step.inner[0]._replace(inner=tuple(inner)),)))
+            elif self.leads.is_list(step, Into("f")) or not (
+                step.is_wanted or step.tested >= step.layout.size
+            ):
+                found.append(step._replace(inner=tuple(inner)))
+            else:
+                found += inner
+        return found
+
+    def scalar(self, step: Step, value: str, into: Into) -> None:
+        """Append a scalar, if it leads somewhere now."""
+        lead = self.leads.of(step)
+        assert isinstance(step.layout, ScalarLayout)  # the others' leaves are themselves
+        if lead is Lead.SOMEWHERE:
+            self._append(step, into, value)
+            return
+        condition = value if step.is_wanted else ""
+        if lead is Lead.KNOWN:
+            target = self.leads.target(step.layout)
+            if target is not None and self.leads.is_own(target):
+                condition = f"{condition} and {value} != a" if condition else f"{value} != a"
+            type_ = "None" if target is None else self.source.constant("Y", target)
+            known = f"({value}, {type_}) in S"
+            condition = f"{condition} and {known}" if condition else known
+            # As it rarely comes to that, most of it is left to a function.
+            append = self.source.once("P", step.number, lambda: partial(_append_pointer, step))
+            self.emit(f"if {condition}: {append}({into.at(step.offset)}, {value}, f, n, k)")
+            return
+        with self.source.indented(f"if {condition}:"):
+            self._append(step, into, value)
+
+    def string(self, step: Step, into: Into) -> None:
+        """Append an array of which it is told that it leads somewhere."""
+        self._append(step, into)
+
+    def scalars(self, step: Step, element: ScalarLayout, into: Into) -> None:
+        """Append an array of pointers."""
+        self._append(step, into)
+
+    def compound(self, step: Step, into: Into) -> None:
+        """Append what leads somewhere in a struct or an array, or all of it."""
+        if self.leads.is_list(step, into):
+            empty = is_empty_list(self.source, step, into)
+            with self.source.indented(f"if not {empty}:"):
+                self._not_empty(step, into)
+                self.emit(f"k.add({key_of(step, into)})")
+        else:
+            self._not_empty(step, into)
+
+    def _not_empty(self, step: Step, into: Into) -> None:
+        if not into.element and self.leads.of(step) is Lead.SOMEWHERE:
+            self._append(step, into)
+        else:
+            super().compound(step, into)
+
+    def struct(self, step: Step, into: Into) -> None:
+        """Append what is in a struct."""
+        self.emitter.members(step.inner, into._replace(element=""))
+
+    def array(self, step: Step, into: Into) -> None:
+        """Append what is in the elements of an array."""
+        with self.emitter.elements(step, into) as (each, _):
+            for element in step.inner:
+                self.compound(element, each)
+
+    def _append(self, step: Step, into: Into, value: str = "") -> None:
+        if value:
+            self.fields.scalar(step, value, into)
+        else:
+            self.fields.compound(step, into)
+        around = self.source.constant("N", step.around) if step.around else "()"
+        self.emit(f"n.append({around})")

@@ -1,0 +1,205 @@
+"""Objects of a traversal: each is read, decoded, and shown in full, or in one line.
+
+An object is shown in full once; the second sight of it is a reference to the first.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump._decode.fields import Field
+from btfdump._decode.holes import describe, read_around_holes, without_holes
+from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._graph.events import Enter, Exit, Seen
+from btfdump._graph.fields import Resolver
+from btfdump._graph.limits import MAX_OBJECT
+from btfdump._graph.readers import Decoded
+from btfdump._kernel.notes import Note
+from btfdump.errors import BtfFormatError, FaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump._decode.fields import Selection
+    from btfdump._decode.layout import Layout
+    from btfdump._graph.events import Label
+    from btfdump._graph.position import Position
+    from btfdump._graph.state import State
+    from btfdump._graph.summaries import Summary
+    from btfdump._graph.visits import ArrayVisit, Stream, Visit
+    from btfdump._kernel.value import Value
+
+
+class _Everything:
+    """Holds everything: where every pointer is followed, each leads to something shown."""
+
+    def __contains__(self, thing: object) -> bool:
+        return True
+
+
+_EVERYTHING = _Everything()
+
+
+def show(state: State, visit: Visit) -> Stream:
+    """Show an object, in one line or with its fields and what lies behind them."""
+    return _brief(state, visit) if visit.is_brief else _in_full(state, visit)
+
+
+def _in_full(state: State, visit: Visit) -> Stream:
+    value, position, label, _ = visit
+    key = state.key(value)
+    is_around = key in state.partial
+    # What the user selects by path is shown, even where the path leads back into what is open.
+    if (position.selection is None and key in state.seen) or (is_around and position.is_open):
+        yield Seen(value, label, state.summary(value), is_around)
+        return
+    refusal = _refusal(state, position)
+    if refusal is not None:
+        yield from _brief(state, visit)
+        yield from map(Note, refusal)
+        return
+    state.objects += 1
+    resolver = Resolver(state, value, position)
+    enter, trouble = _decode(state, visit, resolver)
+    if position.selection is None:
+        state.seen[key] = True
+    state.partial.add(key)
+    yield enter
+    if trouble:
+        yield Note(trouble, value.address_)
+    else:
+        yield from _problems(state, value, position)
+    yield from resolver.groups
+    if not is_around:
+        state.partial.discard(key)
+    if position.selection is None:
+        state.seen[key] = False
+    yield Exit()
+
+
+def show_array(state: State, visit: ArrayVisit) -> Stream:
+    """Show an array that has been decoded already, and what lies behind its elements."""
+    value, field, position, notes = visit
+    resolver = Resolver(state, value, position)
+    yield _enter(value, Decoded([field]), resolver)
+    for text in notes:
+        yield Note(text, value.address_)
+    yield from resolver.groups
+    yield Exit()
+
+
+def _brief(state: State, visit: Visit) -> Iterator[Enter | Note | Exit]:
+    """Show an object as one line."""
+    value = visit.value
+    summary = state.summary(value)
+    yield Enter(value, label=visit.label, summary=summary, brief=True)
+    if not summary and value.size_:
+        try:
+            state.context.target.read(value.address_, 1)
+        except FaultError as error:
+            yield Note(f"unreadable: {error.reason}", value.address_)
+    yield Exit()
+
+
+def _refusal(state: State, position: Position) -> list[str] | None:
+    """Say why no more objects are shown here, once; None if they are."""
+    limits = state.limits
+    if state.objects >= limits.objects:
+        if state.is_limit_told:
+            return []
+        state.is_limit_told = True
+        return [f"limit of {limits.objects} objects reached (--objects)"]
+    if position.nesting > limits.nesting:
+        return [f"nested {limits.nesting} levels deep: not entered"]
+    return None
+
+
+def _problems(state: State, value: Value, position: Position) -> Iterator[Note]:
+    """Say what annotations of the object's type, or of the root itself, do not fit."""
+    layout = value._layout_
+    if isinstance(layout, StructLayout):
+        for problem in state.context.facts(layout).problems:
+            yield Note(problem)
+        if position.nesting == 0 and value.facts_ is not None:
+            for problem in value.facts_.problems:
+                yield Note(problem, value.address_)
+
+
+def _decode(state: State, visit: Visit, resolver: Resolver) -> tuple[Enter, str]:
+    """Read and decode; where bytes are missing, decode the rest and say what is missing."""
+    value, position, label = visit.value, visit.position, visit.label
+    try:
+        decoded, trouble = _decoded(state, value, position)
+    except BtfFormatError as error:
+        return Enter(value, label=label), f"{value.type_} cannot be decoded: {error}"
+    except FaultError as error:
+        return Enter(value, label=label, is_missing=True), f"unreadable: {error.reason}"
+    if decoded is None:
+        return Enter(value, label=label), trouble
+    summary = () if value.bit_size_ else state.summary(value)
+    return _enter(value, decoded, resolver, label, summary), trouble
+
+
+def _enter(
+    value: Value,
+    decoded: Decoded,
+    resolver: Resolver,
+    label: Label = "",
+    summary: Summary = (),
+) -> Enter:
+    """Return the event of an object, with its fields as they are shown."""
+    fields = resolver.resolve(decoded.fields, decoded.around)
+    return Enter(
+        value,
+        fields,
+        label,
+        summary,
+        skipped=decoded.skipped + resolver.skipped,
+        empty_lists=resolver.empty_lists,
+        unfollowed=resolver.unfollowed,
+        rest=decoded.rest,
+    )
+
+
+def _decoded(state: State, value: Value, position: Position) -> tuple[Decoded | None, str]:
+    """Return what can be decoded of an object, and what is wrong with the rest, "" if nothing.
+
+    Raises `BtfFormatError`, and `FaultError` where nothing of it can be read.
+    """
+    layout = value._layout_
+    if layout.size > MAX_OBJECT:
+        return None, f"{value.type_} has {layout.size} bytes: too large to be real"
+    if value.bit_size_:
+        return Decoded([Field("", layout, 0, value.value_(), value.facts_, value.bit_size_)]), ""
+    try:
+        read = _read(state, value, layout, position)
+        if read is not None:
+            return read, ""
+        fields = _fields(state, value, value.bytes_(), position.selection)
+        return Decoded(fields, state.decoder.skipped), ""
+    except FaultError as error:
+        target = state.context.target
+        data, holes = read_around_holes(target, value.address_, layout.size, error)
+        fields = _fields(state, value, data, position.selection)
+        kept = without_holes(fields, holes)
+        return Decoded(kept, state.decoder.skipped), describe(error, holes)
+
+
+def _fields(state: State, value: Value, data: bytes, selection: Selection | None) -> list[Field]:
+    """Decode an object; one that is no struct is a field, with what is known of it."""
+    layout, facts, stated = value._layout_, value.facts_, value._stated_
+    fields = state.decoder.fields(layout, data, selection, facts=facts, stated=stated)
+    if isinstance(layout, ArrayLayout) and layout.size > 0 and fields[0].value == []:
+        return [fields[0].replace(remark="all zero")]
+    return fields
+
+
+def _read(state: State, value: Value, layout: Layout, position: Position) -> Decoded | None:
+    """Return what the run's reader has read of an object: see btfdump/_graph/readers.py."""
+    if state.reader is None or state.zero or not isinstance(layout, StructLayout):
+        return None
+    if value._stated_:
+        return None
+    is_followed = bool(state.follow) or position.depth < state.limits.depth
+    known = _EVERYTHING if is_followed else state.seen
+    return state.reader.read(value, layout, position.selection, known)

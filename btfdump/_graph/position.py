@@ -1,0 +1,41 @@
+"""The position of an object in a traversal: how it was reached, and what is wanted of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from btfdump._decode.fields import Selection
+
+
+class Position(NamedTuple):
+    """Where an object hangs: pointers followed, nesting, containers around it, path from the root.
+
+    `selection` is what to show of it, by the user's wish or (`guided`) by an annotation's. `chain`
+    holds, of live memory, the pointers that led here from the root: each one's address and value.
+    """
+
+    depth: int = 0
+    nesting: int = 0
+    level: int = 0
+    path: tuple[str, ...] = ()
+    selection: Selection | None = None
+    guided: bool = False
+    chain: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the user has left open what to show here."""
+        return self.selection is None or self.guided
+
+    def inside(self, path: tuple[str, ...]) -> Position:
+        """Return the position of an object behind the member at `path` of the one that is here."""
+        selection = self.selection
+        for name in path[len(self.path) :]:
+            selection = selection.get(name) if selection else None
+        return self._replace(
+            nesting=self.nesting + 1,
+            path=path,
+            selection=selection or None,
+            guided=self.guided and bool(selection),
+        )

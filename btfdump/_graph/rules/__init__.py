@@ -1,0 +1,78 @@
+"""The rules that say what lies behind a field, in the order in which they are asked.
+
+A rule looks at one `Edge`. It returns None where it has nothing to say; an `Edge` where it knows
+the field better, for the rules after it; or, as `Settled`, how the field is shown and the group of
+events that follows for it. btfdump/_graph/fields.py asks them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from btfdump._btf import types
+from btfdump._decode.layout import Category, ScalarLayout, StructLayout
+from btfdump._graph.rules.address_space import address_space
+from btfdump._graph.rules.array_of_pointers import array_of_pointers
+from btfdump._graph.rules.condition import condition
+from btfdump._graph.rules.container import container, container_behind_pointer
+from btfdump._graph.rules.counted_array import counted_array
+from btfdump._graph.rules.empty_list import empty_list
+from btfdump._graph.rules.flexible_array import flexible_array
+from btfdump._graph.rules.inferred_container import inferred_container
+from btfdump._graph.rules.pointer import pointer
+from btfdump._graph.rules.problems import not_followed, problems
+from btfdump._graph.rules.table import table
+from btfdump._graph.rules.typed_bytes import typed_bytes
+from btfdump._walk import FAMILIES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfdump._annotate.facts import MemberFacts
+    from btfdump._decode.fields import Field
+    from btfdump._graph.edge import Edge
+    from btfdump._graph.state import State
+    from btfdump._graph.visits import Settled
+
+    Rule: TypeAlias = Callable[[Edge, State], Edge | Settled | None]
+
+ANNOTATED: tuple[Callable[[Edge, State], Edge | None], ...] = (condition, typed_bytes)
+"""Rules for all fields that annotations say anything of: what holds here, of which type it is."""
+
+POINTER: tuple[Rule, ...] = (
+    address_space,
+    counted_array,
+    container_behind_pointer,
+    pointer,
+    not_followed,
+)
+HEAD: tuple[Rule, ...] = (inferred_container, empty_list, container, problems)
+STRUCT: tuple[Rule, ...] = (container, problems)
+ARRAY: tuple[Rule, ...] = (flexible_array, array_of_pointers, problems, table)
+SCALAR: tuple[Rule, ...] = (problems,)
+
+_OF_FACTS = frozenset(
+    (counted_array, container_behind_pointer, container, flexible_array, problems)
+)
+"""Rules that have nothing to say of a field that no annotation says anything of."""
+_UNANNOTATED = {
+    rules: tuple(rule for rule in rules if rule not in _OF_FACTS)
+    for rules in (POINTER, STRUCT, ARRAY, SCALAR)
+}
+_UNANNOTATED[HEAD] = HEAD  # what it holds may be inferred, for the rules after that
+
+
+def rules_for(field: Field, facts: MemberFacts | None) -> tuple[Rule, ...]:
+    """Return the rules for fields such as this one, in their order."""
+    rules = _rules_for(field)
+    return rules if facts is not None else _UNANNOTATED[rules]
+
+
+def _rules_for(field: Field) -> tuple[Rule, ...]:
+    layout = field.layout
+    if isinstance(layout, StructLayout):
+        return HEAD if layout.base.name in FAMILIES else STRUCT
+    if isinstance(layout, ScalarLayout):
+        is_pointer = layout.category is Category.POINTER and isinstance(layout.base, types.Ptr)
+        return POINTER if is_pointer and field.value else SCALAR
+    return ARRAY

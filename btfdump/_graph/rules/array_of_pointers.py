@@ -1,0 +1,33 @@
+"""Rule: an array of pointers to structs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump._btf import types
+from btfdump._decode.layout import ArrayLayout, ScalarLayout
+from btfdump._graph.entries import pointed_entries
+from btfdump._graph.visits import Settled
+from btfdump._kernel.pointers import target_of
+
+if TYPE_CHECKING:
+    from btfdump._graph.edge import Edge
+    from btfdump._graph.state import State
+
+
+def array_of_pointers(edge: Edge, state: State) -> Settled | None:
+    """Show the structs, where a pointer to one of them would be followed."""
+    field, depth = edge.field, edge.position.depth
+    layout = field.layout
+    if not isinstance(layout, ArrayLayout) or not isinstance(layout.element, ScalarLayout):
+        return None
+    if not isinstance(field.value, list):
+        return None
+    target = target_of(state.context, layout.element, edge.facts)
+    deeper = depth < state.limits.depth or state.is_followed(edge.path)
+    if not deeper or not isinstance(target, types.Composite):
+        return None
+    pointers = [(i, a) for i, a in enumerate(field.value) if isinstance(a, int) and a]
+    inner, here = edge.inside()._replace(depth=depth + 1), edge.value()
+    entries = pointed_entries(state, field, here, target, here.address_, pointers, inner)
+    return Settled(field, entries)

@@ -1,0 +1,31 @@
+"""Rule: a container of which nothing is known is looked into."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump._annotate.facts import MemberFacts
+from btfdump._walk import FAMILIES
+
+if TYPE_CHECKING:
+    from btfdump._graph.edge import Edge
+    from btfdump._graph.state import State
+
+
+def inferred_container(edge: Edge, state: State) -> Edge | None:
+    """Infer what it holds, or remark how much that is.
+
+    The link of an entry, by which it was found, is no container.
+    """
+    field, owner = edge.field, edge.owner
+    if edge.facts is not None or field.layout.base.name not in FAMILIES:
+        return None
+    if (owner.type_.btf.skip_modifiers(owner.type_), field.offset) in state.links:
+        return None
+    found = state.inference.look_into(edge.value())
+    if found is None:
+        return None
+    if found.expansion is None:
+        return edge._replace(field=field.replace(remark=str(found)))
+    facts = MemberFacts(expansion=found.expansion)
+    return edge._replace(field=field.replace(facts=facts), facts=facts)

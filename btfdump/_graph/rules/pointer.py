@@ -1,0 +1,85 @@
+"""Rule: a pointer to one struct."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump._btf import types
+from btfdump._decode.scope import stated_by
+from btfdump._graph.events import Close, GroupKind, Open
+from btfdump._graph.limits import selection_of
+from btfdump._graph.moved import MOVED, has_moved
+from btfdump._graph.visits import Settled, Visit, notes_on
+from btfdump._kernel.pointers import address_of, told_by
+from btfdump._kernel.value_at import value_at
+from btfdump.errors import CorruptDataError
+
+if TYPE_CHECKING:
+    from btfdump._graph.edge import Edge
+    from btfdump._graph.state import State
+    from btfdump._kernel.value import Value
+
+
+def pointer(edge: Edge, state: State) -> Settled | None:
+    """Show the struct, as far as the depth reaches; else what stands for it in one line."""
+    value = pointee(edge)
+    if value is None or _is_out_of_reach(edge, state, value):
+        return None
+    inner = edge.via_pointer()
+    facts, depth = edge.facts, edge.position.depth
+    # A field that is here at all has been selected; without a selection of its own, all of it.
+    if inner.selection is None and not state.is_followed(edge.path):
+        if facts is not None and facts.follow is not None:
+            selection = selection_of(facts.follow) or None
+            inner = inner._replace(selection=selection, guided=selection is not None)
+        elif depth < state.limits.depth:
+            inner = inner._replace(depth=depth + 1)
+        elif not _is_known(edge, state, value):
+            if not state.summary(value):
+                return None
+            return _target(edge, Visit(value, inner, is_brief=True))
+    return _target(edge, Visit(value, inner))
+
+
+def _is_out_of_reach(edge: Edge, state: State, value: Value) -> bool:
+    """Whether nobody wants a struct shown that has no line of its own: so it is with most."""
+    facts, position = edge.facts, edge.position
+    return (
+        position.selection is None
+        and position.depth >= state.limits.depth
+        and (facts is None or facts.follow is None)
+        and not state.is_followed(edge.path)
+        and not _is_known(edge, state, value)
+        and not state.summary(value)
+    )
+
+
+def pointee(edge: Edge) -> Value | None:
+    """Return the struct that a pointer leads to, None if it leads to no struct."""
+    target = edge.pointee
+    if not isinstance(target, types.Composite):
+        return None
+    field, facts, context = edge.field, edge.facts, edge.owner._context_
+    assert isinstance(field.value, int)
+    if facts is None:
+        return value_at(context, target, field.value)
+    try:
+        address = address_of(edge.holder(), field.value, facts)
+    except CorruptDataError:
+        return None  # what is said of such pointers does not hold of this one
+    return value_at(context, target, address, stated=stated_by(facts.behind))
+
+
+def _is_known(edge: Edge, state: State, value: Value) -> bool:
+    """Whether an object is the one around the pointer, or was shown in full before."""
+    key = state.key(value)
+    return key in state.seen or key == state.key(edge.owner)
+
+
+def _target(edge: Edge, visit: Visit) -> Settled:
+    """Settle that a pointer's target is shown, or a note if the pointer has moved meanwhile."""
+    field = edge.field
+    if has_moved(visit.position.chain, visit.value):
+        return Settled(field, notes_on(field, edge.value(), [MOVED]))
+    opened = Open(GroupKind.POINTER, field, visit.value, provenance=told_by(field))
+    return Settled(field, iter((opened, visit, Close(1, 1))))

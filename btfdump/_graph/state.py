@@ -1,0 +1,68 @@
+"""The state of one traversal: what was asked for, and what has been shown so far."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from btfdump._decode.fields import Decoder
+from btfdump._graph.summaries import Summaries
+
+if TYPE_CHECKING:
+    from btfdump._btf import types
+    from btfdump._graph.infer import Inference
+    from btfdump._graph.limits import Limits
+    from btfdump._graph.readers import Reader
+    from btfdump._graph.summaries import Summary
+    from btfdump._kernel.context import Context
+    from btfdump._kernel.value import Value
+
+
+class State:
+    """What the rules of one traversal look at.
+
+    `seen` are the objects that were shown in full, True for those that are still open around this
+    place; `partial` the open ones, those included of which a part is shown. `links` are the links
+    that containers shown so far are held together by, as (struct, offset).
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        limits: Limits,
+        *,
+        zero: bool,
+        follow: frozenset[tuple[str, ...]],
+        reader: Reader | None,
+    ) -> None:
+        self.context = context
+        self.limits = limits
+        self.zero = zero
+        self.follow = follow
+        self.reader = reader
+        self.decoder = Decoder(context.layouts, context.facts, zero=zero, elements=limits.elements)
+        self.seen: dict[tuple[int, types.Type], bool] = {}
+        self.partial: set[tuple[int, types.Type]] = set()
+        self.links: set[tuple[types.Type, int]] = set()
+        self.objects = 0
+        self.is_limit_told = False
+        self._summaries = reader.summaries if reader else Summaries(context, limits.string)
+
+    @cached_property
+    def inference(self) -> Inference:
+        """Who finds out what is in containers of which nothing is known."""
+        from btfdump._graph.infer import Inference
+
+        return Inference(self.context)
+
+    def key(self, value: Value) -> tuple[int, types.Type]:
+        """Return what makes an object the same one: its address and its type."""
+        return value.address_, value.type_.btf.skip_modifiers(value.type_)
+
+    def is_followed(self, path: tuple[str, ...]) -> bool:
+        """Whether --follow names this path, or one further in."""
+        return any(path == wanted[: len(path)] for wanted in self.follow)
+
+    def summary(self, value: Value) -> Summary:
+        """Return the members that stand for the object, as its annotations list them."""
+        return self._summaries.of(value)

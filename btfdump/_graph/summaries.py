@@ -1,0 +1,159 @@
+"""What stands for an object in one line: the members that annotations list: comm, pid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from btfdump._decode.compiled.projection import Located, compile_reader
+from btfdump._decode.compiled.source import HOT
+from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump._decode.paths import split_path
+from btfdump._kernel.pointers import read_string
+from btfdump._kernel.value_at import value_at
+from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfdump._btf import types
+    from btfdump._kernel.context import Context
+    from btfdump._kernel.value import Value
+
+Summary: TypeAlias = tuple[tuple[str, "str | int"], ...]
+"""(label, value) of each member; bytes of strings that are not UTF-8 are surrogates."""
+
+MAX_KNOWN = 1 << 12
+"""Summaries that are remembered."""
+MAX_SPAN = 1 << 14
+"""Bytes that are read at once for the members of one summary."""
+
+
+class Summaries:
+    """The summaries of one run, each read once. Strings are cut at `limit` bytes."""
+
+    def __init__(self, context: Context, limit: int) -> None:
+        self._context = context
+        self._limit = limit
+        self._bare: set[types.Type] = set()  # types that have none
+        self._plans: dict[StructLayout, _Plan] = {}
+        self._known: dict[tuple[int, types.Type], Summary] = {}
+
+    def forget(self) -> None:
+        """Forget what was read: memory may have changed since."""
+        self._known.clear()
+
+    def of(self, value: Value) -> Summary:
+        """Return the summary of an object, () for a type that has none."""
+        try:
+            layout = value._layout_
+        except BtfFormatError:
+            return ()
+        if not isinstance(layout, StructLayout) or layout.base in self._bare:
+            return ()
+        if not self._context.facts(layout).summary:
+            self._bare.add(layout.base)
+            return ()
+        key = value.address_, layout.base
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= MAX_KNOWN:
+                self._known.clear()
+            known = self._known[key] = self._read(value, layout)
+        return known
+
+    def at(self, address: int, type_: types.Composite) -> Summary:
+        """Return the summary of the object at an address."""
+        if type_ in self._bare:
+            return ()
+        known = self._known.get((address, type_))
+        return known if known is not None else self.of(value_at(self._context, type_, address))
+
+    def _read(self, value: Value, layout: StructLayout) -> Summary:
+        """Read the members that stand for an object; what cannot be read is left out."""
+        plan = self._plans.get(layout)
+        if plan is None:
+            plan = self._plans[layout] = _Plan(self._context, layout)
+        quick = plan.read(value, self._limit)
+        found: list[tuple[str, str | int]] = []
+        for path, label in plan.labels.items():
+            shown = quick[path] if path in quick else self._follow(value, path)
+            if isinstance(shown, str | int):
+                found.append((label, shown))
+        return tuple(found)
+
+    def _follow(self, value: Value, path: str) -> object:
+        """Read one member, through pointers if need be; None where it cannot be read."""
+        try:
+            member = value
+            for name in split_path(path):
+                member = member.member_(name)
+            return summary_value(member, self._limit)
+        except (BtfdumpError, LookupError):
+            return None
+
+
+class _Plan:
+    """How the summaries of one type are read: what is in the object itself, all at once."""
+
+    def __init__(self, context: Context, layout: StructLayout) -> None:
+        self.labels = {
+            path: [n for n in split_path(path) if n not in ("val", "counter", "refs")][-1]
+            for path in context.facts(layout).summary
+        }
+        self._layouts = context.layouts
+        self._layout = layout
+        self._texts: dict[str, Located] = {}
+        self._numbers: dict[str, Located] = {}
+        for path in self.labels:
+            try:
+                located = Located(context.layouts, layout, path)
+            except (BtfdumpError, LookupError):  # behind a pointer, or not there at all
+                continue
+            inner = located.layout
+            if isinstance(inner, ArrayLayout) and inner.is_text:
+                self._texts[path] = located
+            elif isinstance(inner, ScalarLayout) and inner.category is not Category.POINTER:
+                self._numbers[path] = located
+        own = [*self._texts.values(), *self._numbers.values()]
+        self._start = min((located.offset for located in own), default=0)
+        self._end = max((located.end for located in own), default=0)
+        self._count = 0
+        self._reader: Callable[[bytes], tuple[Any, ...]] = self._read_numbers
+
+    def read(self, value: Value, limit: int) -> dict[str, object]:
+        """Return what is in the object itself, by path; {} where it cannot be read at once."""
+        start = self._start
+        if not 0 < self._end - start <= MAX_SPAN:
+            return {}
+        try:
+            data = value._span_(start, self._end - start)
+        except FaultError:
+            return {}
+        self._count += 1
+        if self._count == HOT:
+            self._reader = compile_reader(self._layouts, self._layout, list(self._numbers), start)
+        found: dict[str, object] = dict(zip(self._numbers, self._reader(data), strict=True))
+        for path, text in self._texts.items():
+            found[path] = shown_text(data[text.offset - start : text.end - start], limit)
+        return found
+
+    def _read_numbers(self, data: bytes) -> tuple[Any, ...]:
+        return tuple(located.read(data, -self._start) for located in self._numbers.values())
+
+
+def summary_value(member: Value, limit: int) -> object:
+    """Return a member for a summary; bytes of a string that are not UTF-8 become surrogates."""
+    layout = member._layout_
+    if member.is_pointer_:
+        data = read_string(member._context_, int(member), limit)
+        return data.decode("utf-8", "surrogateescape")
+    if isinstance(layout, ArrayLayout) and layout.is_text:
+        return shown_text(member.bytes_(), limit)
+    return member.value_()
+
+
+def shown_text(data: bytes, limit: int) -> str:
+    """Return a char array for a summary, and that it was cut if it was."""
+    text = data.split(b"\0", 1)[0]
+    shown = text[:limit].decode("utf-8", "surrogateescape")
+    return f"{shown}..." if len(text) > limit else shown

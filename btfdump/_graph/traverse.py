@@ -1,0 +1,154 @@
+"""traverse(): from a value to events, within limits.
+
+The walk is iterative: every object and container is a generator, kept on an explicit stack, so that
+no chain of data in the kernel can exhaust Python's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from btfdump._btf import types
+from btfdump._decode.layout import ScalarLayout, StructLayout
+from btfdump._graph.arrays import decode_counted, pointee_of, read_behind
+from btfdump._graph.containers import entries_of
+from btfdump._graph.events import Close, Enter, Event, Exit, Number, Open, Seen
+from btfdump._graph.limits import Limits, paths_of
+from btfdump._graph.maps import as_map, elements_of, value_of_map
+from btfdump._graph.objects import show, show_array
+from btfdump._graph.position import Position
+from btfdump._graph.state import State
+from btfdump._graph.visits import ArrayVisit, Visit
+from btfdump._kernel.notes import Note
+from btfdump._kernel.paths import check_path
+from btfdump._kernel.pointers import target_of
+from btfdump._kernel.value_at import value_at
+from btfdump.errors import BtfdumpError, FaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump._annotate.facts import MemberFacts
+    from btfdump._decode.fields import Selection
+    from btfdump._graph.readers import Reader
+    from btfdump._graph.visits import Stream
+    from btfdump._kernel.value import Value
+
+
+_EVENTS = frozenset({Enter, Exit, Open, Close, Seen, Number, Note})
+
+
+def pointed_to(value: Value) -> Value:
+    """Return what a pointer that was asked for by name points to, if that is a kernel's struct."""
+    layout, facts = value._layout_, value.facts_
+    if not value.is_pointer_ or not isinstance(layout, ScalarLayout):
+        return value
+    if facts is not None and (facts.length is not None or facts.is_container):
+        return value
+    try:
+        target = target_of(value._context_, layout, facts)
+        if isinstance(target, types.Composite) and int(value):
+            return value.deref_()
+    except FaultError:
+        pass
+    return value
+
+
+def typed(value: Value) -> Value:
+    """Return bytes that were asked for by name as what the map they belong to says they are."""
+    facts = value.facts_
+    if facts is None or facts.typed_by is None:
+        return value
+    try:
+        return value.typed_()
+    except BtfdumpError as error:
+        known = replace(facts, typed_by=None, problems=[*facts.problems, str(error)])
+        outer = value._outer_
+        return value_at(value._context_, value.type_, value.address_, facts=known, outer=outer)
+
+
+def traverse(
+    value: Value,
+    limits: Limits | None = None,
+    *,
+    zero: bool = False,
+    members: Selection | None = None,
+    follow: frozenset[tuple[str, ...]] = frozenset(),
+    brief: bool = False,
+    reader: Reader | None = None,
+) -> Iterator[Event]:
+    """Yield the events of `value` and of what it leads to, within `limits`.
+
+    `zero` keeps members that are zero. `members` selects what is shown of the root. `follow` holds
+    member paths (from the root, through pointers and containers) whose pointers are followed
+    whatever the depth. `brief` shows the root as one line. `reader` is for roots of which there are
+    many: the same one for all of them, made for these limits.
+
+    Raises `MemberNotFoundError` for a path that names what is not there.
+    """
+    for path in [*paths_of(members or {}), *follow]:
+        holder = value_of_map(value)
+        if holder is not None:
+            check_path(holder, path)
+    limits = limits or Limits()
+    state = State(value._context_, limits, zero=zero, follow=follow, reader=reader)
+    return _run(state, _root(state, value, Position(selection=members), is_brief=brief))
+
+
+def _run(state: State, root: Stream) -> Iterator[Event]:
+    """Run the streams, the innermost first, and yield their events."""
+    stack: list[Stream] = [root]
+    while stack:
+        step = next(stack[-1], None)
+        kind = type(step)
+        if step is None:
+            stack.pop()
+        elif kind in _EVENTS:
+            yield step  # type: ignore[misc]
+        elif kind is Visit:
+            stack.append(show(state, step))  # type: ignore[arg-type]
+        elif kind is ArrayVisit:
+            stack.append(show_array(state, step))  # type: ignore[arg-type]
+        else:
+            stack.append(step)  # type: ignore[arg-type]
+
+
+def _root(state: State, value: Value, position: Position, *, is_brief: bool) -> Stream:
+    """Show what the user asked for: an object, a container, or one line."""
+    value = typed(pointed_to(value))
+    if is_brief:
+        yield Visit(value, position, is_brief=True)
+        return
+    map_ = as_map(value)
+    if map_ is not None:
+        yield elements_of(state, map_, position)
+        return
+    facts = value.facts_
+    is_head = isinstance(value._layout_, StructLayout) or value.is_pointer_
+    if facts is not None and facts.length is not None and value.is_pointer_:
+        yield _array(state, value, facts, position)
+    elif facts is not None and facts.is_container and is_head:
+        yield entries_of(state, None, value, position)
+    else:
+        yield Visit(value, position)
+
+
+def _array(state: State, pointer: Value, facts: MemberFacts, position: Position) -> Stream:
+    """Show the array that a pointer leads to which was asked for by name.
+
+    That is all there is to see, but where its elements are pointers, too, or it cannot be had.
+    """
+    try:
+        address, scopes = int(pointer), pointer._around_()
+        array = read_behind(state, pointer._layout_, address, facts, scopes)
+    except (BtfdumpError, LookupError):
+        yield Visit(pointer, position)
+        return
+    if not address or isinstance(pointee_of(array.value), types.Composite):
+        yield Visit(pointer, position)
+        return
+    field, notes = decode_counted(state, array, facts)
+    if array.length and field.value == []:
+        field = field.replace(remark="all empty")
+    yield ArrayVisit(array.value, field, position, notes)

@@ -1,0 +1,304 @@
+"""From one file of C to what each function and macro in it declares, assigns, calls and returns.
+
+Nothing is resolved here: the result is small, has no tree-sitter nodes in it, and travels between
+processes. Functions that name no container are passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+from btfdump._harvest.containers import leads_to_container
+from btfdump._harvest.idioms import IDIOMS
+from btfdump._harvest.scopes import Scopes
+from btfdump._harvest.syntax import (
+    AddressOf,
+    Call,
+    CType,
+    Expression,
+    Other,
+    Var,
+    arguments,
+    declarators,
+    declared_base,
+    expression,
+    function_name,
+    text_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tree_sitter import Node, Parser
+
+WORTH_READING = re.compile(
+    rb"list_|hlist|rb_|rbtree|xa_|idr_|radix_tree|\bmt_|\bmas_|mtree|container_of|hash_|rhash|rhl_"
+    rb"|for_each|_entry\b|skb_|timerqueue"
+)
+STRUCT = re.compile(
+    rb"^(?:typedef )?(?:struct|union)\s+(\w+)\s*(?:/\*[^*]*\*/\s*)?\{(.*?)^\}", re.M | re.S
+)
+CONDITIONAL = re.compile(
+    rb"^[ \t]*#[ \t]*(?:if|ifdef|ifndef|else|elif|endif)\b(?:\\\n|[^\n])*", re.M
+)
+_TYPE_ARGUMENT = re.compile(rb"([(,]\s*)(struct|union)\s+(\w+)(?=\s*[,)])")
+_END_OF_BLOCK = re.compile(rb"^\}[^\n]*\n", re.M)
+_WORD = re.compile(rb"[A-Za-z_]\w*")
+_FEW = 8
+_TREE_STATE = CType("struct ma_state")
+_RENAMED = frozenset(("callback_head",))  # include/linux/types.h: #define rcu_head callback_head
+_MEMBER_NAME = re.compile(rb"^[ \t]*#[ \t]*define[ \t]+(\w+)[ \t]+(\w+(?:\.\w+)+)[ \t]*$", re.M)
+_LINE_END = re.compile(r"\\\n")
+_DEFINING = {
+    "LIST_HEAD": CType("struct list_head"),
+    "HLIST_HEAD": CType("struct hlist_head"),
+    "LLIST_HEAD": CType("struct llist_head"),
+    "PLIST_HEAD": CType("struct plist_head"),
+    "DEFINE_IDR": CType("struct idr"),
+    "DEFINE_XARRAY": CType("struct xarray"),
+    "DEFINE_XARRAY_ALLOC": CType("struct xarray"),
+    "DEFINE_XARRAY_FLAGS": CType("struct xarray"),
+}
+
+
+@dataclass(slots=True)
+class Function:
+    """A function or macro: variables by number (parameters first), and what is done with them.
+
+    A macro's parameters are not variables but names to be replaced, in `macro_params`.
+    """
+
+    name: str
+    file: str
+    params: int
+    types: list[CType | None]
+    returns: CType | None
+    macro_params: tuple[str, ...] | None = None
+    calls: list[Call] = field(default_factory=list)
+    assigns: list[tuple[Var, Expression]] = field(default_factory=list)
+    results: list[Expression] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class FileFacts:
+    """What one file says.
+
+    `structs` says whether its definition of a struct is that of the BTF. `renamed` has the macros
+    that stand for a member of a member (`#define sk_node __sk_common.skc_node`).
+    """
+
+    path: str
+    functions: list[Function] = field(default_factory=list)
+    globals: dict[str, CType] = field(default_factory=dict)
+    structs: dict[str, bool] = field(default_factory=dict)
+    renamed: dict[str, str] = field(default_factory=dict)
+
+
+def scan(path: str, source: bytes, members: Mapping[str, frozenset[str]]) -> FileFacts:
+    """Read one file. `members` are the names of the members of each struct in the BTF."""
+    facts = FileFacts(path)
+    for match in STRUCT.finditer(source):
+        wanted = members.get(match[1].decode("utf-8", "replace"))
+        if wanted is not None:
+            words = {word.decode() for word in _WORD.findall(match[2])}
+            missing = wanted - words - _RENAMED  # and macros make a few
+            facts.structs[match[1].decode()] = len(missing) <= len(wanted) // _FEW
+    facts.renamed = {m[1].decode(): m[2].decode() for m in _MEMBER_NAME.finditer(source)}
+    if _is_worth_reading(path, source):
+        for piece in _pieces(source):
+            for node in c_parser().parse(piece).root_node.children:
+                _enter(node, facts)
+    return facts
+
+
+def _is_worth_reading(path: str, source: bytes) -> bool:
+    """Whether a file names a container, or is a header with functions that lead to one."""
+    return bool(WORTH_READING.search(source)) or (
+        path.endswith(".h") and b"static inline" in source
+    )
+
+
+def _pieces(source: bytes) -> Iterator[bytes]:
+    """Cut a file after each `}` in the first column, where functions of the kernel end.
+
+    So what the parser does not understand costs one function, not the rest of the file. Every
+    branch of conditional code is read. A type as an argument is made one word, so that it is C.
+    """
+    text = _TYPE_ARGUMENT.sub(rb"\1\2__\3", CONDITIONAL.sub(b"", source))
+    start = 0
+    for match in _END_OF_BLOCK.finditer(text):
+        yield text[start : match.end()]
+        start = match.end()
+    yield text[start:]
+
+
+@cache
+def c_parser() -> Parser:
+    """Return the parser of C; raises `ImportError` without the extra `harvest`."""
+    import tree_sitter
+    import tree_sitter_c
+
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))
+
+
+def _enter(node: Node, facts: FileFacts) -> None:
+    if node.type == "declaration":
+        _enter_globals(node, facts)
+    elif node.type == "preproc_function_def":
+        macro = _macro(node, facts.path)
+        if macro is not None:
+            facts.functions.append(macro)
+    elif node.type == "function_definition":
+        function = _function(node, facts.path)
+        if function is not None and (function.calls or function.results or function.assigns):
+            facts.functions.append(function)
+        elif function is not None and function.returns is not None and function.returns.stars:
+            function.types = function.types[: function.params]  # what it returns is all it says
+            facts.functions.append(function)
+    elif node.type == "compound_statement" and node.prev_sibling is not None:
+        # SYSCALL_DEFINE3(name, ...) and the like: parsed as a call, and then a block
+        call = text_of(node.prev_sibling)
+        name = re.match(r"\w+\((\w+)", call)
+        body = _Body(Function(name[1] if name else "", facts.path, 0, [], None))
+        body.read(node)
+        facts.functions.append(body.function)
+
+
+def _enter_globals(node: Node, facts: FileFacts) -> None:
+    base = declared_base(node)
+    if base is None:
+        return
+    if base in _DEFINING:
+        for child in node.children_by_field_name("declarator"):
+            facts.globals[text_of(child).strip("()")] = _DEFINING[base]
+        return
+    for name, stars, _ in declarators(node):
+        facts.globals[text_of(name)] = CType(base, stars)
+
+
+def _function(node: Node, path: str) -> Function | None:
+    named = function_name(node)
+    body = node.child_by_field_name("body")
+    if named is None or body is None:
+        return None
+    name, params, stars = named
+    base = declared_base(node)
+    returns = CType(base, stars) if base is not None else None
+    reading = _Body(Function(text_of(name), path, 0, [], returns))
+    for param in params.named_children:
+        if param.type == "parameter_declaration":
+            reading.declare(param)
+    reading.function.params = len(reading.function.types)
+    reading.read(body)
+    return reading.function
+
+
+def _macro(node: Node, path: str) -> Function | None:
+    """Read a macro with parameters as if its text were a function's body."""
+    name, params, value = (node.child_by_field_name(n) for n in ("name", "parameters", "value"))
+    if name is None or params is None or value is None:
+        return None
+    if not WORTH_READING.search(value.text or b""):
+        return None
+    text = _LINE_END.sub(" ", (value.text or b"").decode("utf-8", "replace"))
+    names = tuple(text_of(p) for p in params.named_children if p.type == "identifier")
+    macro = _Body(Function(text_of(name), path, 0, [], None, names))
+    tree = c_parser().parse(f"void f(void) {{ {text} ; }}".encode())
+    function = tree.root_node.children[0]
+    block = function.child_by_field_name("body")
+    if block is None:
+        return None
+    macro.read(block)
+    statements = [c for c in block.named_children if c.type != "comment"]
+    if statements and statements[0].type == "expression_statement":
+        inner = statements[0].named_children
+        if inner:
+            macro.function.results.append(expression(inner[0], macro.scopes.find))
+    return macro.function
+
+
+class _Body:
+    """Reads the statements of one function, block by block."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+        self.scopes = Scopes()
+        self.scopes.types = function.types
+
+    def declare(self, node: Node) -> None:
+        """Enter the variables of a declaration, and their initial values."""
+        base = declared_base(node)
+        for name, stars, value in declarators(node):
+            type_ = CType(base, stars) if base is not None else None
+            number = self.scopes.declare(text_of(name), type_)
+            if value is not None:
+                self._assign(Var(number), expression(value, self.scopes.find))
+
+    def read(self, block: Node) -> None:
+        """Read a block: its statements and expressions, in order; blocks inside it are scopes."""
+        pending: list[Node | None] = [block]  # None: the end of a block
+        while pending:
+            node = pending.pop()
+            if node is None:
+                self.scopes.leave()
+                continue
+            if node.type in ("compound_statement", "for_statement"):
+                self.scopes.enter()
+                pending.append(None)
+            else:
+                self._visit(node)
+            pending += [child for child in reversed(node.children) if child.child_count]
+
+    def _visit(self, node: Node) -> None:
+        find = self.scopes.find
+        if node.type == "declaration":
+            self.declare(node)
+        elif node.type == "call_expression":
+            call = arguments(node, find)
+            if call is not None and self._matters(call):
+                self.function.calls.append(call)
+                self._declare_by_macro(call)
+        elif node.type == "assignment_expression":
+            left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+            if left is not None and right is not None:
+                self._assign(expression(left, find), expression(right, find))
+        elif node.type == "return_statement" and node.named_children:
+            result = expression(node.named_children[0], find)
+            if leads_to_container(self.function.returns) or _is_look_up(result):
+                self.function.results.append(result)
+
+    def _matters(self, call: Call) -> bool:
+        """Whether a call may say something of a container: of most, nothing is kept."""
+        if self.function.macro_params is not None or WORTH_READING.search(call.name.encode()):
+            return True
+        types = self.function.types
+        return any(
+            isinstance(arg, AddressOf) or (isinstance(arg, Var) and _may_lead(types[arg.number]))
+            for arg in call.args
+        )
+
+    def _assign(self, left: Expression, right: Expression) -> None:
+        if not isinstance(left, Var) or isinstance(right, Other):
+            return
+        if _may_lead(self.function.types[left.number]) or _is_look_up(right):
+            self.function.assigns.append((left, right))
+
+    def _declare_by_macro(self, call: Call) -> None:
+        """MA_STATE(mas, tree, ...) declares a variable that stands for the tree from there on."""
+        if call.name in ("MA_STATE", "VMA_ITERATOR") and len(call.args) > 1:
+            number = self.scopes.declare(call.texts[0], _TREE_STATE)
+            self._assign(Var(number), call.args[1])
+
+
+def _may_lead(type_: CType | None) -> bool:
+    """Whether what a variable was assigned is needed to know where it leads, or its type."""
+    unknown = type_ is None or type_.base.startswith(("void", "typeof", "__auto"))
+    return unknown or leads_to_container(type_) or type_ == _TREE_STATE
+
+
+def _is_look_up(expression: Expression) -> bool:
+    idiom = IDIOMS.get(expression.name) if isinstance(expression, Call) else None
+    return idiom is not None and idiom.is_result

@@ -1,0 +1,155 @@
+"""What a container holds: how its entries are typed, where its walker starts, what it finds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from btfdump._annotate.members import CHAIN
+from btfdump._decode.compiled.projection import compile_reader
+from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._decode.paths import split_path
+from btfdump._kernel.evidence import choose_by_evidence
+from btfdump._kernel.expression import Path
+from btfdump._kernel.pointers import destination
+from btfdump._walk import Head, walker_of
+from btfdump._walk.lists import POISONS
+from btfdump._walk.quick import walk_quickly
+from btfdump.errors import CorruptDataError, FaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump._annotate.facts import Expansion, MemberFacts
+    from btfdump._btf import types
+    from btfdump._kernel.typed import TypedAddress
+    from btfdump._walk import Item, Walker
+
+PIECE = 512
+"""Elements of an array, whose length C does not tell, that are read at once."""
+
+
+def expansion_of(value: TypedAddress, facts: MemberFacts | None) -> Expansion:
+    """Return how the entries of a container, of which `facts` are known, are typed and linked.
+
+    Raises `CorruptDataError` where nothing says it, or what says it does not fit.
+    """
+    if facts is not None and facts.expansion is not None:
+        return facts.expansion
+    reason = "no tag, overlay or library entry names its element type"
+    if facts is not None and facts.problems:
+        reason = "; ".join(facts.problems)
+    elif facts is not None and facts.candidates:
+        chosen = choose_by_evidence(value, facts.candidates)
+        if chosen is not None:
+            return chosen
+        reason = "ambiguous: " + ", ".join(f"{c.element.name}:{c.node}" for c in facts.candidates)
+    raise CorruptDataError(
+        f"{value.type_} at {value.address_:#x} cannot be walked: {reason}", value.address_
+    )
+
+
+def map_value_type(holder: TypedAddress, typed_by: str) -> tuple[types.Type, str]:
+    """Return the type of the bytes that are a value of the BPF map at a path from `holder`.
+
+    And whose word that is. Raises `CorruptDataError` where the type is not known, `FaultError`.
+    """
+    known = holder._context_.map_types
+    if known is None:
+        raise CorruptDataError("the types of map values are not known", holder.address_)
+    return known.value_type(Path.parse(f".{typed_by}").follow(holder))
+
+
+def is_behind(expansion: Expansion) -> bool:
+    """Whether a pointer with this expansion points to the container, and is not a part of it."""
+    return expansion.head != CHAIN
+
+
+def head_of(value: TypedAddress, expansion: Expansion, index: int = 0) -> Head:
+    """Return what a walker needs to walk the container that `value` is the head of.
+
+    `index` is that of the head in an array of heads.
+    """
+    context = value._context_
+    return Head(
+        context.target,
+        context.target.platform,
+        value.address_,
+        expansion.link_offset + index * expansion.link_stride,
+        expansion.element.size,
+        value._slice_(0, value._layout_.size),
+        context,
+        context.target.is_live,
+    )
+
+
+def items_of(value: TypedAddress, expansion: Expansion, index: int = 0) -> Iterator[Item]:
+    """Walk the container that `value` is the head of."""
+    return _walker(expansion).items(head_of(value, expansion, index))
+
+
+def links_of(value: TypedAddress, expansion: Expansion, index: int = 0) -> Iterator[Item]:
+    """Walk the container that `value` is the head of along links alone, once."""
+    head = replace(head_of(value, expansion, index), element_size=0, data=None)
+    return _walker(expansion).once(head)
+
+
+def pieces_of(
+    value: TypedAddress, facts: MemberFacts, count: int
+) -> Iterator[tuple[int, types.Array, int]]:
+    """Cut an array of `count` elements, which `value` is or points to, into pieces.
+
+    Yields (index of the first element, type, address) of each. Raises as `destination()` does.
+    """
+    layout, context = value._layout_, value._context_
+    if isinstance(layout, ArrayLayout):
+        element, start = layout.base.btf.type(layout.base.type_id), value.address_
+    else:
+        element, start = destination(value, facts)
+    size = context.layouts.of(element).size
+    for first in range(0, count if size else 0, PIECE):
+        array = context.array(element, min(PIECE, count - first))
+        yield first, array, context.wrap(start + first * size)
+
+
+def projected(
+    value: TypedAddress,
+    expansion: Expansion,
+    head: Head,
+    paths: tuple[str, ...],
+    facts: MemberFacts | None,
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Walk a container and yield pieces: lists of tuples of the members `paths` of each entry.
+
+    Compiled code does it while nothing is out of order, if all entries are wanted.
+    """
+    context, layouts = value._context_, value._context_.layouts
+    element = layouts.of(expansion.element)
+    assert isinstance(element, StructLayout)
+    count, is_whole = 0, False
+    is_plain = facts is None or facts.skip is None
+    if expansion.head in ("list_head", "hlist_head") and is_plain and not context.target.is_live:
+        circular = expansion.head == "list_head"
+        pieces = walk_quickly(layouts, element, paths, head, POISONS, circular=circular)
+        count, is_whole = yield from pieces
+    if not is_whole:  # go on with all care
+        read = compile_reader(layouts, element, paths)
+        for entry in islice(value.walk_(), count, None):
+            try:
+                yield [read(entry.bytes_())]
+            except FaultError:  # the members may be readable where the whole is not
+                yield [tuple(member_at(entry, path).value_() for path in paths)]
+
+
+def member_at(value: TypedAddress, path: str) -> TypedAddress:
+    """Return the member at a dotted path; raises `MemberNotFoundError`, `FaultError`."""
+    for name in split_path(path):
+        value = value.member_(name)
+    return value
+
+
+def _walker(expansion: Expansion) -> Walker:
+    walker = walker_of(expansion.head)
+    assert walker is not None  # an expansion is made for what can be walked
+    return walker

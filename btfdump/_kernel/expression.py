@@ -1,0 +1,254 @@
+"""Small languages: member paths typed by users; lengths and conditions in annotations."""
+
+from __future__ import annotations
+
+import operator
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from btfdump.errors import (
+    BtfdumpError,
+    CorruptDataError,
+    ExpressionError,
+    MemberNotFoundError,
+    ObjectNotFoundError,
+)
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable, Sequence
+    from typing import Any, Protocol, TypeVar
+
+    from typing_extensions import Self
+
+    from btfdump._annotate.facts import MemberFacts
+
+    class Scope(Protocol):
+        """What names in an expression stand for: the members of a struct."""
+
+        def member_(self, name: str) -> Operand:
+            """Return the member of that name; raises `MemberNotFoundError`."""
+
+    class Operand(Scope, Protocol):
+        """A member in an expression."""
+
+        def value_(self) -> Any:
+            """Return its value, an int where it can be reckoned with."""
+
+    class Indexed(Protocol):
+        """What paths lead through: `value["member"]`, `value[3]`."""
+
+        def __getitem__(self, key: str | int, /) -> Self:
+            """Return the member, element or entry."""
+
+    Root = TypeVar("Root", bound=Indexed)
+
+
+MAX_LENGTH = 1 << 28
+"""Array lengths beyond this are taken for corrupt data."""
+
+_TOKEN = re.compile(
+    r"(?:0[xX][0-9a-fA-F]+|\d+)(?!\w)|[A-Za-z_]\w*|->|<<|>>|&&|\|\||[=!<>]=|[-+*/%&|^().~!<>]|\s",
+    re.ASCII,
+)
+_STEP = re.compile(
+    r"\s*(?:(?:->|\.)\s*(?P<member>[A-Za-z_]\w*)|\[\s*(?P<index>-?\d+|-?0x[0-9a-fA-F]+)\s*\])"
+)
+
+
+@dataclass(frozen=True)
+class Path:
+    """Steps from a root: member names (`.` and `->` alike) and indexes."""
+
+    text: str
+    steps: tuple[str | int, ...]
+    where: str = ""
+
+    @classmethod
+    def parse(cls, text: str, *, where: str = "") -> Path:
+        """Parse `.a->b[2]`; raises `ExpressionError` that points at the character."""
+        steps: list[str | int] = []
+        at = 0
+        while at < len(text.rstrip()):
+            match = _STEP.match(text, at)
+            if match is None:
+                raise ExpressionError(
+                    f"{where}{text}: {text[at:]!r} is not understood: "
+                    "expected .MEMBER, ->MEMBER or [INDEX]"
+                )
+            steps.append(match["member"] or int(match["index"], 0))
+            at = match.end()
+        return cls(text, tuple(steps), where)
+
+    def follow(self, value: Root) -> Root:
+        """Walk from `value`; raises `MemberNotFoundError`, `FaultError`, `ObjectNotFoundError`."""
+        for step in self.steps:
+            try:
+                value = value[step]
+            except IndexError as error:
+                raise ObjectNotFoundError(f"{self.where}{self.text}: {error}") from error
+        return value
+
+
+def evaluate_length(scopes: Sequence[Scope], text: str) -> int:
+    """Evaluate a length expression such as `1 << bucket_log` over the members of `scopes`.
+
+    Raises `CorruptDataError` where the result is no sensible length, else as `evaluate()` does.
+    """
+    length = evaluate(scopes, text, "length")
+    if not 0 <= length <= MAX_LENGTH:
+        raise CorruptDataError(f"length {text} is {length}: not a sensible number of elements")
+    return length
+
+
+def applying(facts: MemberFacts, scopes: Sequence[Scope]) -> MemberFacts:
+    """Return what holds of a member here: the first case whose condition does, or the rest.
+
+    Names in conditions are members of `scopes`: the structs around the member, the innermost first.
+    A condition that cannot be decided does not hold, and is a problem.
+    """
+    problems = []
+    for condition, case in facts.cases:
+        try:
+            if evaluate(scopes, condition):
+                return case
+        except BtfdumpError as error:
+            problems.append(f"{case.provenance} cond:{condition}: {error}")
+    return replace(facts, cases=[], problems=[*facts.problems, *problems])
+
+
+def evaluate(scopes: Sequence[Scope], text: str, what: str = "condition") -> int:
+    """Evaluate an expression over members: of the first of `scopes`, else of the next, that has it.
+
+    Integers, members (`.` and `->`), parentheses, + - * / % << >> & | ^ ~ !, comparisons, && and ||
+    are understood; & binds closer than ==. Raises `ExpressionError` for other syntax,
+    `CorruptDataError` for what cannot be computed, `MemberNotFoundError`, `FaultError`.
+    """
+    if _TOKEN.sub("", text).strip():
+        raise ExpressionError(f"{what} {text!r} uses more than members and arithmetic")
+    try:
+        return _Evaluation(scopes, text, what).of(_parse(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ExpressionError(f"{what} {text!r} is not an expression") from error
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str) -> ast.expr:
+    import ast
+
+    return ast.parse(in_python(text), mode="eval").body
+
+
+def in_python(text: str) -> str:
+    """Spell C's operators as Python does."""
+    for there, here in (("->", "."), ("&&", " and "), ("||", " or ")):
+        text = text.replace(there, here)
+    return re.sub(r"!(?!=)", " not ", text).strip()
+
+
+class _Evaluation:
+    """One expression being evaluated."""
+
+    def __init__(self, scopes: Sequence[Scope], text: str, what: str) -> None:
+        self.scopes = scopes
+        self.text = text
+        self.what = what
+
+    def of(self, node: ast.expr) -> int:
+        """Return the value of a part of the expression."""
+        import ast
+
+        if isinstance(node, ast.Constant) and isinstance(node.value, int):
+            return int(node.value)
+        if isinstance(node, ast.Name | ast.Attribute):
+            value = self.member(node).value_()
+            if not isinstance(value, int):
+                raise ExpressionError(f"{self.what} {self.text!r} uses what is no integer")
+            return int(value)
+        if isinstance(node, ast.UnaryOp) and type(node.op).__name__ in _UNARY:
+            return _UNARY[type(node.op).__name__](self.of(node.operand))
+        if isinstance(node, ast.BoolOp):
+            decide = all if isinstance(node.op, ast.And) else any
+            return int(decide(self.of(part) for part in node.values))
+        if isinstance(node, ast.Compare):
+            return self.compare(node)
+        if isinstance(node, ast.BinOp):
+            return self.arithmetic(node)
+        raise ExpressionError(f"{self.what} {self.text!r} uses more than members and arithmetic")
+
+    def compare(self, node: ast.Compare) -> int:
+        kind = type(node.ops[0]).__name__
+        if kind not in _COMPARISONS or len(node.ops) > 1:
+            raise ExpressionError(f"{self.what} {self.text!r}: comparisons cannot be chained")
+        return int(_COMPARISONS[kind](self.of(node.left), self.of(node.comparators[0])))
+
+    def arithmetic(self, node: ast.BinOp) -> int:
+        import ast
+
+        left, right = self.of(node.left), self.of(node.right)
+        if isinstance(node.op, ast.Div | ast.Mod) and not right:
+            raise CorruptDataError(f"{self.what} {self.text}: division by zero")
+        if isinstance(node.op, ast.LShift | ast.RShift) and not 0 <= right < 64:
+            raise CorruptDataError(f"{self.what} {self.text}: shift by {right}")
+        operate = _OPERATORS.get(type(node.op).__name__)
+        if operate is None:
+            raise ExpressionError(
+                f"{self.what} {self.text!r} uses more than members and arithmetic"
+            )
+        return operate(left, right)
+
+    def member(self, node: ast.expr) -> Operand:
+        import ast
+
+        names: list[str] = []
+        while isinstance(node, ast.Attribute):
+            names.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            raise ExpressionError(
+                f"{self.what} {self.text!r} uses more than members and arithmetic"
+            )
+        value = self.first(node.id)
+        for name in reversed(names):
+            value = value.member_(name)
+        return value
+
+    def first(self, name: str) -> Operand:
+        """Return a member of the innermost scope that has one of that name."""
+        for scope in self.scopes[:-1]:
+            try:
+                return scope.member_(name)
+            except MemberNotFoundError:
+                continue
+        return self.scopes[-1].member_(name)
+
+
+_OPERATORS: dict[str, Callable[[int, int], int]] = {
+    "Add": operator.add,
+    "Sub": operator.sub,
+    "Mult": operator.mul,
+    "Div": operator.floordiv,
+    "FloorDiv": operator.floordiv,
+    "Mod": operator.mod,
+    "LShift": operator.lshift,
+    "RShift": operator.rshift,
+    "BitAnd": operator.and_,
+    "BitOr": operator.or_,
+    "BitXor": operator.xor,
+}
+_COMPARISONS: dict[str, Callable[[int, int], bool]] = {
+    "Eq": operator.eq,
+    "NotEq": operator.ne,
+    "Lt": operator.lt,
+    "LtE": operator.le,
+    "Gt": operator.gt,
+    "GtE": operator.ge,
+}
+_UNARY: dict[str, Callable[[int], int]] = {
+    "Not": lambda value: int(not value),
+    "Invert": operator.invert,
+    "USub": operator.neg,
+    "UAdd": operator.pos,
+}

@@ -1,0 +1,172 @@
+"""What a pointer leads to: of which type, at which address, in which address space; C strings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump._btf import types
+from btfdump._decode.layout import ScalarLayout, StructLayout
+from btfdump._kernel.expression import Path
+from btfdump.errors import BtfdumpError, CorruptDataError, FaultError
+
+if TYPE_CHECKING:
+    from btfdump._annotate.facts import MemberFacts
+    from btfdump._decode.fields import Field
+    from btfdump._decode.layout import Layout
+    from btfdump._kernel.context import Context
+    from btfdump._kernel.typed import TypedAddress
+
+MAX_POINTERS = 8
+"""Pointers to pointers that are followed to a struct: C programs have two."""
+ELSEWHERE = ("user", "percpu", "iomem")
+"""Address spaces in which an address is none of the kernel's own memory."""
+_STRING_PIECE = 64
+
+
+class Globals:
+    """The global variables of the kernel that `near` is part of, named like members."""
+
+    def __init__(self, near: TypedAddress) -> None:
+        self._near = near
+
+    def member_(self, name: str) -> TypedAddress:
+        """Return a variable; raises `SymbolNotFoundError`, `ExpressionError`."""
+        type_, address, _ = self._near._context_.variable(name)
+        return self._near._at_(type_, address)
+
+
+def pointer_space(pointer: types.Ptr, facts: MemberFacts | None) -> str | None:
+    """Return the address space of a pointer: "user", "percpu", ... by type tag or annotation."""
+    for tag in pointer.btf.type_tags(pointer.type_id):
+        if tag in ("user", "percpu", "iomem"):
+            return tag
+        if tag == "percpu_kptr":  # in values of BPF maps
+            return "percpu"
+    return facts.space if facts is not None else None
+
+
+def space_of(layout: Layout, facts: MemberFacts | None) -> str | None:
+    """Return the address space of what is a pointer, None for the kernel's own memory."""
+    return pointer_space(layout.base, facts) if isinstance(layout.base, types.Ptr) else None
+
+
+def struct_of(
+    context: Context, layout: ScalarLayout, facts: MemberFacts | None
+) -> types.Composite | None:
+    """Return the struct that a pointer leads to, None where it is none in the kernel's memory."""
+    if space_of(layout, facts) in ELSEWHERE:
+        return None
+    target = target_of(context, layout, facts)
+    return target if isinstance(target, types.Composite) else None
+
+
+def target_of(
+    context: Context, layout: ScalarLayout, facts: MemberFacts | None
+) -> types.Type | None:
+    """Return the type that a pointer points to, its modifiers stripped, None for no pointer."""
+    if facts is not None and facts.points_to is not None:
+        return facts.points_to
+    if not isinstance(layout.base, types.Ptr):
+        return None
+    return context.pointee(layout.base)
+
+
+def destination(pointer: TypedAddress, facts: MemberFacts | None) -> tuple[types.Type, int]:
+    """Return the type and the address of what a pointer leads to in the kernel's own memory.
+
+    The type is as C declares it, but for what annotations or a BPF program's BTF put in its place.
+    Raises `FaultError` for NULL and for pointers into other address spaces, `CorruptDataError`.
+    """
+    context, address = pointer._context_, int(pointer)
+    base = pointer.type_.btf.skip_modifiers(pointer.type_)
+    assert isinstance(base, types.Ptr)
+    target = base.btf.type(base.type_id)
+    while isinstance(target, types.TypeTag):  # says something of the pointer, not the object
+        target = target.target
+    target = context.real_struct(base.btf.skip_modifiers(target)) or target
+    holder, name = pointer._outer_ or (pointer, "the pointer")
+    if facts is not None and facts.points_to is not None:
+        target = facts.points_to
+        address = address_of(holder, address, facts) if address else 0
+    if not address:
+        raise FaultError(0, 0, f"{name} is NULL ({pointer.type_})")
+    space = pointer_space(base, facts)
+    if space in ELSEWHERE:
+        raise FaultError(address, 0, f"{address:#x} is a __{space} pointer ({pointer.type_})")
+    return target, address
+
+
+def struct_behind(
+    context: Context, layout: Layout, facts: MemberFacts | None
+) -> StructLayout | None:
+    """Return the struct that something of type `layout` is, or leads to through pointers."""
+    for _ in range(MAX_POINTERS):
+        if not isinstance(layout, ScalarLayout):
+            break
+        target = target_of(context, layout, facts)
+        if target is None:
+            return None
+        layout, facts = context.layouts.of(target), None
+    return layout if isinstance(layout, StructLayout) else None
+
+
+def told_by(field: Field) -> str:
+    """Return who told a type, a length or a target that C does not, "" if nobody had to."""
+    facts: MemberFacts | None = field.facts
+    if facts is None:
+        return ""
+    is_told = facts.is_typed or facts.length is not None or facts.points_to is not None
+    return facts.provenance if is_told else ""
+
+
+def address_of(holder: TypedAddress, address: int, facts: MemberFacts) -> int:
+    """Return the address of what a pointer in `holder`, which holds `address`, leads to.
+
+    That may be a struct around what it points to; or a struct that lies somewhere in a blob, where
+    a global variable says, if it proves to be there.
+
+    Raises `CorruptDataError` where that is not there, or cannot be told.
+    """
+    context = holder._context_
+    if facts.placed is None or facts.points_to is None:
+        return context.wrap(address - facts.points_into)
+    name, _, member = facts.placed.displacement.partition(".")
+    try:
+        displacement = Path.parse(f".{member}").follow(Globals(holder).member_(name))
+        place = context.wrap(address + int(displacement))
+        found = holder._at_(facts.points_to, place)
+        back = int(Path.parse(f".{facts.placed.back}").follow(found))
+    except (BtfdumpError, LookupError) as error:
+        raise CorruptDataError(f"no {facts.points_to} behind {address:#x}: {error}") from error
+    if back != holder.address_:
+        raise CorruptDataError(
+            f"no {facts.points_to} at {place:#x}: {facts.placed.back} is {back:#x}, "
+            f"not {holder.address_:#x}",
+            place,
+        )
+    return place
+
+
+def read_string(context: Context, address: int, limit: int) -> bytes:
+    """Read a C string of at most `limit` bytes; raises `FaultError` if its start is unreadable."""
+    text = b""
+    while len(text) < limit:
+        # A piece never crosses a 64-byte line, so it never reaches into the next page.
+        size = min(_STRING_PIECE - address % _STRING_PIECE, limit - len(text))
+        try:
+            piece = context.target.read(address, size)
+        except FaultError as error:
+            size = error.address - address  # a buffer may end before its line does
+            if 0 < size < _STRING_PIECE:
+                piece = context.target.read(address, size)
+                limit = len(text) + size
+            elif text:
+                break
+            else:
+                raise
+        end = piece.find(b"\0")
+        if end >= 0:
+            return text + piece[:end]
+        text += piece
+        address += size
+    return text

@@ -1,0 +1,499 @@
+"""Value: a typed address, read when looked into.
+
+Members are reached as in drgn: `task.comm`, `task["comm"]`, through pointers too. Names of our own
+end in `_`, so that no C member can collide with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from btfdump._annotate.members import head_type
+from btfdump._btf import types
+from btfdump._decode.fields import bits_to_python, decode_text, to_python
+from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump._decode.scope import stated_by
+from btfdump._kernel import containers
+from btfdump._kernel.expression import applying, evaluate, evaluate_length
+from btfdump._kernel.pointers import Globals, destination, read_string, struct_behind
+from btfdump._walk import Anomaly, Entry, ValueEntry
+from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from btfdump._annotate.facts import Expansion, MemberFacts
+    from btfdump._decode.layout import Layout
+    from btfdump._decode.scope import Stated
+    from btfdump._kernel.context import Context
+    from btfdump._kernel.expression import Scope
+    from btfdump._walk import Item, Key
+
+MAX_STRING = 4096
+"""Longest C string that is read through a pointer, in bytes."""
+
+
+class Value:
+    """An object of type `type_` at `address_` (a virtual address, always an int).
+
+    Nothing is read until a value is asked for. Then the object is read once, as a whole, and its
+    members share the bytes. For a bit field, `bit_size_` is its width in bits and it starts
+    `bit_offset_` bits after `address_`; for anything else `bit_size_` is 0. `key_` says where an
+    entry was found in a container with keys: an index, a range (first, last), words, or None.
+    """
+
+    __slots__ = (
+        "_context",
+        "_data",
+        "_facts",
+        "_index",
+        "_layout",
+        "_outer",
+        "_stated",
+        "address_",
+        "bit_offset_",
+        "bit_size_",
+        "key_",
+        "type_",
+    )
+
+    def __init__(
+        self,
+        context: Context,
+        type_: types.Type,
+        address: int,
+        data: bytes | None = None,
+        *,
+        bit_offset: int = 0,
+        bit_size: int = 0,
+        facts: MemberFacts | None = None,
+        outer: tuple[Value, str] | None = None,
+        index: int = 0,
+        key: Key = None,
+        stated: Stated = (),
+    ) -> None:
+        self._context = context
+        self._layout: Layout | None = None
+        self._data = data
+        self._facts = facts
+        self._outer = outer
+        self._index = index
+        self._stated = stated
+        self.type_ = type_
+        self.address_ = address
+        self.bit_offset_ = bit_offset
+        self.bit_size_ = bit_size
+        self.key_ = key
+
+    def __repr__(self) -> str:
+        try:
+            plain = self._scalar_or_text()
+        except BtfdumpError:
+            plain = None
+        shown = f" = {plain!r}" if plain is not None else ""
+        return f"<Value {self.type_}{shown} at {self.address_:#x}>"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare as C would: scalars and pointers by value, char arrays with a str by text.
+
+        Structs and other arrays are equal if they are the same object: address and type.
+        """
+        if isinstance(other, int | float | str):
+            comparable = isinstance(self._scalar_or_text(), str) == isinstance(other, str)
+            return comparable and bool(self._scalar_or_text() == other)
+        if not isinstance(other, Value):
+            return NotImplemented
+        if isinstance(self._layout_, ScalarLayout) and isinstance(other._layout_, ScalarLayout):
+            return bool(self.value_() == other.value_())
+        return (self.address_, self.type_) == (other.address_, other.type_)
+
+    def __hash__(self) -> int:
+        plain = self._scalar_or_text()
+        return hash(plain if plain is not None else (self.address_, self.type_))
+
+    def _scalar_or_text(self) -> Any:
+        """Return the value of a scalar or a char array, None for anything else."""
+        layout = self._layout_
+        if isinstance(layout, ScalarLayout) or (isinstance(layout, ArrayLayout) and layout.is_text):
+            return self.value_()
+        return None
+
+    def __bool__(self) -> bool:
+        """Whether a scalar or pointer is not zero; a struct or array always is true."""
+        return bool(self.value_()) if isinstance(self._layout_, ScalarLayout) else True
+
+    def __int__(self) -> int:
+        value = self.value_()
+        if not isinstance(value, int):
+            raise TypeError(f"{self.type_} is not an integer")
+        return int(value)
+
+    __index__ = __int__
+
+    def __getattr__(self, name: str) -> Value:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(name)  # Python's own protocols, not C members
+        return self.member_(name)
+
+    def __getitem__(self, key: str | int) -> Value:
+        """Return a member by name, an array or pointer element by index, a container's entry."""
+        if isinstance(key, str):
+            return self.member_(key)
+        layout = self._layout_
+        if isinstance(layout, ArrayLayout):
+            index = key + layout.length if key < 0 and layout.length else key
+            if layout.length and not 0 <= index < layout.length:
+                raise IndexError(f"index {key} is outside of {self.type_}")
+            element = layout.base.btf.type(layout.base.type_id)
+            return self._part(
+                element, index * layout.element.size, layout.element.size, index=index
+            )
+        if self.is_pointer_:
+            return self._pointee(key)
+        count = 0
+        for count, entry in enumerate(self.walk_(), 1):
+            if count == key + 1:
+                return entry
+        raise IndexError(f"no entry {key} in {self.type_} at {self.address_:#x}: it has {count}")
+
+    def __iter__(self) -> Iterator[Value]:
+        if not isinstance(self._layout_, ArrayLayout):
+            raise TypeError(f"{self.type_} is not an array; a container is walked by walk_()")
+        return (self[index] for index in range(self._layout_.length))
+
+    def __len__(self) -> int:
+        layout = self._layout_
+        if not isinstance(layout, ArrayLayout):
+            raise TypeError(f"{self.type_} is not an array")
+        return layout.length
+
+    def __dir__(self) -> list[str]:
+        layout = struct_behind(self._context, self._layout_, self._facts)
+        names = self._context.layouts.member_names(layout) if layout is not None else []
+        return [*names, *(name for name in dir(type(self)) if name.endswith("_"))]
+
+    @property
+    def _layout_(self) -> Layout:
+        """The layout of the type."""
+        if self._layout is None:
+            self._layout = self._context.layouts.of(self.type_)
+        return self._layout
+
+    @property
+    def _context_(self) -> Context:
+        """The kernel that the value belongs to."""
+        return self._context
+
+    @property
+    def size_(self) -> int:
+        """The size of the object in bytes."""
+        return self._layout_.size
+
+    @property
+    def facts_(self) -> MemberFacts | None:
+        """What annotations say about the member that this value is."""
+        return self._facts
+
+    @property
+    def _outer_(self) -> tuple[Value, str] | None:
+        """The struct that this is a member of, and the member's name, where it was reached so."""
+        return self._outer
+
+    @property
+    def _stated_(self) -> Stated:
+        """What the way that led here says of the object's members (btfdump/_decode/scope.py)."""
+        return self._stated
+
+    @property
+    def is_pointer_(self) -> bool:
+        """Whether the type, its modifiers stripped, is a pointer."""
+        layout = self._layout_
+        return isinstance(layout, ScalarLayout) and layout.category is Category.POINTER
+
+    def bytes_(self) -> bytes:
+        """Read the object's bytes, once; raises `FaultError` if they cannot all be read."""
+        if self._data is None:
+            bits = self.bit_offset_ + self.bit_size_
+            size = (bits + 7) // 8 if self.bit_size_ else self.size_
+            self._data = self._context.target.read(self.address_, size)
+        return self._data
+
+    def _slice_(self, offset: int, size: int) -> bytes | None:
+        """Return `size` bytes from byte `offset` on if they have been read already, else None."""
+        data = self._data
+        if data is None or size <= 0 or offset < 0 or offset + size > len(data):
+            return None
+        return data[offset : offset + size]
+
+    def _span_(self, offset: int, size: int) -> bytes:
+        """Return `size` bytes from byte `offset` on, read now if necessary; raises `FaultError`."""
+        data = self._slice_(offset, size)
+        if data is None:
+            data = self._context.target.read(self._context.wrap(self.address_ + offset), size)
+        return data
+
+    def read_(self) -> Value:
+        """Read the whole object now, so that its members cost no more reads; return itself.
+
+        Raises `FaultError` if it cannot all be read.
+        """
+        self.bytes_()
+        return self
+
+    def value_(self) -> Any:
+        """Return the value as a Python object.
+
+        That is an int, bool or float for a scalar, an int (the address) for a pointer, an str for a
+        char array, bytes for what BTF does not describe, a dict for a struct or union, and a list
+        for an array. Raises `FaultError` if the object cannot be read.
+        """
+        data = self.bytes_()
+        if self.bit_size_:
+            return bits_to_python(
+                self._context.layouts, self._layout_, self.bit_offset_, self.bit_size_, data
+            )
+        return to_python(self._context.layouts, self._layout_, data)
+
+    def enumerator_(self) -> str | None:
+        """Return the name of an enum's value, or None if no enumerator has that value.
+
+        Raises `TypeError` if the type is not an enum, and `FaultError`.
+        """
+        base = self.type_.btf.skip_modifiers(self.type_)
+        if not isinstance(base, types.Enum | types.Enum64):
+            raise TypeError(f"{self.type_} is not an enum")
+        return base.names.get(int(self))
+
+    def string_(self, limit: int = MAX_STRING) -> str:
+        """Return the C string in a char array, or the one that a pointer points to.
+
+        `limit` is the most bytes that are read through a pointer. Bytes that are not UTF-8 become
+        `\\xNN`. Raises `FaultError`.
+        """
+        if not self.is_pointer_:
+            return decode_text(self.bytes_())
+        return decode_text(read_string(self._context, int(self), limit))
+
+    def member_(self, name: str) -> Value:
+        """Return the member `name`, through a pointer if this is one, or of what `typed_()` gives.
+
+        Raises `MemberNotFoundError`, and `FaultError` where the pointer cannot be read.
+        """
+        if self.is_pointer_:
+            return self._pointee(0).member_(name)
+        if self._facts is not None and self._facts.typed_by is not None:
+            return self.typed_().member_(name)
+        layout = self._layout_
+        if not isinstance(layout, StructLayout):
+            raise MemberNotFoundError(f"{self.type_} is not a struct or union: no member {name!r}")
+        member, facts, stated = self._context.member(layout, name, self._stated)
+        if facts is not None and facts.cases:
+            facts = applying(facts, self._scopes_())
+        offset, bits, size = member.bit_offset // 8, (0, 0), member.layout.size
+        if member.bit_size:
+            bits = member.bit_offset % 8, member.bit_size
+            size = (sum(bits) + 7) // 8
+        return self._part(
+            member.type, offset, size, bits=bits, facts=facts, outer=(self, name), stated=stated
+        )
+
+    def has_member_(self, name: str) -> bool:
+        """Whether `member_(name)` finds a member: of anonymous structs too, through pointers too.
+
+        Types alone tell, nothing is read (but see `typed_()`, which may raise, for such bytes).
+        """
+        if self._facts is not None and self._facts.typed_by is not None:
+            return self.typed_().has_member_(name)
+        layout = struct_behind(self._context, self._layout_, self._facts)
+        if layout is None:
+            return False
+        try:
+            self._context.layouts.find_member(layout, name)
+        except MemberNotFoundError:
+            return False
+        return True
+
+    def _scopes_(self) -> list[Value]:
+        """Return this struct and those it is a member of, the innermost first."""
+        scopes = [self]
+        while scopes[-1]._outer is not None:
+            scopes.append(scopes[-1]._outer[0])
+        return scopes
+
+    def _around_(self) -> Sequence[Scope]:
+        """Return what names in expressions about this value stand for members of.
+
+        Those are the structs that it is a member of, the innermost first; of a global variable, the
+        kernel itself.
+        """
+        return self._outer[0]._scopes_() if self._outer is not None else (Globals(self),)
+
+    def _part(
+        self,
+        type_: types.Type,
+        offset: int,
+        size: int,
+        *,
+        bits: tuple[int, int] = (0, 0),
+        facts: MemberFacts | None = None,
+        outer: tuple[Value, str] | None = None,
+        stated: Stated = (),
+        index: int = 0,
+    ) -> Value:
+        if outer is None:  # an array's element: what is known of the array holds for it
+            facts, outer, stated = self._facts, self._outer, self._stated
+        return Value(
+            self._context,
+            type_,
+            self._context.wrap(self.address_ + offset),
+            self._slice_(offset, size),
+            bit_offset=bits[0],
+            bit_size=bits[1],
+            facts=facts,
+            outer=outer,
+            index=index,
+            stated=stated,
+        )
+
+    def _pointee(self, index: int) -> Value:
+        facts = self._facts
+        target, address = destination(self, facts)
+        size = self._context.layouts.of(target).size if index else 0
+        address = self._context.wrap(address + index * size)
+        if facts is None:
+            return Value(self._context, target, address)
+        known = replace(facts, length=None) if facts.is_container and head_type(target) else None
+        return Value(
+            self._context, target, address, facts=known, index=index, stated=stated_by(facts.behind)
+        )
+
+    def _at_(self, type_: types.Type, address: int) -> Value:
+        """Return the object of `type_` at `address` of the same kernel."""
+        return Value(self._context, type_, address)
+
+    def deref_(self) -> Value:
+        """Return what a pointer points to.
+
+        Raises `TypeError` if this is not a pointer, and `FaultError` for NULL, for `__user` and
+        `__percpu` pointers, and if the pointer itself cannot be read.
+        """
+        if not self.is_pointer_:
+            raise TypeError(f"{self.type_} is not a pointer")
+        return self._pointee(0)
+
+    def typed_(self) -> Value:
+        """Return the value of a BPF map that bytes, such as local storage, are.
+
+        `facts_.provenance` of what is returned says which map. Raises `TypeError` for any other
+        member, `CorruptDataError` where the map's values have no type, `FaultError`.
+        """
+        facts = self._facts
+        if facts is None or facts.typed_by is None or self._outer is None:
+            raise TypeError(f"{self.type_} says itself what it is")
+        type_, source = containers.map_value_type(self._outer[0], facts.typed_by)
+        known = replace(facts, typed_by=None, is_typed=True, length=None, provenance=source)
+        return Value(self._context, type_, self.address_, facts=known, outer=self._outer)
+
+    def expansion_(self) -> Expansion:
+        """Return how this container's entries are typed and linked.
+
+        Raises `CorruptDataError` where nothing says it, or what says it does not fit.
+        """
+        return containers.expansion_of(self, self._facts)
+
+    def walk_(self) -> Iterator[Value]:
+        """Walk the entries of a container, as Values of the element type.
+
+        Entries that are not objects, such as an xarray's value entries, are passed over. Raises
+        `CorruptDataError` at the start if the element type is not known, and at the end if the walk
+        broke off early or lost entries; every entry that can be reached has been yielded by then.
+        """
+        trouble: Anomaly | None = None
+        for item in self.entries_():
+            if isinstance(item, Value):
+                yield item
+            elif isinstance(item, Anomaly) and item.ends and trouble is None:
+                trouble = item
+        if trouble is not None:
+            raise CorruptDataError(trouble.message, trouble.address)
+
+    def project_(self, *paths: str) -> Iterator[tuple[Any, ...]]:
+        """Walk a container and yield a tuple of the members `paths` of each entry.
+
+        Paths are dotted, stay within the element, and lead through no pointer; values are as
+        `value_()` returns them. This is the fast way through long lists: the loop is compiled, an
+        entry is read once, and up to 256 are read ahead. Raises `MemberNotFoundError`, and what
+        `walk_()` raises.
+        """
+        expansion = self.expansion_()
+        holder = self._holder_of(expansion)
+        head = containers.head_of(holder, expansion, holder._index)
+        return chain.from_iterable(containers.projected(self, expansion, head, paths, self._facts))
+
+    def entries_(
+        self, expansion: Expansion | None = None
+    ) -> Iterator[Value | ValueEntry | Anomaly]:
+        """Walk the entries of a container and what is wrong with it, in the order they are met.
+
+        `expansion` says how they are typed and linked; without, the annotations do.
+        """
+        if expansion is None and self._facts is not None and self._facts.length is not None:
+            yield from self._counted(self._facts, self._facts.length)
+            return
+        expansion = expansion or self.expansion_()
+        holder = self._holder_of(expansion)
+        yield from holder._values(containers.items_of(holder, expansion, holder._index), expansion)
+
+    def _links_(self, expansion: Expansion) -> Iterator[Value | ValueEntry | Anomaly]:
+        """Walk a container once and as it is now, along links alone: its entries are not read."""
+        holder = self._holder_of(expansion)
+        yield from holder._values(containers.links_of(holder, expansion, holder._index), expansion)
+
+    def _holder_of(self, expansion: Expansion) -> Value:
+        """Return what holds the container's head: this, or what this points to."""
+        return self._pointee(0) if self.is_pointer_ and containers.is_behind(expansion) else self
+
+    def _counted(self, facts: MemberFacts, length: str) -> Iterator[Value | ValueEntry | Anomaly]:
+        """Walk the elements of an array whose length an annotation tells.
+
+        Of heads these are the entries of all of them, of pointers to structs those structs.
+        """
+        count = evaluate_length(self._around_(), length)
+        of_each, stated = replace(facts, length=None), stated_by(facts.behind)
+        for first, array, address in containers.pieces_of(self, facts, count):
+            piece = Value(self._context, array, address, facts=of_each, stated=stated)
+            try:
+                piece.read_()
+                for index in range(len(piece)):
+                    yield from piece[index]._contents(first + index)
+            except FaultError as error:
+                yield Anomaly(f"array of {length} elements: {error}", error.address, ends=True)
+
+    def _contents(self, index: int) -> Iterator[Value | ValueEntry | Anomaly]:
+        """Walk what one element of an array holds, or leads to."""
+        self._index = index
+        if self._facts is not None and self._facts.is_container:
+            yield from self.entries_(self.expansion_())
+        elif not self.is_pointer_ or struct_behind(self._context, self._layout_, None) is None:
+            yield self
+        elif self:
+            yield self.deref_()
+
+    def _values(
+        self, items: Iterator[Item], expansion: Expansion
+    ) -> Iterator[Value | ValueEntry | Anomaly]:
+        skip = self._facts.skip if self._facts is not None else None
+        for item in items:
+            if not isinstance(item, Entry):
+                yield item
+                continue
+            entry = Value(self._context, expansion.element, item.address, item.data, key=item.key)
+            if skip is not None:
+                try:
+                    if evaluate((entry,), skip, "skip"):
+                        continue
+                except BtfdumpError as error:
+                    yield Anomaly(f"skip:{skip}: {error}", item.address)
+            yield entry

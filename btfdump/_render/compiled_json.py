@@ -1,0 +1,278 @@
+"""The sink for JSON: an object's members as JSON text, straight from its bytes.
+
+Members that lead nowhere become text here and now; in the place of those that graph/leads.py has
+read as fields, as they may lead somewhere, stands a HOLE. A pointer to a struct that is shown
+nowhere is written with the struct's summary, which is remembered.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
+
+from btfdump._decode.compiled.emitter import Into, Sink
+from btfdump._decode.compiled.source import Source, is_unpackable
+from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump._graph.leads import Lead, is_empty_list, key_of
+from btfdump._render.escape import in_f_string
+from btfdump._render.json_text import (
+    HOLE,
+    array_of_structs,
+    cut_array,
+    empty_list,
+    flagged,
+    name,
+    quote,
+    text_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Sequence
+
+    from btfdump._btf import types
+    from btfdump._decode.compiled.plan import Step
+    from btfdump._graph.leads import Leads
+    from btfdump._graph.summaries import Summary
+    from btfdump._render.json_text import Values
+
+    SummaryOf: TypeAlias = Callable[[int, types.Composite], Summary]
+    Describe: TypeAlias = Callable[[Values, Summary], str]
+    Write: TypeAlias = Callable[[bytes, int, Container[int]], tuple[str, int]]
+    """From (bytes, address, keys of pointers that lead on) to (text, zero members left out)."""
+
+MAX_KNOWN = 1 << 10
+"""Values of one type whose texts are remembered."""
+_HOLE = "{HOLE}"
+
+
+def compile_members(leads: Leads, values: Values, summary: SummaryOf) -> Write:
+    """Return a function that writes the members of an object.
+
+    Raises `BtfFormatError` for a type that is nested too deep to be compiled.
+    """
+    plan = leads.plan
+    source = Source(leads.context.layouts)
+    source.constants |= {"J": ", ".join, "HOLE": HOLE}
+    source.emit("z, o = 0, []")
+    _JsonSink(source, leads, values, summary).emitter.members(plan.steps, Into("o"))
+    source.emit(f"return J(o), z + {len(plan.steps)} - len(o)")
+    function: Write = source.function("members(d, a, H)", f"JSON of {plan.layout.type}")
+    return function
+
+
+class _JsonSink(Sink):
+    """Appends `"name": value` for each member.
+
+    In the function `a` is the object's address, `H` are the keys of pointers that lead on.
+    """
+
+    def __init__(self, source: Source, leads: Leads, values: Values, summary: SummaryOf) -> None:
+        super().__init__(source, leads.plan)
+        self.leads = leads
+        self.values = values
+        self.summary = summary
+
+    def append(self, step: Step, text: str, into: Into) -> None:
+        """Append a member, or an element; `text` is the inside of an f-string."""
+        before = f'"{{{into.element}}}": ' if into.element else in_f_string(f"{name(step.name)}: ")
+        self.emit(f"{into.out}.append(f'{before}{text}')")
+
+    # Scalars
+
+    def leaves(self, step: Step) -> Sequence[Step]:
+        """Return a scalar, or the only one of a struct such as refcount_t, for a block to read."""
+        only = self._only(step)
+        return (only,) if only is not None else super().leaves(step)
+
+    def _only(self, step: Step) -> Step | None:
+        if not isinstance(step.layout, StructLayout) or not step.name or step.is_wanted:
+            return None
+        size = step.layout.size
+        if len(step.inner) != 1 or step.tested != size or self.leads.of(step) is not Lead.INSIDE:
+            return None
+        inner = step.inner[0]
+        only = self._only(inner) or inner
+        if not (inner.name and only.is_plain and not only.is_wanted and only.layout.size == size):
+            return None
+        return only if self.leads.of(only) is Lead.NOWHERE else None
+
+    def scalar(self, step: Step, value: str, into: Into) -> None:
+        """Append a scalar or a bit field, or a struct that it is all of."""
+        lead, layout = self.leads.of(step), step.layout
+        if not isinstance(layout, ScalarLayout):
+            self.append(step, self.folded(step, value), into)
+            return
+        if lead is Lead.SOMEWHERE:
+            self.append(step, _HOLE, into)
+            return
+        target = None if step.is_bits else self.leads.target(layout)
+        text = self.text(step, layout, value)
+        if target is not None:
+            text = f"{{{self.pointers(layout, target, _unfollowed)}[{value}]}}"
+        if lead is not Lead.NOWHERE:
+            leads_on = f"{key_of(step, into)} in H" if lead is Lead.KNOWN else value
+            text = f"{{HOLE if {leads_on} else {text[1:]}"
+        if target is not None and lead is Lead.KNOWN and self.leads.is_own(target):
+            own = self.pointers(layout, target, _around)
+            text = f"{{{own}[a] if {value} == a else {text[1:]}"
+        self.append(step, text, into)
+
+    def folded(self, step: Step, value: str) -> str:
+        """Return the inside of an f-string that writes a struct of one scalar."""
+        if isinstance(step.layout, ScalarLayout):
+            return self.text(step, step.layout, value)
+        inner = step.inner[0]
+        kind = in_f_string(name(str(step.layout.type)))
+        member = f"{in_f_string(name(inner.name))}: {self.folded(inner, value)}"
+        return f'{{{{"type": {kind}, "members": {{{{{member}}}}}}}}}'
+
+    def text(self, step: Step, layout: ScalarLayout, value: str) -> str:
+        """Return the inside of an f-string that writes a scalar that leads nowhere."""
+        if step.facts is not None and step.facts.flags:
+            names = step.facts.flags
+            return f"{{{self.remembered(id(names), partial(flagged, names))}[{value}]}}"
+        if layout.category in (Category.INT, Category.CHAR) and is_unpackable(layout):
+            return f"{{{value}}}"
+        one = partial(self.values.one, layout)
+        if layout.category is Category.POINTER:
+            one = partial(self.values.whole_pointer, layout)
+        if layout.category in (Category.POINTER, Category.ENUM):
+            return f"{{{self.remembered(layout, one)}[{value}]}}"
+        return f"{{{self.source.once('X', layout, lambda: one)}({value})}}"
+
+    def pointers(self, layout: ScalarLayout, target: types.Composite, describe: Describe) -> str:
+        """Name a table from pointers to structs to their texts, each with what is said of it."""
+        make = partial(_pointer, self.values, layout, target, self.summary, describe)
+        return self.remembered((layout, target, describe), make)
+
+    def remembered(self, key: object, make: Callable[[int], str]) -> str:
+        """Name a table from values to their texts, which `make` makes."""
+        return self.source.once("P", key, lambda: _Texts(self.values, make))
+
+    # Structs and arrays
+
+    def compound(self, step: Step, into: Into) -> None:
+        """Append a struct or an array."""
+        if not self.leads.is_list(step, into):
+            self._not_empty(step, into)
+            return
+        if into.element:  # an element is not said to be empty
+            inner = ", ".join(
+                f"{in_f_string(name(link.name))}: {self.text(link, link.layout, 'p')}"
+                for link in step.inner
+                if isinstance(link.layout, ScalarLayout)
+            )
+            text = f'{{{{"members": {{{{{inner}}}}}}}}}'
+        else:
+            empty = empty_list(step.layout, step.facts)
+            if self.leads.of(step) is Lead.SOMEWHERE:  # it has been looked into already
+                empty = self.source.once("E", step.number, lambda: empty)
+                self.append(step, f"{{HOLE if {key_of(step, into)} in H else {empty}}}", into)
+                return
+            text = in_f_string(empty)
+        with self.source.indented(f"if {is_empty_list(self.source, step, into)}:"):
+            self.append(step, text, into)
+        with self.source.indented("else:"):
+            self._not_empty(step, into)
+
+    def _not_empty(self, step: Step, into: Into) -> None:
+        if not into.element and self.leads.of(step) is Lead.SOMEWHERE:
+            self.append(step, _HOLE, into)
+        else:
+            super().compound(step, into)
+
+    def struct(self, step: Step, into: Into) -> None:
+        """Append a struct; the members of an anonymous one are those of the struct around."""
+        if not step.name and not into.element:
+            self.emit(f"z += {len(step.inner)} - 1")
+            self.emitter.members(step.inner, into)
+            return
+        found = self.source.variable("o")
+        self.emit(f"{found} = []")
+        self.emitter.members(step.inner, Into(found, into.base))
+        self.emit(f"z += {len(step.inner)} - len({found})")
+        # An element's type is that of the array around it.
+        kind = "" if into.element else f'"type": {in_f_string(name(str(step.layout.type)))}, '
+        text = f'{{{{{kind}"members": {{{{{{J({found})}}}}}}}}}}'
+        self.append(step, text, into)
+
+    def string(self, step: Step, into: Into) -> None:
+        """Append an array of characters."""
+        limit = self.values.options.string
+        text = self.source.once("X", "string", lambda: partial(_text, limit))
+        bytes_ = into.bytes_(step.offset, step.offset + step.layout.size)
+        self.append(step, f"{{{text}({bytes_})}}", into)
+
+    def scalars(self, step: Step, element: ScalarLayout, into: Into) -> None:
+        """Append an array of scalars."""
+        items, elided = self.emitter.read_many(step, element, into)
+        layout = step.layout
+        assert isinstance(layout, ArrayLayout)
+        if element.category in (Category.INT, Category.CHAR) and is_unpackable(element):
+            # A list of numbers reads in Python as it does in JSON.
+            write = self.source.constant("X", cut_array)
+            text = f"{write}({layout.length}, {items}, {elided})"
+        else:
+            write = self.source.once("V", element, lambda: partial(self.values.array, element))
+            text = f"{write}({items}, {elided})"
+        self.append(step, f"{{{text}}}", into)
+
+    def array(self, step: Step, into: Into) -> None:
+        """Append an array of structs."""
+        layout = step.layout
+        assert isinstance(layout, ArrayLayout)
+        found = self.source.variable("o")
+        self.emit(f"{found} = []")
+        with self.emitter.elements(step, into._replace(out=found)) as (each, elided):
+            for element in step.inner:
+                self.compound(element, each)
+        write = self.source.constant("X", array_of_structs)
+        text = f"{{{write}({layout.length}, J({found}), {elided})}}"
+        self.append(step, text, into)
+
+
+class _Texts(dict[int, str]):
+    """Texts of one type's values, each made when it is first asked for."""
+
+    def __init__(self, values: Values, make: Callable[[int], str]) -> None:
+        super().__init__()
+        self._make = make
+        values.remember(self)
+
+    def __missing__(self, value: int) -> str:
+        if len(self) >= MAX_KNOWN:
+            self.clear()
+        text = self[value] = self._make(value)
+        return text
+
+
+def _pointer(
+    values: Values,
+    layout: ScalarLayout,
+    target: types.Composite,
+    summary: SummaryOf,
+    describe: Describe,
+    value: int,
+) -> str:
+    """Return a pointer to a struct, with what is said of a struct that is not shown here."""
+    text = values.pointer(layout, value)
+    said = describe(values, summary(value, target)) if value else ""
+    if not said:
+        return text + "}"
+    identity = f'"type": {name(str(target))}, "address": "{value:#x}"'
+    return f'{text}, "target": {{{identity}, {said}}}}}'
+
+
+def _unfollowed(values: Values, summary: Summary) -> str:
+    """Return what is said of a struct that is shown nowhere: its summary, if it has one."""
+    return f'"summary": {values.summary(summary)}, "brief": true' if summary else ""
+
+
+def _around(values: Values, summary: Summary) -> str:
+    """Return what is said of the struct that is around this very place."""
+    known = f'"summary": {values.summary(summary)}, ' if summary else ""
+    return f'{known}"seen": true, "cycle": true'
+
+
+def _text(limit: int, data: bytes) -> str:
+    return quote(text_of(data, limit))

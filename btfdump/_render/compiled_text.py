@@ -1,0 +1,376 @@
+"""The sink for text: one struct's bytes as text, with nothing followed, for types that are hot.
+
+The generated function does what `plain.reference_text` does, with everything that is known of the
+type worked out beforehand. Small structs and short arrays, which are one line each, are read
+together with their neighbours; with zeros shown, the text of what is zero is kept.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from itertools import pairwise
+from struct import Struct as Packer
+from typing import TYPE_CHECKING, NamedTuple
+
+from btfdump._decode.compiled.emitter import Into, Sink, end_of
+from btfdump._decode.compiled.plan import element_of, plan_of
+from btfdump._decode.compiled.source import CODES, Source, is_unpackable
+from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump._render import Options
+from btfdump._render.escape import in_f_string, printable, quoted_bytes
+from btfdump._render.scalar import LARGE, MAX_ERRNO, array_text, scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from btfdump._decode.compiled.emitter import Read
+    from btfdump._decode.compiled.plan import Plan, Step
+    from btfdump._decode.layout import Layout, Layouts
+
+ELEMENTS = 64
+"""Elements shown of each array."""
+MAX_UNROLLED = 8
+"""Elements of the arrays that are written out rather than walked in a loop."""
+MAX_KNOWN = 1024
+"""Values of one scalar type whose texts are kept."""
+_INDENT = "  "
+
+
+def compile_text(
+    layouts: Layouts, layout: StructLayout, *, zero: bool = False
+) -> Callable[[bytes], str]:
+    """Return a function from a struct's bytes to its text: what `plain.reference_text` returns.
+
+    `function.source` is the generated source. Raises `BtfFormatError` where the type is corrupt, or
+    nested too deep to be compiled.
+    """
+    plan = plan_of(layouts, None, layout, elements=ELEMENTS, zero=zero)
+    source = Source(layouts)
+    source.emit(f"o = [f'{in_f_string(_cast(layout))}{{{{']")
+    _TextSink(source, plan).emitter.members(plan.steps, Into("o"))
+    source.emit("o.append('}')")
+    source.emit("return '\\n'.join(o)")
+    function: Callable[[bytes], str] = source.function("text(d)", f"text of {layout.type}")
+    return function
+
+
+class _Line(NamedTuple):
+    """A line: the inside of an f-string, but for values, each with a condition: it is not zero."""
+
+    before: str
+    values: Sequence[tuple[str, str]]
+    after: str
+
+    @property
+    def whole(self) -> str:
+        """The line with all values, zero or not."""
+        return self.before + ", ".join(text for _, text in self.values) + self.after
+
+
+class _TextSink(Sink):
+    """Appends a line for each member to the list of lines.
+
+    A small struct is one line: its values go to a list of their own first, each with the path that
+    leads to it there. `nN` says how many lines there were before the Nth struct or array, `zN`
+    whether it is zero; `K` keeps texts of zeros.
+    """
+
+    def __init__(self, source: Source, plan: Plan) -> None:
+        super().__init__(source, plan)
+        self.zero = plan.zero
+        self.options = Options(zero=plan.zero)
+        self.depth = 1
+        self.path: str | None = None  # in a small struct: names of the members around
+        self.kept_texts: list[str] = []
+        source.constants["K"] = self.kept_texts
+
+    # What is one line
+
+    def leaves(self, step: Step) -> Sequence[Step]:
+        """Return the scalars in a line that a block unpacks."""
+        layout = step.layout
+        if self.path is not None or isinstance(layout, ScalarLayout):
+            return super().leaves(step)
+        if isinstance(layout, ArrayLayout):
+            return _array_leaves(step, layout)
+        if not layout.is_small or not (step.is_wanted or step.tested == layout.size):
+            return ()
+        found = [leaf for _, leaf in _in_small(step.inner)]
+        is_plain = all(leaf.is_plain for leaf in found)
+        # Members of a union lie over each other.
+        apart = is_plain and all(end_of(one) <= other.offset for one, other in pairwise(found))
+        return found if apart else ()
+
+    def block(self, found: Sequence[Read], into: Into) -> None:
+        """Append the lines of members that were unpacked together."""
+        if self.path is not None:
+            super().block(found, into)
+            return
+        lines = [self._line(read, into) for read in found]
+        if self.zero:
+            whole = "\\n".join(line.whole for line in lines)
+            self.emit(f"{into.out}.append(f'{whole}')")
+            return
+        for line in lines:
+            conditions = [condition for condition, _ in line.values]
+            self.emit(f"if {' and '.join(conditions)}: {into.out}.append(f'{line.whole}')")
+            if len(conditions) > 1:
+                with self.source.indented(f"elif {' or '.join(conditions)}:"):
+                    self.emit("p = []")
+                    for condition, text in line.values:
+                        self.emit(f"if {condition}: p.append(f'{text}')")
+                    some = f'{line.before}{{", ".join(p)}}{line.after}'
+                    self.emit(f"{into.out}.append(f'{some}')")
+
+    def _line(self, read: Read, into: Into) -> _Line:
+        step, layout = read.step, read.step.layout
+        before = self._before(step, into)
+        if isinstance(layout, ScalarLayout):
+            text = self._text(layout, read.names[0], ",")
+            return _Line(before, [(read.names[0], text)], "")
+        texts = [
+            self._text(leaf.layout, name)
+            for leaf, name in zip(read.leaves, read.names, strict=True)
+            if isinstance(leaf.layout, ScalarLayout)
+        ]
+        if isinstance(layout, ArrayLayout):
+            return _Line(before, [(read.condition, f"{{{{ {', '.join(texts)} }}}},")], "")
+        titles = [in_f_string(_title(path)) for path, _ in _in_small(step.inner)]
+        values = [
+            (name, title + text)
+            for name, title, text in zip(read.names, titles, texts, strict=True)
+        ]
+        return _Line(f"{before}{{{{ ", values, " }},")
+
+    def scalar(self, step: Step, value: str, into: Into) -> None:
+        """Append a scalar that was read by itself."""
+        assert isinstance(step.layout, ScalarLayout)
+        text = self._text(step.layout, value, "" if self.path is not None else ",")
+        self.emit(f"{into.out}.append(f'{self._before(step, into)}{text}')")
+
+    def string(self, step: Step, into: Into) -> None:
+        """Append an array of characters."""
+        self._one_line(step, into)
+
+    def scalars(self, step: Step, element: ScalarLayout, into: Into) -> None:
+        """Append an array of scalars."""
+        del element
+        self._one_line(step, into)
+
+    def _one_line(self, step: Step, into: Into) -> None:
+        layout = step.layout
+        assert isinstance(layout, ArrayLayout)
+        text = self.source.once("A", layout, lambda: self._array_formatter(layout))
+        comma = "" if self.path is not None else ","
+        value = f"{{{text}(d, {into.at(step.offset)})}}{comma}"
+        self.emit(f"{into.out}.append(f'{self._before(step, into)}{value}')")
+
+    # What takes several lines
+
+    def struct(self, step: Step, into: Into) -> None:
+        """Append a struct: on one line if it is small, else over several."""
+        layout = step.layout
+        assert isinstance(layout, StructLayout)
+        if self.path is not None:
+            around, self.path = self.path, self._path(step)
+            self.emitter.members(step.inner, into)
+            self.path = around
+        elif layout.is_small:
+            self._small(step, into)
+        else:
+            with self._brackets(step, into, "{{", "}"):
+                self.emitter.members(step.inner, Into(into.out, into.base))
+
+    def _small(self, step: Step, into: Into) -> None:
+        """Append a small struct that a block does not take."""
+        values = self.source.variable("p")
+        self.emit(f"{values} = []")
+        self.path = ""
+        self.emitter.members(step.inner, Into(values, into.base))
+        self.path = None
+        before = self._before(step, into)
+        some = f'{before}{{{{ {{", ".join({values})}} }}}},'
+        self.emit(f"if {values}: {into.out}.append(f'{some}')")
+        if self.zero:
+            self.emit(f"else: {into.out}.append(f'{before}{{{{}}}},')")
+
+    def array(self, step: Step, into: Into) -> None:
+        """Append the elements of an array of structs or of arrays, each on lines of its own."""
+        layout = step.layout
+        assert isinstance(layout, ArrayLayout)
+        with self._brackets(step, into, "[", "]"):
+            unrolled = _unrolled(step, layout)
+            if unrolled and all(map(self.leaves, unrolled)):
+                self.emitter.members(unrolled, Into(into.out, into.base))
+                return
+            with self.emitter.elements(step, into) as (each, elided):
+                for element in step.inner:
+                    self.compound(element, each)
+            if elided != "0":
+                more = f"{_INDENT * self.depth}/* {{{elided}}} more (--elements) */"
+                self.emit(f"if {elided}: {into.out}.append(f'{more}')")
+
+    @contextmanager
+    def _brackets(self, step: Step, into: Into, opening: str, closing: str) -> Iterator[None]:
+        """Write lines in brackets: none at all if there are none and zeros are skipped."""
+        before = self.source.variable("n")
+        if not self.zero:
+            self.emit(f"{before} = len({into.out})")
+        self.emit(f"{into.out}.append(f'{self._before(step, into)}{opening}')")
+        self.depth += 1
+        yield
+        self.depth -= 1
+        close = f"{into.out}.append('{_INDENT * self.depth}{closing},')"
+        if self.zero:
+            self.emit(close)
+        else:
+            self.emit(f"if len({into.out}) == {before} + 1: {into.out}.pop()")
+            self.emit(f"else: {close}")
+
+    @contextmanager
+    def kept(self, size: int, bytes_: str) -> Iterator[None]:
+        """Write what is taken from the first time on if these bytes are zero."""
+        if self.path is not None or not size:
+            yield
+            return
+        before, is_zero = self.source.variable("n"), self.source.variable("z")
+        text = f"K[{len(self.kept_texts)}]"
+        self.kept_texts.append("")
+        self.emit(f"{is_zero} = {bytes_} == {self.source.zeros(size)}")
+        self.emit(f"if {is_zero} and {text}: o.append({text})")
+        with self.source.indented("else:"):
+            self.emit(f"{before} = len(o)")
+            yield
+            self.emit(f"if {is_zero}: {text} = '\\n'.join(o[{before}:])")
+
+    # What is in a line
+
+    def _before(self, step: Step, into: Into) -> str:
+        """Return the beginning of a line, or of a value in a small struct; for an f-string."""
+        if self.path is not None:
+            return in_f_string(_title(self._path(step)))
+        title = f"[{{{into.element}}}] = " if into.element else ""
+        if not title and step.name:
+            is_element = step.member is None
+            title = in_f_string(f"{step.name} = " if is_element else _title(f".{step.name}"))
+        return f"{_INDENT * self.depth}{title}{in_f_string(_cast(step.layout))}"
+
+    def _path(self, step: Step) -> str:
+        assert self.path is not None
+        return f"{self.path}.{step.name}" if step.name else self.path
+
+    def _text(self, layout: ScalarLayout, variable: str, comma: str = "") -> str:
+        """Return the inside of an f-string that writes a scalar, the comma and any remark.
+
+        What is frequent is written in place. With zeros skipped `variable` is not zero.
+        """
+        is_int = layout.category is Category.INT
+        if is_int and layout.size <= 4:
+            return f"{{{variable}}}{comma}"
+        if is_int and layout.size <= 8:
+            return f"{{{variable} if {variable} < {LARGE:#x} else hex({variable})}}{comma}"
+        formatter = self.source.once(
+            "L" if comma else "S", layout, lambda: _formatter(layout, self.options, comma)
+        )
+        general = f"{formatter}({variable})"
+        if layout.category is not Category.POINTER:
+            return f"{{{general}}}"
+        errors = (1 << layout.size * 8) - MAX_ERRNO
+        quick = f'hex({variable}) + ","' if comma else f"hex({variable})"
+        known = f"{quick} if {variable} < {errors:#x} else {general}"
+        return f'{{({known}) if {variable} else "NULL{comma}"}}' if self.zero else f"{{{known}}}"
+
+    def _array_formatter(self, layout: ArrayLayout) -> Callable[[bytes, int], str]:
+        """Return a function from (bytes, offset) to the text of an array of scalars on one line.
+
+        The text is that of scalar.text() and scalar.array_text().
+        """
+        element, size, options = layout.element, layout.size, self.options
+        if layout.is_text:
+            limit = options.string
+            return lambda data, at: quoted_bytes(data[at : at + size], limit)
+        assert isinstance(element, ScalarLayout)
+        shown = min(layout.length, ELEMENTS)
+        elided = layout.length - shown
+        more = f" /* {elided} more */" if elided else ""
+        is_int = element.category is Category.INT
+        if is_int and element.size == 1 and shown > 4:
+            return lambda data, at: f"{{ {data[at : at + shown].hex(' ')} }}{more}"
+        if not is_unpackable(element):
+            many = element.decode_many
+            return lambda data, at: array_text(many(data, at, shown), elided, element, options)
+        codes = f"{self.source.mark}{shown}{CODES[element.size, element.is_signed]}"
+        unpack = Packer(codes).unpack_from
+        if not is_int:
+            return lambda data, at: array_text(unpack(data, at), elided, element, options)
+        text: Callable[[int], str] = str if element.size <= 4 else _long
+
+        def integers(data: bytes, at: int) -> str:
+            values = unpack(data, at)
+            items: Iterable[str]
+            if shown > 8 and values.count(0) * 2 > shown:
+                items = [f"[{i}] = {text(value)}" for i, value in enumerate(values) if value]
+            else:
+                items = map(text, values)
+            return f"{{ {', '.join(items)} }}{more}"
+
+        return integers
+
+
+def _in_small(steps: Sequence[Step], path: str = "") -> Iterator[tuple[str, Step]]:
+    """Yield what a small struct holds, in the order of declaration, and the path to it."""
+    for step in steps:
+        inner = f"{path}.{step.name}" if step.name else path
+        if isinstance(step.layout, StructLayout):
+            yield from _in_small(step.inner, inner)
+        else:
+            yield inner, step
+
+
+def _array_leaves(step: Step, layout: ArrayLayout) -> Sequence[Step]:
+    """Return the elements of an array of few integers.
+
+    Longer ones are not just their elements: scalar.array_text() shows bytes as hex, and leaves
+    zeros out.
+    """
+    element = layout.element
+    if not isinstance(element, ScalarLayout) or element.category is not Category.INT:
+        return ()
+    if not is_unpackable(element) or layout.length > (4 if element.size == 1 else 8):
+        return ()
+    return [element_of(step, i) for i in range(layout.length)]
+
+
+def _unrolled(step: Step, layout: ArrayLayout) -> Sequence[Step]:
+    """Return the elements of a short array, each as a step for itself."""
+    is_short = isinstance(layout.element, StructLayout) and layout.length <= MAX_UNROLLED
+    return [element_of(step, i) for i in range(layout.length)] if is_short else ()
+
+
+def _title(path: str) -> str:
+    """Return what is written in front of a member; `path` is like `.name`."""
+    return f"{printable(path)} = "
+
+
+def _cast(layout: Layout) -> str:
+    """Return a layout's type in parentheses."""
+    return f"({printable(str(layout.type))})"
+
+
+def _long(value: int) -> str:
+    return str(value) if value < LARGE else hex(value)
+
+
+def _formatter(layout: ScalarLayout, options: Options, comma: str) -> Callable[[object], str]:
+    known: dict[object, str] = {}
+
+    def text(value: object) -> str:
+        found = known.get(value)
+        if found is None:
+            shown, remark = scalar(layout, value, options)
+            found = f"{shown}{comma}{f' /* {remark} */' if remark else ''}"
+            if len(known) < MAX_KNOWN:
+                known[value] = found
+        return found
+
+    return text

@@ -1,0 +1,294 @@
+"""`json` and `jsonl`: one schema, described in docs/formats.md and docs/json-schema.json.
+
+`json` is one document with every root in it, `jsonl` one line for each. Addresses are strings (they
+do not fit a JavaScript number); integers are JSON integers of any size. Output is ASCII: control
+characters, invalid UTF-8 and everything else that could act on a terminal are escaped.
+
+The text of a root is written in the order of its events: an object's members up to the first one
+that something lies behind, what lies there, the members up to the next one, and so on.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NamedTuple
+
+from btfdump._decode.fields import EMPTY_LIST
+from btfdump._decode.layout import ScalarLayout
+from btfdump._graph.events import Close, Enter, Exit, GroupKind, Number, Open, Seen
+from btfdump._graph.readers import Decoded, Reader
+from btfdump._kernel.notes import Note
+from btfdump._render import Options, Root, renderer
+from btfdump._render.json_text import (
+    HOLE,
+    Values,
+    empty_list,
+    expansion_of,
+    holds_of,
+    identity,
+    key_of,
+    quote,
+)
+from btfdump.errors import ExpressionError
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator, Sequence
+
+    from btfdump._decode.fields import Field, Selection
+    from btfdump._decode.layout import StructLayout
+    from btfdump._graph.events import Event
+    from btfdump._graph.leads import Known
+    from btfdump._graph.limits import Limits
+    from btfdump._graph.readers import Read
+    from btfdump._kernel.context import Context
+    from btfdump._kernel.value import Value
+    from btfdump._render.compiled_json import Write
+
+
+class JsonReader(Reader):
+    """Reads of objects of types that are hot what may lead somewhere, and has the rest written."""
+
+    def __init__(self, context: Context, limits: Limits, options: Options) -> None:
+        super().__init__(context, limits)
+        self._values = Values(options)
+
+    def forget(self) -> None:
+        """Forget what was read, not what was compiled: for memory that has changed since."""
+        super().forget()
+        self._values.forget()
+
+    def compile(self, layout: StructLayout, selection: Selection | None) -> Read:
+        """Return a function that reads an object of this type; raises `BtfFormatError`."""
+        from btfdump._decode.compiled.plan import plan_of
+        from btfdump._graph.leads import Leads, compile_leads
+        from btfdump._render.compiled_json import compile_members
+
+        context = self.context
+        plan = plan_of(
+            context.layouts, context.facts, layout, selection, elements=self.limits.elements
+        )
+        leads = Leads(context, plan)
+        read_leads = compile_leads(leads)
+        write = compile_members(leads, self._values, self.summaries.at)
+
+        def read(value: Value, known: Known) -> Decoded:
+            fields, skipped, around, keys = read_leads(value.bytes_(), value.address_, known)
+            return Decoded(fields, skipped, around, _Rest(write, keys))
+
+        return read
+
+
+class _Rest(NamedTuple):
+    """What is still to be written of an object: what does it, and keys of pointers that lead on."""
+
+    write: Write
+    keys: Container[int]
+
+    def members(self, value: Value) -> tuple[str, int]:
+        """Return the text of the members, with a HOLE for each that leads on, and zero ones."""
+        return self.write(value.bytes_(), value.address_, self.keys)
+
+
+@renderer(reader=JsonReader)
+def render_json(roots: Iterable[Root], options: Options) -> Iterator[str]:
+    """One JSON document: {"kernel", "source", "roots": [...]}."""
+    head = json.dumps({"kernel": options.release, "source": options.source}, indent=2)
+    yield head.removesuffix("\n}") + ',\n  "roots": ['
+    separator = "\n"
+    values = Values(options)
+    for root in roots:
+        text = _laid_out(_document(root, values))
+        yield separator + "    " + text.replace("\n", "\n    ")
+        separator = ",\n"
+    yield ("]" if separator == "\n" else "\n  ]") + "\n}\n"
+
+
+@renderer(reader=JsonReader)
+def render_jsonl(roots: Iterable[Root], options: Options) -> Iterator[str]:
+    """JSON, one line for each root."""
+    values = Values(options)
+    for root in roots:
+        yield _document(root, values) + "\n"
+
+
+def _laid_out(line: str) -> str:
+    try:
+        return json.dumps(json.loads(line), indent=2)
+    except RecursionError:  # only with Limits.nesting far beyond its default
+        raise ExpressionError(
+            "objects are nested too deep for JSON: lower Limits.nesting"
+        ) from None
+
+
+def _document(root: Root, values: Values) -> str:
+    builder = _Builder(values, root.name)
+    for event in root.events:
+        builder.add(event)
+    return builder.text()
+
+
+class _Unfinished:
+    """An object or a group that is being written.
+
+    `rest` are the pieces of an object's members, each to be written when what lies behind a member
+    has been; `end`, notes and `after` end it. `lead` goes before each thing inside a group.
+    """
+
+    __slots__ = ("after", "end", "lead", "notes", "rest")
+
+    def __init__(self, end: str, rest: Iterator[str] | None = None, lead: str = "") -> None:
+        self.end = end
+        self.after = ""
+        self.rest = rest if rest is not None else iter(())
+        self.lead = lead
+        self.notes: list[str] = []
+
+
+class _Builder:
+    """Writes one root. `open` holds what is open; the root itself stays there up to the end."""
+
+    def __init__(self, values: Values, name: str) -> None:
+        self.values = values
+        self.begin = f'{{"name": {quote(name)}, ' if name else "{"
+        self.out: list[str] = []
+        self.open: list[_Unfinished] = []
+
+    def text(self) -> str:
+        """Return the text of the root, after its last event."""
+        if not self.open:
+            return self.begin.rstrip(", ") + "}"
+        self.finish(self.open[0])
+        return "".join(self.out)
+
+    def add(self, event: Event) -> None:
+        """Write an event."""
+        if isinstance(event, Enter):
+            self.enter(event)
+        elif isinstance(event, Exit):
+            if len(self.open) > 1:  # the root stays open for notes
+                self.finish(self.open.pop())
+        elif isinstance(event, Open):
+            self.enter_group(event)
+        elif isinstance(event, Close):
+            self.close(event)
+        elif isinstance(event, Seen):
+            self.out.append(self.lead() + self.seen(event) + "}")
+        elif isinstance(event, Number):
+            entry = event.entry
+            value = f'"value": {quote(entry.value)}, "entry": {quote(entry.meaning)}'
+            self.out.append(f"{self.lead()}{value}, {key_of(entry.key)}}}")
+        elif isinstance(event, Note):
+            self.note(event)
+
+    def lead(self) -> str:
+        """Return what goes before a thing: below a pointer, among elements, or at the root."""
+        if not self.open:
+            return self.begin
+        holder = self.open[-1]
+        lead = holder.lead
+        if lead == "{":
+            holder.lead = ", {"
+        return lead
+
+    def finish(self, thing: _Unfinished) -> None:
+        notes = f', "notes": [{", ".join(thing.notes)}]' if thing.notes else ""
+        self.out.append(f"{thing.end}{notes}{thing.after}}}")
+
+    # Objects
+
+    def enter(self, event: Enter) -> None:
+        found_by = self.values.found_by(event.label)
+        text = self.lead() + found_by + identity(event.value, event.label)
+        if event.summary:
+            text = f'{text}, "summary": {self.values.summary(event.summary)}'
+        if event.brief:
+            self.out.append(f'{text}, "brief": true')
+            self.open.append(_Unfinished(""))
+            return
+        if event.is_bare:
+            field = event.fields[0]
+            value = HOLE if field.has_group else self.values.value(field)
+            pieces, end = value.split(HOLE), ""
+            text = f'{text}, "value": '
+        else:
+            pieces, skipped = self.pieces(event)
+            end = f'}}, "zero_members": {skipped}'
+            text = f'{text}, "members": {{'
+        self.out.append(text + pieces[0])
+        self.open.append(_Unfinished(end, iter(pieces[1:])))
+
+    def pieces(self, event: Enter) -> tuple[list[str], int]:
+        """Return an object's members, cut where something lies behind one; how many are zero."""
+        if not isinstance(event.rest, _Rest):
+            return self.values.members(event.fields).split(HOLE), event.skipped
+        text, skipped = event.rest.members(event.value)
+        pieces = text.split(HOLE)
+        if not all(field.has_group for field in event.fields):
+            pieces = self.filled(event.fields, pieces)
+        return pieces, event.skipped + skipped
+
+    def filled(self, fields: Sequence[Field], pieces: list[str]) -> list[str]:
+        """Put those of `fields` between the pieces of text that nothing lies behind."""
+        first, *rest = pieces
+        text = [first]
+        for field, piece in zip(fields, rest, strict=True):
+            if field.has_group:
+                text += HOLE, piece
+            elif field.elided == EMPTY_LIST:
+                text += empty_list(field.layout, field.facts), piece
+            else:
+                text += self.values.value(field), piece
+        return "".join(text).split(HOLE)
+
+    def seen(self, event: Seen) -> str:
+        text = self.values.found_by(event.label) + identity(event.value, event.label)
+        if event.summary:
+            text = f'{text}, "summary": {self.values.summary(event.summary)}'
+        return f'{text}, "seen": true, "cycle": {"true" if event.is_cycle else "false"}'
+
+    def note(self, event: Note) -> None:
+        address = "" if event.address is None else f', "address": "{event.address:#x}"'
+        self.open[-1].notes.append(f'{{"text": {quote(event.text)}{address}}}')
+
+    # Groups
+
+    def enter_group(self, event: Open) -> None:
+        field = event.field
+        if field is None:  # the root is a container
+            self.out.append(f'{self.begin}{self.group(event)}, "elements": [')
+            self.open.append(_Unfinished("]", lead="{"))
+        elif event.kind is GroupKind.NOTE:
+            self.out.append(f'{{"value": {self.values.value(field)}')
+            self.open.append(_Unfinished(""))
+        elif event.kind is GroupKind.POINTER:
+            told = f', "provenance": {quote(event.provenance)}' if event.provenance else ""
+            self.out.append(self.values.scalar(field)[:-1] + told)
+            self.open.append(_Unfinished("", lead=', "target": {'))
+        else:
+            group = f"{{{self.group(event)}"
+            if isinstance(field.layout, ScalarLayout):  # an array behind a pointer
+                told = quote(event.provenance)
+                group = f'{self.values.scalar(field)[:-1]}, "provenance": {told}'
+            self.out.append(f'{group}, "elements": [')
+            self.open.append(_Unfinished("]", lead="{"))
+
+    def group(self, event: Open) -> str:
+        """Return the keys of a container."""
+        text = identity(event.value, "")
+        if event.expansion is not None:
+            text = f"{text}, {expansion_of(event.expansion)}"
+        if event.holds is not None:
+            text = f"{text}, {holds_of(event.holds)}"
+            text = f'{text}, "provenance": {quote(event.provenance)}'
+        return text
+
+    def close(self, event: Close) -> None:
+        group = self.open[-1]
+        if group.end:  # it has elements
+            count = "null" if event.total is None else event.total
+            group.after = f', "shown": {event.shown}, "count": {count}'
+            if event.zero:
+                group.after += f', "zero_elements": {event.zero}'
+        if len(self.open) > 1:
+            self.finish(self.open.pop())
+            self.out.append(next(self.open[-1].rest))

@@ -1,0 +1,286 @@
+"""Values as JSON text: what the `json` and `jsonl` formats, plain and compiled, are made of."""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from btfdump._btf import types
+from btfdump._decode.fields import EMPTY_LIST, Field, decode_text
+from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout
+from btfdump._render.scalar import flags, is_string_pointer, is_void_pointer, scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from btfdump._decode.layout import Layout
+    from btfdump._graph.events import Holds, Label
+    from btfdump._graph.summaries import Summary
+    from btfdump._kernel.value import Value
+    from btfdump._render import Options
+    from btfdump._walk import Key
+
+HOLE = "\0"
+"""Stands in the text of members where what lies behind one of them goes: JSON has no such byte."""
+
+MAX_SUMMARIES = 1 << 10
+"""Summaries whose texts are remembered."""
+
+quote = json.JSONEncoder().encode
+"""Return a string, or any plain value, as JSON: ASCII alone, on one line."""
+
+
+@lru_cache(maxsize=4096)
+def name(text: str) -> str:
+    """Return a name of a type or member, of which there are few, as JSON."""
+    return quote(text)
+
+
+class Values:
+    """Writes the values of one run."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._remembered: list[dict[int, str]] = []
+        # By identity, as 1 and True are equal but not written the same: the keys are kept alive.
+        self._summaries: dict[int, tuple[Summary, str]] = {}
+        # What a type says of its pointers: (their tags, whether they lead to strings).
+        self._pointers: dict[ScalarLayout, tuple[str, bool, bool]] = {}
+
+    def summary(self, pairs: Summary) -> str:
+        """Return a summary; the same object is written once, as it stands at several places."""
+        known = self._summaries.get(id(pairs))
+        if known is None:
+            if len(self._summaries) >= MAX_SUMMARIES:
+                self._summaries.clear()
+            known = self._summaries[id(pairs)] = pairs, summary_of(pairs)
+        return known[1]
+
+    def remember(self, texts: dict[int, str]) -> None:
+        """Let `forget()` clear a table of texts."""
+        self._remembered.append(texts)
+
+    def forget(self) -> None:
+        """Forget the texts of pointers: symbols, strings and summaries may have changed."""
+        for texts in self._remembered:
+            texts.clear()
+        self._summaries.clear()
+
+    def members(self, fields: Iterable[Field]) -> str:
+        """Return what stands inside the braces of "members", a HOLE for each that has a group."""
+        return ", ".join(self._members(fields))
+
+    def _members(self, fields: Iterable[Field]) -> list[str]:
+        """Return members; anonymous ones give theirs to the struct around, as in C."""
+        found: list[str] = []
+        for field in fields:
+            if not field.name and not isinstance(field.layout, ScalarLayout | ArrayLayout):
+                found += self._members(_inner(field))
+            elif field.has_group:
+                found.append(f"{name(field.name)}: {HOLE}")
+            elif field.elided == EMPTY_LIST:
+                found.append(f"{name(field.name)}: {empty_list(field.layout, field.facts)}")
+            else:
+                found.append(f"{name(field.name)}: {self.value(field)}")
+        return found
+
+    def found_by(self, label: Label) -> str:
+        """Return the keys of what finds an element of a map, to be followed by others."""
+        if isinstance(label, str):
+            return ""
+        text = f'"index": {label.position}, '
+        if label.key is not None:
+            text = f'"key": {self.value(label.key)}, '
+        elif label.owner is not None:
+            words = f', "summary": {self.summary(label.summary)}' if label.summary else ""
+            text = f'"owner": {{{identity(label.owner, "")}{words}}}, '
+        if label.cpu is not None:
+            text += f'"cpu": {label.cpu}, '
+        return text + (f'"remark": {quote(label.remark)}, ' if label.remark else "")
+
+    def value(self, field: Field) -> str:
+        """Return a field's value; its own slot is not looked at, those inside it are."""
+        if field.facts is None or not field.facts.is_typed:
+            return self._value(field)
+        told = f'"type": {name(str(field.layout.type))}, "provenance": '
+        told += quote(field.facts.provenance)
+        if isinstance(field.layout, ScalarLayout | ArrayLayout):
+            return f'{{{told}, "value": {self._value(field)}}}'
+        return f'{{{told}, "members": {{{self.members(_inner(field))}}}}}'
+
+    def _value(self, field: Field) -> str:
+        """Return a field's value by its layout, whoever told it."""
+        layout = field.layout
+        if isinstance(layout, ScalarLayout):
+            return self.scalar(field)
+        if not isinstance(layout, ArrayLayout):
+            members = f'"members": {{{self.members(_inner(field))}}}'
+            members += f', "remark": {quote(field.remark)}}}' if field.remark else "}"
+            if field.name.startswith("["):  # an element's type is that of the array around it
+                return "{" + members
+            return f'{{"type": {name(str(layout.type))}, {members}'
+        if isinstance(field.value, bytes):
+            return quote(text_of(field.value, self.options.string))
+        assert isinstance(field.value, list)
+        if isinstance(layout.element, ScalarLayout):
+            return self.array(layout.element, field.value, field.elided)
+        elements = ", ".join(
+            f'"{inner.name.strip("[]")}": {HOLE if inner.has_group else self.value(inner)}'
+            for inner in _inner(field)
+        )
+        return array_of_structs(layout.length, elements, field.elided)
+
+    def scalar(self, field: Field) -> str:
+        """Return a scalar, with the names of its bits if annotations know them."""
+        assert isinstance(field.layout, ScalarLayout)
+        facts, value = field.facts, field.value
+        if facts is not None and facts.flags and isinstance(value, int):
+            return flagged(facts.flags, value)
+        return self.one(field.layout, value)
+
+    def one(self, layout: ScalarLayout, value: object) -> str:
+        """Return a scalar: a number, a bool, {"pointer"}, {"enum"}, {"hex"} or {"float"}."""
+        if isinstance(value, bytes):
+            return f'{{"hex": "{value.hex()}"}}'
+        if isinstance(value, float):
+            return repr(value) if math.isfinite(value) else f'{{"float": "{value!r}"}}'
+        if not isinstance(value, int):
+            return "null"
+        if layout.category is Category.BOOL and value in (0, 1):
+            return "true" if value else "false"
+        if layout.category is Category.ENUM and isinstance(layout.base, types.Enum | types.Enum64):
+            known = layout.base.names.get(value)
+            bits = scalar(layout, value, self.options)[1] if known is None else ""
+            named = f', "flags": {quote(bits)}' if bits else ""
+            return f'{{"enum": {quote(known)}, "value": {value}{named}}}'
+        if layout.category is Category.POINTER:
+            return self.whole_pointer(layout, value)
+        return str(int(value))
+
+    def array(self, element: ScalarLayout, values: Sequence[object], elided: int) -> str:
+        """Return an array of scalars."""
+        items = f"[{', '.join([self.one(element, value) for value in values])}]"
+        return cut_array(len(values) + elided, items, elided)
+
+    def whole_pointer(self, layout: ScalarLayout, value: int) -> str:
+        """Return a pointer that nothing is said of but its address, symbol and string."""
+        return self.pointer(layout, value) + "}"
+
+    def pointer(self, layout: ScalarLayout, value: int) -> str:
+        """Return a pointer without its closing brace: what it leads to may follow."""
+        known = self._pointers.get(layout)
+        if known is None:
+            known = self._pointers[layout] = (
+                _tags(layout),
+                is_string_pointer(layout),
+                is_void_pointer(layout),
+            )
+        tags, is_string, is_void = known
+        text = f'{{"pointer": "{value:#x}"{tags}'
+        if not value:
+            return text
+        symbol = self.options.symbolize(value)
+        if symbol is not None:
+            text += f', "symbol": {quote(symbol)}'
+        elif is_void and (place := self.options.locate(value)) is not None:
+            text += f', "slab": {quote(place)}'
+        if is_string:
+            string = self.options.string_at(value)
+            if string is not None:
+                text += f', "string": {quote(string)}'
+        return text
+
+
+def _tags(layout: ScalarLayout) -> str:
+    base = layout.base
+    tags = base.btf.type_tags(base.type_id) if isinstance(base, types.Ptr) else ()
+    return f', "tags": {quote(list(tags))}' if tags else ""
+
+
+def _inner(field: Field) -> list[Field]:
+    assert isinstance(field.value, list)
+    return [inner for inner in field.value if isinstance(inner, Field)]
+
+
+def cut_array(length: int, items: object, elided: int) -> str:
+    """Return an array of scalars, of which the first `items` are given."""
+    if elided > 0:
+        return f'{{"length": {length}, "first": {items}, "elided": {elided}}}'
+    return str(items)
+
+
+def array_of_structs(length: int, elements: str, elided: int) -> str:
+    """Return an array of structs or of arrays, whose elements that are not zero are given."""
+    cut = f', "elided": {elided}' if elided > 0 else ""
+    return f'{{"length": {length}, "at": {{{elements}}}{cut}}}'
+
+
+def empty_list(layout: Layout, facts: Any) -> str:
+    """Return a list that leads to itself; an empty container, if its element type is known."""
+    text = f'{{"type": {name(str(layout.type))}, "empty": true'
+    if facts is not None and facts.expansion is not None:
+        text += f', {expansion_of(facts.expansion)}, "elements": []'
+    return text + "}"
+
+
+def expansion_of(expansion: Any) -> str:
+    """Return the keys that say what a container holds, and who told."""
+    node = f'"node": {name(expansion.node)}, ' if expansion.node else ""
+    return (
+        f'"container": {name(expansion.head)}, "element": {name(str(expansion.element))}, '
+        f'{node}"provenance": {name(expansion.provenance)}'
+    )
+
+
+def identity(value: Value, label: Label) -> str:
+    """Return the keys that name an object: its type, address, and index among its siblings."""
+    text = f'"type": {name(str(value.type_))}, "address": "{value.address_:#x}"'
+    if value.key_ is not None:
+        return f"{text}, {key_of(value.key_)}"
+    is_entry = isinstance(label, str) and label.startswith("[")
+    return f'{text}, "index": {label[1:-1]}' if is_entry else text  # type: ignore[index]
+
+
+def key_of(key: Key) -> str:
+    """Return where an entry is in its container: an index, a range of addresses, or words."""
+    if isinstance(key, tuple):
+        return f'"range": ["{key[0]:#x}", "{key[1]:#x}"]'
+    return f'"index": {key}' if isinstance(key, int) else f'"place": {quote(key)}'
+
+
+def holds_of(holds: Holds) -> str:
+    """Return the key that describes a map."""
+    types_ = {"key": holds.key or None, "value": holds.value or None}
+    return f'"map": {quote({"id": holds.id, "name": holds.name, "type": holds.kind} | types_)}'
+
+
+def summary_of(pairs: Iterable[tuple[str, str | int]]) -> str:
+    """Return a summary; a string that is no UTF-8 comes with its bytes, as a char array does."""
+    return f"{{{', '.join([f'{name(label)}: {_summary_value(value)}' for label, value in pairs])}}}"
+
+
+def _summary_value(value: str | int) -> str:
+    if type(value) is int:
+        return str(value)
+    if not isinstance(value, str) or value.isascii():
+        return quote(value)
+    return quote(text_of(value.encode("utf-8", "surrogateescape"), len(value) * 4))
+
+
+def flagged(names: dict[int, str], value: int) -> str:
+    """Return an integer with the names of its bits."""
+    return f'{{"value": {value}, "flags": {quote(flags(value, names))}}}'
+
+
+def text_of(data: bytes, limit: int) -> str | dict[str, str]:
+    """Return a char array: a string, or with its bytes where those are no clean UTF-8 text."""
+    text = data.split(b"\0", 1)[0]
+    try:
+        decoded = text.decode("utf-8")
+    except UnicodeDecodeError:
+        return {"string": decode_text(text[:limit]), "hex": text.hex()}
+    if len(text) > limit:
+        return {"string": text[:limit].decode("utf-8", "ignore"), "hex": text.hex()}
+    return decoded

@@ -1,0 +1,432 @@
+"""Events -> outline: the stream of lines that the text and tree formats share.
+
+It brings together what an object's fields say and the groups of events that follow for some of
+them, and drops what is empty. Each item knows how deep it lies; nothing here knows how it will
+look.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from btfdump._btf import types
+from btfdump._decode.fields import EMPTY_LIST, Field
+from btfdump._decode.layout import ArrayLayout, ScalarLayout
+from btfdump._graph.events import Close, Enter, Event, Exit, GroupKind, Number, Open, Seen
+from btfdump._render.escape import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from btfdump._kernel.notes import Note
+
+
+@dataclass(slots=True)
+class FieldLine:
+    """A field that takes one line: a scalar, a char array, an array of scalars, a small struct."""
+
+    field: Field
+    name: str
+    depth: int
+    is_last: bool = False
+
+
+@dataclass(slots=True)
+class StructLine:
+    """A struct, union or array inside an object begins; its fields follow, one deeper."""
+
+    field: Field
+    name: str
+    depth: int
+    is_last: bool = False
+
+
+@dataclass(slots=True)
+class GroupLine:
+    """What lies behind a field begins; `name` is the field's, "" for the root itself."""
+
+    open: Open
+    name: str
+    depth: int
+    is_last: bool = False
+
+
+@dataclass(slots=True)
+class ObjectLine:
+    """An object begins; `group` is what it was reached through, None for a root."""
+
+    enter: Enter
+    group: Open | None
+    depth: int
+    is_last: bool = False
+
+
+@dataclass(slots=True)
+class SeenLine:
+    """An object that was shown before."""
+
+    seen: Seen
+    group: Open | None
+    depth: int
+    is_last: bool = False
+
+
+@dataclass(slots=True)
+class NumberLine:
+    """An entry of a container that is no object."""
+
+    number: Number
+    depth: int
+    is_last: bool = False
+
+
+@dataclass(slots=True)
+class NoteLine:
+    """A note at its place."""
+
+    note: Note
+    depth: int
+
+
+@dataclass(slots=True)
+class EndLine:
+    """The innermost StructLine, GroupLine or ObjectLine ends; `close` is given for a group."""
+
+    depth: int
+    of: StructLine | GroupLine | ObjectLine
+    close: Close | None = None
+
+    def left_out(self) -> str:
+        """Say how many elements or entries were not shown, "" if none."""
+        if isinstance(self.of, StructLine):
+            more = self.of.field.elided
+        elif isinstance(self.of, ObjectLine):
+            enter = self.of.enter
+            is_array = enter.is_bare and self.of.group is not None and not enter.is_one_field
+            more = enter.fields[0].elided if is_array and is_cut(enter.fields[0]) else 0
+        elif self.close is None or self.of.open.kind is GroupKind.POINTER:
+            more = 0
+        elif self.close.total is None:
+            return f"more than the {self.close.shown} shown (--elements)"
+        else:
+            more = self.close.total - self.close.shown
+        return f"{more} more (--elements)" if more > 0 else ""
+
+
+@dataclass(slots=True)
+class TotalsLine:
+    """What a root left out, given after its last line."""
+
+    zero: int = 0
+    slots: int = 0
+    empty: int = 0
+    unfollowed: int = 0
+    elided: int = 0
+    notes: int = 0
+    depth: int = 0
+
+
+Line: TypeAlias = (
+    "FieldLine | StructLine | GroupLine | ObjectLine | SeenLine | NumberLine"
+    " | NoteLine | EndLine | TotalsLine"
+)
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A field whose group of events is to come."""
+
+    name: str
+    depth: int
+    is_last: bool
+
+
+@dataclass(slots=True)
+class _Frame:
+    """An object or group that is open.
+
+    `fields` gives what is still to come of an object; `pending` is the field it stopped at.
+    `inner` is the depth of objects in a group, `left` how many of them are to come, if known.
+    """
+
+    item: ObjectLine | GroupLine | None
+    fields: Iterator[Line | _Pending]
+    pending: _Pending | None = None
+    inner: int = 0
+    left: int = 0
+
+
+class Outline:
+    """Turns the events of one root into items. `keep_empty` shows empty lists and containers.
+
+    `title` returns what an object that is no struct is called: the name of its one field, which has
+    none.
+    """
+
+    def __init__(
+        self, *, keep_empty: bool, title: Callable[[ObjectLine], str] = lambda _: ""
+    ) -> None:
+        self.keep_empty = keep_empty
+        self._title = title
+        self.totals = TotalsLine()
+        self._frames: list[_Frame] = []
+
+    def items(self, events: Iterable[Event]) -> Iterator[Line]:
+        """Yield the outline of one root, its `TotalsLine` last."""
+        yield from self._without_empty(self._all(events))
+
+    def body(self, fields: Sequence[Field], depth: int) -> Iterator[Line]:
+        """Yield the outline of fields alone, none of which leads anywhere."""
+        items = (i for i in self._fields(fields, depth) if not isinstance(i, _Pending))
+        yield from self._without_empty(items)
+
+    def _without_empty(self, items: Iterable[Line]) -> Iterator[Line]:
+        """Drop branches inside which nothing is shown."""
+        held: list[StructLine] = []
+        for item in items:
+            is_told = isinstance(item, StructLine) and (item.field.elided or item.field.remark)
+            if isinstance(item, StructLine) and not is_told and not self.keep_empty:
+                held.append(item)
+            elif held and isinstance(item, EndLine) and item.of is held[-1]:
+                held.pop()
+            else:
+                yield from held
+                held.clear()
+                yield item
+
+    def _all(self, events: Iterable[Event]) -> Iterator[Line]:
+        held: Open | None = None
+        for event in events:
+            if held is not None:
+                opened, held = held, None
+                if isinstance(event, Close):
+                    self.totals.empty += 1
+                    yield from self._resume()
+                    continue
+                yield from self._open(opened)
+            if isinstance(event, Open) and self._is_empty(event):
+                held = event
+            else:
+                yield from self._event(event)
+        yield self.totals
+
+    def _is_empty(self, event: Open) -> bool:
+        return (
+            not self.keep_empty
+            and event.kind is GroupKind.CONTAINER
+            and event.count == 0
+            and event.field is not None
+        )
+
+    def _event(self, event: Event) -> Iterator[Line]:
+        if isinstance(event, Enter):
+            yield from self._enter(event)
+        elif isinstance(event, Exit):
+            frame = self._frames.pop()
+            if frame.item is not None:
+                yield EndLine(frame.item.depth, frame.item)
+        elif isinstance(event, Open):
+            yield from self._open(event)
+        elif isinstance(event, Close):
+            yield from self._close(event)
+        elif isinstance(event, Seen):
+            group, depth, last = self._place()
+            yield SeenLine(event, group, depth, last)
+        elif isinstance(event, Number):
+            _, depth, last = self._place()
+            yield NumberLine(event, depth, last)
+        else:
+            self.totals.notes += 1
+            yield NoteLine(event, self._place_of_note())
+
+    def _place(self) -> tuple[Open | None, int, bool]:
+        """Return (group, depth, is last) of an object that begins here."""
+        if not self._frames:
+            return None, 0, True
+        frame = self._frames[-1]
+        frame.left -= 1
+        group = frame.item.open if isinstance(frame.item, GroupLine) else None
+        return group, frame.inner, frame.left == 0
+
+    def _place_of_note(self) -> int:
+        if not self._frames:
+            return 0
+        frame = self._frames[-1]
+        if frame.item is None or isinstance(frame.item, GroupLine):
+            return max(frame.inner, 1)
+        return frame.item.depth + 1
+
+    def _enter(self, event: Enter) -> Iterator[Line]:
+        item = ObjectLine(event, *self._place())
+        self.totals.zero += event.skipped
+        self.totals.empty += event.empty_lists
+        self.totals.unfollowed += event.unfollowed
+        yield item
+        # A root that is no struct is its one field, not something around it; so is a map's element.
+        if event.is_one_field or (event.is_bare and not self._frames):
+            field, name = event.fields[0], self._title(item)
+            frame = _Frame(item, self._one(field, name, item.depth, item.is_last))
+        else:
+            fields = event.fields
+            if event.is_bare and is_branch(fields[0]):
+                fields = children(fields[0])  # of an array that a pointer leads to
+            frame = _Frame(item, self._fields(fields, item.depth + 1))
+        self._frames.append(frame)
+        yield from self._resume()
+
+    def _open(self, event: Open) -> Iterator[Line]:
+        name, depth, last = "", 0, True
+        if self._frames and self._frames[-1].pending is not None:
+            pending = self._frames[-1].pending
+            name, depth, last = pending.name, pending.depth, pending.is_last
+        if event.kind is GroupKind.NOTE:
+            if event.field is not None:
+                yield from self._plain(event.field, name, depth, last)
+            self._frames.append(_Frame(None, iter(()), inner=depth + 1))
+            return
+        item = GroupLine(event, name, depth, last)
+        yield item
+        is_pointer = event.kind is GroupKind.POINTER
+        # The target of a pointer shares the pointer's line; entries have lines of their own.
+        inner = depth if is_pointer else depth + 1
+        left = 1 if is_pointer else event.count if event.count is not None else -1
+        self._frames.append(_Frame(item, iter(()), inner=inner, left=left))
+
+    def _close(self, event: Close) -> Iterator[Line]:
+        frame = self._frames.pop()
+        self.totals.slots += event.zero
+        if event.total is None or event.total > event.shown:
+            self.totals.elided += 1
+        if frame.item is not None:
+            yield EndLine(frame.item.depth, frame.item, event)
+        yield from self._resume()
+
+    def _plain(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Line]:
+        """Show a field as it is, without what lies behind it."""
+        for item in self._shown(field, name, depth, last):
+            if not isinstance(item, _Pending):
+                yield item
+
+    def _resume(self) -> Iterator[Line]:
+        """Go on with the fields of the innermost object, up to the next one with a group."""
+        if not self._frames:
+            return
+        frame = self._frames[-1]
+        frame.pending = None
+        for item in frame.fields:
+            if isinstance(item, _Pending):
+                frame.pending = item
+                return
+            yield item
+
+    def _fields(self, fields: Sequence[Field], depth: int) -> Iterator[Line | _Pending]:
+        shown = [f for f in fields if self.keep_empty or not is_empty(f)]
+        for position, field in enumerate(shown):
+            yield from self._one(field, field.name, depth, position == len(shown) - 1)
+
+    def _one(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Line | _Pending]:
+        if field.has_group:
+            yield _Pending(name, depth, last)
+        else:
+            yield from self._shown(field, name, depth, last)
+
+    def _shown(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Line | _Pending]:
+        """Show a field itself; groups may follow for fields inside it."""
+        if is_branch(field):
+            branch = StructLine(field, name, depth, last)
+            yield branch
+            yield from self._fields(children(field), depth + 1)
+            yield EndLine(depth, branch)
+        else:
+            yield FieldLine(field, name, depth, last)
+
+
+def by_whom(provenance: str) -> str:
+    """Return who told something, for the end of a line: ` [library]`; "" where nobody had to."""
+    return f" [{printable(provenance)}]" if provenance else ""
+
+
+def typed_by(field: Field) -> str:
+    """Return who typed a field that is but bytes in C: ` [map NAME]`; "" where C does it."""
+    is_typed = field.facts is not None and field.facts.is_typed
+    return by_whom(field.facts.provenance) if is_typed else ""
+
+
+def holds_group(field: Field) -> bool:
+    """Whether something lies behind a field, or behind one inside it."""
+    return field.has_group or any(holds_group(inner) for inner in children(field))
+
+
+def is_empty(field: Field) -> bool:
+    """Whether a field is, or holds nothing but, empty lists."""
+    if field.has_group:
+        return False
+    if field.elided == EMPTY_LIST:
+        return True
+    inner = children(field)
+    return bool(inner) and not field.elided and all(is_empty(f) for f in inner)
+
+
+def inline_leaves(field: Field, most: int = 8) -> list[tuple[str, Field]] | None:
+    """Return the scalars of a struct that may fit on one line, by C designator (`.refs.counter`).
+
+    None where there are more than `most`, or where something lies behind one of them.
+    """
+    leaves: list[tuple[str, Field]] = []
+    pending = [("", f) for f in reversed(children(field))]
+    while pending:
+        prefix, inner = pending.pop()
+        if inner.has_group or (inner.elided and not is_branch(inner)) or typed_by(inner):
+            return None
+        name = inner.name if inner.name.startswith("[") else f".{inner.name}" if inner.name else ""
+        if is_branch(inner):
+            if isinstance(inner.layout.base, types.Union) or inner.elided:
+                return None
+            pending += [(prefix + name, f) for f in reversed(children(inner))]
+            continue
+        leaves.append((prefix + name, inner))
+        if len(leaves) > most:
+            return None
+    return leaves
+
+
+def is_cut(field: Field) -> bool:
+    """Whether an array of structs has more elements than are shown."""
+    return is_branch(field) and field.elided > 0
+
+
+def children(field: Field) -> list[Field]:
+    """Return the fields inside a struct, union or array of such."""
+    if isinstance(field.value, list):
+        return [inner for inner in field.value if isinstance(inner, Field)]
+    return []
+
+
+def is_branch(field: Field) -> bool:
+    """Whether a field has fields inside that need lines of their own."""
+    layout = field.layout
+    if isinstance(layout, ScalarLayout):
+        return False
+    if isinstance(layout, ArrayLayout):
+        return not layout.is_text and not isinstance(layout.element, ScalarLayout)
+    return True
+
+
+def totals_text(totals: TotalsLine) -> str:
+    """Say what a root left out, with the options that show it."""
+    parts = []
+    if totals.zero or totals.slots or totals.empty:
+        what = [_count(totals.zero, "zero member")] if totals.zero else []
+        what += [_count(totals.slots, "zero element")] if totals.slots else []
+        what += [_count(totals.empty, "empty list")] if totals.empty else []
+        parts.append(f"{' and '.join(what)} not shown (--zero)")
+    if totals.unfollowed:
+        parts.append(f"{_count(totals.unfollowed, 'pointer')} not followed (--depth, --follow)")
+    if totals.notes:
+        parts.append(_count(totals.notes, "note"))
+    return ", ".join(parts)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

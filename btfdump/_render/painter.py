@@ -1,0 +1,188 @@
+"""Painter: what the two formats for people do alike with an outline, whatever a line looks like."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout
+from btfdump._graph.events import GroupKind
+from btfdump._render.escape import printable
+from btfdump._render.outline import (
+    EndLine,
+    FieldLine,
+    GroupLine,
+    Line,
+    NoteLine,
+    NumberLine,
+    ObjectLine,
+    Outline,
+    SeenLine,
+    StructLine,
+    TotalsLine,
+    by_whom,
+)
+from btfdump._render.scalar import array, field_scalar, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from btfdump._decode.fields import Field
+    from btfdump._graph.events import Event, Open, Seen
+    from btfdump._render import Options
+
+
+class Painter(ABC):
+    """Turns the outline of one root into lines.
+
+    A struct that is written on one line calls `skip_inside()`: what comes of its fields is passed
+    over. The line of a pointer waits until it is known what its target is.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._skipped = 0
+        self._held: str | None = None
+
+    def paint(self, events: Iterable[Event]) -> Iterator[str]:
+        """Yield the lines of a root, without line ends."""
+        outline = Outline(keep_empty=self.options.zero, title=self.title)
+        for item in outline.items(events):
+            yield from self.lines(item)
+
+    def lines(self, item: Line) -> Iterator[str]:
+        """Yield the lines of one item, of which some have none."""
+        if self._skipped:
+            if isinstance(item, StructLine):
+                self._skipped += 1
+            elif isinstance(item, EndLine) and isinstance(item.of, StructLine):
+                self._skipped -= 1
+        elif self._held is not None and isinstance(item, ObjectLine):
+            yield self._released(self.target(item))
+        elif self._held is not None and isinstance(item, SeenLine):
+            yield self._released(self.seen(item))
+        else:
+            if self._held is not None:  # nothing was there
+                yield self._released("")
+            yield from self._own_lines(item)
+
+    def _own_lines(self, item: Line) -> Iterator[str]:
+        if isinstance(item, FieldLine):
+            yield self.leaf(item)
+        elif isinstance(item, StructLine):
+            yield self.branch(item)
+        elif isinstance(item, GroupLine):
+            if item.open.kind is GroupKind.POINTER and item.open.field is not None:
+                self._held = self.pointer(item)
+            else:
+                yield self.group(item)
+        elif isinstance(item, ObjectLine):
+            line = self.object(item)
+            if line is not None:
+                yield line
+        elif isinstance(item, SeenLine):
+            yield self.reference(item)
+        elif isinstance(item, NumberLine):
+            yield self.figure(item)
+        elif isinstance(item, NoteLine):
+            yield from self.note(item)
+        elif isinstance(item, EndLine):
+            yield from self.end(item)
+        else:
+            yield from self.totals(item)
+
+    def skip_inside(self) -> None:
+        """Pass over what is inside the branch that was just painted."""
+        self._skipped = 1
+
+    def _released(self, rest: str) -> str:
+        line, self._held = self._held or "", None
+        return self.joined(line, rest)
+
+    def value(self, field: Field) -> tuple[str, str, str]:
+        """Return (value, remark, what the value is) of a field that takes one line.
+
+        That is "enum", "string", or "value" for anything else.
+        """
+        layout = field.layout
+        if isinstance(layout, ScalarLayout):
+            kind = "enum" if layout.category is Category.ENUM else "value"
+            return *field_scalar(field, self.options), kind
+        if isinstance(field.value, bytes):
+            return text(field.value, self.options), "", "string"
+        if isinstance(layout, ArrayLayout) and isinstance(layout.element, ScalarLayout):
+            whom = field.facts.provenance if field.facts is not None and field.facts.length else ""
+            return array(field, layout.element, self.options), by_whom(whom).strip(), "value"
+        return "{}", "", "value"
+
+    @abstractmethod
+    def title(self, item: ObjectLine) -> str:
+        """Return what an object that is no struct is called, "" for one that has no name."""
+
+    @abstractmethod
+    def leaf(self, item: FieldLine) -> str:
+        """Return the line of a field that takes one."""
+
+    @abstractmethod
+    def branch(self, item: StructLine) -> str:
+        """Return the first line of a struct or array, or all of a small struct."""
+
+    @abstractmethod
+    def group(self, item: GroupLine) -> str:
+        """Return the first line of a container, a map or an array of pointers."""
+
+    @abstractmethod
+    def pointer(self, item: GroupLine) -> str:
+        """Return what the line of a pointer says before its target is known."""
+
+    @abstractmethod
+    def joined(self, line: str, rest: str) -> str:
+        """Join the line of a pointer and what its target is, "" for one that cannot be shown."""
+
+    @abstractmethod
+    def target(self, item: ObjectLine) -> str:
+        """Return what the line of a pointer says of the object it leads to."""
+
+    @abstractmethod
+    def seen(self, item: SeenLine) -> str:
+        """Return what the line of a pointer says of an object that was shown before."""
+
+    @abstractmethod
+    def object(self, item: ObjectLine) -> str | None:
+        """Return the first line of an object that no pointer's line leads to, if it has one."""
+
+    @abstractmethod
+    def reference(self, item: SeenLine) -> str:
+        """Return the line of an entry that was shown before."""
+
+    @abstractmethod
+    def figure(self, item: NumberLine) -> str:
+        """Return the line of an entry that is no object."""
+
+    @abstractmethod
+    def note(self, item: NoteLine) -> Iterator[str]:
+        """Yield the line of a note."""
+
+    @abstractmethod
+    def end(self, item: EndLine) -> Iterator[str]:
+        """Yield what was left out of a struct, array, container or object, and what closes it."""
+
+    @abstractmethod
+    def totals(self, totals: TotalsLine) -> Iterator[str]:
+        """Yield what a root left out."""
+
+
+def number_of(opened: Open) -> str:
+    """Return how many entries a container has: `4 x `, or `many x `."""
+    return f"{opened.count} x " if opened.count is not None else "many x "
+
+
+def type_of(opened: Open) -> str:
+    """Return the C type of what a group is: of its field, or of the root itself."""
+    field = opened.field
+    return printable(str(field.layout.type if field is not None else opened.value.type_))
+
+
+def where_seen(seen: Seen) -> str:
+    """Say where an object was shown before."""
+    return "cycle: this is inside it" if seen.is_cycle else "seen above"

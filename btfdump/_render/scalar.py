@@ -1,0 +1,179 @@
+"""How one scalar reads, in every format for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump._btf import types
+from btfdump._decode.layout import Category, ScalarLayout
+from btfdump._render.escape import printable, quoted, quoted_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from btfdump._decode.fields import Field
+    from btfdump._render import Options
+
+MAX_ERRNO = 4095
+"""Pointers in the last MAX_ERRNO bytes of the address space are errors (include/linux/err.h)."""
+
+
+LARGE = 1 << 48
+"""Integers from here on are addresses, masks or random: hexadecimal tells more."""
+
+
+def is_hex(field: Field) -> bool:
+    """Whether an annotation wants the field in hexadecimal."""
+    return bool(field.facts is not None and field.facts.is_hex)
+
+
+def field_scalar(field: Field, options: Options) -> tuple[str, str]:
+    """Return (value, remark) of a field that is a scalar, with what annotations say of it."""
+    assert isinstance(field.layout, ScalarLayout)
+    facts = field.facts
+    if facts is not None and isinstance(field.value, int) and field.value:
+        if facts.space in ("user", "percpu"):
+            return f"{field.value:#x}", f"__{facts.space}"
+        if facts.flags:
+            return str(field.value), flags(field.value, facts.flags)
+        if facts.is_string and field.layout.category is Category.POINTER:
+            string = options.string_at(field.value)
+            return f"{field.value:#x}", quoted(string) if string is not None else ""
+    return scalar(field.layout, field.value, options, as_hex=is_hex(field))
+
+
+def scalar(
+    layout: ScalarLayout, value: object, options: Options, *, as_hex: bool = False
+) -> tuple[str, str]:
+    """Return (the value as C would write it, a remark or "").
+
+    The remark is a pointer's symbol or string, the number of an enumerator or error pointer, or the
+    names of an enum's bits.
+    """
+    if isinstance(value, bytes):
+        return (f"/* {len(value)} bytes */ " + value.hex() if value else "{}"), ""
+    if isinstance(value, float):
+        return repr(value), ""
+    if not isinstance(value, int):
+        return "?", ""
+    category = layout.category
+    if category is Category.POINTER:
+        return pointer(layout, value, options)
+    if category is Category.ENUM and isinstance(layout.base, types.Enum | types.Enum64):
+        name = layout.base.names.get(value)
+        if name is not None:
+            return printable(name), str(value)
+        # Only what the enumerators explain in full is a set of flags, and not just a new value.
+        bits = bits_of(layout.base)
+        is_flags = value > 0 and not value & ~sum(bits)
+        return str(value), flags(value, bits) if is_flags else ""
+    if category is Category.BOOL and value in (0, 1):
+        return "true" if value else "false", ""
+    if category is Category.CHAR and 0x20 <= value < 0x7F:
+        return "'\\''" if value == 0x27 else f"'{chr(value)}'", ""
+    if as_hex or layout.size > 8 or value >= LARGE:
+        return (f"-{-value:#x}" if value < 0 else f"{value:#x}"), ""
+    return str(value), ""
+
+
+def bits_of(enum: types.Enum) -> dict[int, str]:
+    """Return the enumerators of an enum that are single bits; {} unless there are several."""
+    bits = {v: n for v, n in enum.names.items() if v > 0 and not v & (v - 1)}
+    return bits if len(bits) > 1 else {}
+
+
+def flags(value: int, names: dict[int, str]) -> str:
+    """Name the bits of `value`: `A | B | 0x10`, or "" where none has a name."""
+    if value <= 0:
+        return ""
+    shown = [printable(name) for bit, name in sorted(names.items()) if value & bit]
+    rest = value & ~sum(bit for bit in names if value & bit)
+    return " | ".join([*shown, f"{rest:#x}"] if rest else shown) if shown else ""
+
+
+def pointer(layout: ScalarLayout, value: int, options: Options) -> tuple[str, str]:
+    """Return a pointer's address and what lies there, if a symbol or a string does."""
+    if not value:
+        return "NULL", ""
+    text = f"{value:#x}"
+    top = 1 << layout.size * 8
+    if value >= top - MAX_ERRNO:
+        return text, f"error {value - top}"
+    if is_string_pointer(layout):
+        string = options.string_at(value)
+        if string is not None:
+            return text, quoted(string)
+    symbol = options.symbolize(value)
+    if symbol is None and is_void_pointer(layout):
+        symbol = options.locate(value)
+    return text, printable(symbol) if symbol is not None else ""
+
+
+def is_void_pointer(layout: ScalarLayout) -> bool:
+    """Whether the type is a `void *` into the kernel's own memory."""
+    base = layout.base
+    if not isinstance(base, types.Ptr):
+        return False
+    is_foreign = set(base.btf.type_tags(base.type_id)) & {"user", "percpu", "iomem"}
+    return isinstance(base.btf.skip_modifiers(base.type_id), types.Void) and not is_foreign
+
+
+def is_string_pointer(layout: ScalarLayout) -> bool:
+    """Whether the type is a `char *` into the kernel's own memory."""
+    base = layout.base
+    if not isinstance(base, types.Ptr) or "user" in base.btf.type_tags(base.type_id):
+        return False
+    target = base.btf.skip_modifiers(base.type_id)
+    return isinstance(target, types.Int) and (target.is_char or target.name == "char")
+
+
+def array(field: Field, element: ScalarLayout, options: Options) -> str:
+    """Return a field that is an array of scalars as a C initialiser in one line."""
+    values = field.value if isinstance(field.value, list) else []
+    return array_text(values, max(field.elided, 0), element, options, as_hex=is_hex(field))
+
+
+def array_text(
+    values: Sequence[object],
+    elided: int,
+    element: ScalarLayout,
+    options: Options,
+    *,
+    as_hex: bool = False,
+) -> str:
+    """Return the elements of an array of scalars, of which `elided` more exist, as C would.
+
+    In a long array with few elements set, the zero ones are left out and the others designated.
+    """
+    more = f" /* {elided} more */" if elided else ""
+    if element.size == 1 and element.category is Category.INT and len(values) > 4:
+        text = " ".join(f"{v & 0xFF:02x}" for v in values if isinstance(v, int))
+        return f"{{ {text} }}{more}"
+    shown: Iterable[str]
+    set_ = [i for i, v in enumerate(values) if v]
+    if len(values) > 8 and len(set_) * 2 < len(values):
+        shown = (f"[{i}] = {_one(element, values[i], options, as_hex)}" for i in set_)
+    else:
+        shown = (_one(element, v, options, as_hex) for v in values)
+    return f"{{ {', '.join(shown)} }}{more}"
+
+
+def _one(element: ScalarLayout, value: object, options: Options, as_hex: bool) -> str:
+    text, remark = scalar(element, value, options, as_hex=as_hex)
+    return f"{text} <{remark}>" if remark and element.category is Category.POINTER else text
+
+
+def summary(pairs: Iterable[tuple[str, str | int]]) -> str:
+    """Return an object's summary in one line: `"init" pid 1`."""
+    words = []
+    for name, value in pairs:
+        if isinstance(value, str):
+            words.append(quoted(value))
+        else:
+            words.append(f"{printable(name)} {value}")
+    return " ".join(words)
+
+
+def text(data: bytes, options: Options) -> str:
+    """Return a char array as a C string literal."""
+    return quoted_bytes(data, options.string)

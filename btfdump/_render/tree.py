@@ -1,0 +1,295 @@
+"""`tree`: nested lines for a terminal. Names, values, and dimmed what a reader may skip.
+
+It streams: each line is yielded as soon as its object has been read. Guides know the last entry of
+an object or container because its fields, or its number of entries, are known when it begins.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.color import ColorSystem
+from rich.style import Style
+
+from btfdump._decode.layout import ArrayLayout, ScalarLayout
+from btfdump._render import Options, Root, renderer
+from btfdump._render.escape import printable, quoted
+from btfdump._render.labels import holds_text, label_text, remark_text
+from btfdump._render.outline import (
+    EndLine,
+    FieldLine,
+    GroupLine,
+    NoteLine,
+    NumberLine,
+    ObjectLine,
+    SeenLine,
+    StructLine,
+    TotalsLine,
+    by_whom,
+    children,
+    holds_group,
+    inline_leaves,
+    is_empty,
+    totals_text,
+    typed_by,
+)
+from btfdump._render.painter import Painter, number_of, type_of, where_seen
+from btfdump._render.scalar import summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from btfdump._decode.fields import Field
+    from btfdump._graph.events import Enter, Holds, Open
+
+_WIDTH = 110
+"""Structs are written on one line up to about this many columns."""
+_COLUMN = 22
+"""Names up to this long are padded, so that values stand in a column."""
+_STYLES = {
+    "name": Style(color="cyan"),
+    "value": Style(),
+    "string": Style(color="green"),
+    "enum": Style(color="yellow"),
+    "symbol": Style(color="magenta"),
+    "object": Style(bold=True),
+    "dim": Style(dim=True),
+    "note": Style(color="red", bold=True),
+}
+
+
+@renderer()
+def render_tree(roots: Iterable[Root], options: Options) -> Iterator[str]:
+    """A tree, for people; the default on a terminal."""
+    for number, root in enumerate(roots):
+        if number:
+            yield "\n"
+        for line in _TreePainter(options, root.name).paint(root.events):
+            yield line + "\n"
+
+
+class _TreePainter(Painter):
+    """Draws a tree. `open_` remembers, by depth, whether more follows there (the guide goes on)."""
+
+    def __init__(self, options: Options, root_name: str) -> None:
+        super().__init__(options)
+        self.root_name = root_name
+        self.open_: list[bool] = []
+        self.widths: dict[int, int] = {}
+        self.has_totals = False
+        self.is_list = False
+
+    # Pieces
+
+    def style(self, what: str, text_: str) -> str:
+        if not text_ or not self.options.color:
+            return text_
+        return _STYLES[what].render(text_, color_system=ColorSystem.STANDARD)
+
+    def guide(self, depth: int, last: bool) -> str:
+        """Return the guides of a line, and remember whether this level goes on below it."""
+        if depth == 0:
+            self.open_ = []
+            return ""
+        del self.open_[depth - 1 :]
+        while len(self.open_) < depth - 1:
+            self.open_.append(True)
+        bars = "".join("│   " if more else "    " for more in self.open_)
+        self.open_.append(not last)
+        return self.style("dim", bars + ("└── " if last else "├── "))
+
+    def label(self, name: str, depth: int = 0) -> str:
+        return self.style("name", printable(name).ljust(self.widths.get(depth, 0))) if name else ""
+
+    def align(self, fields: Sequence[Field], depth: int) -> None:
+        """Put the values of these fields, which are `depth` deep, into one column."""
+        shown = [f for f in fields if self.options.zero or not is_empty(f)]
+        widest = max((len(f.name) for f in shown), default=0)
+        self.widths[depth] = min(widest, _COLUMN)
+
+    def styled(self, field: Field) -> tuple[str, str]:
+        """Return (value, remark) of a field on one line, styled."""
+        shown, remark, what = self.value(field)
+        if isinstance(field.layout, ArrayLayout):
+            return self.style(what, shown), self.style("dim", f" {remark}" if remark else "")
+        return self.style(what, shown), self.remark(remark)
+
+    def remark(self, remark: str) -> str:
+        if not remark:
+            return ""
+        return " " + self.style("string" if remark.startswith('"') else "symbol", remark)
+
+    def type(self, field: Field) -> str:
+        is_link = field.facts is not None and field.facts.is_link
+        role = " (link)" if is_link else f" ({printable(field.remark)})" if field.remark else ""
+        return "  " + self.style(
+            "dim", f"{printable(str(field.layout.type))}{role}{typed_by(field)}"
+        )
+
+    # Lines
+
+    def leaf(self, item: FieldLine) -> str:
+        value, remark = self.styled(item.field)
+        name = self.label(item.name, item.depth)
+        space = " " if name else ""
+        return f"{self.start(item)}{name}{space}{value}{remark}{self.type(item.field)}"
+
+    def start(
+        self, item: FieldLine | StructLine | GroupLine | ObjectLine | SeenLine | NumberLine
+    ) -> str:
+        # The last thing below a root may be the line of totals.
+        return self.guide(item.depth, item.is_last and (item.depth > 1 or not self.has_totals))
+
+    def branch(self, item: StructLine) -> str:
+        field, name = item.field, item.name
+        if not name and not isinstance(field.layout, ScalarLayout | ArrayLayout):
+            name = f"<{field.layout.base.keyword}>"
+        line = f"{self.start(item)}{self.label(name, item.depth)}"
+        inline = self.inline(field, len(name) + 4 * item.depth)
+        self.align(children(field), item.depth + 1)
+        if inline:
+            self.skip_inside()
+            return f"{line} {inline}{self.type(field)}"
+        return f"{line} {self.type(field).lstrip()}"
+
+    def inline(self, field: Field, indent: int) -> str:
+        """Return a small struct on one line, "" if it does not fit."""
+        leaves = inline_leaves(field) or []
+        plain = sum(len(name) + 8 for name, _ in leaves)
+        if not leaves or (indent + plain > _WIDTH and len(leaves) > 1):
+            return ""
+        parts = []
+        for name, leaf in leaves:
+            value, remark = self.styled(leaf)
+            parts.append(f"{self.label(name.lstrip('.'))} {value}{remark}")
+        return ", ".join(parts)
+
+    def pointer(self, item: GroupLine) -> str:
+        self.is_list |= item.depth == 0
+        return self.start(item) + self.label(item.name, item.depth)
+
+    def joined(self, line: str, rest: str) -> str:
+        return f"{line} {rest}"
+
+    def group(self, item: GroupLine) -> str:
+        opened = item.open
+        self.is_list |= item.depth == 0
+        if opened.holds is not None:
+            return self.map_heading(opened, opened.holds)
+        name = item.name if opened.field is not None else self.root_name
+        label = f"{self.label(name, item.depth)} " if name else ""
+        head = self.style("dim", type_of(opened))
+        return f"{self.start(item)}{label}{head} -> {self.describe(opened)}"
+
+    def map_heading(self, opened: Open, holds: Holds) -> str:
+        """Return the line of a map, below which its elements stand."""
+        name = self.style("string", quoted(holds.name))
+        address = f"{self.style('object', 'struct bpf_map')} {opened.value.address_:#x}"
+        what = self.style("dim", holds_text(holds, opened.count))
+        return f"{address} {name} id {holds.id}  {what}"
+
+    def describe(self, opened: Open) -> str:
+        expansion = opened.expansion
+        whom = self.style("dim", by_whom(opened.provenance))
+        if expansion is None:
+            return f"{opened.count} entries{whom}"
+        return (
+            f"{number_of(opened)}{self.style('object', printable(expansion.element.name))}"
+            f"{f' ({printable(expansion.node)})' if expansion.node else ''}{whom}"
+        )
+
+    def heading(self, enter: Enter) -> str:
+        value = enter.value
+        words = summary(enter.summary)
+        type_ = self.style("object", printable(str(value.type_)))
+        tail = f" {self.style('string', words)}" if words else ""
+        return f"{type_} {value.address_:#x}{tail}"
+
+    def arrow(self, field: Field | None) -> str:
+        """Return what a pointer's own line says before its target: tags, and a symbol."""
+        if field is None or not isinstance(field.layout, ScalarLayout):
+            return "-> "
+        base = field.layout.base
+        tags = base.btf.type_tags(base.type_id) if hasattr(base, "type_id") else ()
+        shown = "".join(f"__{printable(tag)} " for tag in tags)
+        return f"{self.style('dim', shown)}-> "
+
+    def target(self, item: ObjectLine) -> str:
+        self.align(item.enter.fields, item.depth + 1)
+        group = item.group
+        whom = self.style("dim", by_whom(group.provenance)) if group is not None else ""
+        arrow = self.arrow(group.field if group is not None else None)
+        return f"{arrow}{self.heading(item.enter)}{whom}"
+
+    def object(self, item: ObjectLine) -> str | None:
+        enter = item.enter
+        self.align(enter.fields, item.depth + 1)
+        if item.depth == 0:
+            return self.root(enter)
+        if enter.is_one_field:
+            self.widths[item.depth] = 0
+            return None
+        label = label_text(enter.label, self.options)
+        remark = self.style("dim", remark_text(enter.label))
+        heading = f"{self.start(item)}{self.label(label)} {self.heading(enter)}"
+        return f"{heading}  {remark}" if remark else heading
+
+    def root(self, enter: Enter) -> str | None:
+        """Return the heading of a root, None for one that is no struct: its field's line is all."""
+        if enter.is_bare:
+            self.has_totals = False
+            return None
+        # What lies deeper, and notes, may add to the totals later.
+        self.has_totals = bool(enter.skipped or enter.empty_lists or enter.unfollowed) or any(
+            holds_group(field) for field in enter.fields
+        )
+        name = f"{self.label(self.root_name)} " if self.root_name else ""
+        return f"{name}{self.heading(enter)}  {self.style('dim', printable(self.source()))}"
+
+    def title(self, item: ObjectLine) -> str:
+        """Return what an object that is no struct is called: as the root, or as an element."""
+        label = item.enter.label
+        if item.depth == 0:
+            return self.root_name
+        return " ".join(filter(None, (label_text(label, self.options), remark_text(label))))
+
+    def source(self) -> str:
+        """Say what the objects come from: `vmcore (ELF) of 6.12.1, 2 CPUs`."""
+        options = self.options
+        if not options.release:
+            return options.source
+        cpus = f", {options.cpus} CPU{'s' if options.cpus > 1 else ''}" if options.cpus else ""
+        return f"{options.source} of {options.release}{cpus}"
+
+    def figure(self, item: NumberLine) -> str:
+        entry = item.number.entry
+        meaning = self.style("dim", f"{entry.meaning} entry")
+        return f"{self.start(item)}{self.label(item.number.label)} {entry.value:#x}  {meaning}"
+
+    def seen(self, item: SeenLine) -> str:
+        seen = item.seen
+        words = summary(seen.summary)
+        line = f"^ {printable(str(seen.value.type_))} {seen.value.address_:#x}"
+        line += f" {self.style('string', words)}" if words else ""
+        return line + self.style("dim", f" ({where_seen(seen)})")
+
+    def reference(self, item: SeenLine) -> str:
+        label = self.label(label_text(item.seen.label, self.options))
+        return f"{self.start(item)}{label} {self.seen(item)}"
+
+    def note(self, item: NoteLine) -> Iterator[str]:
+        del self.open_[max(item.depth - 1, 0) :]
+        bars = "".join("│   " if more else "    " for more in self.open_)
+        note = self.style("note", f"! {printable(item.note.text)}")
+        yield f"{self.style('dim', bars)}{note}"
+
+    def end(self, item: EndLine) -> Iterator[str]:
+        more = item.left_out()
+        if more:
+            yield self.guide(item.depth + 1, True) + self.style("dim", more)
+
+    def totals(self, totals: TotalsLine) -> Iterator[str]:
+        words = totals_text(totals) or ("all shown" if self.has_totals else "")
+        if words:
+            # A list that is the root itself has ended its tree with its last entry.
+            yield ("" if self.is_list else self.guide(1, True)) + self.style("dim", words)

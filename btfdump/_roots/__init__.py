@@ -1,0 +1,313 @@
+"""Named starting points: what a user may name on the command line.
+
+A root is a function in a file of this folder or in another package: one decorated with `@root(...)`
+takes the kernel and an argument (or None), and yields values; one decorated with
+`@table_root(...)` takes the kernel and a `Query`, and returns a `Table`. `ROOTS`, or the entry
+point of the other package, has its name; the first line of its docstring is its help.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from btfdump._kernel.expression import Path
+from btfdump._kernel.value_at import value_at
+from btfdump._kernel.variables import find_global
+from btfdump._plugins.registry import Registry, first_line
+from btfdump.errors import (
+    AmbiguousTypeError,
+    ExpressionError,
+    MissingDataError,
+    ObjectNotFoundError,
+    SymbolNotFoundError,
+    TypeNotFoundError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from btfdump._kernel.context import Context
+    from btfdump._kernel.value import Value
+    from btfdump._plugins.entry_points import Guard
+    from btfdump._roots.table import Table
+
+    Tabulate: TypeAlias = "Callable[[Context, Query], Table]"
+    Find: TypeAlias = "Callable[[Context, str | None], Iterator[Selected]]"
+    Count: TypeAlias = "Callable[[Context], int | None]"
+
+
+@dataclass(frozen=True)
+class Selected:
+    """A value that a user's words stand for, and what to call it: `task(1)`, `init_task.comm`.
+
+    `is_plain` means that the output itself says what it is, so that a heading would be noise.
+    `fate()` says what has become of a live value since it was read, "" if nothing has.
+    """
+
+    value: Value
+    name: str
+    is_plain: bool = False
+    fate: Callable[[], str] = str
+
+
+@dataclass(frozen=True)
+class RootKind:
+    """A registered root: `find(kernel, argument)` yields values, all of them if `argument` is None.
+
+    `count(kernel)` returns about how many all are, if that can be said quickly, else None.
+    """
+
+    argument: str
+    help: str
+    find: Find
+    count: Count | None = None
+    name: str = ""
+
+    def registered(self, name: str, guard: Guard | None) -> RootKind:
+        """Return it as the root `name`."""
+        if guard is None:
+            return replace(self, name=name)
+        count = guard.call(self.count) if self.count is not None else None
+        return replace(self, name=name, find=guard.each(self.find, Selected), count=count)
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which rows of a table are wanted: those whose name matches one of `patterns`, or all.
+
+    `filters` holds the values of the options that `TableKind.filters` names.
+    """
+
+    patterns: tuple[str, ...] = ()
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def wants(self, *names: str) -> bool:
+        """Whether one of a row's names matches a pattern, in which * and ? are as in the shell."""
+        return not self.patterns or any(
+            fnmatch.fnmatchcase(name, pattern) for name in names for pattern in self.patterns
+        )
+
+
+@dataclass(frozen=True)
+class TableKind:
+    """A registered tabular root; `filters` names the options (`--hook`) that it takes."""
+
+    argument: str
+    help: str
+    filters: tuple[str, ...]
+    tabulate: Tabulate
+    name: str = ""
+
+    def registered(self, name: str, guard: Guard | None) -> TableKind:
+        """Return it as the tabular root `name`."""
+        if guard is None:
+            return replace(self, name=name)
+
+        def tabulate(kernel: Context, query: Query) -> Table:
+            table = self.tabulate(kernel, query)
+            return replace(table, rows=guard.each(lambda: table.rows)())
+
+        return replace(self, name=name, tabulate=guard.call(tabulate))
+
+    def table(self, kernel: Context, query: Query) -> Table:
+        """Return the table; raises `ExpressionError` for an option that it does not have."""
+        for name in query.filters:
+            if name not in self.filters:
+                raise ExpressionError(f"--{name}: not an option of {self.name!r}")
+        return self.tabulate(kernel, query)
+
+
+FILTERS = ("hook", "flag")
+"""The options that some tables take: `TableKind.filters` are of these."""
+
+ROOTS: Registry[RootKind | TableKind] = Registry(
+    "root",
+    __name__,
+    {
+        "task": "task:find_tasks",
+        "map": "map:find_map",
+        "maps": "maps:list_maps",
+        "progs": "progs:list_progs",
+        "links": "links:list_links",
+        "kfuncs": "kfuncs:list_kfuncs",
+        "struct-ops": "struct_ops:list_struct_ops",
+        "tcp-cc": "struct_ops:list_congestion_controls",
+        "trampolines": "trampolines:list_trampolines",
+        "lsm-hooks": "trampolines:list_lsm_hooks",
+        "bpf-iters": "iterators:list_iterators",
+    },
+)
+"""By the word that a user says: roots of objects, and tables."""
+
+
+def root(*, argument: str, count: Count | None = None) -> Callable[[Find], Find]:
+    """Declare a generator to be a root; `argument` says in the help what it takes."""
+
+    def declare(find: Find) -> Find:
+        ROOTS.declare(find, RootKind(argument, first_line(find), find, count))
+        return find
+
+    return declare
+
+
+def table_root(
+    *, argument: str = "NAME", filters: tuple[str, ...] = ()
+) -> Callable[[Tabulate], Tabulate]:
+    """Declare a function to be a tabular root; see `TableKind`."""
+
+    def declare(tabulate: Tabulate) -> Tabulate:
+        ROOTS.declare(tabulate, TableKind(argument, first_line(tabulate), filters, tabulate))
+        return tabulate
+
+    return declare
+
+
+def table_of(name: str) -> TableKind | None:
+    """Return the tabular root of that name, None if there is none; raises `PluginError`."""
+    found = ROOTS.get(name)
+    return found if isinstance(found, TableKind) else None
+
+
+def root_of(name: str) -> RootKind | None:
+    """Return the root of that name that yields objects, None if there is none.
+
+    Raises `PluginError`.
+    """
+    found = ROOTS.get(name)
+    return found if isinstance(found, RootKind) else None
+
+
+def named(kernel: Context, word: str, following: str = "") -> RootKind | TableKind | None:
+    """Return the root that the first word of a command line names, None for a symbol or a type.
+
+    What the kernel knows goes before what other packages bring: who asks for a symbol, or for a
+    type with an address `following`, does not wait until the metadata of packages are read. Raises
+    `PluginError`.
+    """
+    if word not in ROOTS.built_in and (
+        not _NAME.fullmatch(word) or _is_known(kernel, word, following)
+    ):
+        return None
+    return ROOTS.get(word)
+
+
+def _is_known(kernel: Context, word: str, following: str) -> bool:
+    try:
+        if is_type(word, following):
+            kernel.type(word)
+        else:
+            kernel.symbol(word)
+    except (ExpressionError, MissingDataError, SymbolNotFoundError, TypeNotFoundError):
+        return False
+    except AmbiguousTypeError:
+        return True
+    return True
+
+
+_NAME = re.compile(r"[A-Za-z_][\w-]*")
+_CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)")
+_SYMBOL = re.compile(r"\s*([A-Za-z_][\w.$]*?)(?=\s*(?:->|\.|\[|$))")
+_WORDS = re.compile(r"[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)+")
+_PLACE = re.compile(r"\s*([A-Za-z_][\w.$]*?)(?:\+(0x[0-9a-fA-F]+))?(?=\s*(?:->|\.|\[|$))")
+_ADDRESS = re.compile(r"\s*(0[xX][0-9a-fA-F]+|\d+)")
+_TYPE = re.compile(r"(?:struct|union|enum)\s+\w+\s*(?:\[\d*\])?|.*\*\s*")
+
+
+def select(kernel: Context, text: str) -> Iterator[Selected]:
+    """Yield what `task(1).signal->thread_head`, `init_task.children[0]` or `SYMBOL` stands for.
+
+    Raises `ExpressionError` for a text that cannot be understood, and `SymbolNotFoundError`,
+    `MemberNotFoundError` or `ObjectNotFoundError` for what does not exist.
+    """
+    call = _CALL.match(text)
+    if call is not None:
+        kind = root_of(call[1])
+        if kind is None:
+            known = ", ".join(
+                f"{name}({k.argument})" for name, k in ROOTS.items() if isinstance(k, RootKind)
+            )
+            raise ExpressionError(f"{text}: no root {call[1]}(...); there are {known}")
+        path = Path.parse(text[call.end() :], where=call[0])
+        for found in kind.find(kernel, call[2].strip() or None):
+            name = f"{found.name}{path.text}"
+            yield Selected(path.follow(found.value), name, not path.steps, found.fate)
+        return
+    symbol = _SYMBOL.match(text)
+    if symbol is None:
+        raise ExpressionError(f"{text!r} is neither a root, nor a symbol, nor 'TYPE' ADDRESS")
+    path = Path.parse(text[symbol.end() :], where=symbol[0])
+    if not kernel.is_per_cpu(symbol[1]):
+        yield Selected(path.follow(global_value(kernel, symbol[1])), text)
+        return
+    for cpu, value in per_cpu_values(kernel, symbol[1], path):
+        rest = Path(path.text, path.steps[1:] if path.steps[:1] == (cpu,) else path.steps)
+        yield Selected(rest.follow(value), f"{symbol[1]}[{cpu}]{text_after_cpu(path)}")
+
+
+def per_cpu_values(kernel: Context, name: str, path: Path) -> Iterator[tuple[int, Value]]:
+    """Yield (CPU, value) for a per-CPU variable: the CPU that `path` starts with, or all.
+
+    Mirrors per_cpu() (include/linux/percpu-defs.h).
+    """
+    variable = global_value(kernel, name)
+    offsets = kernel.target.per_cpu_offsets
+    wanted = path.steps[0] if path.steps and isinstance(path.steps[0], int) else None
+    if wanted is not None and not 0 <= wanted < len(offsets):
+        raise ObjectNotFoundError(f"{name}[{wanted}]: the kernel has CPUs 0 to {len(offsets) - 1}")
+    for cpu, offset in enumerate(offsets):
+        if wanted is None or cpu == wanted:
+            address = kernel.wrap(variable.address_ + offset)
+            yield cpu, value_at(kernel, variable.type_, address, facts=variable.facts_)
+
+
+def text_after_cpu(path: Path) -> str:
+    """Return the text of a path without the CPU number that it may start with."""
+    if path.steps and isinstance(path.steps[0], int):
+        return path.text[path.text.index("]") + 1 :]
+    return path.text
+
+
+def at_address(kernel: Context, type_name: str, text: str) -> Selected:
+    """Return the value of C type `type_name` at an address or symbol, and the path from there."""
+    match = _ADDRESS.match(text)
+    if match is not None:
+        address = int(match[1], 0)
+    else:
+        match = _PLACE.match(text)
+        if match is None:
+            raise ExpressionError(f"{text!r} is neither an address nor a symbol")
+        address = kernel.symbol(match[1]) + int(match[2] or "0", 16)
+        if kernel.is_per_cpu(match[1]):
+            raise ExpressionError(f"{match[1]} is per-CPU: say {match[1]}[0] for that of CPU 0")
+    if address >= 1 << kernel.layouts.pointer_size * 8:
+        raise ExpressionError(f"address {match[1]} does not fit into a pointer")
+    path = Path.parse(text[match.end() :], where=match[0])
+    value = value_at(kernel, type_name, address)
+    return Selected(path.follow(value), text, not path.steps)
+
+
+def global_value(kernel: Context, name: str) -> Value:
+    """Return a global variable as a value.
+
+    Raises `SymbolNotFoundError` if there is none, `ExpressionError` if its type is not known.
+    """
+    try:
+        return find_global(kernel, name)
+    except SymbolNotFoundError as error:
+        hint = f"; did you mean {name}(...)?" if name in ROOTS and root_of(name) else ""
+        raise SymbolNotFoundError(f"{error}{hint}") from error
+
+
+def is_type(word: str, following: str = "") -> bool:
+    """Whether a word of the command line is a C type, by its form or by the address after it."""
+    if _CALL.match(word):
+        return False
+    word = word.strip()
+    return bool(
+        _TYPE.fullmatch(word)
+        or _ADDRESS.match(following)
+        or (" " in word and _WORDS.fullmatch(word) and following)
+    )

@@ -1,0 +1,33 @@
+"""Table: what a tabular root such as `maps` or `progs` yields: rows instead of objects.
+
+Rows come one by one. What is wrong with the kernel's data comes between them, as a `Note`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from btfdump._kernel.notes import Note
+
+Cell: TypeAlias = "str | int | float | bool | Sequence[Cell] | Mapping[str, Cell] | None"
+Row: TypeAlias = "Mapping[str, Cell]"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows by column name, and the notes among them.
+
+    `columns` are those of the text form, in order; a row may have more, for JSON alone. None, and a
+    column that a row lacks, stand for what does not apply or could not be read. Addresses are
+    strings (`0x...`), as everywhere in JSON. `remark` is a line below the table: what it leaves
+    out, and how to see that.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Iterable[Row | Note] = field(default=())
+    remark: str = ""

@@ -1,0 +1,313 @@
+"""ELF files: the `.BTF` of a vmlinux, module or BPF object, and the symbols of a vmlinux.
+
+The only place that uses pyelftools.
+"""
+
+from __future__ import annotations
+
+import zlib
+from array import array
+from bisect import bisect_right
+from dataclasses import dataclass
+from pathlib import Path
+from sys import byteorder as host_byteorder
+from typing import TYPE_CHECKING
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from btfdump._targets import vmcoreinfo
+from btfdump._targets.dumpfile import elf_notes
+from btfdump._targets.symbols import alias_rank
+from btfdump.errors import TargetError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator, Mapping
+    from typing import BinaryIO
+
+    from btfdump._targets.memory import ByteOrder
+
+BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
+_NT_GNU_BUILD_ID = 3
+_SHN_UNDEF = 0
+_STB_LOCAL = 0
+# STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_COMMON, STT_GNU_IFUNC: what names memory.
+_NAMING_TYPES = frozenset({0, 1, 2, 5, 10})
+
+
+@dataclass(frozen=True)
+class BtfSections:
+    """The raw BTF of one ELF file; `base` is its `.BTF.base` (distilled base, 6.11) or None."""
+
+    btf: bytes
+    base: bytes | None = None
+
+
+def btf_section(path: str | os.PathLike[str]) -> bytes:
+    """Return the `.BTF` section of the ELF file at `path`; raises `TargetError` if it has none."""
+    return btf_sections(path).btf
+
+
+def btf_sections(path: str | os.PathLike[str]) -> BtfSections:
+    """Return the `.BTF` and `.BTF.base` sections of an ELF file: vmlinux, module, BPF object.
+
+    Raises `TargetError` if the file cannot be read, is not an ELF file or has no `.BTF`.
+    """
+    path = Path(path)
+    with _open(path) as file:
+        elf = _parse(path, file)
+        btf = _section(path, elf, ".BTF")
+        if not btf:
+            raise TargetError(
+                f"{path}: is an ELF file without a .BTF section; "
+                "expected one built with CONFIG_DEBUG_INFO_BTF=y (or clang -target bpf -g)"
+            )
+        return BtfSections(btf, _section(path, elf, ".BTF.base"))
+
+
+def read_btf_file(path: str | os.PathLike[str]) -> bytes:
+    """Return the raw BTF in `path`: a blob (as /sys/kernel/btf/vmlinux) or an ELF with `.BTF`.
+
+    Raises `TargetError` if the file is neither.
+    """
+    path = Path(path)
+    with _open(path) as file:
+        try:
+            head = file.read(4)
+            if head.startswith(BTF_MAGICS):
+                return head + file.read()
+        except OSError as error:
+            raise TargetError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if head == b"\x7fELF":
+        return btf_section(path)
+    seen = f"starts with {head!r}" if head else "is empty"
+    raise TargetError(
+        f"{path}: {seen}; expected raw BTF (magic 0xeb9f) or an ELF file with a .BTF section"
+    )
+
+
+def check_build(path: str | os.PathLike[str], info: Mapping[str, str]) -> None:
+    """Raise `TargetError` if `path` has a build ID, and another than VMCOREINFO `info` has."""
+    path = Path(path)
+    with _open(path) as file:
+        _require_build(path, _build_id(path, _parse(path, file)), info)
+
+
+def _require_build(path: Path, build_id: str, info: Mapping[str, str]) -> None:
+    expected = info.get("BUILD-ID", "")
+    if expected and build_id and expected != build_id:
+        raise TargetError(
+            f"{path}: has build ID {build_id}, but the kernel in the dump has {expected}; "
+            "give the vmlinux of that kernel"
+        )
+
+
+class ElfSymbols:
+    """The symbols of a vmlinux file, shifted to where the running kernel had them.
+
+    `.symtab` is unpacked as columns; no object is made for each symbol.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Read the symbol table of `path`.
+
+        Raises `TargetError` if that is no ELF file or has been stripped.
+        """
+        self.path = Path(path)
+        with _open(self.path) as file:
+            elf = _parse(self.path, file)
+            word = 8 if elf.elfclass == 64 else 4
+            data = _section(self.path, elf, ".symtab")
+            strings = _section(self.path, elf, ".strtab")
+            self.build_id = _build_id(self.path, elf)
+            order: ByteOrder = "little" if elf.little_endian else "big"
+        if not data or not strings:
+            raise TargetError(f"{self.path}: has no symbol table; expected an unstripped vmlinux")
+        self._strings = strings
+        self._mask = (1 << 8 * word) - 1
+        self._names, self._values, infos, sections = _columns(data, word, order)
+        self._globals = bytes(info >> 4 != _STB_LOCAL for info in infos)
+        self._usable = bytes(
+            section != _SHN_UNDEF and info & 0xF in _NAMING_TYPES
+            for info, section in zip(infos, sections, strict=True)
+        )
+        self._first: dict[int, list[int]] | None = None
+        self._sorted: list[tuple[int, int]] | None = None
+        self._shift = 0
+        self._link_text = self._lowest("_text", "_stext")
+        self._link_end = self._lowest("_end")
+
+    def relocate(self, info: Mapping[str, str]) -> None:
+        """Apply the KASLR shift that VMCOREINFO gives by its `_stext`, or else by KERNELOFFSET.
+
+        Raises `TargetError` if VMCOREINFO has another build ID than the file.
+        """
+        _require_build(self.path, self.build_id, info)
+        running, linked = vmcoreinfo.symbol(info, "_stext"), self._lowest("_stext")
+        if running and linked is not None:
+            self._shift = running - linked
+        else:
+            self._shift = vmcoreinfo.kernel_offset(info)
+
+    def find(self, name: str) -> int | None:
+        """Return the virtual address of `name`, or None.
+
+        If several symbols have the name, a global one is preferred, then the lowest.
+        """
+        rows = list(self._rows(name))
+        if not rows:
+            return None
+        best = min(rows, key=lambda row: (not self._globals[row], self._values[row]))
+        return self._moved(self._values[best])
+
+    def extent(self, name: str) -> int:
+        """Return how many bytes there are from `name` to the next higher symbol.
+
+        Returns 0 if `name` is unknown or the last symbol.
+        """
+        address = self.find(name)
+        if address is None:
+            return 0
+        table = self._by_address()
+        after = bisect_right(table, (address, len(self._values)))
+        return table[after][0] - address if after < len(table) else 0
+
+    def nearest(self, address: int) -> tuple[str, int] | None:
+        """Return (name, offset in bytes) of the last symbol at or before `address`.
+
+        Returns None outside of the kernel image.
+        """
+        if self._link_text is None or self._link_end is None:
+            return None
+        if not self._moved(self._link_text) <= address < self._moved(self._link_end):
+            return None
+        table = self._by_address()
+        at = bisect_right(table, (address, len(self._values))) - 1
+        if at < 0:
+            return None
+        start = table[at][0]
+        rows = []
+        while at >= 0 and table[at][0] == start:
+            rows.append(table[at][1])
+            at -= 1
+        ranked = [
+            (alias_rank(self._name(row), bool(self._globals[row])), self._name(row)) for row in rows
+        ]
+        return min(ranked)[1], address - start
+
+    def _moved(self, value: int) -> int:
+        # Below the kernel's text there are only absolute symbols and x86 per-CPU offsets, which
+        # KASLR does not move.
+        if self._link_text is not None and value < self._link_text:
+            return value
+        return (value + self._shift) & self._mask
+
+    def _lowest(self, *names: str) -> int | None:
+        return min((self._values[row] for name in names for row in self._rows(name)), default=None)
+
+    def _rows(self, name: str) -> Iterator[int]:
+        """Yield the number of each symbol called `name`: find the string, then who points at it."""
+        if self._first is None:
+            self._first = {}
+            for row, at in enumerate(self._names):
+                if at and self._usable[row]:
+                    self._first.setdefault(at, []).append(row)
+        needle = name.encode() + b"\0"
+        at = self._strings.find(needle) if name else -1
+        while at >= 0:  # a string table may hold a name as the tail of a longer one
+            yield from self._first.get(at, ())
+            at = self._strings.find(needle, at + 1)
+
+    def _name(self, row: int) -> str:
+        start = self._names[row]
+        return self._strings[start : self._strings.find(b"\0", start)].decode("utf-8", "replace")
+
+    def _by_address(self) -> list[tuple[int, int]]:
+        if self._sorted is None:
+            self._sorted = sorted(
+                (self._moved(value), row)
+                for row, value in enumerate(self._values)
+                if self._usable[row] and self._names[row]
+            )
+        return self._sorted
+
+
+def _columns(
+    data: bytes, word: int, order: ByteOrder
+) -> tuple[array[int], array[int], bytes, array[int]]:
+    """Split an Elf64_Sym or Elf32_Sym table into (st_name, st_value, st_info, st_shndx) columns."""
+    entry = 24 if word == 8 else 16
+    data = data[: len(data) // entry * entry]
+    # Elf64_Sym: name u32, info u8, other u8, shndx u16, value u64, size u64; Elf32_Sym has value
+    # and size first.
+    info_at, shndx_at, value_at = (4, 6, 8) if word == 8 else (12, 14, 4)
+    names, values, sections = (
+        array("I", data),
+        array("Q" if word == 8 else "I", data),
+        array("H", data),
+    )
+    if order != host_byteorder:
+        for column in (names, values, sections):
+            column.byteswap()
+    return (
+        names[:: entry // 4],
+        values[value_at // word :: entry // word],
+        data[info_at::entry],
+        sections[shndx_at // 2 :: entry // 2],
+    )
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise TargetError(f"{path}: no such file") from None
+    except IsADirectoryError:
+        raise TargetError(f"{path}: is a directory; expected an ELF or BTF file") from None
+    except OSError as error:
+        raise TargetError(f"{path}: cannot be opened: {error.strerror or error}") from None
+
+
+# What pyelftools lets escape on damaged files, beside its own errors.
+_DAMAGE = (
+    ELFError,
+    ValueError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    TypeError,
+    OverflowError,
+    MemoryError,
+    OSError,
+)
+
+
+def _parse(path: Path, file: BinaryIO) -> ELFFile:
+    try:
+        return ELFFile(file)
+    except _DAMAGE as error:
+        raise TargetError(
+            f"{path}: is not a readable ELF file ({error}); expected a vmlinux, module or object"
+        ) from None
+
+
+def _section(path: Path, elf: ELFFile, name: str) -> bytes | None:
+    try:
+        section = elf.get_section_by_name(name)
+        if section is None or section["sh_type"] == "SHT_NOBITS":
+            return None
+        return bytes(section.data())
+    except (*_DAMAGE, zlib.error) as error:
+        raise TargetError(
+            f"{path}: section {name} cannot be read ({error}); the file is damaged"
+        ) from None
+
+
+def _build_id(path: Path, elf: ELFFile) -> str:
+    for name in (".notes", ".note.gnu.build-id"):
+        notes = _section(path, elf, name)
+        for owner, kind, desc in elf_notes(notes or b"", "<" if elf.little_endian else ">"):
+            if owner == b"GNU\0" and kind == _NT_GNU_BUILD_ID:
+                return desc.hex()
+    return ""

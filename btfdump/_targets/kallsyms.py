@@ -1,0 +1,301 @@
+"""The kernel's own symbol table, read from its memory: no debuginfo, no /proc.
+
+Mirrors scripts/kallsyms.c (compress_symbols, optimize_result) and kernel/kallsyms.c
+(kallsyms_expand_symbol, kallsyms_sym_address). VMCOREINFO names the tables since 6.0 (5fd8fea935a1,
+f09bddbd8661).
+
+Names are stored compressed, and a program asks for a few dozen of 150,000. So names are not
+expanded here: the wanted name is compressed with the kernel's own algorithm and looked up. This
+takes a fifth of the time of expanding them all (docs/decisions/0004-own-kallsyms-reader.md).
+"""
+
+from __future__ import annotations
+
+import struct
+from bisect import bisect_right
+from typing import TYPE_CHECKING
+
+from btfdump._targets import vmcoreinfo
+from btfdump._targets.symbols import alias_rank
+from btfdump.errors import CorruptDataError, MissingDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from btfdump._targets.memory import Platform
+
+    Read = Callable[[int, int], bytes]
+
+# nm(1) letters a kernel symbol can have; the first ones are tried first, globals before locals.
+_TYPES = "DBRTdbrtAVWGSagsvwuN"
+_MAX_SYMBOLS = 1 << 24
+_MAX_NAMES = 1 << 28
+_PAGE = 0x1000
+_SAMPLES = 61
+# Where text ends: what lies behind belongs to none of them.
+_ENDS = frozenset({"_etext", "_einittext"})
+
+
+class Kallsyms:
+    """The compressed symbol table of a running or dumped kernel."""
+
+    def __init__(self, read: Read, info: Mapping[str, str], platform: Platform) -> None:
+        """Read the tables that VMCOREINFO names.
+
+        Raises `MissingDataError` if VMCOREINFO names none (before 6.0), `FaultError` if they cannot
+        be read and `CorruptDataError` if they make no sense.
+        """
+        self._order = "<" if platform.byteorder == "little" else ">"
+        self._mask = (1 << 8 * platform.pointer_size) - 1
+        self._pairs: list[tuple[bytes, bytes, bytes]] = []
+        self._index: dict[bytes, int] | None = None
+        self._by_name: dict[str, int] | None = None
+        self._tokens = self._read_tokens(read, info)
+        self._parts = self._read_names(read, info)
+        self._address_of = self._read_addresses(read, info, platform.pointer_size)
+        stext = self.find("_stext")
+        if stext is None:
+            raise CorruptDataError("kallsyms holds no _stext")
+        expected = vmcoreinfo.symbol(info, "_stext")
+        if expected and expected != stext:
+            raise CorruptDataError(
+                f"kallsyms puts _stext at {stext:#x}, VMCOREINFO at {expected:#x}"
+            )
+        text = self.find("_text")
+        end = self.find("_end")
+        self._image = (
+            min(stext, stext if text is None else text),
+            (self._address_of(len(self._parts) - 1) + _PAGE if end is None else end),
+        )
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def find(self, name: str) -> int | None:
+        """Return the virtual address of `name`, or None.
+
+        If several symbols have the name, a global one is preferred, then the lowest.
+        """
+        at = self._find_index(name)
+        return None if at is None else self._address_of(at)
+
+    def extent(self, name: str) -> int:
+        """Return how many bytes there are from `name` to the next higher symbol.
+
+        Returns 0 if `name` is unknown or the last symbol.
+        """
+        at = self._find_index(name)
+        if at is None:
+            return 0
+        address = self._address_of(at)
+        after = self._first_above(address)
+        return self._address_of(after) - address if after < len(self._parts) else 0
+
+    def nearest(self, address: int) -> tuple[str, int] | None:
+        """Return (name, offset in bytes) of the last symbol at or before `address`.
+
+        Returns None outside of the kernel image.
+        """
+        low, high = self._image
+        if not low <= address < high:
+            return None
+        at = self._first_above(address) - 1
+        if at < 0:
+            return None
+        start = self._address_of(at)
+        typed = [self._expand(at)]
+        while at > 0 and self._address_of(at - 1) == start:
+            at -= 1
+            typed.append(self._expand(at))
+        best = (
+            min(typed, key=lambda one: alias_rank(one[1:], one[0].isupper()))
+            if len(typed) > 1
+            else typed[0]
+        )
+        if best[1:] in _ENDS and address > start:  # CONFIG_KALLSYMS_ALL=n: nothing names the data
+            return None
+        return best[1:], address - start
+
+    def names(self) -> list[str]:
+        """Return every name, in address order; expands the whole table."""
+        return [self._expand(at)[1:] for at in range(len(self._parts))]
+
+    # Reading the tables
+
+    def _read_tokens(self, read: Read, info: Mapping[str, str]) -> list[bytes]:
+        needed = (
+            "kallsyms_names",
+            "kallsyms_num_syms",
+            "kallsyms_token_table",
+            "kallsyms_token_index",
+        )
+        missing = [name for name in needed if not vmcoreinfo.symbol(info, name)]
+        if missing:
+            raise MissingDataError(
+                f"VMCOREINFO has no SYMBOL({missing[0]}), so the kernel's symbols cannot be read "
+                "from the dump (kernels before 6.0, or CONFIG_KALLSYMS=n)",
+                "give the symbols with --vmlinux FILE",
+            )
+        index = struct.unpack(
+            f"{self._order}256H", read(vmcoreinfo.symbol(info, "kallsyms_token_index"), 512)
+        )
+        table_at = vmcoreinfo.symbol(info, "kallsyms_token_table")
+        table = read(table_at, max(index) + 1)
+        while table[-1]:  # the last token ends with the first NUL at or after its start
+            if len(table) > 1 << 17:
+                raise CorruptDataError("kallsyms_token_table has no end", table_at)
+            table += read(table_at + len(table), 1)
+        return [table[start : table.index(b"\0", start)] for start in index]
+
+    def _read_names(self, read: Read, info: Mapping[str, str]) -> list[bytes]:
+        (count,) = struct.unpack(
+            f"{self._order}I", read(vmcoreinfo.symbol(info, "kallsyms_num_syms"), 4)
+        )
+        start = vmcoreinfo.symbol(info, "kallsyms_names")
+        # scripts/kallsyms.c writes the token table behind the names: an upper bound for their size.
+        size = vmcoreinfo.symbol(info, "kallsyms_token_table") - start
+        if not 0 < count <= _MAX_SYMBOLS or not count <= size <= _MAX_NAMES:
+            raise CorruptDataError(f"kallsyms claims {count} names in {size} bytes", start)
+        data = read(start, size)
+        parts: list[bytes] = []
+        append = parts.append
+        at = 0
+        try:
+            for _ in range(count):
+                length = data[at]
+                at += 1
+                # Two-byte lengths since 6.1 (73bbb94466fd); before, no name was long enough to have
+                # this bit.
+                if length & 0x80:
+                    length = length & 0x7F | data[at] << 7
+                    at += 1
+                end = at + length
+                append(data[at:end])
+                at = end
+        except IndexError:
+            at = size + 1
+        if at > size:
+            raise CorruptDataError("kallsyms_names runs over its end", start)
+        return parts
+
+    def _read_addresses(
+        self, read: Read, info: Mapping[str, str], word: int
+    ) -> Callable[[int], int]:
+        count = len(self._parts)
+        table = vmcoreinfo.symbol(info, "kallsyms_addresses")
+        if table:  # absolute, until 6.11 (64e166099b69)
+            absolute = struct.unpack(
+                f"{self._order}{count}{'Q' if word == 8 else 'I'}", read(table, word * count)
+            )
+            return absolute.__getitem__
+        table = vmcoreinfo.symbol(info, "kallsyms_offsets")
+        if not table:
+            raise CorruptDataError(
+                "VMCOREINFO names neither kallsyms_offsets nor kallsyms_addresses"
+            )
+        base_at = vmcoreinfo.symbol(info, "kallsyms_relative_base")
+        base = (
+            int.from_bytes(read(base_at, word), "little" if self._order == "<" else "big")
+            if base_at
+            else 0
+        )
+        unsigned = struct.unpack(f"{self._order}{count}I", read(table, 4 * count))
+        return self._pick_encoding(unsigned, base, table, vmcoreinfo.symbol(info, "_stext"))
+
+    def _pick_encoding(
+        self, offsets: tuple[int, ...], base: int, table: int, stext: int
+    ) -> Callable[[int], int]:
+        """Return index -> address by the encoding that puts _stext where VMCOREINFO says."""
+        mask = self._mask
+
+        def relative(at: int) -> int:  # CONFIG_KALLSYMS_BASE_RELATIVE
+            return (base + offsets[at]) & mask
+
+        def absolute_percpu(
+            at: int,
+        ) -> int:  # CONFIG_KALLSYMS_ABSOLUTE_PERCPU, until 6.15 (01157ddc58dc)
+            value = offsets[at]
+            return value if value < 0x80000000 else (base - 1 + 0x100000000 - value) & mask
+
+        def place_relative(at: int) -> int:  # since 7.0 (a081b5789255)
+            value = offsets[at]
+            return (table + 4 * at + (value - 0x100000000 if value & 0x80000000 else value)) & mask
+
+        known = self._find_index("_stext")
+        if known is None:
+            raise CorruptDataError("kallsyms holds no _stext")
+        encodings = [relative, absolute_percpu] if base else [place_relative, relative]
+        for encoding in encodings:
+            if encoding(known) == stext:
+                return encoding
+        raise CorruptDataError(
+            f"no known encoding of kallsyms_offsets puts _stext at {stext:#x}", table
+        )
+
+    # Names
+
+    def _expand(self, at: int) -> str:
+        """Return the type letter and the name of symbol number `at`."""
+        tokens = self._tokens
+        return b"".join([tokens[code] for code in self._parts[at]]).decode("utf-8", "replace")
+
+    def _find_index(self, name: str) -> int | None:
+        if self._by_name is not None:
+            return self._by_name.get(name)
+        index = self._index
+        if index is None:
+            index = self._build_index()
+            if index is None:
+                return self._find_index(name)
+        raw = name.encode()
+        # A token applies only where its text occurs; its first byte may be the type letter, so look
+        # without it.
+        pairs = [(pair, code) for rest, pair, code in self._pairs if rest in raw]
+        for letter in _TYPES:
+            text = letter.encode() + raw
+            for pair, code in pairs:
+                text = text.replace(pair, code)
+            at = index.get(text)
+            if at is not None:
+                return at
+        return None
+
+    def _build_index(self) -> dict[bytes, int] | None:
+        """Index the compressed names.
+
+        If this kernel compressed them in an unknown way, expand and index them all.
+        """
+        parts = self._parts
+        self._pairs = self._token_pairs()
+        for at in range(0, len(parts), max(1, len(parts) // _SAMPLES)):
+            if self._compress(b"".join([self._tokens[code] for code in parts[at]])) != parts[at]:
+                names = self.names()
+                self._by_name = {name: at for at, name in reversed(list(enumerate(names)))}
+                return None
+        # Backwards, so that the lowest of several symbols of one name and type stays.
+        self._index = dict(zip(reversed(parts), range(len(parts) - 1, -1, -1), strict=True))
+        return self._index
+
+    def _token_pairs(self) -> list[tuple[bytes, bytes, bytes]]:
+        """Return (text without its first byte, pair of codes, code) for every longer token.
+
+        The order is that in which scripts/kallsyms.c made them and must apply them: from 255 down.
+        """
+        self._pairs = []
+        for code in range(255, -1, -1):
+            text = self._tokens[code]
+            if len(text) > 1:
+                self._pairs.append((text[1:], self._compress(text), bytes((code,))))
+        return self._pairs
+
+    def _compress(self, text: bytes) -> bytes:
+        for _, pair, code in self._pairs:
+            text = text.replace(pair, code)
+        return text
+
+    def _first_above(self, address: int) -> int:
+        """Return the number of the first symbol beyond `address`.
+
+        The kernel keeps the table sorted by address.
+        """
+        return bisect_right(range(len(self._parts)), address, key=self._address_of)

@@ -1,0 +1,239 @@
+"""The symbols of one kernel, from whichever source has them.
+
+That is its own kallsyms, a vmlinux file, or both. If those are missing, VMCOREINFO and the kernel's
+image have a few; and if nothing helps, this is where the user is told so.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from btfdump._targets import vmcoreinfo
+from btfdump._targets.image import Exports, KernelImage
+from btfdump._targets.kallsyms import Kallsyms
+from btfdump.errors import (
+    CorruptDataError,
+    FaultError,
+    MissingDataError,
+    SymbolNotFoundError,
+)
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Mapping
+
+    from btfdump._targets.elf import ElfSymbols
+    from btfdump._targets.memory import Platform
+    from btfdump._targets.running import RunningKernel
+    from btfdump._targets.symbols import SymbolSource
+
+_CACHE_LIMIT = 1 << 16
+_NO_BTF = "give the kernel's BTF with --btf FILE (or its vmlinux with --vmlinux FILE)"
+_FUNCTIONS_ONLY = "the kernel's symbol table has functions only (CONFIG_KALLSYMS_ALL=n)"
+_BTF_MAGIC = 0xEB9F
+# What VMCOREINFO calls SYMBOL() though it is the value of a pointer (kernel/vmcore_info.c).
+_NO_SYMBOLS = frozenset({"mem_section"})
+
+
+class KernelSymbols:
+    """Name to address and back, loaded on first use and remembered.
+
+    The kernel's own table is preferred; `vmlinux` is asked if that is missing or lacks the name.
+    Without either (CONFIG_KALLSYMS_ALL=n), there are VMCOREINFO and what the kernel exports to
+    modules. For a `running` kernel, /proc/kallsyms is read if the table cannot be found in memory.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[int, int], bytes],
+        info: Mapping[str, str],
+        platform: Platform,
+        vmlinux: str | os.PathLike[str] | None = None,
+        running: RunningKernel | None = None,
+    ) -> None:
+        self._read = read
+        self._info = info
+        self._platform = platform
+        self._vmlinux_path = vmlinux
+        self._running = running
+        self._vmlinux: ElfSymbols | None = None
+        self._table: SymbolSource | None = None
+        self._addresses: dict[str, int | None] = {}
+        self._names: dict[int, str | None] = {}
+        self._in_image: tuple[bytes | None, Exports] | None = None
+        self._no_kallsyms = ""
+
+    def symbol(self, name: str) -> int:
+        """Return the virtual address of `name`; raises `SymbolNotFoundError`."""
+        address = self.find(name)
+        if address is None:
+            raise SymbolNotFoundError(self._no_symbol(name))
+        return address
+
+    def find(self, name: str) -> int | None:
+        """Return the virtual address of `name`, or None.
+
+        Raises `MissingDataError` if there is no symbol table at all, `TargetError` if `vmlinux` is
+        unusable.
+        """
+        try:
+            return self._addresses[name]
+        except KeyError:
+            pass
+        table = self.table
+        address = table.find(name)
+        if address is None and table is not self._vmlinux:
+            if self._vmlinux_path is not None:  # CONFIG_KALLSYMS_ALL=n
+                address = self.vmlinux(self._vmlinux_path).find(name)
+            elif not _lists_data(table):
+                address = self._find_without_table(name)
+        self._addresses[name] = address
+        return address
+
+    def _find_without_table(self, name: str) -> int | None:
+        if name not in _NO_SYMBOLS and (address := vmcoreinfo.symbol(self._info, name)):
+            return address
+        return self._image[1].find(name)
+
+    @property
+    def _image(self) -> tuple[bytes | None, Exports]:
+        """The BTF in the kernel's image, if it is there, and the exports."""
+        if self._in_image is None:
+            image = KernelImage(self._read, self._info, self._platform)
+            self._in_image = image.find_btf(), image.find_exports()
+        return self._in_image
+
+    def extent(self, name: str) -> int:
+        """Return how many bytes there are from `name` to the next higher symbol; 0 if unknown."""
+        size = self.table.extent(name)
+        if not size and self._vmlinux is not None:
+            size = self._vmlinux.extent(name)
+        return size
+
+    def nearest(self, address: int) -> tuple[str, int] | None:
+        """Return (name, offset) of the symbol at or before `address` in the image, or None."""
+        return self.table.nearest(address)
+
+    def symbolize(self, address: int) -> str | None:
+        """Return `name` or `name+0x10` for an address inside the kernel image, else None."""
+        try:
+            return self._names[address]
+        except KeyError:
+            pass
+        if len(self._names) >= _CACHE_LIMIT:
+            self._names.clear()
+        found = self.table.nearest(address)
+        if found is None and not self.has_data:
+            found = self._image[1].nearest(address)
+        name = None
+        if found is not None:
+            name = f"{found[0]}+{found[1]:#x}" if found[1] else found[0]
+        self._names[address] = name
+        return name
+
+    @cached_property
+    def has_data(self) -> bool:
+        """Whether a table lists variables: not with CONFIG_KALLSYMS_ALL=n and without vmlinux."""
+        return _lists_data(self.table) or (
+            self._vmlinux_path is not None and self.find("init_task") is not None
+        )
+
+    @property
+    def table(self) -> SymbolSource:
+        """The kernel's own table, else the vmlinux file's, else what the kernel exports."""
+        if self._table is None:
+            self._table = self._load()
+        return self._table
+
+    def vmlinux(self, path: str | os.PathLike[str]) -> ElfSymbols:
+        """Return the symbols of the file `path`, shifted to where the kernel has them.
+
+        Raises `TargetError` if the file belongs to another kernel.
+        """
+        if self._vmlinux is None:
+            from btfdump._targets.elf import ElfSymbols
+
+            symbols = ElfSymbols(path)
+            symbols.relocate(self._info)
+            self._vmlinux = symbols
+        return self._vmlinux
+
+    def _load(self) -> SymbolSource:
+        try:
+            return Kallsyms(self._read, self._info, self._platform)
+        except (FaultError, CorruptDataError, MissingDataError) as error:
+            if self._vmlinux_path is not None:
+                return self.vmlinux(self._vmlinux_path)
+            if self._running is not None:
+                return self._running.kallsyms()
+            if len(self._image[1]):
+                self._no_kallsyms = str(error).partition(";")[0]
+                return self._image[1]
+            if isinstance(error, MissingDataError):
+                raise
+            raise MissingDataError(
+                f"the kernel's own symbol table cannot be read: {error}",
+                "give the symbols with --vmlinux FILE",
+            ) from None
+
+    def _no_symbol(self, name: str) -> str:
+        if self.has_data:
+            return f"the kernel has no symbol {name!r}"
+        not_exported = ", and the kernel does not export this one" if len(self._image[1]) else ""
+        return (
+            f"no symbol {name!r}: {self._no_kallsyms or _FUNCTIONS_ONLY}{not_exported}; "
+            "give the symbols with --vmlinux FILE"
+        )
+
+    # BTF
+
+    def btf(self) -> bytes:
+        """Return the raw BTF between __start_BTF and __stop_BTF, or else that of the vmlinux file.
+
+        If the symbols are unknown, the BTF is searched for in the kernel's image. Raises
+        `MissingDataError` saying why there is none. Mirrors kernel/bpf/btf.c (btf_parse_vmlinux).
+        """
+        try:
+            return self._btf_in_memory()
+        except MissingDataError:
+            if self._vmlinux_path is None:
+                raise
+        from btfdump._targets.elf import btf_section, check_build
+
+        check_build(self._vmlinux_path, self._info)
+        return btf_section(self._vmlinux_path)
+
+    def _btf_in_memory(self) -> bytes:
+        start, stop = self.find("__start_BTF"), self.find("__stop_BTF")
+        if start is None or stop is None or stop <= start:
+            if not self.has_data and (found := self._image[0]) is not None:
+                return found
+            raise MissingDataError(self._why_no_btf(), _NO_BTF)
+        try:
+            data = self._read(start, stop - start)
+        except FaultError as error:
+            raise MissingDataError(
+                f"the kernel's BTF at {start:#x} is not in the dump "
+                f"({error.reason} at {error.address:#x})",
+                _NO_BTF,
+            ) from None
+        if int.from_bytes(data[:2], self._platform.byteorder) != _BTF_MAGIC:
+            raise MissingDataError(
+                f"the {len(data)} bytes at __start_BTF ({start:#x}) are not BTF", _NO_BTF
+            )
+        return data
+
+    def _why_no_btf(self) -> str:
+        release = self._info.get("OSRELEASE", "")
+        if self.has_data:
+            return f"kernel {release} has no BTF (no symbol __start_BTF: CONFIG_DEBUG_INFO_BTF=n)"
+        return (
+            f"no BTF was found in the image of kernel {release} (CONFIG_DEBUG_INFO_BTF=n?); "
+            f"{self._no_kallsyms or _FUNCTIONS_ONLY}"
+        )
+
+
+def _lists_data(table: SymbolSource) -> bool:
+    """Whether `table` lists variables, rather than only functions or only exports."""
+    return not isinstance(table, Exports) and table.find("init_task") is not None
