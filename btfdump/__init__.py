@@ -3,6 +3,9 @@
 Open a kernel with `open_core()`, `open_live()` or `open_qemu()`; look into it by `Kernel` and
 `Value`; print what is there with `Kernel.dump()`. Types alone are read with `open_btf()`.
 
+Another package can bring walkers, formats, roots, tables, families of BPF maps and commands: see
+docs/extending.md.
+
 What `__all__` names is the public API. Each name is loaded when it is first used: importing this
 package loads neither drgn, rich nor elftools.
 """
@@ -15,18 +18,24 @@ if TYPE_CHECKING:
     from btfdump._annotate.facts import Expansion
     from btfdump._api.btffile import open_btf
     from btfdump._api.kernel import Kernel, open_core, open_live, open_qemu
-    from btfdump._bpf.maps.elements import Element
+    from btfdump._bpf.maps import map_family
+    from btfdump._bpf.maps.elements import Element, Keys
     from btfdump._bpf.maps.map_value import MapValue
     from btfdump._btf import Btf, BtfBuilder, declare, essential_name, spell, types
+    from btfdump._cli.commands import command
     from btfdump._graph.events import Close, Enter, Exit, Number, Open, Seen
     from btfdump._graph.limits import Limits
     from btfdump._graph.traverse import traverse
     from btfdump._kernel.notes import Note
     from btfdump._kernel.value import Value
+    from btfdump._render import Options, Root, renderer
+    from btfdump._render.escape import printable
     from btfdump._render.show.snprintf import snprintf_btf
+    from btfdump._roots import Query, Selected, root, table_root
+    from btfdump._roots.table import Table
     from btfdump._targets.buffer import BufferTarget
     from btfdump._targets.memory import Memory, Platform, Target
-    from btfdump._walk import Anomaly, ValueEntry
+    from btfdump._walk import Anomaly, Entry, Head, ValueEntry, walker, walker_of
     from btfdump.errors import (
         AmbiguousTypeError,
         AnnotationError,
@@ -60,11 +69,14 @@ __all__ = [
     "CorruptDataError",
     "Element",
     "Enter",
+    "Entry",
     "Exit",
     "Expansion",
     "ExpressionError",
     "FaultError",
+    "Head",
     "Kernel",
+    "Keys",
     "Limits",
     "MapValue",
     "MemberNotFoundError",
@@ -74,26 +86,39 @@ __all__ = [
     "Number",
     "ObjectNotFoundError",
     "Open",
+    "Options",
     "Platform",
     "PluginError",
+    "Query",
+    "Root",
     "Seen",
+    "Selected",
     "SymbolNotFoundError",
+    "Table",
     "Target",
     "TargetError",
     "TypeNotFoundError",
     "UnprintableTypeError",
     "Value",
     "ValueEntry",
+    "command",
     "declare",
     "essential_name",
+    "map_family",
     "open_btf",
     "open_core",
     "open_live",
     "open_qemu",
+    "printable",
+    "renderer",
+    "root",
     "snprintf_btf",
     "spell",
+    "table_root",
     "traverse",
     "types",
+    "walker",
+    "walker_of",
 ]
 
 if not TYPE_CHECKING:  # a type checker sees the imports above, and so what does not exist
@@ -105,30 +130,46 @@ if not TYPE_CHECKING:  # a type checker sees the imports above, and so what does
         "Close": "_graph.events",
         "Element": "_bpf.maps.elements",
         "Enter": "_graph.events",
+        "Entry": "_walk",
         "Exit": "_graph.events",
         "Expansion": "_annotate.facts",
+        "Head": "_walk",
         "Kernel": "_api.kernel",
+        "Keys": "_bpf.maps.elements",
         "Limits": "_graph.limits",
         "MapValue": "_bpf.maps.map_value",
         "Memory": "_targets.memory",
         "Note": "_kernel.notes",
         "Number": "_graph.events",
         "Open": "_graph.events",
+        "Options": "_render",
         "Platform": "_targets.memory",
+        "Query": "_roots",
+        "Root": "_render",
         "Seen": "_graph.events",
+        "Selected": "_roots",
+        "Table": "_roots.table",
         "Target": "_targets.memory",
         "Value": "_kernel.value",
         "ValueEntry": "_walk",
+        "command": "_cli.commands",
         "declare": "_btf.names",
         "essential_name": "_btf.names",
+        "map_family": "_bpf.maps",
         "open_btf": "_api.btffile",
         "open_core": "_api.kernel",
         "open_live": "_api.kernel",
         "open_qemu": "_api.kernel",
+        "printable": "_render.escape",
+        "renderer": "_render",
+        "root": "_roots",
         "snprintf_btf": "_render.show.snprintf",
         "spell": "_btf.names",
+        "table_root": "_roots",
         "traverse": "_graph.traverse",
         "types": "_btf",
+        "walker": "_walk",
+        "walker_of": "_walk",
     }
 
     def __getattr__(name: str) -> object:

@@ -36,21 +36,15 @@ GROUPS = {
     "commands": "hello = tiny:hello",
 }
 TINY = '''
-from btfdump._bpf.maps import family
-from btfdump._bpf.maps.elements import Keys
-from btfdump._cli.commands import command
-from btfdump._graph.events import Enter
-from btfdump._render import renderer
-from btfdump._roots import Selected, global_value, root, table_root
-from btfdump._roots.table import Table
-from btfdump._walk import walker
-from btfdump._walk.lists import walk_list_head
+from btfdump import Enter, Keys, Selected, Table, command, map_family, renderer, root, table_root
+from btfdump import walker, walker_of
 
 
 @walker(link="list_head")
 def walk_wait_queue(head):
     """Walk a wait queue (include/linux/wait.h)."""
-    yield from walk_list_head(head.inside(head.struct("wait_queue_head").offset("head")))
+    heads = head.inside(head.struct("wait_queue_head").offset("head"))
+    yield from walker_of("list_head").walk(heads)
 
 
 @renderer()
@@ -65,7 +59,7 @@ def render_addresses(roots, options):
 @root(argument="CPU")
 def find_idle(kernel, argument):
     """The idle task of the first CPU."""
-    yield Selected(global_value(kernel, "init_task"), f"idle({argument})")
+    yield Selected(kernel["init_task"], f"idle({argument})")
 
 
 @table_root()
@@ -75,7 +69,7 @@ def list_cpus(kernel, query):
     return Table("cpus", ("cpu", "offset"), ({"cpu": n, "offset": hex(o)} for n, o in offsets))
 
 
-@family(keys=Keys.INDEX)
+@map_family(keys=Keys.INDEX)
 def walk_brand_new(map_):
     """Yield nothing."""
     return iter(())

@@ -1,6 +1,6 @@
 """BPF maps: what each kind of map holds, element by element.
 
-A family is a generator decorated with `@family(...)`, in a file of this folder or in another
+A family is a generator decorated with `@map_family(...)`, in a file of this folder or in another
 package; `MAPS`, or the entry point there, has the types of map that it walks. It takes a map and
 yields an `Element` for each element and an `Anomaly` for each broken invariant. Like a walker it
 goes on as long as anything is left, always ends, and has no limits of its own. It finds its way by
@@ -99,7 +99,7 @@ MAPS: Registry[Family] = Registry(
 """By the type of the map, without `BPF_MAP_TYPE_`."""
 
 
-def family(
+def map_family(
     *, keys: Keys, values_typed: bool = True, count: Count | None = None
 ) -> Callable[[WalkMap], WalkMap]:
     """Declare a generator to be the walker of a family of maps.

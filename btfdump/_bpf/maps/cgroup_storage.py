@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._bpf.maps import family
+from btfdump._bpf.maps import map_family
 from btfdump._bpf.maps.elements import Element, Keys
 from btfdump._kernel.value import Value
 from btfdump._walk import Anomaly
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from btfdump._bpf.maps.map_object import MapObject
 
 
-@family(keys=Keys.TYPED)
+@map_family(keys=Keys.TYPED)
 def walk_cgroup_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the value of each cgroup and attach type."""
     for storage in _storages(map_):
@@ -26,7 +26,7 @@ def walk_cgroup_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
             yield Element(value, _key(map_, storage))
 
 
-@family(keys=Keys.TYPED)
+@map_family(keys=Keys.TYPED)
 def walk_percpu_cgroup_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield every CPU's copy of the value of each cgroup and attach type."""
     for storage in _storages(map_):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._bpf.maps import family
+from btfdump._bpf.maps import map_family
 from btfdump._bpf.maps.elements import Element, Keys
 from btfdump.errors import CorruptDataError
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_BITS = 1 << 32
 
 
-@family(keys=Keys.ORDER, values_typed=False, count=lambda map_: 0)
+@map_family(keys=Keys.ORDER, values_typed=False, count=lambda map_: 0)
 def walk_bloom_filter(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Count the bits of a bloom filter that are set (kernel/bpf/bloom_filter.c)."""
     outer = map_._inside_("bpf_bloom_filter").read_()
@@ -31,7 +31,7 @@ def walk_bloom_filter(map_: MapObject) -> Iterator[Element | Anomaly]:
     yield Element(outer, remark=f"{used} of {bits} bits set, {hashes} hash functions")
 
 
-@family(keys=Keys.ORDER, values_typed=False, count=lambda map_: 0)
+@map_family(keys=Keys.ORDER, values_typed=False, count=lambda map_: 0)
 def walk_arena(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Say where an arena is: memory that programs share with a process (kernel/bpf/arena.c)."""
     outer = map_._inside_("bpf_arena").read_()

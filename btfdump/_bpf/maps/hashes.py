@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from btfdump._bpf.maps import family
+from btfdump._bpf.maps import map_family
 from btfdump._bpf.maps.elements import Element, Keys
 from btfdump._kernel.value_at import value_at
 from btfdump._walk import Anomaly, Entry, Head, walker_of
@@ -110,7 +110,7 @@ def _chain(head: Head, bucket: int, count: int, hash_at: int) -> Iterator[Entry 
             yield item
 
 
-@family(keys=Keys.TYPED, count=elements_in_use)
+@map_family(keys=Keys.TYPED, count=elements_in_use)
 def walk_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk a hash table whose values follow their keys, at a multiple of 8 bytes."""
     size = map_._size_of_("value")
@@ -122,7 +122,7 @@ def walk_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(map_._value_at_(address, data[:size] if len(data) >= size else None), key)
 
 
-@family(keys=Keys.TYPED, count=elements_in_use)
+@map_family(keys=Keys.TYPED, count=elements_in_use)
 def walk_percpu_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk a hash table with a __percpu pointer after each key."""
     for node in pointers(map_):
@@ -132,7 +132,7 @@ def walk_percpu_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
             yield from map_._copies_(node[1], node[0])
 
 
-@family(keys=Keys.TYPED, values_typed=False, count=elements_in_use)
+@map_family(keys=Keys.TYPED, values_typed=False, count=elements_in_use)
 def walk_hash_of_maps(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk a hash table with a `struct bpf_map *` after each key."""
     for node in pointers(map_):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._bpf.maps import family
+from btfdump._bpf.maps import map_family
 from btfdump._bpf.maps.elements import Element, Keys
 from btfdump._kernel.value import Value
 from btfdump._kernel.value_at import value_at
@@ -29,7 +29,7 @@ _OWNERS = {
 }
 
 
-@family(keys=Keys.OWNER)
+@map_family(keys=Keys.OWNER)
 def walk_local_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk the buckets of a `struct bpf_local_storage_map`."""
     smap = map_._inside_("bpf_local_storage_map").read_()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._bpf.maps import family
+from btfdump._bpf.maps import map_family
 from btfdump._bpf.maps.elements import Element, Keys
 from btfdump._kernel.value_at import value_at
 from btfdump._walk import Anomaly
@@ -27,7 +27,7 @@ def prefixes(map_: MapObject) -> int:
     return int(map_._inside_("lpm_trie").n_entries)
 
 
-@family(keys=Keys.TYPED, count=prefixes)
+@map_family(keys=Keys.TYPED, count=prefixes)
 def walk_lpm_trie(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk the prefixes in order: each before those that it contains, lower bits first."""
     trie = map_._inside_("lpm_trie").read_()

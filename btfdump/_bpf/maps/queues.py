@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._bpf.maps import family
+from btfdump._bpf.maps import map_family
 from btfdump._bpf.maps.elements import Element, Keys
 from btfdump.errors import CorruptDataError
 
@@ -35,7 +35,7 @@ def length(map_: MapObject) -> int:
     return (head - tail) % size
 
 
-@family(keys=Keys.ORDER, count=length)
+@map_family(keys=Keys.ORDER, count=length)
 def walk_queue(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the elements in the order in which they will be taken out, the oldest first."""
     start, head, tail, size = ring(map_)
@@ -43,7 +43,7 @@ def walk_queue(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(map_._value_at_(start + (tail + number) % size * map_._size_of_("value")))
 
 
-@family(keys=Keys.ORDER, count=length)
+@map_family(keys=Keys.ORDER, count=length)
 def walk_stack(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the elements in the order in which they will be taken out, the newest first."""
     start, head, tail, size = ring(map_)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._bpf.maps import family
+from btfdump._bpf.maps import map_family
 from btfdump._bpf.maps.elements import Element, Keys
 from btfdump._kernel.value import Value
 from btfdump._kernel.value_at import offset_of, value_at
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_BUCKETS = 1 << 31
 
 
-@family(keys=Keys.INDEX, values_typed=False)
+@map_family(keys=Keys.INDEX, values_typed=False)
 def walk_devmap(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct bpf_dtab_netdev *`."""
     array = map_._inside_("bpf_dtab").netdev_map
@@ -31,7 +31,7 @@ def walk_devmap(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(value, map_._index_(index))
 
 
-@family(keys=Keys.INDEX, values_typed=False)
+@map_family(keys=Keys.INDEX, values_typed=False)
 def walk_devmap_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk buckets of `struct bpf_dtab_netdev`, by their index."""
     table = map_._inside_("bpf_dtab").read_()
@@ -44,7 +44,7 @@ def walk_devmap_hash(map_: MapObject) -> Iterator[Element | Anomaly]:
             yield Element(value, map_._index_(int(value.idx)))
 
 
-@family(keys=Keys.INDEX, values_typed=False)
+@map_family(keys=Keys.INDEX, values_typed=False)
 def walk_cpumap(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct bpf_cpu_map_entry *`, by CPU."""
     array = map_._inside_("bpf_cpu_map").cpu_map
@@ -52,7 +52,7 @@ def walk_cpumap(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(value, map_._index_(index))
 
 
-@family(keys=Keys.INDEX, values_typed=False)
+@map_family(keys=Keys.INDEX, values_typed=False)
 def walk_xskmap(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct xdp_sock *`."""
     array = map_._inside_("xsk_map").xsk_map.address_
@@ -60,7 +60,7 @@ def walk_xskmap(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(value, map_._index_(index))
 
 
-@family(keys=Keys.INDEX, values_typed=False)
+@map_family(keys=Keys.INDEX, values_typed=False)
 def walk_sockmap(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct sock *`."""
     array = map_._inside_("bpf_stab").sks
@@ -68,7 +68,7 @@ def walk_sockmap(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(value, map_._index_(index))
 
 
-@family(keys=Keys.INDEX, values_typed=False)
+@map_family(keys=Keys.INDEX, values_typed=False)
 def walk_reuseport_array(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk an array of `struct sock *` of one reuseport group."""
     array = map_._inside_("reuseport_array").ptrs.address_
@@ -76,7 +76,7 @@ def walk_reuseport_array(map_: MapObject) -> Iterator[Element | Anomaly]:
         yield Element(value, map_._index_(index))
 
 
-@family(keys=Keys.TYPED, values_typed=False)
+@map_family(keys=Keys.TYPED, values_typed=False)
 def walk_sockhash(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk buckets of `struct bpf_shtab_elem`: a key and a `struct sock *`."""
     table = map_._inside_("bpf_shtab").read_()

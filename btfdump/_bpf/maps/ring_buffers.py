@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._bpf.maps import family
+from btfdump._bpf.maps import map_family
 from btfdump._bpf.maps.elements import Element, Keys
 from btfdump._kernel.value_at import value_at
 from btfdump._walk import Anomaly
@@ -19,7 +19,7 @@ BUSY, DISCARDED = 1 << 31, 1 << 30
 """BPF_RINGBUF_BUSY_BIT and BPF_RINGBUF_DISCARD_BIT of a record's length."""
 
 
-@family(keys=Keys.ORDER, values_typed=False)
+@map_family(keys=Keys.ORDER, values_typed=False)
 def walk_ring_buffer(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the records between the consumer's and the producer's position, as bytes.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._bpf.maps import family
+from btfdump._bpf.maps import map_family
 from btfdump._bpf.maps.elements import Element, Keys
 from btfdump._btf import types
 from btfdump._kernel.value_at import value_at
@@ -22,7 +22,7 @@ BY_BUILD_ID = 1 << 5
 MAX_FRAMES = 4096
 
 
-@family(keys=Keys.INDEX, values_typed=False)
+@map_family(keys=Keys.INDEX, values_typed=False)
 def walk_stack_traces(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield each stack that is kept, by its id: its return addresses, the innermost first."""
     context = map_._context_

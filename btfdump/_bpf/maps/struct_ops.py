@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._bpf.maps import family
+from btfdump._bpf.maps import map_family
 from btfdump._bpf.maps.elements import Element, Keys
 from btfdump._kernel.value_at import value_at
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from btfdump._walk import Anomaly
 
 
-@family(keys=Keys.INDEX, values_typed=False, count=lambda map_: 1)
+@map_family(keys=Keys.INDEX, values_typed=False, count=lambda map_: 1)
 def walk_struct_ops(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Yield the kernel's value, typed by the kernel's or a module's BTF."""
     context = map_._context_
