@@ -84,8 +84,8 @@ class MemberFacts:
 
     `typed_by` leads to the BPF map that types the member's bytes; once it has, `is_typed` is set. A
     pointer leads `points_into` bytes into a `points_to`, or to a blob in which a `points_to` is
-    `placed` somewhere. `skip` recognises entries that are no objects, such as cursors. `behind` has
-    facts about the members of a pointer's target, by path. Each of `cases` replaces all of this
+    `placed` somewhere. `skip` recognises entries that are no objects, such as cursors. `of_target`
+    has facts about the members of a pointer's target, by path. Each of `cases` replaces all of this
     where its condition is true.
     """
 
@@ -106,7 +106,7 @@ class MemberFacts:
     skip: str | None = None
     provenance: str = ""
     problems: list[str] = field(default_factory=list)
-    behind: PathFacts = field(default_factory=PathFacts)
+    of_target: PathFacts = field(default_factory=PathFacts)
     cases: list[tuple[str, MemberFacts]] = field(default_factory=list)
 
     @property
@@ -432,8 +432,8 @@ def _place(
     else:
         holder = _at(facts.paths, first)
     for piece in rest[:-1]:
-        holder = _at(holder.behind, piece)
-    holder.behind[rest[-1]] = known
+        holder = _at(holder.of_target, piece)
+    holder.of_target[rest[-1]] = known
 
 
 def _at(paths: PathFacts, path: str) -> MemberFacts:

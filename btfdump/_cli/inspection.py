@@ -233,12 +233,12 @@ class Inspection:
         If the user interrupts, everything that is open is closed properly.
         """
         from btfdump._graph.events import Enter
-        from btfdump._graph.interrupted import Unfinished
+        from btfdump._graph.interrupted import InterruptedEvents
         from btfdump._kernel.notes import Note
 
         self.shown += 1
         is_root = True
-        unfinished = Unfinished(selected.value)
+        unfinished = InterruptedEvents(selected.value)
         for event in self.interrupt.until(events):
             if isinstance(event, Note):
                 self.notes += 1

@@ -65,7 +65,7 @@ def read_counted(
         most = 65536  # NULL ones are not shown
     most = min(most, MAX_OBJECT // max(element.size, 1))
     array = context.array(element.type, min(length, most))
-    stated = stated_by(facts.behind)
+    stated = stated_by(facts.of_target)
     value = value_at(context, array, context.wrap(address), stated=stated)
     try:
         value.bytes_()

@@ -31,7 +31,7 @@ class _OpenGroup:
     shown: int = 0
 
 
-class Unfinished:
+class InterruptedEvents:
     """Follows the events of one root, `value`, and can bring them to an end at any point."""
 
     def __init__(self, value: Value) -> None:

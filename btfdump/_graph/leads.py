@@ -102,7 +102,7 @@ class Leads:
             or facts.space is not None
             or facts.follow is not None
             or facts.is_string
-            or facts.behind
+            or facts.of_target
             or facts.cases
             or facts.problems
         )

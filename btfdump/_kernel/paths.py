@@ -79,7 +79,7 @@ def _structs(
     while isinstance(layout, ArrayLayout):
         layout = layout.element
     if not isinstance(layout, StructLayout):
-        stated = stated_by(facts.behind) if facts is not None else ()
+        stated = stated_by(facts.of_target) if facts is not None else ()
     struct = struct_behind(context, layout, facts)
     if struct is not None:
         yield struct, stated

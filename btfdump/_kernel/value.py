@@ -366,7 +366,12 @@ class Value:
             return Value(self._context, target, address)
         known = replace(facts, length=None) if facts.is_container and head_type(target) else None
         return Value(
-            self._context, target, address, facts=known, index=index, stated=stated_by(facts.behind)
+            self._context,
+            target,
+            address,
+            facts=known,
+            index=index,
+            stated=stated_by(facts.of_target),
         )
 
     def _at_(self, type_: types.Type, address: int) -> Value:
@@ -461,7 +466,7 @@ class Value:
         Of heads these are the entries of all of them, of pointers to structs those structs.
         """
         count = evaluate_length(self._around_(), length)
-        of_each, stated = replace(facts, length=None), stated_by(facts.behind)
+        of_each, stated = replace(facts, length=None), stated_by(facts.of_target)
         for first, array, address in containers.pieces_of(self, facts, count):
             piece = Value(self._context, array, address, facts=of_each, stated=stated)
             try:

@@ -127,7 +127,7 @@ def _document(root: Root, values: Values) -> str:
     return builder.text()
 
 
-class _Unfinished:
+class _OpenText:
     """An object or a group that is being written.
 
     `rest` are the pieces of an object's members, each to be written when what lies behind a member
@@ -151,7 +151,7 @@ class _Builder:
         self.values = values
         self.begin = f'{{"name": {quote(name)}, ' if name else "{"
         self.out: list[str] = []
-        self.open: list[_Unfinished] = []
+        self.open: list[_OpenText] = []
 
     def text(self) -> str:
         """Return the text of the root, after its last event."""
@@ -190,7 +190,7 @@ class _Builder:
             holder.lead = ", {"
         return lead
 
-    def finish(self, thing: _Unfinished) -> None:
+    def finish(self, thing: _OpenText) -> None:
         notes = f', "notes": [{", ".join(thing.notes)}]' if thing.notes else ""
         self.out.append(f"{thing.end}{notes}{thing.after}}}")
 
@@ -203,7 +203,7 @@ class _Builder:
             text = f'{text}, "summary": {self.values.summary(event.summary)}'
         if event.brief:
             self.out.append(f'{text}, "brief": true')
-            self.open.append(_Unfinished(""))
+            self.open.append(_OpenText(""))
             return
         if event.is_bare:
             field = event.fields[0]
@@ -215,7 +215,7 @@ class _Builder:
             end = f'}}, "zero_members": {skipped}'
             text = f'{text}, "members": {{'
         self.out.append(text + pieces[0])
-        self.open.append(_Unfinished(end, iter(pieces[1:])))
+        self.open.append(_OpenText(end, iter(pieces[1:])))
 
     def pieces(self, event: Enter) -> tuple[list[str], int]:
         """Return an object's members, cut where something lies behind one; how many are zero."""
@@ -256,21 +256,21 @@ class _Builder:
         field = event.field
         if field is None:  # the root is a container
             self.out.append(f'{self.begin}{self.group(event)}, "elements": [')
-            self.open.append(_Unfinished("]", lead="{"))
+            self.open.append(_OpenText("]", lead="{"))
         elif event.kind is GroupKind.NOTE:
             self.out.append(f'{{"value": {self.values.value(field)}')
-            self.open.append(_Unfinished(""))
+            self.open.append(_OpenText(""))
         elif event.kind is GroupKind.POINTER:
             told = f', "provenance": {quote(event.provenance)}' if event.provenance else ""
             self.out.append(self.values.scalar(field)[:-1] + told)
-            self.open.append(_Unfinished("", lead=', "target": {'))
+            self.open.append(_OpenText("", lead=', "target": {'))
         else:
             group = f"{{{self.group(event)}"
             if isinstance(field.layout, ScalarLayout):  # an array behind a pointer
                 told = quote(event.provenance)
                 group = f'{self.values.scalar(field)[:-1]}, "provenance": {told}'
             self.out.append(f'{group}, "elements": [')
-            self.open.append(_Unfinished("]", lead="{"))
+            self.open.append(_OpenText("]", lead="{"))
 
     def group(self, event: Open) -> str:
         """Return the keys of a container."""

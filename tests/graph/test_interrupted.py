@@ -6,7 +6,7 @@ from itertools import islice
 import pytest
 
 from btfdump._graph.events import Enter
-from btfdump._graph.interrupted import Unfinished
+from btfdump._graph.interrupted import InterruptedEvents
 from btfdump._graph.limits import Limits
 from btfdump._graph.traverse import traverse
 from btfdump._render import Root, get
@@ -25,7 +25,7 @@ def events(kernel):
 
 def stopped_after(events, count):
     value, stream = events
-    unfinished = Unfinished(value)
+    unfinished = InterruptedEvents(value)
     for event in islice(stream, count):
         unfinished.follow(event)
         yield event
@@ -47,13 +47,13 @@ def test_every_event_is_a_place_to_stop(events, kernel):
 
 def test_a_finished_stream_needs_no_end(events):
     value, stream = events
-    unfinished = Unfinished(value)
+    unfinished = InterruptedEvents(value)
     for event in stream:
         unfinished.follow(event)
     assert list(unfinished.ends("interrupted")) == []
 
 
 def test_nothing_read_yet(events):
-    ends = list(Unfinished(events[0]).ends("interrupted"))
+    ends = list(InterruptedEvents(events[0]).ends("interrupted"))
     assert isinstance(ends[0], Enter)
     assert ends[0].value is events[0]

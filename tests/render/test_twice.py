@@ -9,7 +9,7 @@ import pytest
 import btfdump
 from btfdump._decode.fields import Field
 from btfdump._graph.events import Close, Enter, Exit, MapKey, Number, Open, Seen
-from btfdump._graph.interrupted import Unfinished
+from btfdump._graph.interrupted import InterruptedEvents
 from btfdump._graph.limits import Limits, selection_of
 from btfdump._graph.traverse import traverse
 from btfdump._render import Root, formats, get, reader_for
@@ -115,7 +115,7 @@ def test_events_that_were_interrupted_too(kernel):
     value = kernel.task(1)
     events = list(traverse(value))
     for end in range(0, len(events), 7):
-        unfinished = Unfinished(value)
+        unfinished = InterruptedEvents(value)
         for event in events[:end]:
             unfinished.follow(event)
         whole = [*events[:end], *unfinished.ends("interrupted")]

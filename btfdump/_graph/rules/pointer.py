@@ -67,7 +67,7 @@ def pointee(edge: Edge) -> Value | None:
         address = address_of(edge.holder(), field.value, facts)
     except CorruptDataError:
         return None  # what is said of such pointers does not hold of this one
-    return value_at(context, target, address, stated=stated_by(facts.behind))
+    return value_at(context, target, address, stated=stated_by(facts.of_target))
 
 
 def _is_known(edge: Edge, state: State, value: Value) -> bool:
