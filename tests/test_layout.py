@@ -20,7 +20,7 @@ COVERED = {
     "btf/__init__.py": "btf/test_reader.py",
     # Descriptions that are read together with what they describe.
     "annotate/members.py": "annotate/test_facts.py",
-    "kernel/services.py": "kernel/test_value.py",
+    "kernel/services.py": "kernel/test_slab.py",
     "graph/events.py": "graph/test_window.py",
     # One plan and one emitter, compared with the reference through each of their sinks.
     "decode/compiled/emitter.py": "decode/compiled/test_fields.py",
@@ -50,7 +50,7 @@ COVERED = {
     "kernel/containers.py": "kernel/test_value.py",
     "kernel/context.py": "kernel/test_value.py",
     "kernel/modules.py": "bpf/test_program_btf.py",
-    "kernel/paths.py": "kernel/test_value.py",
+    "kernel/paths.py": "roots/test_roots.py",
     "kernel/pointers.py": "bpf/maps/test_local_storage.py",
     # Maps are compared with what was recorded of all of them.
     "bpf/map_types.py": "bpf/maps/test_maps.py",
