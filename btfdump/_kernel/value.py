@@ -365,14 +365,8 @@ class Value:
         if facts is None:
             return Value(self._context, target, address)
         known = replace(facts, length=None) if facts.is_container and head_type(target) else None
-        return Value(
-            self._context,
-            target,
-            address,
-            facts=known,
-            index=index,
-            stated=stated_by(facts.of_target),
-        )
+        stated = stated_by(facts.of_target)
+        return Value(self._context, target, address, facts=known, index=index, stated=stated)
 
     def _at_(self, type_: types.Type, address: int) -> Value:
         """Return the object of `type_` at `address` of the same kernel."""
