@@ -1,4 +1,4 @@
-"""What a container holds: how its entries are typed, where its walker starts, what it finds."""
+"""How to walk a container: the type of its entries, its walker, and the loops over it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from btfdump._walk import Item, Walker
 
 PIECE = 512
-"""Elements of an array, whose length C does not tell, that are read at once."""
+"""Elements read at once from an array whose length C does not state."""
 
 
 def expansion_of(value: TypedAddress, facts: MemberFacts | None) -> Expansion:
-    """Return how the entries of a container, of which `facts` are known, are typed and linked.
+    """Return how the entries of the container `value` are typed and linked.
 
-    Raises `CorruptDataError` where nothing says it, or what says it does not fit.
+    `facts` is what is known of the member that `value` is. Raises `CorruptDataError` if nothing
+    states the element type, or if several statements fit equally well.
     """
     if facts is not None and facts.expansion is not None:
         return facts.expansion
@@ -51,9 +52,10 @@ def expansion_of(value: TypedAddress, facts: MemberFacts | None) -> Expansion:
 
 
 def map_value_type(holder: TypedAddress, typed_by: str) -> tuple[types.Type, str]:
-    """Return the type of the bytes that are a value of the BPF map at a path from `holder`.
+    """Return the type of a BPF map's values, and the source that states it.
 
-    And whose word that is. Raises `CorruptDataError` where the type is not known, `FaultError`.
+    `typed_by` is the path from `holder` to the map (`struct bpf_map *`). Raises `CorruptDataError`
+    if the type is not known, and `FaultError` if the path cannot be read.
     """
     known = holder._context_.map_types
     if known is None:
@@ -62,14 +64,14 @@ def map_value_type(holder: TypedAddress, typed_by: str) -> tuple[types.Type, str
 
 
 def is_behind(expansion: Expansion) -> bool:
-    """Whether a pointer with this expansion points to the container, and is not a part of it."""
+    """Whether a pointer with this expansion points to a container, rather than being in one."""
     return expansion.head != CHAIN
 
 
 def head_of(value: TypedAddress, expansion: Expansion, index: int = 0) -> Head:
-    """Return what a walker needs to walk the container that `value` is the head of.
+    """Return the `Head` from which a walker walks the container whose head is `value`.
 
-    `index` is that of the head in an array of heads.
+    `index` is the number of that head in an array of heads, 0 for a single head.
     """
     context = value._context_
     return Head(
@@ -85,12 +87,18 @@ def head_of(value: TypedAddress, expansion: Expansion, index: int = 0) -> Head:
 
 
 def items_of(value: TypedAddress, expansion: Expansion, index: int = 0) -> Iterator[Item]:
-    """Walk the container that `value` is the head of."""
+    """Walk the container whose head is `value`.
+
+    `index` is the number of that head in an array of heads, 0 for a single head.
+    """
     return _walker(expansion).items(head_of(value, expansion, index))
 
 
 def links_of(value: TypedAddress, expansion: Expansion, index: int = 0) -> Iterator[Item]:
-    """Walk the container that `value` is the head of along links alone, once."""
+    """Walk the container whose head is `value` once, reading links only and no entries.
+
+    `index` is the number of that head in an array of heads, 0 for a single head.
+    """
     head = replace(head_of(value, expansion, index), element_size=0, data=None)
     return _walker(expansion).once(head)
 
@@ -98,9 +106,10 @@ def links_of(value: TypedAddress, expansion: Expansion, index: int = 0) -> Itera
 def pieces_of(
     value: TypedAddress, facts: MemberFacts, count: int
 ) -> Iterator[tuple[int, types.Array, int]]:
-    """Cut an array of `count` elements, which `value` is or points to, into pieces.
+    """Split an array of `count` elements into pieces of at most `PIECE` elements.
 
-    Yields (index of the first element, type, address) of each. Raises as `destination()` does.
+    `value` is the array, or a pointer to its first element. Yields (index of the first element,
+    array type, virtual address) for each piece. Raises the same errors as `destination()`.
     """
     layout, context = value._layout_, value._context_
     if isinstance(layout, ArrayLayout):
@@ -120,9 +129,10 @@ def projected(
     paths: tuple[str, ...],
     facts: MemberFacts | None,
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """Walk a container and yield pieces: lists of tuples of the members `paths` of each entry.
+    """Walk a container and yield lists of tuples, one tuple of the members `paths` per entry.
 
-    Compiled code does it while nothing is out of order, if all entries are wanted.
+    Compiled code does the work if every entry is wanted, until it meets something irregular; the
+    careful walker does the rest. Raises the same errors as `Value.project_()`.
     """
     context, layouts = value._context_, value._context_.layouts
     element = layouts.of(expansion.element)
@@ -133,17 +143,20 @@ def projected(
         circular = expansion.head == "list_head"
         pieces = walk_quickly(layouts, element, paths, head, POISONS, circular=circular)
         count, is_whole = yield from pieces
-    if not is_whole:  # go on with all care
+    if not is_whole:  # the careful walker does the rest
         read = compile_reader(layouts, element, paths)
         for entry in islice(value.walk_(), count, None):
             try:
                 yield [read(entry.bytes_())]
-            except FaultError:  # the members may be readable where the whole is not
+            except FaultError:  # these members may still be readable
                 yield [tuple(member_at(entry, path).value_() for path in paths)]
 
 
 def member_at(value: TypedAddress, path: str) -> TypedAddress:
-    """Return the member at a dotted path; raises `MemberNotFoundError`, `FaultError`."""
+    """Return the member of `value` at a dotted path.
+
+    Raises `MemberNotFoundError`, and `FaultError` if a pointer on the way cannot be read.
+    """
     for name in split_path(path):
         value = value.member_(name)
     return value
@@ -151,5 +164,5 @@ def member_at(value: TypedAddress, path: str) -> TypedAddress:
 
 def _walker(expansion: Expansion) -> Walker:
     walker = walker_of(expansion.head)
-    assert walker is not None  # an expansion is made for what can be walked
+    assert walker is not None  # expansions exist only for containers that have a walker
     return walker

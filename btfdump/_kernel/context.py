@@ -1,4 +1,4 @@
-"""Context: one kernel as everything above it sees it: memory, types, symbols, layouts and facts."""
+"""Context: the memory, types, symbols, layouts and annotations of one kernel."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TYPE_NAME = re.compile(
     r"\s*(?:(?:const|volatile)\s+)*(?:(?P<keyword>struct|union|enum)\s+)?(?P<name>[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*)"
     r"\s*(?P<stars>[*\s]*)(?P<array>\[\s*(?:\d+|0x[0-9a-fA-F]+)?\s*\])?\s*"
 )
-# What GCC calls the integer types of C in DWARF, and so in BTF.
+# The names that GCC gives to C's integer types in DWARF, and therefore in BTF.
 _C_INTEGERS = {
     "unsigned long": "long unsigned int",
     "unsigned": "unsigned int",
@@ -52,7 +52,11 @@ _C_INTEGERS = {
 
 
 class Context:
-    """Memory, types, symbols and annotations of one kernel."""
+    """The memory, types, symbols and annotations of one kernel.
+
+    `target` supplies memory and symbols, `btf` is that of vmlinux, and `overlays` are annotations
+    that take precedence over the built-in library.
+    """
 
     def __init__(self, target: Target, btf: Btf, overlays: Iterable[Overlay] = ()) -> None:
         self.target = target
@@ -60,13 +64,13 @@ class Context:
         self.modules: Modules | None = None
         self.kernel_btfs: LoadedBtfs | None = None
         self.map_types: MapValueTypes | None = None
-        self.infers = True  # types of what nothing is said of may be told by evidence
+        self.infers = True  # whether evidence may settle a type that nothing states
         self.layouts = Layouts(
             target.platform.byteorder, target.platform.pointer_size, self._stand_in
         )
         self.annotations = Annotations(tuple(overlays), library(), self._find_structs)
         self._facts: dict[types.Type, StructFacts] = {}
-        self._scopes: dict[StructLayout, Scope] = {}  # of structs reached by no way in particular
+        self._scopes: dict[StructLayout, Scope] = {}  # where no outer struct states any
         self._global_facts: dict[str, tuple[types.Type, MemberFacts] | None] = {}
         self._types: dict[str, types.Type] = {}
         self._arrays: dict[tuple[types.Type, int], types.Array] = {}
@@ -77,15 +81,15 @@ class Context:
 
     @property
     def slabs(self) -> Slabs | None:
-        """What finds the slab object around an address."""
+        """The finder of slab objects by address, or None if there is none."""
         return None
 
     def wrap(self, address: int) -> int:
-        """Reduce an address that was computed by offset arithmetic to the width of a pointer."""
+        """Reduce a computed address to the width of a pointer, as C arithmetic does."""
         return address & ((1 << self.layouts.pointer_size * 8) - 1)
 
     def facts(self, layout: StructLayout) -> StructFacts:
-        """Return what is known about a struct beside BTF; it is checked once, then kept."""
+        """Return what annotations state about a struct, checked against its type and cached."""
         found = self._facts.get(layout.base)
         if found is None:
             found = self._facts[layout.base] = self.annotations.of_struct(layout.base)
@@ -94,7 +98,7 @@ class Context:
     def container_facts(self, layout: StructLayout) -> MemberFacts | None:
         """Return what every container of this type holds, for members without annotations.
 
-        Returns None if it is not known or if the type is not a container.
+        Returns None if the type is not a container, or if it is not known what it holds.
         """
         if layout.base.name not in FAMILIES:
             return None
@@ -105,9 +109,10 @@ class Context:
     def member(
         self, struct: StructLayout, name: str, stated: Stated = ()
     ) -> tuple[FoundMember, MemberFacts | None, Stated]:
-        """Find a member, what is known of it, and what is known of the members inside it.
+        """Find a member; return it, its facts, and what is stated about the members inside it.
 
-        `stated` is what the way that led to the struct says. Raises `MemberNotFoundError`.
+        `stated` is what the structs and pointers that lead to `struct` state about its members.
+        Raises `MemberNotFoundError`.
         """
         found = self.layouts.member(struct, name)
         scope = self._scopes.get(struct) if not stated else None
@@ -123,9 +128,9 @@ class Context:
         return found, facts, scope.inside(name)
 
     def struct(self, name: str) -> KernelStruct:
-        """Return where the members of the kernel's own `struct name` are, for walkers.
+        """Return the member offsets of the kernel's own `struct name`, for walkers.
 
-        Raises `TypeNotFoundError` and `AmbiguousTypeError`.
+        Raises `TypeNotFoundError` or `AmbiguousTypeError`.
         """
         found = self._shapes.get(name)
         if found is None:
@@ -139,8 +144,8 @@ class Context:
         """Return a type by its C name: `struct foo`, `unsigned long`, `struct foo *`, `u8[6]`.
 
         vmlinux is searched first, then the modules. Raises `TypeNotFoundError` if neither has it,
-        `AmbiguousTypeError` if there are several, and `ExpressionError` for a text that is not a
-        type name.
+        `AmbiguousTypeError` if there are several, and `ExpressionError` if the text is not a type
+        name.
         """
         found = self._types.get(name)
         if found is None:
@@ -164,7 +169,7 @@ class Context:
 
     def _named(self, keyword: str | None, name: str) -> types.Type:
         kinds = (keyword,) if keyword else ("typedef", "int", "float")
-        # Clang spells integers as C programmers do, GCC in its own way.
+        # Clang spells integer types as C programmers do; GCC has its own spelling.
         names = [name] if keyword or name not in _C_INTEGERS else [name, _C_INTEGERS[name]]
         for btf in self._btfs(everywhere=True):
             for kind, spelling in product(kinds, names):
@@ -202,9 +207,10 @@ class Context:
         return []
 
     def pointee(self, pointer: types.Ptr) -> types.Type:
-        """Return what a pointer points to, without modifiers.
+        """Return the type that a pointer points to, without modifiers.
 
-        This is the kernel's own struct if the BTF of a BPF program has only a copy of it.
+        If the BTF of a BPF program has only a copy of a kernel struct, this is the kernel's own
+        struct.
         """
         found = self._pointees.get(pointer)
         if found is None:
@@ -213,9 +219,9 @@ class Context:
         return found
 
     def array(self, element: types.Type, length: int) -> types.Array:
-        """Return the type of an array that the kernel does not declare; always the same object.
+        """Return the type of an array of `length` elements that no declaration mentions.
 
-        `length` is in elements.
+        The same arguments always give the same object.
         """
         found = self._arrays.get((element, length))
         if found is None:
@@ -224,12 +230,13 @@ class Context:
         return found
 
     def real_struct(self, type_: types.Type) -> types.Composite | None:
-        """Return the kernel's struct that a struct in the BTF of a BPF program stands for, or None.
+        """Return the kernel's struct for a struct in the BTF of a BPF program, or None.
 
-        Programs are compiled with a header made of some kernel's types. What they say about these
-        types need not be true here, and is often only a forward declaration. btf_parse_kptr()
-        (kernel/bpf/btf.c) also looks names up in the kernel's BTF first. A struct that has less
-        than half of its members in common with the kernel's is a different one, the program's own.
+        Programs are compiled with a header generated from some kernel's types. Its definitions need
+        not match this kernel, and are often only forward declarations. btf_parse_kptr()
+        (kernel/bpf/btf.c) also looks names up in the kernel's BTF first. A struct that shares no
+        more than half of its members with the kernel's struct of that name is taken for a different
+        one, the program's own.
         """
         is_of_program = type_.btf is not self.btf and type_.btf.base is None
         if not (is_of_program and isinstance(type_, types.Composite | types.Fwd) and type_.name):
@@ -247,7 +254,7 @@ class Context:
         return found[0] if len(shapes) == 1 else None
 
     def _stand_in(self, struct: types.Composite) -> types.Composite | None:
-        """Return the struct that really lies where BTF has an opaque one, if an overlay says so."""
+        """Return the struct that an overlay puts in place of one that is opaque in BTF, or None."""
         for overlay in self.annotations.sources():
             for name in overlay.opaque(struct.name):
                 for found in self._find_structs(name, self.btf, False):
@@ -270,7 +277,7 @@ class Context:
             return address
 
     def symbolize(self, address: int) -> str | None:
-        """Return `name`, `name+0x10` or `name [module]` for an address in the kernel, or None."""
+        """Return `name`, `name+0x10` or `name [module]` for a virtual address, else None."""
         found = self.target.symbolize(address)
         if found is None and self.modules is not None:
             return self.modules.symbolize(address)
@@ -301,9 +308,10 @@ class Context:
         return None
 
     def variable(self, name: str) -> tuple[types.Type, int, MemberFacts]:
-        """Return the type and the address of a global variable, and what is known of it.
+        """Return the type and virtual address of a global variable, and what is known about it.
 
-        Raises `SymbolNotFoundError` if there is none, `ExpressionError` if its type is not known.
+        Raises `SymbolNotFoundError` if there is no such variable, and `ExpressionError` if its type
+        is not known.
         """
         known = self.global_type(name)
         address = self.symbol(name)
@@ -316,7 +324,7 @@ class Context:
         return known[0], address, known[1]
 
     def is_per_cpu(self, name: str) -> bool:
-        """Whether `name` is a per-CPU variable: the only ones that a kernel's BTF describes."""
+        """Whether `name` is a per-CPU variable, the only kind that a kernel's BTF describes."""
         for btf in self._btfs(everywhere=self._in_module(name)):
             if btf.find_all("var", name):
                 return True
@@ -331,7 +339,7 @@ class Context:
 
 
 def _one_integer(found: Sequence[types.Type]) -> types.Type | None:
-    """Return the first of several types of one name if all are the same integer, as u8 may be."""
+    """Return one of several types of the same name if all are the same integer type, else None."""
     bases = [type_.btf.skip_modifiers(type_) for type_ in found]
     shapes = {(b.size, b.bits, b.is_signed, b.is_bool) for b in bases if isinstance(b, types.Int)}
     is_one = len(shapes) == 1 and all(isinstance(base, types.Int) for base in bases)

@@ -1,4 +1,4 @@
-"""Which of several links holds a container together: told by pointers back to its holder."""
+"""Choose among several possible links of a container by pointers back to its holder."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 
 def choose_by_evidence(value: TypedAddress, candidates: tuple[Expansion, ...]) -> Expansion | None:
-    """Decide between links of an element by its pointers back to the object that holds the head.
+    """Return the one candidate whose first entry points back to the object that holds the head.
 
-    A candidate is kept if a member of the first entry, which points to the holder's type, holds the
-    holder's address. Exactly one must remain; it is labelled `inferred`.
+    A candidate is kept if its first entry has a member that points to the holder's type and
+    contains the holder's address. Exactly one must remain, and its provenance becomes `inferred`;
+    otherwise None is returned.
     """
     if value._outer_ is None:
         return None
@@ -38,7 +39,7 @@ def choose_by_evidence(value: TypedAddress, candidates: tuple[Expansion, ...]) -
 
 
 def points_back(entry: TypedAddress, holder: types.Type, address: int) -> bool:
-    """Whether a pointer to the type `holder` in an entry holds that address."""
+    """Whether `entry` has a pointer to the type `holder` that contains `address`."""
     layout = entry._layout_
     if not isinstance(layout, StructLayout):
         return False

@@ -1,4 +1,4 @@
-"""Small languages: member paths typed by users; lengths and conditions in annotations."""
+"""Small languages: member paths that users type, and expressions in annotations."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
     from btfdump._annotate.facts import MemberFacts
 
     class Scope(Protocol):
-        """What names in an expression stand for: the members of a struct."""
+        """Resolves the names in an expression: usually a struct, by its members."""
 
         def member_(self, name: str) -> Operand:
             """Return the member of that name; raises `MemberNotFoundError`."""
 
     class Operand(Scope, Protocol):
-        """A member in an expression."""
+        """A member used in an expression."""
 
         def value_(self) -> Any:
-            """Return its value, an int where it can be reckoned with."""
+            """Return its value: an int if it can take part in arithmetic."""
 
     class Indexed(Protocol):
-        """What paths lead through: `value["member"]`, `value[3]`."""
+        """What a path can be followed through: `value["member"]`, `value[3]`."""
 
         def __getitem__(self, key: str | int, /) -> Self:
-            """Return the member, element or entry."""
+            """Return a member by name, or an element or entry by index."""
 
     Root = TypeVar("Root", bound=Indexed)
 
 
 MAX_LENGTH = 1 << 28
-"""Array lengths beyond this are taken for corrupt data."""
+"""The most elements an array may have; a greater length is taken for corrupt data."""
 
 _TOKEN = re.compile(
     r"(?:0[xX][0-9a-fA-F]+|\d+)(?!\w)|[A-Za-z_]\w*|->|<<|>>|&&|\|\||[=!<>]=|[-+*/%&|^().~!<>]|\s",
@@ -60,7 +60,7 @@ _STEP = re.compile(
 
 @dataclass(frozen=True)
 class Path:
-    """Steps from a root: member names (`.` and `->` alike) and indexes."""
+    """The steps from a root: member names (after `.` or `->`, which mean the same) and indexes."""
 
     text: str
     steps: tuple[str | int, ...]
@@ -68,7 +68,11 @@ class Path:
 
     @classmethod
     def parse(cls, text: str, *, where: str = "") -> Path:
-        """Parse `.a->b[2]`; raises `ExpressionError` that points at the character."""
+        """Parse a path such as `.a->b[2]`.
+
+        `where` is the text before it, for error messages. Raises `ExpressionError`, which points at
+        the offending character.
+        """
         steps: list[str | int] = []
         at = 0
         while at < len(text.rstrip()):
@@ -83,7 +87,11 @@ class Path:
         return cls(text, tuple(steps), where)
 
     def follow(self, value: Root) -> Root:
-        """Walk from `value`; raises `MemberNotFoundError`, `FaultError`, `ObjectNotFoundError`."""
+        """Return what the path leads to from `value`.
+
+        Raises `MemberNotFoundError`, `FaultError`, or `ObjectNotFoundError` if an index is out of
+        range.
+        """
         for step in self.steps:
             try:
                 value = value[step]
@@ -93,9 +101,10 @@ class Path:
 
 
 def evaluate_length(scopes: Sequence[Scope], text: str) -> int:
-    """Evaluate a length expression such as `1 << bucket_log` over the members of `scopes`.
+    """Evaluate a length expression, such as `1 << bucket_log`, over the members of `scopes`.
 
-    Raises `CorruptDataError` where the result is no sensible length, else as `evaluate()` does.
+    Returns a number of elements. Raises `CorruptDataError` if it is negative or implausibly large,
+    and the same errors as `evaluate()`.
     """
     length = evaluate(scopes, text, "length")
     if not 0 <= length <= MAX_LENGTH:
@@ -104,10 +113,10 @@ def evaluate_length(scopes: Sequence[Scope], text: str) -> int:
 
 
 def applying(facts: MemberFacts, scopes: Sequence[Scope]) -> MemberFacts:
-    """Return what holds of a member here: the first case whose condition does, or the rest.
+    """Return the facts of the first case whose condition holds, else those without a condition.
 
-    Names in conditions are members of `scopes`: the structs around the member, the innermost first.
-    A condition that cannot be decided does not hold, and is a problem.
+    Names in conditions are members of `scopes`: the structs around the member, innermost first. A
+    condition that cannot be evaluated does not hold, and is recorded as a problem.
     """
     problems = []
     for condition, case in facts.cases:
@@ -120,11 +129,13 @@ def applying(facts: MemberFacts, scopes: Sequence[Scope]) -> MemberFacts:
 
 
 def evaluate(scopes: Sequence[Scope], text: str, what: str = "condition") -> int:
-    """Evaluate an expression over members: of the first of `scopes`, else of the next, that has it.
+    """Evaluate an integer expression over members.
 
-    Integers, members (`.` and `->`), parentheses, + - * / % << >> & | ^ ~ !, comparisons, && and ||
-    are understood; & binds closer than ==. Raises `ExpressionError` for other syntax,
-    `CorruptDataError` for what cannot be computed, `MemberNotFoundError`, `FaultError`.
+    A name is looked up in each of `scopes` in turn; `what` names the expression in error messages.
+    Understood are integers, members (`.` and `->`), parentheses, + - * / % << >> & | ^ ~ !,
+    comparisons, && and ||; unlike in C, & binds more tightly than ==. Raises `ExpressionError` for
+    any other syntax, `CorruptDataError` for a division by zero or an impossible shift,
+    `MemberNotFoundError`, and `FaultError`.
     """
     if _TOKEN.sub("", text).strip():
         raise ExpressionError(f"{what} {text!r} uses more than members and arithmetic")
@@ -142,14 +153,14 @@ def _parse(text: str) -> ast.expr:
 
 
 def in_python(text: str) -> str:
-    """Spell C's operators as Python does."""
+    """Replace C's operators by Python's."""
     for there, here in (("->", "."), ("&&", " and "), ("||", " or ")):
         text = text.replace(there, here)
     return re.sub(r"!(?!=)", " not ", text).strip()
 
 
 class _Evaluation:
-    """One expression being evaluated."""
+    """The evaluation of one expression."""
 
     def __init__(self, scopes: Sequence[Scope], text: str, what: str) -> None:
         self.scopes = scopes
@@ -157,7 +168,7 @@ class _Evaluation:
         self.what = what
 
     def of(self, node: ast.expr) -> int:
-        """Return the value of a part of the expression."""
+        """Return the value of a subexpression."""
         import ast
 
         if isinstance(node, ast.Constant) and isinstance(node.value, int):
@@ -216,7 +227,7 @@ class _Evaluation:
         return value
 
     def first(self, name: str) -> Operand:
-        """Return a member of the innermost scope that has one of that name."""
+        """Return the member of that name from the innermost scope that has one."""
         for scope in self.scopes[:-1]:
             try:
                 return scope.member_(name)

@@ -1,4 +1,4 @@
-"""Loaded kernel modules: their BTF and symbols, read from the kernel's memory when asked for."""
+"""Loaded kernel modules: their BTF and symbols, read from kernel memory on first use."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _SHN_UNDEF = 0
 
 
 class LoadedModules:
-    """What `btf_modules` (kernel/bpf/btf.c) and `modules` (kernel/module/main.c) lead to.
+    """The modules listed by `btf_modules` (kernel/bpf/btf.c) and `modules` (kernel/module/main.c).
 
-    `find(name)` gives a global variable of the kernel as a Value; `kernel_btfs` reads their BTF.
-    What is unreadable is left out, and said in `problems`.
+    `find(name)` returns a global variable of the kernel as a Value; `kernel_btfs` reads the
+    modules' BTF. What cannot be read is left out and recorded in `problems`.
     """
 
     def __init__(
@@ -49,8 +49,8 @@ class LoadedModules:
         return tuple(found)
 
     def btfs(self) -> tuple[Btf, ...]:
-        """Return each module's BTF, split on vmlinux's, in the kernel's order."""
-        if self._loading:  # asked for while looking for modules: those types are vmlinux's
+        """Return each module's split BTF, based on that of vmlinux, in the kernel's order."""
+        if self._loading:  # modules are found with the types of vmlinux alone
             return ()
         self._loading = True
         try:
@@ -108,11 +108,11 @@ class LoadedModules:
                 yield name, int(address), int(length)
 
     def symbol(self, name: str) -> int | None:
-        """Return the address of a module's symbol, None if no module has it."""
+        """Return the virtual address of a module's symbol, or None if no module has it."""
         return self._known().by_name.get(name)
 
     def _known(self) -> _Symbols:
-        """Return the modules' symbols; none while they, or the modules, are being looked for."""
+        """Return the modules' symbols, or none while they or the modules are being read."""
         if self._loading:
             return _Symbols({}, [], [])
         self._loading = True
@@ -122,9 +122,9 @@ class LoadedModules:
             self._loading = False
 
     def symbolize(self, address: int) -> str | None:
-        """Return `name+0x10 [module]` for an address inside a module, else None.
+        """Return `name+0x10 [module]` for a virtual address inside a module, else None.
 
-        Where no symbol covers the address, `[module]` alone.
+        If no symbol covers the address, only `[module]` is returned.
         """
         symbols = self._known()
         if not symbols.ranges or address < symbols.ranges[0][0]:
@@ -146,7 +146,7 @@ class LoadedModules:
 
 @dataclass
 class _Symbols:
-    """Symbols of all modules: addresses by name; (address, size, name); [start, end) of modules."""
+    """Symbols of all modules: addresses by name, (address, size, name), modules' [start, end)."""
 
     by_name: dict[str, int]
     by_address: list[tuple[int, int, str]]
@@ -154,7 +154,7 @@ class _Symbols:
 
 
 def _ranges(module: Value) -> Iterator[tuple[int, int]]:
-    """Yield [start, end) of a module's memory: `mem[]` since 6.4 (ac3b43283923), or layouts."""
+    """Yield the [start, end) ranges of a module: `mem[]` since 6.4 (ac3b43283923), or layouts."""
     names = dir(module)
     if "mem" in names:
         pieces = list(module.mem)
@@ -167,7 +167,7 @@ def _ranges(module: Value) -> Iterator[tuple[int, int]]:
 
 
 def _read_strings(context: Context, address: int, last: int) -> bytes:
-    """Read a string table whose size is not recorded, up to the end of its last string."""
+    """Read a string table of unrecorded size, up to the end of the string at offset `last`."""
     data = context.target.read(address, last + 1)
     for size in (512, 64, 8, 1):
         try:

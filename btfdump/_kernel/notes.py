@@ -1,4 +1,4 @@
-"""Notes: what is wrong with a kernel's data, told where it was found."""
+"""Notes: problems in a kernel's data, reported where they were found."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something is wrong or missing here.
+    """Something that is wrong or missing at this place.
 
-    `text` says what; `address` is the virtual address that it is about, if there is one.
+    `text` says what it is; `address` is the virtual address concerned, or None.
     """
 
     text: str
@@ -25,7 +25,7 @@ class Note:
 
 
 def without_notes(items: Iterable[T | Note]) -> Iterator[T]:
-    """Yield what was found; raise `CorruptDataError` at the end if anything was wrong."""
+    """Yield the items that are not notes, then raise `CorruptDataError` if there were notes."""
     notes = []
     for item in items:
         if isinstance(item, Note):

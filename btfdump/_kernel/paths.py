@@ -1,4 +1,4 @@
-"""Member paths that lead through structs, pointers and containers, checked against types alone."""
+"""Member paths through structs, pointers and containers, checked against types alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MAX_WAYS = 64
 
 
 class _Reached(NamedTuple):
-    """Where a path has led to: a type, what is known of the member, and of the members inside."""
+    """How far a path has led: a type, the facts about the member, and those about its members."""
 
     layout: Layout
     facts: MemberFacts | None
@@ -30,10 +30,11 @@ class _Reached(NamedTuple):
 
 
 def check_path(value: Value, path: tuple[str, ...]) -> None:
-    """Follow `path` from the type of `value`; raises `MemberNotFoundError` where it leads nowhere.
+    """Check that `path` names a member, starting at the type of `value`; no memory is read.
 
     A path passes through arrays and pointers, and through containers to their element type. Where
-    only the memory of a kernel can tell which of several types that is, one that fits is enough.
+    only the kernel's memory could decide between several types, one that fits is enough. Raises
+    `MemberNotFoundError` if the path leads nowhere.
     """
     context = value._context_
     places = [_Reached(value._layout_, value.facts_, value._stated_)]
@@ -43,7 +44,7 @@ def check_path(value: Value, path: tuple[str, ...]) -> None:
         for place in places:
             for facts in _possible(place.facts):
                 if facts is not None and facts.typed_by is not None:
-                    return  # only the memory of a kernel tells the type
+                    return  # the type can only be told by reading memory
                 for struct, stated in _structs(context, place, facts):
                     try:
                         member, known, inside = context.member(struct, name, stated)
@@ -59,7 +60,7 @@ def check_path(value: Value, path: tuple[str, ...]) -> None:
 
 
 def _possible(facts: MemberFacts | None) -> list[MemberFacts | None]:
-    """Return all that may hold of a member, whichever of its conditions does."""
+    """Return all facts that may hold for a member, one for each case of its conditions."""
     if facts is None:
         return [None]
     return [*(case for _, case in facts.cases), facts]
@@ -68,7 +69,7 @@ def _possible(facts: MemberFacts | None) -> list[MemberFacts | None]:
 def _structs(
     context: Context, place: _Reached, facts: MemberFacts | None
 ) -> Iterator[tuple[StructLayout, Stated]]:
-    """Yield the structs whose members a path may name, and what is stated of those members."""
+    """Yield the structs whose members the path may name next, with what is stated about those."""
     if facts is not None and facts.is_container:
         for expansion in (facts.expansion, *facts.candidates):
             element = context.layouts.of(expansion.element) if expansion is not None else None

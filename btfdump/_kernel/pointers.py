@@ -1,4 +1,4 @@
-"""What a pointer leads to: of which type, at which address, in which address space; C strings."""
+"""Pointers: the type, address and address space of their targets, and C strings."""
 
 from __future__ import annotations
 
@@ -17,43 +17,50 @@ if TYPE_CHECKING:
     from btfdump._kernel.typed import TypedAddress
 
 MAX_POINTERS = 8
-"""Pointers to pointers that are followed to a struct: C programs have two."""
+"""The most pointers to pointers that are followed to reach a struct; C programs use two at most."""
 ELSEWHERE = ("user", "percpu", "iomem")
-"""Address spaces in which an address is none of the kernel's own memory."""
+"""Address spaces whose addresses do not refer to the kernel's own memory."""
 _STRING_PIECE = 64
 
 
 class Globals:
-    """The global variables of the kernel that `near` is part of, named like members."""
+    """The global variables of the kernel that `near` belongs to, looked up like members."""
 
     def __init__(self, near: TypedAddress) -> None:
         self._near = near
 
     def member_(self, name: str) -> TypedAddress:
-        """Return a variable; raises `SymbolNotFoundError`, `ExpressionError`."""
+        """Return a variable; raises `SymbolNotFoundError` or `ExpressionError`."""
         type_, address, _ = self._near._context_.variable(name)
         return self._near._at_(type_, address)
 
 
 def pointer_space(pointer: types.Ptr, facts: MemberFacts | None) -> str | None:
-    """Return the address space of a pointer: "user", "percpu", ... by type tag or annotation."""
+    """Return a pointer's address space, by type tag or annotation: "user", "percpu", ...
+
+    Returns None for an ordinary kernel pointer.
+    """
     for tag in pointer.btf.type_tags(pointer.type_id):
         if tag in ("user", "percpu", "iomem"):
             return tag
-        if tag == "percpu_kptr":  # in values of BPF maps
+        if tag == "percpu_kptr":  # used in the values of BPF maps
             return "percpu"
     return facts.space if facts is not None else None
 
 
 def space_of(layout: Layout, facts: MemberFacts | None) -> str | None:
-    """Return the address space of what is a pointer, None for the kernel's own memory."""
+    """Return the address space of a pointer type; None for kernel memory or any other type."""
     return pointer_space(layout.base, facts) if isinstance(layout.base, types.Ptr) else None
 
 
 def struct_of(
     context: Context, layout: ScalarLayout, facts: MemberFacts | None
 ) -> types.Composite | None:
-    """Return the struct that a pointer leads to, None where it is none in the kernel's memory."""
+    """Return the struct in kernel memory that a pointer leads to.
+
+    Returns None if the type is not a pointer, if its target is not a struct or union, or if it
+    belongs to another address space.
+    """
     if space_of(layout, facts) in ELSEWHERE:
         return None
     target = target_of(context, layout, facts)
@@ -63,7 +70,7 @@ def struct_of(
 def target_of(
     context: Context, layout: ScalarLayout, facts: MemberFacts | None
 ) -> types.Type | None:
-    """Return the type that a pointer points to, its modifiers stripped, None for no pointer."""
+    """Return the type that a pointer points to, without modifiers; None for any other type."""
     if facts is not None and facts.points_to is not None:
         return facts.points_to
     if not isinstance(layout.base, types.Ptr):
@@ -72,16 +79,17 @@ def target_of(
 
 
 def destination(pointer: TypedAddress, facts: MemberFacts | None) -> tuple[types.Type, int]:
-    """Return the type and the address of what a pointer leads to in the kernel's own memory.
+    """Return the type and virtual address of what a pointer into kernel memory leads to.
 
-    The type is as C declares it, but for what annotations or a BPF program's BTF put in its place.
-    Raises `FaultError` for NULL and for pointers into other address spaces, `CorruptDataError`.
+    The type is the declared one, unless an annotation or the kernel's own version of a BPF
+    program's struct replaces it. Raises `FaultError` if the pointer is NULL, unreadable, or points
+    into another address space, and `CorruptDataError` if an annotated target cannot be located.
     """
     context, address = pointer._context_, int(pointer)
     base = pointer.type_.btf.skip_modifiers(pointer.type_)
     assert isinstance(base, types.Ptr)
     target = base.btf.type(base.type_id)
-    while isinstance(target, types.TypeTag):  # says something of the pointer, not the object
+    while isinstance(target, types.TypeTag):  # describes the pointer, not the object
         target = target.target
     target = context.real_struct(base.btf.skip_modifiers(target)) or target
     holder, name = pointer._outer_ or (pointer, "the pointer")
@@ -99,7 +107,7 @@ def destination(pointer: TypedAddress, facts: MemberFacts | None) -> tuple[types
 def struct_behind(
     context: Context, layout: Layout, facts: MemberFacts | None
 ) -> StructLayout | None:
-    """Return the struct that something of type `layout` is, or leads to through pointers."""
+    """Return the struct that a type is, or that it leads to through pointers; None if neither."""
     for _ in range(MAX_POINTERS):
         if not isinstance(layout, ScalarLayout):
             break
@@ -111,7 +119,10 @@ def struct_behind(
 
 
 def told_by(field: Field) -> str:
-    """Return who told a type, a length or a target that C does not, "" if nobody had to."""
+    """Return the source of a type, length or target that the C declaration does not give.
+
+    Returns "" if the C declaration says everything.
+    """
     facts: MemberFacts | None = field.facts
     if facts is None:
         return ""
@@ -120,12 +131,11 @@ def told_by(field: Field) -> str:
 
 
 def address_of(holder: TypedAddress, address: int, facts: MemberFacts) -> int:
-    """Return the address of what a pointer in `holder`, which holds `address`, leads to.
+    """Return the virtual address of what a pointer member of `holder` leads to.
 
-    That may be a struct around what it points to; or a struct that lies somewhere in a blob, where
-    a global variable says, if it proves to be there.
-
-    Raises `CorruptDataError` where that is not there, or cannot be told.
+    `address` is the pointer's value. The target may be a struct that contains the address, or a
+    struct somewhere in a blob at an offset that a global variable holds; the latter must point back
+    to `holder`. Raises `CorruptDataError` if the target is not there or cannot be located.
     """
     context = holder._context_
     if facts.placed is None or facts.points_to is None:
@@ -148,7 +158,11 @@ def address_of(holder: TypedAddress, address: int, facts: MemberFacts) -> int:
 
 
 def read_string(context: Context, address: int, limit: int) -> bytes:
-    """Read a C string of at most `limit` bytes; raises `FaultError` if its start is unreadable."""
+    """Read a C string of at most `limit` bytes, without its NUL.
+
+    Raises `FaultError` if its first bytes cannot be read; a string that runs into a fault ends
+    there.
+    """
     text = b""
     while len(text) < limit:
         # A piece never crosses a 64-byte line, so it never reaches into the next page.

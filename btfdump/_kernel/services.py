@@ -1,6 +1,6 @@
-"""What a context is given by those above it: modules, slab caches, the BTF and types of BPF.
+"""What higher layers supply to a context: modules, slab caches, and the types of BPF objects.
 
-Values are `Any` here: a `Value` is made of a context, and a context of these.
+Values are `Any` here because `Value` is built on a context, and a context on these.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """A slab cache. Its name and size say what is in it only if it `is_exact`.
+    """A slab cache, `struct kmem_cache`. Sizes are in bytes.
 
-    It is not where caches were merged (`refcount`), nor where sizes are rounded up (kmalloc).
+    `is_exact` says whether its name and size identify what it holds: not if caches were merged
+    (`refcount`) or sizes are rounded up (kmalloc).
     """
 
     address: int
@@ -32,50 +33,50 @@ class Cache:
 
 @dataclass(frozen=True, slots=True)
 class SlabObject:
-    """An object of a slab cache: where it begins."""
+    """An object of a slab cache; `start` is its virtual address."""
 
     cache: Cache
     start: int
 
 
 class Slabs(Protocol):
-    """Slab caches: which object an address lies in."""
+    """Finds the slab object that an address lies in."""
 
     def find(self, address: int) -> SlabObject | None:
-        """Return the slab object around an address, None where none is, or cannot be told."""
+        """Return the slab object that contains a virtual address, or None if none is found."""
 
 
 class Modules(Protocol):
-    """Loaded modules: their BTF and their symbols, found when first asked for."""
+    """The loaded modules: their BTF and symbols, read on first use."""
 
     def btfs(self) -> Sequence[Btf]:
-        """Return each module's BTF, split on vmlinux's."""
+        """Return each module's split BTF, based on that of vmlinux."""
 
     def symbol(self, name: str) -> int | None:
-        """Return the address of a module's symbol, if any module has it."""
+        """Return the virtual address of a module's symbol, or None if no module has it."""
 
     def symbolize(self, address: int) -> str | None:
-        """Return `name+0x10 [module]` for an address inside a module."""
+        """Return `name+0x10 [module]` for an address inside a module, else None."""
 
 
 class LoadedBtfs(Protocol):
-    """BTF that the kernel holds in its memory: of modules, of BPF programs and maps."""
+    """The BTF objects in kernel memory: those of modules, BPF programs and maps."""
 
     def objects(self) -> Iterator[Any]:
-        """Yield every `struct btf`, by id."""
+        """Yield every `struct btf`, ordered by id."""
 
     def by_id(self, btf_id: int) -> Btf:
         """Return the BTF with that id; raises `ObjectNotFoundError`."""
 
     def of(self, value: Any) -> Btf:
-        """Return the types in a `struct btf`, or in the one a pointer leads to."""
+        """Return the BTF in a `struct btf`, or in one that `value` points to."""
 
 
 class MapValueTypes(Protocol):
-    """The types of what BPF maps hold."""
+    """Finds the types of what BPF maps hold."""
 
     def of(self, map_: Any) -> Any:
         """Return the types of a map's keys and values; raises `FaultError`."""
 
     def value_type(self, map_: Any) -> tuple[types.Type, str]:
-        """Return the type of a map's values, and whose word that is."""
+        """Return the type of a map's values, and the source that states it."""

@@ -1,10 +1,10 @@
 """Slab objects: which cache an address belongs to, and where the object around it begins.
 
-From the address by the direct map to its `struct page`, from there by the compound head to the
-`struct slab` that overlays it (mm/slab.h; before Linux 5.17 the page itself), from there to the
-`struct kmem_cache`. A page is taken for a slab's only if the cache that it names is one of
-`slab_caches`: page flags have moved too often to be asked. What is inside of the slab follows
-mm/slub.c: nearest_obj().
+The direct map leads from the address to its `struct page`, the compound head from there to the
+`struct slab` that overlays it (mm/slab.h; before Linux 5.17 the page itself), and that to the
+`struct kmem_cache`. A page counts as part of a slab only if the cache that it names is listed in
+`slab_caches`, because page flags have moved too often to be relied on. Offsets within the slab are
+computed as in nearest_obj() (mm/slub.c).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from btfdump._kernel.context import Context
 
-_PAGE_SHIFT = 12  # of the architectures below
+_PAGE_SHIFT = 12  # on both architectures supported below
 _MAX_CACHES = 1 << 16
 
 
@@ -37,14 +37,14 @@ class _Slab:
 
 @dataclass(frozen=True, slots=True)
 class _DirectMap:
-    """Where physical memory is mapped, and where its pages are described."""
+    """The virtual addresses of the direct map and of the array of `struct page`."""
 
     base: int
     pages: int
 
 
 class SlabFinder:
-    """Finds the slab objects of one kernel; what it looks up is kept."""
+    """Finds the slab objects of one kernel and caches what it looks up."""
 
     def __init__(self, kernel: Context) -> None:
         self.kernel = kernel
@@ -53,7 +53,7 @@ class SlabFinder:
         self._map: _DirectMap | None = None
 
     def find(self, address: int) -> SlabObject | None:
-        """Return the slab object that `address` lies in, None where none is, or cannot be told."""
+        """Return the slab object that contains a virtual address, or None if none is found."""
         caches = self._known_caches()
         direct = self._map
         if not caches or direct is None:
@@ -70,7 +70,7 @@ class SlabFinder:
         return SlabObject(slab.cache, slab.start + index * slab.cache.size)
 
     def describe(self, address: int) -> str | None:
-        """Say which slab object `address` lies in: `slab kmalloc-64, object 0x...+0x8`."""
+        """Describe the slab object at an address: `slab kmalloc-64, object 0x...+0x8`, or None."""
         found = self.find(address)
         if found is None:
             return None
@@ -79,7 +79,7 @@ class SlabFinder:
         return f"slab {found.cache.name}{where}"
 
     def _slab_of(self, number: int, direct: _DirectMap, caches: dict[int, Cache]) -> _Slab | None:
-        """Return the slab that a page belongs to; of what is live it is looked up each time."""
+        """Return the slab that a page belongs to, cached unless the kernel is running."""
         if number in self._slabs:
             return self._slabs[number]
         try:
@@ -157,7 +157,7 @@ class SlabFinder:
 
 
 def direct_map(kernel: Context) -> _DirectMap | None:
-    """Return where the direct map and the array of pages are; None where that is not known.
+    """Return where the direct map and the array of pages are, or None if that is not known.
 
     It is known for x86-64 with CONFIG_DYNAMIC_MEMORY_LAYOUT and for s390x.
     """
@@ -170,7 +170,7 @@ def _x86_64(kernel: Context) -> _DirectMap:
 
 
 def _s390x(kernel: Context) -> _DirectMap:
-    """arch/s390: `vmemmap`, and since c98d2ecae08f (Linux 6.10) an identity mapping with a base."""
+    """Read `vmemmap` and, since c98d2ecae08f (Linux 6.10), the base of the identity mapping."""
     base = 0
     try:
         layout = kernel.struct("vm_layout")

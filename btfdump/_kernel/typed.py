@@ -1,4 +1,4 @@
-"""TypedAddress: what the rest of this room asks of a `Value`, which is built on top of it."""
+"""TypedAddress: the part of `Value` that other modules of this package rely on."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class TypedAddress(Protocol):
-    """An object of a C type at an address, as `kernel.value.Value` is: see there."""
+    """An object of a C type at a virtual address; `Value` implements and documents it."""
 
     @property
     def address_(self) -> int:
-        """Virtual address of the object."""
+        """The virtual address of the object."""
 
     @property
     def type_(self) -> types.Type:
@@ -31,17 +31,17 @@ class TypedAddress(Protocol):
 
     @property
     def _context_(self) -> Context:
-        """The kernel that the object is part of."""
+        """The kernel that the object belongs to."""
 
     @property
     def _outer_(self) -> tuple[TypedAddress, str] | None:
-        """The struct that this is a member of, and the member's name, where it was reached so."""
+        """The struct that this is a member of and the member's name, or None if not known."""
 
     def __int__(self) -> int:
-        """Return the integer or address that a scalar is; raises `FaultError`."""
+        """Return the value of a scalar or pointer as an int; raises `FaultError`."""
 
     def _slice_(self, offset: int, size: int) -> bytes | None:
-        """Return bytes of the object if they have been read already, else None."""
+        """Return `size` bytes from byte `offset` if they have been read already, else None."""
 
     def bytes_(self) -> bytes:
         """Return the object's bytes; raises `FaultError`."""
@@ -53,15 +53,15 @@ class TypedAddress(Protocol):
         """Return a member; raises `MemberNotFoundError`, `FaultError`."""
 
     def __getitem__(self, key: str | int, /) -> TypedAddress:
-        """Return a member by name, an element or entry by index."""
+        """Return a member by name, or an element or entry by index."""
 
     def _at_(self, type_: types.Type, address: int) -> TypedAddress:
-        """Return another object of the same kernel."""
+        """Return the object of `type_` at a virtual address of the same kernel."""
 
     def walk_(self) -> Iterator[TypedAddress]:
-        """Walk the entries of a container; raises `CorruptDataError` in the end."""
+        """Walk a container's entries; raises `CorruptDataError` at the end if it is damaged."""
 
     def entries_(
         self, expansion: Expansion | None = None
     ) -> Iterator[TypedAddress | ValueEntry | Anomaly]:
-        """Walk the entries of a container and what is wrong with it."""
+        """Walk the entries of a container, with anomalies where they are met."""

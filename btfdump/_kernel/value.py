@@ -1,7 +1,7 @@
-"""Value: a typed address, read when looked into.
+"""Value: a typed address whose memory is read on first use.
 
-Members are reached as in drgn: `task.comm`, `task["comm"]`, through pointers too. Names of our own
-end in `_`, so that no C member can collide with them.
+Members are reached as in drgn: `task.comm`, `task["comm"]`, also through pointers. Names of our own
+end in `_`, so that they cannot collide with C members.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     from btfdump._walk import Item, Key
 
 MAX_STRING = 4096
-"""Longest C string that is read through a pointer, in bytes."""
+"""The longest C string that is read through a pointer, in bytes."""
 
 
 class Value:
     """An object of type `type_` at `address_` (a virtual address, always an int).
 
     Nothing is read until a value is asked for. Then the object is read once, as a whole, and its
-    members share the bytes. For a bit field, `bit_size_` is its width in bits and it starts
-    `bit_offset_` bits after `address_`; for anything else `bit_size_` is 0. `key_` says where an
-    entry was found in a container with keys: an index, a range (first, last), words, or None.
+    members share the bytes. A bit field is `bit_size_` bits wide and starts `bit_offset_` bits
+    after `address_`; for anything else `bit_size_` is 0. `key_` says where an entry was found in a
+    container that has keys: an index, a range (first, last), words, or None.
     """
 
     __slots__ = (
@@ -98,7 +98,7 @@ class Value:
     def __eq__(self, other: object) -> bool:
         """Compare as C would: scalars and pointers by value, char arrays with a str by text.
 
-        Structs and other arrays are equal if they are the same object: address and type.
+        Structs and other arrays are equal if they are the same object: same address and type.
         """
         if isinstance(other, int | float | str):
             comparable = isinstance(self._scalar_or_text(), str) == isinstance(other, str)
@@ -114,14 +114,14 @@ class Value:
         return hash(plain if plain is not None else (self.address_, self.type_))
 
     def _scalar_or_text(self) -> Any:
-        """Return the value of a scalar or a char array, None for anything else."""
+        """Return the value of a scalar or char array, None for anything else."""
         layout = self._layout_
         if isinstance(layout, ScalarLayout) or (isinstance(layout, ArrayLayout) and layout.is_text):
             return self.value_()
         return None
 
     def __bool__(self) -> bool:
-        """Whether a scalar or pointer is not zero; a struct or array always is true."""
+        """Whether a scalar or pointer is not zero; always true for a struct or array."""
         return bool(self.value_()) if isinstance(self._layout_, ScalarLayout) else True
 
     def __int__(self) -> int:
@@ -138,7 +138,10 @@ class Value:
         return self.member_(name)
 
     def __getitem__(self, key: str | int) -> Value:
-        """Return a member by name, an array or pointer element by index, a container's entry."""
+        """Return a member by name, or an element of an array, pointer or container by index.
+
+        Raises `IndexError`, `MemberNotFoundError`, and `FaultError` if a pointer cannot be read.
+        """
         if isinstance(key, str):
             return self.member_(key)
         layout = self._layout_
@@ -193,27 +196,27 @@ class Value:
 
     @property
     def facts_(self) -> MemberFacts | None:
-        """What annotations say about the member that this value is."""
+        """What annotations state about the member that this value is, or None."""
         return self._facts
 
     @property
     def _outer_(self) -> tuple[Value, str] | None:
-        """The struct that this is a member of, and the member's name, where it was reached so."""
+        """The struct that this is a member of and the member's name, or None if not known."""
         return self._outer
 
     @property
     def _stated_(self) -> Stated:
-        """What the way that led here says of the object's members (btfdump/_decode/scope.py)."""
+        """What outer structs and pointers state about its members (btfdump/_decode/scope.py)."""
         return self._stated
 
     @property
     def is_pointer_(self) -> bool:
-        """Whether the type, its modifiers stripped, is a pointer."""
+        """Whether the type, without modifiers, is a pointer."""
         layout = self._layout_
         return isinstance(layout, ScalarLayout) and layout.category is Category.POINTER
 
     def bytes_(self) -> bytes:
-        """Read the object's bytes, once; raises `FaultError` if they cannot all be read."""
+        """Return the object's bytes, read once; raises `FaultError` if any cannot be read."""
         if self._data is None:
             bits = self.bit_offset_ + self.bit_size_
             size = (bits + 7) // 8 if self.bit_size_ else self.size_
@@ -221,23 +224,23 @@ class Value:
         return self._data
 
     def _slice_(self, offset: int, size: int) -> bytes | None:
-        """Return `size` bytes from byte `offset` on if they have been read already, else None."""
+        """Return `size` bytes from byte `offset` if they have been read already, else None."""
         data = self._data
         if data is None or size <= 0 or offset < 0 or offset + size > len(data):
             return None
         return data[offset : offset + size]
 
     def _span_(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes from byte `offset` on, read now if necessary; raises `FaultError`."""
+        """Return `size` bytes from byte `offset`, read if necessary; raises `FaultError`."""
         data = self._slice_(offset, size)
         if data is None:
             data = self._context.target.read(self._context.wrap(self.address_ + offset), size)
         return data
 
     def read_(self) -> Value:
-        """Read the whole object now, so that its members cost no more reads; return itself.
+        """Read the whole object now, so that its members need no further reads; return itself.
 
-        Raises `FaultError` if it cannot all be read.
+        Raises `FaultError` if any byte cannot be read.
         """
         self.bytes_()
         return self
@@ -245,9 +248,9 @@ class Value:
     def value_(self) -> Any:
         """Return the value as a Python object.
 
-        That is an int, bool or float for a scalar, an int (the address) for a pointer, an str for a
-        char array, bytes for what BTF does not describe, a dict for a struct or union, and a list
-        for an array. Raises `FaultError` if the object cannot be read.
+        This is an int, bool or float for a scalar, an int (the address) for a pointer, a str for a
+        char array, bytes for a type that BTF does not describe, a dict for a struct or union, and a
+        list for an array. Raises `FaultError` if the object cannot be read.
         """
         data = self.bytes_()
         if self.bit_size_:
@@ -259,7 +262,7 @@ class Value:
     def enumerator_(self) -> str | None:
         """Return the name of an enum's value, or None if no enumerator has that value.
 
-        Raises `TypeError` if the type is not an enum, and `FaultError`.
+        Raises `TypeError` if the type is not an enum, and `FaultError` if it cannot be read.
         """
         base = self.type_.btf.skip_modifiers(self.type_)
         if not isinstance(base, types.Enum | types.Enum64):
@@ -269,17 +272,18 @@ class Value:
     def string_(self, limit: int = MAX_STRING) -> str:
         """Return the C string in a char array, or the one that a pointer points to.
 
-        `limit` is the most bytes that are read through a pointer. Bytes that are not UTF-8 become
-        `\\xNN`. Raises `FaultError`.
+        At most `limit` bytes are read through a pointer. Bytes that are not UTF-8 become `\\xNN`.
+        Raises `FaultError`.
         """
         if not self.is_pointer_:
             return decode_text(self.bytes_())
         return decode_text(read_string(self._context, int(self), limit))
 
     def member_(self, name: str) -> Value:
-        """Return the member `name`, through a pointer if this is one, or of what `typed_()` gives.
+        """Return the member `name`; of a pointer, a member of its target.
 
-        Raises `MemberNotFoundError`, and `FaultError` where the pointer cannot be read.
+        If `typed_()` applies to this value, its result is searched. Raises `MemberNotFoundError`,
+        and `FaultError` if a pointer cannot be read.
         """
         if self.is_pointer_:
             return self._pointee(0).member_(name)
@@ -300,9 +304,10 @@ class Value:
         )
 
     def has_member_(self, name: str) -> bool:
-        """Whether `member_(name)` finds a member: of anonymous structs too, through pointers too.
+        """Whether `member_(name)` finds a member, including those of anonymous structs.
 
-        Types alone tell, nothing is read (but see `typed_()`, which may raise, for such bytes).
+        A pointer is looked through by type, without reading it. Only for a value that `typed_()`
+        applies to is memory read; its errors are raised then.
         """
         if self._facts is not None and self._facts.typed_by is not None:
             return self.typed_().has_member_(name)
@@ -316,17 +321,17 @@ class Value:
         return True
 
     def _scopes_(self) -> list[Value]:
-        """Return this struct and those it is a member of, the innermost first."""
+        """Return this struct and those that it is a member of, innermost first."""
         scopes = [self]
         while scopes[-1]._outer is not None:
             scopes.append(scopes[-1]._outer[0])
         return scopes
 
     def _around_(self) -> Sequence[Scope]:
-        """Return what names in expressions about this value stand for members of.
+        """Return the scopes in which the names of expressions about this value are looked up.
 
-        Those are the structs that it is a member of, the innermost first; of a global variable, the
-        kernel itself.
+        These are the structs that it is a member of, innermost first; for a global variable, the
+        kernel's global variables.
         """
         return self._outer[0]._scopes_() if self._outer is not None else (Globals(self),)
 
@@ -342,7 +347,7 @@ class Value:
         stated: Stated = (),
         index: int = 0,
     ) -> Value:
-        if outer is None:  # an array's element: what is known of the array holds for it
+        if outer is None:  # an array's element: facts about the array apply to it
             facts, outer, stated = self._facts, self._outer, self._stated
         return Value(
             self._context,
@@ -369,24 +374,24 @@ class Value:
         return Value(self._context, target, address, facts=known, index=index, stated=stated)
 
     def _at_(self, type_: types.Type, address: int) -> Value:
-        """Return the object of `type_` at `address` of the same kernel."""
+        """Return the object of `type_` at a virtual address of the same kernel."""
         return Value(self._context, type_, address)
 
     def deref_(self) -> Value:
         """Return what a pointer points to.
 
-        Raises `TypeError` if this is not a pointer, and `FaultError` for NULL, for `__user` and
-        `__percpu` pointers, and if the pointer itself cannot be read.
+        Raises `TypeError` if this is not a pointer, and `FaultError` for NULL, for a `__user`,
+        `__percpu` or `__iomem` pointer, and if the pointer itself cannot be read.
         """
         if not self.is_pointer_:
             raise TypeError(f"{self.type_} is not a pointer")
         return self._pointee(0)
 
     def typed_(self) -> Value:
-        """Return the value of a BPF map that bytes, such as local storage, are.
+        """Return bytes that hold a BPF map's value, such as local storage, as a value of its type.
 
-        `facts_.provenance` of what is returned says which map. Raises `TypeError` for any other
-        member, `CorruptDataError` where the map's values have no type, `FaultError`.
+        `facts_.provenance` of the result names the map. Raises `TypeError` for any other member,
+        `CorruptDataError` if the map does not describe its values, and `FaultError`.
         """
         facts = self._facts
         if facts is None or facts.typed_by is None or self._outer is None:
@@ -398,16 +403,17 @@ class Value:
     def expansion_(self) -> Expansion:
         """Return how this container's entries are typed and linked.
 
-        Raises `CorruptDataError` where nothing says it, or what says it does not fit.
+        Raises `CorruptDataError` if nothing states the element type, or if several statements fit
+        equally well.
         """
         return containers.expansion_of(self, self._facts)
 
     def walk_(self) -> Iterator[Value]:
         """Walk the entries of a container, as Values of the element type.
 
-        Entries that are not objects, such as an xarray's value entries, are passed over. Raises
+        Entries that are not objects, such as an xarray's value entries, are skipped. Raises
         `CorruptDataError` at the start if the element type is not known, and at the end if the walk
-        broke off early or lost entries; every entry that can be reached has been yielded by then.
+        broke off early or lost entries; every reachable entry has been yielded by then.
         """
         trouble: Anomaly | None = None
         for item in self.entries_():
@@ -421,10 +427,10 @@ class Value:
     def project_(self, *paths: str) -> Iterator[tuple[Any, ...]]:
         """Walk a container and yield a tuple of the members `paths` of each entry.
 
-        Paths are dotted, stay within the element, and lead through no pointer; values are as
-        `value_()` returns them. This is the fast way through long lists: the loop is compiled, an
-        entry is read once, and up to 256 are read ahead. Raises `MemberNotFoundError`, and what
-        `walk_()` raises.
+        Paths are dotted, stay within the element, and pass through no pointer; values are as
+        `value_()` returns them. This is the fast way through long lists: the loop is compiled, each
+        entry is read once, and up to 256 entries are read ahead. Raises `MemberNotFoundError`, and
+        the same errors as `walk_()`.
         """
         expansion = self.expansion_()
         holder = self._holder_of(expansion)
@@ -434,9 +440,10 @@ class Value:
     def entries_(
         self, expansion: Expansion | None = None
     ) -> Iterator[Value | ValueEntry | Anomaly]:
-        """Walk the entries of a container and what is wrong with it, in the order they are met.
+        """Walk the entries of a container, with anomalies in the order in which they are met.
 
-        `expansion` says how they are typed and linked; without, the annotations do.
+        `expansion` says how the entries are typed and linked; by default the annotations do. Raises
+        `CorruptDataError` at the start if the element type is not known.
         """
         if expansion is None and self._facts is not None and self._facts.length is not None:
             yield from self._counted(self._facts, self._facts.length)
@@ -446,18 +453,19 @@ class Value:
         yield from holder._values(containers.items_of(holder, expansion, holder._index), expansion)
 
     def _links_(self, expansion: Expansion) -> Iterator[Value | ValueEntry | Anomaly]:
-        """Walk a container once and as it is now, along links alone: its entries are not read."""
+        """Walk a container once, as it is now, reading links only and no entries."""
         holder = self._holder_of(expansion)
         yield from holder._values(containers.links_of(holder, expansion, holder._index), expansion)
 
     def _holder_of(self, expansion: Expansion) -> Value:
-        """Return what holds the container's head: this, or what this points to."""
+        """Return what holds the container's head: this value, or the target of this pointer."""
         return self._pointee(0) if self.is_pointer_ and containers.is_behind(expansion) else self
 
     def _counted(self, facts: MemberFacts, length: str) -> Iterator[Value | ValueEntry | Anomaly]:
-        """Walk the elements of an array whose length an annotation tells.
+        """Walk the elements of an array whose length an annotation gives.
 
-        Of heads these are the entries of all of them, of pointers to structs those structs.
+        An array of heads yields the entries of every head, an array of pointers to structs the
+        structs.
         """
         count = evaluate_length(self._around_(), length)
         of_each, stated = replace(facts, length=None), stated_by(facts.of_target)
@@ -471,7 +479,7 @@ class Value:
                 yield Anomaly(f"array of {length} elements: {error}", error.address, ends=True)
 
     def _contents(self, index: int) -> Iterator[Value | ValueEntry | Anomaly]:
-        """Walk what one element of an array holds, or leads to."""
+        """Walk what one element of an array holds or leads to."""
         self._index = index
         if self._facts is not None and self._facts.is_container:
             yield from self.entries_(self.expansion_())

@@ -1,4 +1,4 @@
-"""Values by type and address: how everything but `Value` itself makes one."""
+"""Make values from a type and an address, for all code outside of `Value` itself."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ def value_at(
 ) -> Value:
     """Return the object of a type at a virtual address; nothing is read yet.
 
-    `type_` may be a C name (`struct idr`), `address` the name of a symbol. `data` are the object's
-    bytes where they have been read. `facts` says what is known of it beside its type, `outer` is
-    the object that it is a member of and the member's path, `index` its number in an array, `key`
-    where it was found in a container, `stated` what is known of paths below it. Raises what
-    `Context.type()` and `Context.symbol()` raise, for names.
+    `type_` may be a C name (`struct idr`), and `address` the name of a symbol. `data` holds the
+    object's bytes if they have been read already. `facts` is what is known of it beyond its type,
+    `outer` the object that it is a member of and the member's path, `index` its position in an
+    array, `key` where it was found in a container, and `stated` what is known of its members. For
+    names, raises the same errors as `Context.type()` and `Context.symbol()`.
     """
     if isinstance(type_, str):
         type_ = context.type(type_)
@@ -52,9 +52,9 @@ def value_at(
 
 
 def offset_of(context: Context, type_: types.Type | str, member: str) -> int:
-    """offsetof(): return how many bytes into a struct its member lies.
+    """Return the offset of a member in bytes, as offsetof() in C.
 
-    The member may be one of an anonymous struct inside. Raises `MemberNotFoundError`, and what
-    `Context.type()` raises for a name.
+    Members of anonymous structs are found too. Raises `MemberNotFoundError`, and for a type's name
+    the same errors as `Context.type()`.
     """
     return value_at(context, type_, 0).member_(member).address_

@@ -1,4 +1,4 @@
-"""Global variables by name, typed by BTF or by what overlays declare."""
+"""Global variables by name, typed by BTF or by an overlay's declaration."""
 
 from __future__ import annotations
 
@@ -17,14 +17,18 @@ if TYPE_CHECKING:
 def find_global(kernel: Context, name: str) -> Value:
     """Return a global variable as a value.
 
-    Raises `SymbolNotFoundError` if there is none, `ExpressionError` if its type is not known.
+    Raises `SymbolNotFoundError` if there is no such variable, and `ExpressionError` if its type is
+    not known.
     """
     type_, address, facts = kernel.variable(name)
     return value_at(kernel, type_, address, facts=facts)
 
 
 def globals_of(kernel: Context) -> FindGlobal:
-    """Return how lock annotations find the global variables of `kernel`."""
+    """Return the function by which lock annotations look up global variables of `kernel`.
+
+    It returns (virtual address, type or None), or None if there is no such symbol.
+    """
 
     def find(name: str) -> tuple[int, types.Type | None] | None:
         try:
