@@ -1,1 +1,1 @@
-"""Bytes into fields and plain values, by the layout of a type."""
+"""Decode an object's bytes into fields and plain Python values, by the layout of its type."""

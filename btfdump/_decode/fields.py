@@ -1,7 +1,8 @@
-"""The reference reader: Layout + bytes -> fields, and -> plain Python values.
+"""The reference reader: Layout + bytes -> fields, or plain Python values.
 
-It is written to be obvious. A `Field` is one member or array element; zero members are counted
-rather than built unless asked for, as bpf_snprintf_btf (kernel/bpf/btf.c, btf_show) skips them.
+It is written to be obviously correct. A `Field` is one member or array element. Zero members are
+counted rather than built unless asked for, as bpf_snprintf_btf (kernel/bpf/btf.c, btf_show) skips
+them.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ _ZEROS = bytes(4096)
 
 
 def is_zero(data: bytes, start: int, size: int) -> bool:
-    """Whether `size` bytes of `data` from `start` are all zero."""
+    """Whether the `size` bytes of `data` from offset `start` are all zero."""
     if size <= len(_ZEROS):
         piece = data[start : start + size]
         return piece == _ZEROS[: len(piece)]
@@ -36,17 +37,18 @@ def is_zero(data: bytes, start: int, size: int) -> bool:
 
 
 EMPTY_LIST = -1
-"""`Field.elided` of a list_head that leads to itself."""
+"""The `Field.elided` of a list_head that points to itself."""
 
 
 class Field:
-    """One member or array element of an object. A field is never written to after it was made.
+    """One member or array element of an object. A field is never modified after it is made.
 
-    `value` is an int, float, bytes (char arrays, undescribed bytes), or the list of fields inside a
-    struct, union or array. `facts` is what the annotations say of it. `elided` is how many elements
-    of an array are not in `value`, `remark` what else there is to say of it. `has_group` is for
-    fields in the events of `graph`: a group of events, of what lies behind this field, follows the
-    object that holds it.
+    `offset` is in bytes from the start of the decoded data; `bit_size` is in bits, 0 unless this is
+    a bit field. `value` is an int, float, bytes (char arrays, types that BTF does not describe), or
+    the list of fields inside a struct, union or array. `facts` is what annotations state about it.
+    `elided` is the number of array elements missing from `value`; `remark` is a comment to show
+    with it. `has_group` is for fields in the events of `graph`: a group of events about what this
+    field leads to follows the object that holds it.
     """
 
     __slots__ = (
@@ -73,8 +75,8 @@ class Field:
         remark: str = "",
         has_group: bool = False,
     ) -> None:
-        # Final, which mypy checks, and not frozen: a frozen dataclass takes four times as long to
-        # make, and an object has hundreds of these.
+        # Final, as mypy checks, rather than a frozen dataclass: that takes four times as long to
+        # construct, and an object has hundreds of fields.
         self.name: Final = name
         self.layout: Final = layout
         self.offset: Final = offset
@@ -86,7 +88,7 @@ class Field:
         self.has_group: Final = has_group
 
     def replace(self, **changes: Any) -> Field:
-        """Return a field that differs from this one in the attributes given."""
+        """Return a copy of this field with the given attributes changed."""
         get = changes.get
         return Field(
             get("name", self.name),
@@ -103,14 +105,14 @@ class Field:
 
 FieldValue: TypeAlias = "int | float | bytes | list[Field] | list[int] | list[float]"
 Selection: TypeAlias = "dict[str, Selection]"
-"""Members to show, by name, each with what to show inside it ({} = all)."""
+"""The members to show, by name, each with what to show inside it ({} = everything)."""
 
 
 class Budget:
-    """Bounds the members decoded of one object of `size` bytes.
+    """Limits how many members are decoded for one object of `size` bytes.
 
-    A struct that contains itself, or unions of unions without end, are corrupt BTF: the kernel's
-    own types stay far below this.
+    Only corrupt BTF exceeds it, with a struct that contains itself or endlessly nested unions: the
+    kernel's own types stay far below.
     """
 
     __slots__ = ("left",)
@@ -119,7 +121,7 @@ class Budget:
         self.left = 4096 + 64 * size
 
     def spend(self, layout: StructLayout, nesting: int) -> None:
-        """Enter a struct; raises `BtfFormatError` where that makes no sense any more."""
+        """Charge for the members of a struct; raises `BtfFormatError` if they exceed the limits."""
         self.left -= len(layout.members)
         if nesting > MAX_NESTING or self.left < 0:
             raise BtfFormatError(0, f"{layout.type} contains itself, or more than its bytes hold")
@@ -128,8 +130,8 @@ class Budget:
 class Decoder:
     """Decodes objects of one kernel into fields.
 
-    `zero` keeps zero members; at most `elements` array elements are built (the rest is counted in
-    the array's `Field.elided`); `facts_of` supplies annotations.
+    `zero` keeps zero members. At most `elements` elements of an array are built, and the array's
+    `Field.elided` counts the rest. `facts_of` supplies annotations.
     """
 
     def __init__(
@@ -157,12 +159,12 @@ class Decoder:
         facts: Any = None,
         stated: Stated = (),
     ) -> list[Field]:
-        """Decode the object at offset `at` of `data`.
+        """Decode the object at byte offset `at` of `data`.
 
-        A scalar or an array gives one field without a name, with what `facts` say of it. `stated`
-        is what is known of this very object's members by the way that led to it.
-
-        Afterwards `skipped` is how many zero members were left out.
+        A scalar or an array gives one field without a name, to which `facts` apply. `selection`
+        names the members to show. `stated` is what outer structs and pointers state about the
+        members. Afterwards `skipped` is the number of zero members left out. Raises
+        `BtfFormatError` if the type is malformed.
         """
         self.skipped = 0
         self._budget = Budget(layout.size)
@@ -206,14 +208,14 @@ class Decoder:
             else:
                 beyond = () if isinstance(inner, ScalarLayout) else scope.inside(name)
                 field = self._field(name, inner, data, at, known, inner_selection, beyond, nesting)
-                if name or not selection or field.value:  # else nothing of it was selected
+                if name or not selection or field.value:  # else nothing in it was selected
                     fields.append(field)
         return fields
 
     def _is_zero(
         self, member: MemberLayout, owner: StructLayout, facts: Any, data: bytes, start: int
     ) -> bool:
-        """Whether a member is zero; one that is, by its extent, costs no look at its type."""
+        """Whether a member is zero; if its extent is, its type need not be looked at."""
         if member.bit_size:
             return not self.layouts.bits(member.bit_offset, member.bit_size, False)(data, start)
         at = start + member.offset
@@ -285,10 +287,10 @@ class Decoder:
 
 
 def to_python(layouts: Layouts, layout: Layout, data: bytes, at: int = 0) -> Any:
-    """Decode the whole object: int, float, bool, str (char arrays), bytes, dict, list.
+    """Decode the whole object at byte offset `at`: int, float, bool, str, bytes, dict or list.
 
-    Anonymous members give their members to the struct that holds them, as in C. Nothing is skipped.
-    Raises `BtfFormatError` where the type makes no sense.
+    A char array becomes a str. Members of anonymous structs belong to the struct around them, as in
+    C. Zero members are kept. Raises `BtfFormatError` if the type is malformed.
     """
     return _to_python(layouts, layout, data, at, 0, Budget(layout.size))
 
@@ -330,7 +332,10 @@ def _to_python(
 def bits_to_python(
     layouts: Layouts, layout: Layout, bit_offset: int, bit_size: int, data: bytes, at: int = 0
 ) -> int:
-    """Decode a bit field declared with the type of `layout`: an int, or a bool."""
+    """Decode a bit field declared with the type of `layout` as an int or bool.
+
+    It starts `bit_offset` bits after byte offset `at` of `data`.
+    """
     signed = isinstance(layout, ScalarLayout) and layout.is_signed
     value = layouts.bits(bit_offset, bit_size, signed)(data, at)
     is_bool = isinstance(layout, ScalarLayout) and layout.category is Category.BOOL
@@ -338,5 +343,5 @@ def bits_to_python(
 
 
 def decode_text(data: bytes) -> str:
-    """Bytes of a char array up to the first NUL as text; what is not UTF-8 becomes `\\xNN`."""
+    """Return the text of a char array up to its NUL; bytes that are not UTF-8 become `\\xNN`."""
     return data.split(b"\0", 1)[0].decode("utf-8", "backslashreplace")

@@ -1,4 +1,4 @@
-"""Objects of which only a part can be read: what is there, and which bytes are not."""
+"""Partly readable objects: read what is there, and report which bytes are missing."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from btfdump._targets.memory import Memory
 
 _STEP = 4096
-"""Where reading is tried again behind a fault: no kernel has smaller pages."""
+"""Reading resumes at the next multiple of this after a fault: no kernel has smaller pages."""
 _PROBES = 256
 
 
 def read_around_holes(
     memory: Memory, address: int, size: int, first: FaultError
 ) -> tuple[bytes, list[tuple[int, int]]]:
-    """Read `size` bytes of which some are missing; return them, zeros for those, and the holes.
+    """Read `size` bytes of which some are missing; return the bytes and the holes.
 
-    Holes are [start, end) offsets into the object. Raises `first`, the fault that made this be
-    called, if nothing is readable.
+    Missing bytes are zero in the result; holes are [start, end) byte offsets into the object.
+    `first` is the fault met when reading the whole object; it is raised if nothing is readable.
     """
     data = bytearray(size)
     holes: list[tuple[int, int]] = []
@@ -53,13 +53,13 @@ def read_around_holes(
 
 
 def describe(error: FaultError, holes: list[tuple[int, int]]) -> str:
-    """Say what is missing of an object, by offset, and why."""
+    """Describe what is missing of an object, by offset, and why."""
     missing = ", ".join(f"{start:#x}-{end:#x}" for start, end in holes)
     return f"unreadable: {error.reason}; bytes {missing} are missing"
 
 
 def without_holes(fields: list[Field], holes: list[tuple[int, int]]) -> list[Field]:
-    """Drop the fields, at any level, whose bytes are not all there."""
+    """Drop the fields, at any level, that have bytes in a hole."""
     kept = []
     for field in fields:
         start, end = field.offset, field.offset + max(field.layout.size, 1)

@@ -1,9 +1,8 @@
 """Type -> Layout: what lies at which offset of an object, ready to decode.
 
-A `Layout` is built once per type and inflates no more BTF than what is looked at: a struct's
-members know their offsets and extents at once, their own layouts only when asked. That is what
-keeps one cold `task_struct`, whose definition reaches a third of the kernel's types, at a few
-milliseconds.
+A `Layout` is built once per type and parses no more BTF than is needed: the members of a struct
+know their offsets and extents at once, but get layouts of their own only when asked. That keeps the
+first `task_struct`, whose definition reaches a third of the kernel's types, at a few milliseconds.
 """
 
 from __future__ import annotations
@@ -27,15 +26,15 @@ if TYPE_CHECKING:
     Raw: TypeAlias = int | float | bytes
 
 MAX_NESTING = 64
-"""Structs and arrays nested by value deeper than this are corrupt BTF (the kernel allows 32)."""
+"""Structs and arrays nested deeper than this are corrupt BTF (the kernel allows 32 levels)."""
 
 
 MAX_INLINE = 4
-"""Structs of up to this many scalars are one line of text."""
+"""Structs of up to this many scalars are shown on one line of text."""
 
 
 class Category(Enum):
-    """What a scalar is to a reader."""
+    """What a scalar means to a reader."""
 
     INT = auto()
     BOOL = auto()
@@ -48,9 +47,10 @@ class Category(Enum):
 
 
 class ScalarLayout:
-    """A value that is decoded as one: `decode(data, offset)` -> int, float or bytes.
+    """A value decoded as a unit: `decode(data, offset)` -> int, float or bytes.
 
-    `code` is how struct.unpack() reads it, byte order and letter; "" where it cannot.
+    `size` is in bytes. `code` is its struct.unpack() format, byte order and letter, or "" if it has
+    none.
     """
 
     __slots__ = ("base", "category", "code", "decode", "is_signed", "is_whole", "size", "type")
@@ -72,13 +72,13 @@ class ScalarLayout:
         self.decode = decode
         self.is_signed = is_signed
         self.code = code
-        # Whether all of 1, 2, 4 or 8 bytes is the value: no narrower integer inside them.
+        # Whether the value fills its 1, 2, 4 or 8 bytes, rather than being a narrower integer.
         self.is_whole = size in (1, 2, 4, 8) and (
             not isinstance(base, types.Int) or (base.bits == size * 8 and not base.bit_offset)
         )
 
     def decode_many(self, data: bytes, offset: int, count: int) -> list[Any]:
-        """Decode `count` values one behind the other: elements of an array."""
+        """Decode `count` adjacent values from byte offset `offset`: elements of an array."""
         if self.code:
             return list(unpack_from(f"{self.code[0]}{count}{self.code[1]}", data, offset))
         decode, size = self.decode, self.size
@@ -102,11 +102,11 @@ class ArrayLayout:
 
 
 class MemberLayout:
-    """A member: byte `offset` in its struct, `bit_offset`/`bit_size` for a bit field, else 0.
+    """A member of a struct, at byte `offset`; `bit_size` is 0 unless it is a bit field.
 
     `bit_offset` counts from the struct's first bit: the least significant bit of byte 0 on
-    little-endian, the most significant on big-endian. `extent` is how many bytes may belong to the
-    member, known without looking at its type.
+    little-endian, the most significant on big-endian. `extent` is the number of bytes that may
+    belong to the member, known without looking at its type.
     """
 
     __slots__ = ("_layouts", "_resolved", "bit_offset", "bit_size", "extent", "member", "offset")
@@ -122,12 +122,12 @@ class MemberLayout:
 
     @property
     def name(self) -> str:
-        """Member name, "" for an anonymous struct or union."""
+        """The member's name, "" for an anonymous struct or union."""
         return self.member.name
 
 
 class StructLayout:
-    """A struct or union and its members, in declaration order."""
+    """A struct or union of `size` bytes and its members, in declaration order."""
 
     __slots__ = ("_by_name", "_found", "_is_small", "_layouts", "_members", "base", "size", "type")
 
@@ -145,7 +145,7 @@ class StructLayout:
 
     @property
     def members(self) -> tuple[MemberLayout, ...]:
-        """Members with their extents: up to the next member's start, or the end of the struct."""
+        """The members; each extends to the next member's start, or to the end of the struct."""
         if self._members is None:
             starts = sorted({m.bit_offset // 8 for m in self.base.members} | {self.size})
             following = dict(pairwise(starts))
@@ -161,9 +161,9 @@ class StructLayout:
 
     @property
     def is_small(self) -> bool:
-        """Whether the struct has so few scalars that text puts them on one line.
+        """Whether the struct has few enough scalars to be shown on one line of text.
 
-        It depends on the type alone, so that a struct looks the same wherever it is.
+        This depends on the type alone, so that a struct looks the same everywhere.
         """
         if self._is_small is None:
             self._is_small = self._layouts.leaves(self, 0) <= MAX_INLINE
@@ -177,10 +177,11 @@ MemberPath: TypeAlias = "tuple[StructLayout, int, int]"
 
 
 class FoundMember(NamedTuple):
-    """A member of a struct, or of a struct inside that.
+    """A member of a struct, or of an anonymous or inner struct of it.
 
-    `owner` declares it as its member `number`, counted from 0. It lies `bit_offset` bits from the
-    start of the struct that it was looked for in; `bit_size` is not 0 for a bit field.
+    `owner` is the struct that declares it, as member `number`, counted from 0. It starts
+    `bit_offset` bits after the start of the struct that was searched; `bit_size` is its width in
+    bits if it is a bit field, else 0.
     """
 
     owner: StructLayout
@@ -198,7 +199,8 @@ class FoundMember(NamedTuple):
 class Layouts:
     """All layouts of one kernel, by type. `pointer_size` is in bytes.
 
-    `stand_in` gives the struct that lies where BTF has an opaque one, such as `struct bpf_timer`.
+    `stand_in` returns the actual struct for one that is opaque in BTF, such as `struct bpf_timer`,
+    or None.
     """
 
     def __init__(
@@ -209,7 +211,7 @@ class Layouts:
         self.pointer_size = pointer_size
         self._cache: dict[types.Type, Layout] = {}
         self._declarers: dict[tuple[StructLayout, str, int], tuple[StructLayout, int] | None] = {}
-        # Generated functions, by what they were generated for; see codegen.
+        # Generated functions, by what they were generated for; see decode/compiled.
         self.compiled: dict[object, Any] = {}
         mark = "<" if byteorder == "little" else ">"
         self._integers = {
@@ -220,7 +222,7 @@ class Layouts:
         self._floats = {size: Packer(mark + code) for size, code in ((2, "e"), (4, "f"), (8, "d"))}
 
     def of(self, type_: types.Type) -> Layout:
-        """Return the layout of `type_`; raises `BtfFormatError` where the type makes no sense."""
+        """Return the layout of `type_`; raises `BtfFormatError` if the type is malformed."""
         found = self._cache.get(type_)
         if found is None:
             found = self._cache[type_] = self._build(type_, 0)
@@ -276,7 +278,7 @@ class Layouts:
                 )
         elif isinstance(base, types.Ptr):
             size, category = self.pointer_size, Category.POINTER
-            if size == 4:  # in values of BPF maps, pointers have 8 bytes all the same
+            if size == 4:  # pointers in the values of BPF maps still have 8 bytes
                 size = base.btf.pointer_size or size
         elif isinstance(base, types.Enum | types.Enum64):
             size, signed, category = base.size, base.is_signed, Category.ENUM
@@ -293,7 +295,7 @@ class Layouts:
         return ScalarLayout(type_, base, category, size, self.integer(size, signed), signed, code)
 
     def integer(self, size: int, signed: bool) -> Callable[[bytes, int], int]:
-        """Return a reader of a whole integer of `size` bytes."""
+        """Return a function (bytes, offset) -> int that reads a whole integer of `size` bytes."""
         packer = self._integers.get((size, signed))
         if packer is not None:
             return _first(packer)
@@ -305,10 +307,10 @@ class Layouts:
         return read
 
     def bits(self, bit_offset: int, bit_size: int, signed: bool) -> Callable[[bytes, int], int]:
-        """Return a reader of `bit_size` bits that start `bit_offset` bits after a byte offset.
+        """Return a function (bytes, offset) -> int that reads a bit field of `bit_size` bits.
 
-        Bits count from the least significant on little-endian and from the most significant on
-        big-endian, as compilers lay bit fields out.
+        It starts `bit_offset` bits after the byte offset. Bits count from the least significant on
+        little-endian and from the most significant on big-endian, as compilers lay out bit fields.
         """
         first, last = bit_offset // 8, (bit_offset + bit_size + 7) // 8
         byteorder = self.byteorder
@@ -327,7 +329,7 @@ class Layouts:
         return read
 
     def leaves(self, layout: StructLayout, nesting: int) -> int:
-        """Count a struct's scalars, at most a few more than MAX_INLINE; a char array is one."""
+        """Count a struct's scalars, stopping soon after MAX_INLINE; a char array counts as one."""
         count = 0
         for member in layout.members:
             inner = self.of_member(member, layout)
@@ -357,7 +359,7 @@ class Layouts:
         return found[0]
 
     def member(self, layout: StructLayout, name: str) -> FoundMember:
-        """Find a member as `find_member()` does, and say what it is; raises as it does."""
+        """Find a member and return its position and layout; raises `MemberNotFoundError`."""
         found = layout._found.get(name)
         if found is None:
             owner, number, start = self.find_member(layout, name)
@@ -380,7 +382,7 @@ class Layouts:
         return found
 
     def member_names(self, layout: StructLayout) -> list[str]:
-        """Return the names that `find_member()` finds: those in anonymous members too."""
+        """Return the names that `find_member()` finds, including those in anonymous members."""
         names: dict[str, None] = {}
         for current, _, _ in self._spread(layout):
             names.update((member.name, None) for member in current.base.members if member.name)
@@ -391,7 +393,8 @@ class Layouts:
     ) -> tuple[StructLayout, int] | None:
         """Return the innermost struct that declares the member `name` at `offset`, and its offset.
 
-        None where there is no such member: an element of an array.
+        Offsets are in bytes from the start of `layout`. Returns None if there is no such member, as
+        for an element of an array.
         """
         key = layout, name, offset
         if key not in self._declarers:
@@ -423,7 +426,7 @@ class Layouts:
         return ()
 
     def _spread(self, layout: StructLayout) -> Iterator[tuple[StructLayout, int, int]]:
-        """Yield a struct and the anonymous ones in it: (layout, bit offset in it, nesting)."""
+        """Yield a struct and the anonymous ones in it, as (layout, bit offset, nesting)."""
         pending = [(layout, 0, 0)]
         while pending:
             current, base, nesting = pending.pop(0)
@@ -438,7 +441,7 @@ class Layouts:
 
 
 def _check_member(member: MemberLayout, layout: Layout, owner: StructLayout) -> None:
-    """Refuse what btf_struct_check_member() (kernel/bpf/btf.c) and its kin refuse."""
+    """Reject what btf_struct_check_member() (kernel/bpf/btf.c) and its kin reject."""
     if member.bit_offset + (member.bit_size or layout.size * 8) > owner.size * 8:
         raise BtfFormatError(0, f"{owner.type} member {member.name} ends beyond the struct")
     if member.bit_size and not (
@@ -449,7 +452,7 @@ def _check_member(member: MemberLayout, layout: Layout, owner: StructLayout) -> 
 
 
 def _is_opaque(struct: types.Composite) -> bool:
-    """Whether a struct hides its members: as `__opaque`, before that in nameless bit fields."""
+    """Whether a struct hides its members: in `__opaque` or, formerly, in unnamed bit fields."""
     return struct.size > 0 and all(m.name.strip("_") == "opaque" for m in struct.members)
 
 

@@ -1,8 +1,8 @@
-"""Member paths as text: `se.group_node`, in annotations, options and calls of the library."""
+"""Member paths as text, such as `se.group_node`: in annotations, options and library calls."""
 
 from __future__ import annotations
 
 
 def split_path(path: str) -> tuple[str, ...]:
-    """Split a path into the names of its members, of which `.` and `->` alike lead to the next."""
+    """Split a path into member names; `.` and `->` both separate them."""
     return tuple([name.strip() for name in path.replace("->", ".").split(".")])

@@ -1,8 +1,9 @@
-"""Which facts hold for the members of a struct: its own, and what structs around it state by path.
+"""Which facts apply to the members of a struct: its own, and those that outer structs state.
 
-An overlay may say something of `task_struct.se.group_node` that does not hold for every
-`sched_entity`. So what is known of a member depends on the way that led to it: through the structs
-that it lies in, and through the pointer that led to the outermost of them. A scope is that way.
+An overlay may state something about `task_struct.se.group_node` that does not hold for every
+`sched_entity`. So what is known about a member depends on how it was reached: through the structs
+that contain it, and through the pointer that led to the outermost of them. A scope represents that
+route.
 """
 
 from __future__ import annotations
@@ -18,25 +19,25 @@ if TYPE_CHECKING:
     from btfdump._decode.layout import StructLayout
 
     class Facts(Protocol):
-        """What is known of one struct's members beside BTF, by member index or dotted path."""
+        """What is known about one struct's members beyond BTF, by member index or dotted path."""
 
         @property
         def members(self) -> Mapping[int, Any]:
-            """Facts on the struct's own members."""
+            """Facts about the struct's own members, by index."""
 
         @property
         def paths(self) -> PathFacts:
-            """Facts on members of structs inside it."""
+            """Facts about members of structs inside it."""
 
     class FactsOf(Protocol):
-        """Look up `Facts` of a struct."""
+        """Looks up the `Facts` of a struct."""
 
         def __call__(self, layout: StructLayout, /) -> Facts:
-            """Return what is known of the struct."""
+            """Return what is known about the struct."""
 
 
 class PathFacts:
-    """Facts on members by dotted path, as a tree: `facts` on a member, `inner` on those in it."""
+    """Facts by dotted path, as a tree: `facts` about a member, `inner` for its own members."""
 
     __slots__ = ("facts", "inner")
 
@@ -48,7 +49,7 @@ class PathFacts:
         return bool(self.inner)
 
     def __getitem__(self, path: str) -> Any:
-        """Return the facts on the member at `path`; raises `KeyError` where nothing is stated."""
+        """Return the facts about the member at `path`; raises `KeyError` if there are none."""
         known = self.get(path)
         if known is None:
             raise KeyError(path)
@@ -61,14 +62,14 @@ class PathFacts:
         node.facts = facts
 
     def get(self, path: str) -> Any:
-        """Return the facts on the member at `path`, None where nothing is stated."""
+        """Return the facts about the member at `path`, or None if there are none."""
         node: PathFacts | None = self
         for name in split_path(path):
             node = node.inner.get(name) if node is not None else None
         return node.facts if node is not None else None
 
     def items(self) -> Iterator[tuple[str, Any]]:
-        """Yield each path of which something is stated, and the facts."""
+        """Yield (path, facts) for each path that has facts."""
         pending = list(self.inner.items())
         while pending:
             path, node = pending.pop()
@@ -78,19 +79,19 @@ class PathFacts:
 
 
 Stated: TypeAlias = "tuple[PathFacts, ...]"
-"""What was stated further out of a struct's members, the outermost first: it has the last word."""
+"""What outer structs and pointers state about a struct's members, the outermost first: it wins."""
 
 
 def stated_by(paths: PathFacts) -> Stated:
-    """Return what a pointer states of the members of its target."""
+    """Return what a pointer states about the members of its target."""
     return (paths,) if paths else ()
 
 
 class Scope:
-    """The members of one struct, reached by one way.
+    """The members of one struct, as reached by one route.
 
-    `facts` are those of the struct itself, wherever it lies. `stated` is what was stated further
-    out, as `inside()` of the scope around this one returns it.
+    `facts` are those of the struct itself, wherever it occurs. `stated` is what outer structs
+    state, as returned by `inside()` of the scope around this one.
     """
 
     __slots__ = ("own", "stated")
@@ -102,7 +103,7 @@ class Scope:
             self.stated = (*stated, facts.paths)
 
     def of(self, index: int, name: str) -> Any:
-        """Return the facts on the member at `index`, of that name; None where there are none."""
+        """Return the facts about member `index`, called `name`, or None if there are none."""
         for paths in self.stated:
             node = paths.inner.get(name)
             if node is not None and node.facts is not None:
@@ -110,7 +111,7 @@ class Scope:
         return self.own.get(index)
 
     def inside(self, name: str) -> Stated:
-        """Return what is stated of the members of the member `name` ("": an anonymous struct)."""
+        """Return what is stated about the members of member `name` ("": an anonymous struct)."""
         if not name or not self.stated:
             return self.stated
         nodes = [paths.inner.get(name) for paths in self.stated]

@@ -1,1 +1,1 @@
-"""What is found by name, and may come from another package: walkers, roots, formats, commands."""
+"""Registries of walkers, roots, formats and commands, which other packages can extend."""

@@ -1,4 +1,4 @@
-"""What other packages bring, by their entry points; what goes wrong in it is told as theirs."""
+"""Plug-ins of other packages, found by their entry points; errors name the package."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _END = object()
 
 
 def plugins(noun: str, group: str) -> dict[str, Plugin]:
-    """Return what the installed packages bring in a group of entry points, by name."""
+    """Return the plug-ins that installed packages provide in a group of entry points, by name.
+
+    `noun` names their kind in error messages.
+    """
     found: dict[str, Plugin] = {}
     for entry in entry_points(group=group):
         plugin = Plugin(noun, entry)
@@ -31,7 +34,7 @@ def plugins(noun: str, group: str) -> dict[str, Plugin]:
 
 
 class Plugin:
-    """One entry point: a thing of the kind `noun`, its name, and the package that brings it."""
+    """One entry point: a plug-in of the kind `noun`, its name, and the package that provides it."""
 
     def __init__(self, noun: str, entry: EntryPoint) -> None:
         dist = entry.dist
@@ -43,13 +46,16 @@ class Plugin:
         self._entry = entry
 
     def error(self, what: str) -> PluginError:
-        """Return the error that says what is wrong with it, and whose it is."""
+        """Return an error that says what is wrong with the plug-in and names its package."""
         return PluginError(
             f"{self._noun} {self.name!r} of package {self.package} ({self._entry.value}): {what}"
         )
 
     def load(self) -> object:
-        """Import what the entry point names; raises `PluginError`."""
+        """Import and return what the entry point names.
+
+        Raises `PluginError` if the import fails, or if two packages provide the same name.
+        """
         if self.rival is not None:
             raise self.error(f"package {self.rival.package} brings one of that name too")
         with self.blame():
@@ -57,12 +63,12 @@ class Plugin:
 
     @contextmanager
     def blame(self) -> Iterator[None]:
-        """Turn what is raised inside, but for errors of btfdump's own, into a `PluginError`."""
+        """Turn exceptions raised inside, other than btfdump's own, into `PluginError`."""
         try:
             yield
         except BtfdumpError:
             raise
-        # What a plug-in may raise nobody knows; its fault must not look like one of ours.
+        # A plug-in may raise anything, and its fault must not look like one of ours.
         except (Exception, SystemExit) as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             what = traceback.format_exception_only(error)[-1].strip()
@@ -70,13 +76,13 @@ class Plugin:
 
 
 class Guard:
-    """Wraps the functions of a plug-in: whatever they raise is a `PluginError`."""
+    """Wraps the functions of a plug-in, so that whatever they raise becomes a `PluginError`."""
 
     def __init__(self, plugin: Plugin) -> None:
         self._plugin = plugin
 
     def call(self, function: F) -> F:
-        """Return the function with what it raises told as the plug-in's."""
+        """Return the function, wrapped so that what it raises is blamed on the plug-in."""
 
         @wraps(function)
         def called(*args: Any, **keywords: Any) -> Any:
@@ -86,7 +92,10 @@ class Guard:
         return cast(F, called)
 
     def each(self, function: F, *kinds: type) -> F:
-        """Return a function whose result is iterated over, and must yield objects of `kinds`."""
+        """Return a function whose result is iterated over, wrapped as by `call()`.
+
+        If `kinds` are given, an item that is not an instance of one of them raises `PluginError`.
+        """
 
         @wraps(function)
         def called(*args: Any, **keywords: Any) -> Iterator[Any]:

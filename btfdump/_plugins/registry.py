@@ -1,9 +1,9 @@
-"""Registry: things of one kind by name, each loaded when it is first asked for.
+"""Registry: things of one kind by name, each loaded on first use.
 
-The names of what is built in stand in one table, in the form of entry points ("module:function").
-Those of other packages stand in their metadata: group `btfdump.walkers` for walkers, and so on.
-Reading metadata costs some 25 ms, a tenth of a cold start, so nobody looks there as long as the
-names asked for are built in.
+The built-in names are in one table, in the form of entry points ("module:function"). Those of other
+packages come from package metadata: the group `btfdump.walkers` for walkers, and so on. Reading
+metadata costs some 25 ms, a tenth of a cold start, so it is not read while only built-in names are
+asked for.
 """
 
 from __future__ import annotations
@@ -24,15 +24,18 @@ if TYPE_CHECKING:
 
 
 class Registered(Protocol):
-    """What a registry holds: a frozen record of functions, and what is to be known of them."""
+    """What a registry holds: a frozen record of functions and their properties."""
 
     @property
     def help(self) -> str:
-        """One line for the help of the command line."""
+        """One line for the command line's help."""
         ...
 
     def registered(self, name: str, guard: Guard | None) -> Self:
-        """Return it as it is known by `name`; the functions of another package behind `guard`."""
+        """Return this record as registered under `name`.
+
+        `guard` wraps the functions if another package provides them; it is None for built-in ones.
+        """
         ...
 
 
@@ -40,15 +43,15 @@ T = TypeVar("T", bound=Registered)
 
 
 def first_line(function: Callable[..., Any]) -> str:
-    """Return the first line of a function's docstring, which is its help."""
+    """Return the first line of a function's docstring, which serves as its help."""
     return (function.__doc__ or "").strip().partition("\n")[0]
 
 
 class Registry(Generic[T]):
     """Things of one kind, by name.
 
-    `noun` names the kind in messages, and with an `s` the group of entry points. `built_in` has for
-    each name "module:function", the module being one of `package`.
+    `noun` names the kind in messages and, with an `s`, the group of entry points. `built_in` maps
+    each name to "module:function", where the module belongs to `package`.
     """
 
     def __init__(self, noun: str, package: str, built_in: Mapping[str, str]) -> None:
@@ -61,14 +64,14 @@ class Registry(Generic[T]):
         self._found: dict[str, T] = {}
 
     def declare(self, function: Callable[..., Any], record: T) -> None:
-        """Say what is to be known of a function: for the decorators of a kind."""
+        """Associate a function with its record; decorators call this."""
         self._declared[function] = record
 
     def get(self, name: str) -> T | None:
-        """Return what has that name, None if nothing has; loads the one module that it is in.
+        """Return the thing with that name, or None; only its own module is loaded.
 
-        What is built in goes before what other packages bring. Raises `PluginError` where a package
-        has it, but it cannot be loaded.
+        Built-in names take precedence over those of other packages. Raises `PluginError` if a
+        package provides the name but it cannot be loaded.
         """
         found = self._found.get(name)
         if found is None:
@@ -87,12 +90,15 @@ class Registry(Generic[T]):
         return name in self._places or name in self._plugins
 
     def __iter__(self) -> Iterator[str]:
-        """Yield every name: what is built in, in the order of the table; then other packages'."""
+        """Yield every name: the built-in ones as in the table, then those of other packages."""
         yield from self._places
         yield from self._plugins
 
     def items(self) -> Iterator[tuple[str, T | PluginError]]:
-        """Yield (name, what has it), or why it cannot be loaded: for help. Loads everything."""
+        """Yield (name, thing) for every name, or (name, error) if it cannot be loaded; for help.
+
+        This loads everything.
+        """
         for name in self:
             try:
                 found = self.get(name)
@@ -113,6 +119,6 @@ class Registry(Generic[T]):
         loaded = plugin.load()
         try:
             record = self._declared[loaded]
-        except (KeyError, TypeError):  # no such function; nothing that could be one
+        except (KeyError, TypeError):  # not decorated, or not even hashable
             raise plugin.error(f"is not decorated as a {self.noun}") from None
         return record.registered(plugin.name, plugin.guard)

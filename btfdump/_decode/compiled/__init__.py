@@ -1,1 +1,1 @@
-"""Code generated for types of which many objects are read."""
+"""Generated code for types of which many objects are read."""

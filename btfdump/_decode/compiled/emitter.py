@@ -1,12 +1,12 @@
-"""Plan -> Python source: reads what a plan lists out of an object's bytes, for a sink to put out.
+"""Plan -> Python source: code that reads what a plan lists and hands it to a sink.
 
-What is read how is decided here, once for every sink: neighbours are tested for zero and unpacked
-together, bit fields that share bytes are taken from one number, arrays of structs are walked in a
-loop. A sink says what becomes of a scalar, a string, an array or a struct: a field, a line of text,
-a piece of JSON.
+How each thing is read is decided here, once for every sink: adjacent scalars are tested for zero
+and unpacked together, bit fields that share bytes are taken from one number, and arrays of structs
+are walked in a loop. A sink decides what becomes of a scalar, a string, an array or a struct: a
+field, a line of text, a piece of JSON.
 
-In the generated function `d` are the object's bytes, `v0`, `v1`, ... what was just unpacked, `w` a
-word of bit fields, and of the Nth array `bN` the offset of an element and `iN` its index.
+In the generated function `d` holds the object's bytes, `v0`, `v1`, ... what was just unpacked, `w`
+a word of bit fields, and for the Nth array `bN` the offset of an element and `iN` its index.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from btfdump._decode.compiled.source import Source
 
 MAX_BLOCK = 16
-"""Scalars that are tested for zero and unpacked together."""
+"""The most scalars that are tested for zero and unpacked together."""
 MAX_LOOPS = 16
-"""Arrays inside each other: Python's compiler takes 20 loops."""
+"""The deepest nesting of arrays: Python's compiler accepts 20 nested loops."""
 
 
 class Into(NamedTuple):
-    """Where something is put: the list `out`.
+    """Where output goes: the list in the variable `out`.
 
-    Offsets count from `base`, the name of a variable, or "" where the object starts; `element` is
-    the variable with the index of an array's element, "" for what is none.
+    Offsets are relative to the variable `base`, or to the start of the object if it is "".
+    `element` is the variable with the index of an array element, "" outside of arrays.
     """
 
     out: str
@@ -45,16 +45,16 @@ class Into(NamedTuple):
     element: str = ""
 
     def at(self, offset: int) -> str:
-        """Return an expression for an offset into the bytes."""
+        """Return an expression for a byte offset in `d`."""
         return f"{self.base}+{offset}" if self.base and offset else self.base or str(offset)
 
     def bytes_(self, start: int, end: int) -> str:
-        """Return an expression for a slice of the bytes."""
+        """Return an expression for the bytes from offset `start` up to `end`."""
         return f"d[{self.at(start)}:{self.at(end)}]"
 
 
 class Read(NamedTuple):
-    """A step whose scalars have been unpacked: itself, or those in it, each into a variable."""
+    """A step whose scalars, itself or those inside it, have each been unpacked into a variable."""
 
     step: Step
     leaves: Sequence[Step]
@@ -62,15 +62,15 @@ class Read(NamedTuple):
 
     @property
     def condition(self) -> str:
-        """An expression that is true if any of them is not zero."""
+        """An expression that is true if any of the scalars is not zero."""
         return " or ".join(self.names)
 
 
 class Sink(ABC):
-    """Says how what is read is put out; `self.emitter` reads it."""
+    """Decides what becomes of each thing read; its `emitter` writes the code that reads."""
 
     max_gap = 8
-    """Bytes of padding, or of members that others cover, between two scalars of a block."""
+    """The most bytes between two scalars of a block: padding, or members that it skips."""
 
     def __init__(self, source: Source, plan: Plan) -> None:
         self.source = source
@@ -79,26 +79,26 @@ class Sink(ABC):
 
     @abstractmethod
     def scalar(self, step: Step, value: str, into: Into) -> None:
-        """Put out a scalar or a bit field, whose value is in the variable `value`."""
+        """Write code for a scalar or bit field whose value is in the variable `value`."""
 
     @abstractmethod
     def string(self, step: Step, into: Into) -> None:
-        """Put out an array that is shown as characters."""
+        """Write code for an array that is shown as characters."""
 
     @abstractmethod
     def scalars(self, step: Step, element: ScalarLayout, into: Into) -> None:
-        """Put out an array of scalars."""
+        """Write code for an array of scalars."""
 
     @abstractmethod
     def array(self, step: Step, into: Into) -> None:
-        """Put out an array of structs or of arrays."""
+        """Write code for an array of structs or of arrays."""
 
     @abstractmethod
     def struct(self, step: Step, into: Into) -> None:
-        """Put out a struct."""
+        """Write code for a struct or union."""
 
     def compound(self, step: Step, into: Into) -> None:
-        """Put out a struct or an array."""
+        """Write code for a struct, union or array."""
         layout = step.layout
         if isinstance(layout, StructLayout):
             self.struct(step, into)
@@ -110,27 +110,28 @@ class Sink(ABC):
             self.array(step, into)
 
     def leaves(self, step: Step) -> Sequence[Step]:
-        """Return the scalars that make up a member, if they are to be read with its neighbours.
+        """Return the scalars of a member that are to be unpacked together with its neighbours.
 
-        They ascend and do not overlap, and struct.unpack() reads each.
+        They are in ascending order, do not overlap, and can each be read by struct.unpack(). An
+        empty result means that the member is read on its own.
         """
         return (step,) if step.is_plain else ()
 
     def block(self, found: Sequence[Read], into: Into) -> None:
-        """Put out members that were unpacked together, those that are zero left out."""
+        """Write code for members that were unpacked together, skipping those that are zero."""
         for read in found:
             wanted = read.step.is_wanted
             with nullcontext() if wanted else self.source.indented(f"if {read.condition}:"):
                 self.scalar(read.step, read.names[0], into)
 
     def kept(self, size: int, bytes_: str) -> AbstractContextManager[None]:
-        """Write a block for what is shown though all these bytes may be zero."""
+        """Write a block for `size` bytes, the expression `bytes_`, that are shown even if zero."""
         del size, bytes_
         return nullcontext()
 
 
 class Emitter:
-    """Writes what a function does for the steps of a plan."""
+    """Writes the code that reads the steps of a plan."""
 
     def __init__(self, source: Source, sink: Sink, plan: Plan) -> None:
         self.source = source
@@ -139,11 +140,11 @@ class Emitter:
         self.limit = plan.elements
         self.zero = plan.zero
         self.emit = source.emit
-        self._tested = ("", 0, 0)  # what is known not to be zero where the code is now
+        self._tested = ("", 0, 0)  # (base, start, size) known not to be zero at this point
         self._loops = 0
 
     def members(self, steps: Sequence[Step], into: Into) -> None:
-        """Read members, in their order."""
+        """Write code that reads members in their order."""
         block: list[tuple[Step, Sequence[Step]]] = []
         word: list[Step] = []
         for step in steps:
@@ -166,7 +167,7 @@ class Emitter:
             self._word(word, into)
 
     def _alone(self, step: Step, into: Into) -> None:
-        """Read a member by itself, if it is to be shown."""
+        """Write code that reads one member on its own, if it may be shown."""
         if not step.is_wanted and not step.tested:
             return
         with self._piece(into, step.offset, step.tested, is_wanted=step.is_wanted):
@@ -177,14 +178,14 @@ class Emitter:
                 self.sink.compound(step, into)
 
     def read(self, layout: ScalarLayout, where: str) -> str:
-        """Return an expression for a scalar at an offset."""
+        """Return an expression for the scalar at the offset `where`, itself an expression."""
         if is_unpackable(layout):
             code = CODES[layout.size, layout.is_signed]
             return f"{self.source.unpacker(code)}(d, {where})[0]"
         return f"{self.source.constant('R', layout.decode)}(d, {where})"
 
     def read_many(self, step: Step, element: ScalarLayout, into: Into) -> tuple[str, int]:
-        """Return an expression for the list of an array's scalars, and how many it leaves out."""
+        """Return an expression for the list of an array's scalars, and the number left out."""
         assert isinstance(step.layout, ArrayLayout)
         count, where = min(step.layout.length, self.limit), into.at(step.offset)
         elided = step.layout.length - count
@@ -196,9 +197,10 @@ class Emitter:
 
     @contextmanager
     def elements(self, step: Step, into: Into) -> Iterator[tuple[Into, str]]:
-        """Write a loop over the elements of an array that are shown.
+        """Write a loop over those elements of an array that are shown.
 
-        Gives where each is put, and an expression for how many were not looked at.
+        Yields where each element's output goes, and an expression for the number of elements not
+        looked at. Raises `BtfFormatError` if arrays nest too deeply.
         """
         layout = step.layout
         assert isinstance(layout, ArrayLayout)
@@ -229,9 +231,9 @@ class Emitter:
 
     @contextmanager
     def _piece(self, into: Into, start: int, size: int, *, is_wanted: bool) -> Iterator[None]:
-        """Write what is left out, unless it is wanted, if these bytes are zero.
+        """Write a block that is skipped if these bytes are all zero, unless it is wanted.
 
-        A piece that is all there is of the one around it needs no test of its own.
+        A block that covers the same bytes as the one around it needs no test of its own.
         """
         around, known = self._tested, (into.base, start, size)
         bytes_ = into.bytes_(start, start + size)
@@ -246,7 +248,7 @@ class Emitter:
         self._tested = around
 
     def _block(self, block: Sequence[tuple[Step, Sequence[Step]]], into: Into) -> None:
-        """Read members whose scalars one struct.unpack() reads."""
+        """Write code for members whose scalars are read by one struct.unpack()."""
         run: list[Spot] = []
         found: list[Read] = []
         for step, leaves in block:
@@ -262,7 +264,7 @@ class Emitter:
             self.sink.block(found, into)
 
     def _word(self, word: Sequence[Step], into: Into) -> None:
-        """Read bit fields whose bytes are read once."""
+        """Write code for bit fields that share bytes, which are read once."""
         span = into.bytes_(word[0].offset, max(map(end_of, word)))
         self.emit(f"w = F({span}, '{self.layouts.byteorder}')")
         wanted = any(step.is_wanted for step in word)
@@ -274,7 +276,7 @@ class Emitter:
             self.sink.block(found, into)
 
     def _bits(self, word: Sequence[Step], step: Step) -> str:
-        """Return an expression for a bit field out of `w`; see Layouts.bits()."""
+        """Return an expression that extracts a bit field from `w`; see Layouts.bits()."""
         assert step.member is not None
         size = step.member.bit_size
         low = step.bit_offset - word[0].offset * 8
@@ -289,7 +291,7 @@ class Emitter:
 
 
 def end_of(step: Step) -> int:
-    """Return the offset behind the last byte that has something of a step."""
+    """Return the offset just past the last byte that a step occupies."""
     if step.is_bits and step.member is not None:
         return (step.bit_offset + step.member.bit_size + 7) // 8
     return step.offset + step.layout.size
@@ -304,12 +306,12 @@ def _spot(step: Step, name: str) -> Spot:
 def _fits_block(
     block: Sequence[tuple[Step, Sequence[Step]]], added: Sequence[Step], max_gap: int
 ) -> bool:
-    """Whether these scalars may be unpacked with those of a block so far."""
+    """Whether scalars may be unpacked together with those of the block so far."""
     gap = added[0].offset - end_of(block[-1][1][-1])
     count = sum(len(leaves) for _, leaves in block) + len(added)
     return count <= MAX_BLOCK and 0 <= gap <= max_gap
 
 
 def _fits_word(word: Sequence[Step], added: Step) -> bool:
-    """Whether a bit field lies in the eight bytes from the first one on."""
+    """Whether a bit field lies within eight bytes of the start of the first one."""
     return word[0].offset <= added.offset < end_of(added) <= word[0].offset + 8

@@ -1,4 +1,4 @@
-"""The sink for fields: what the reference decoder makes of a struct, for types that are hot."""
+"""The sink for fields: compiled code that builds what the reference decoder builds."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ def compile_fields(
     selection: Selection | None,
     elements: int,
 ) -> Callable[[bytes], tuple[list[Field], int]]:
-    """Return a function from a struct's bytes to (its fields, how many zero ones were left out).
+    """Return a function from a struct's bytes to (its fields, number of zero members left out).
 
     It agrees with `Decoder(layouts, facts_of, elements=elements).fields(layout, data, selection)`.
-    Raises `BtfFormatError` for a type that makes no sense or is nested too deep to be compiled.
+    At most `elements` elements of an array are built. Raises `BtfFormatError` if the type is
+    malformed, or nested too deeply to be compiled.
     """
     source = Source(layouts)
     plan = plan_of(layouts, facts_of, layout, selection, elements=elements)
@@ -42,29 +43,29 @@ def compile_fields(
 
 
 class FieldsSink(Sink):
-    """Appends a `Field` for each member; `z` counts the members that were left out further in."""
+    """Appends a `Field` for each member; `z` counts the zero members left out of inner structs."""
 
     def __init__(self, source: Source, plan: Plan) -> None:
         super().__init__(source, plan)
         source.constants["Field"] = Field
 
     def scalar(self, step: Step, value: str, into: Into) -> None:
-        """Append a scalar or a bit field."""
+        """Append a field for a scalar or bit field."""
         bits = f", {step.member.bit_size}" if step.is_bits and step.member else ""
         self.emit(f"{into.out}.append({self._field(step, value, into)}{bits}))")
 
     def string(self, step: Step, into: Into) -> None:
-        """Append the bytes of an array."""
+        """Append a field that holds the bytes of a char array."""
         value = into.bytes_(step.offset, step.offset + step.layout.size)
         self.emit(f"{into.out}.append({self._field(step, value, into)}))")
 
     def scalars(self, step: Step, element: ScalarLayout, into: Into) -> None:
-        """Append an array of scalars."""
+        """Append a field for an array of scalars."""
         value, elided = self.emitter.read_many(step, element, into)
         self._append_array(step, value, str(elided), into)
 
     def array(self, step: Step, into: Into) -> None:
-        """Append an array of structs or of arrays."""
+        """Append a field for an array of structs or of arrays."""
         found = self.source.variable("o")
         self.emit(f"{found} = []")
         with self.emitter.elements(step, into._replace(out=found)) as (each, elided):
@@ -73,7 +74,7 @@ class FieldsSink(Sink):
         self._append_array(step, found, elided, into)
 
     def struct(self, step: Step, into: Into) -> None:
-        """Append a struct."""
+        """Append a field for a struct or union."""
         found = self.source.variable("o")
         self.emit(f"{found} = []")
         self.emitter.members(step.inner, Into(found, into.base))
@@ -90,7 +91,7 @@ class FieldsSink(Sink):
         self.emit(f"{into.out}.append({self._field(step, value, into)}{more}))")
 
     def _field(self, step: Step, value: str, into: Into) -> str:
-        """Return the beginning of a call of Field(), up to the facts."""
+        """Return the beginning of a call of Field(), up to but not including the facts."""
         name = f'f"[{{{into.element}}}]"' if into.element else repr(step.name)
         layout = self.source.constant("T", step.layout)
         facts = "None" if step.facts is None else self.source.constant("A", step.facts)

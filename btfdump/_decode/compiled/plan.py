@@ -1,8 +1,8 @@
-"""Layout + facts -> plan: what the reference reader decides for a type, decided once.
+"""Layout + facts -> plan: the decisions of the reference reader for a type, made in advance.
 
-A plan is a tree of steps, one for each member that may be shown, for generated code to be made of.
-`decode.fields.Decoder` is what it must agree with: which members are shown though they are zero,
-what is known of each of them, how many bytes tell that one is zero.
+A plan is a tree of steps, one for each member that may be shown, from which code is generated. It
+must agree with `decode.fields.Decoder` on which members are shown even if they are zero, which
+facts apply to each, and how many bytes decide whether one is zero.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from btfdump._decode.scope import FactsOf, Stated
 
 MAX_STEPS = 200_000
-"""Steps of one plan: far more than any kernel's struct has with all that is inside it."""
+"""The most steps of one plan, far more than any kernel struct needs with all it contains."""
 
 
 class Step(NamedTuple):
     """One member, or the element of an array (`name` is "" then).
 
-    `offset` counts from the start of the object, or of the array element, that the step is part of.
-    The first `tested` bytes are zero if the member is; 0: it counts as zero whatever they hold.
-    `is_wanted`: it is shown even then. `around` are the names of the members around it. No other
-    member in the plan has the same `number`.
+    `offset` is in bytes from the start of the object or array element that the step is part of. The
+    member is zero if its first `tested` bytes are; with 0, it always counts as zero. If
+    `is_wanted`, it is shown even then. `around` holds the names of the members around it. `number`
+    is unique among the plan's members.
     """
 
     name: str
@@ -52,22 +52,23 @@ class Step(NamedTuple):
 
     @property
     def bit_offset(self) -> int:
-        """Where a bit field starts, in bits, from where `offset` counts from."""
+        """The start of a bit field in bits, counted from the same place as `offset`."""
         assert self.member is not None
         return self.offset * 8 + self.member.bit_offset - self.member.offset * 8
 
     @property
     def is_plain(self) -> bool:
-        """Whether struct.unpack() reads all of it."""
+        """Whether struct.unpack() can read the member, and all its bytes decide if it is zero."""
         if self.is_bits or not is_unpackable(self.layout):
             return False
         return self.is_wanted or self.tested == self.layout.size
 
 
 class Plan(NamedTuple):
-    """What is shown of the objects of one type: `steps`, for `selection` as the decoder takes it.
+    """What is shown of the objects of one type, as `steps`.
 
-    At most `elements` elements of each array are; with `zero` what is zero is shown too.
+    `selection` names the members to show, as for the decoder. At most `elements` elements of each
+    array are shown; `zero` shows zero members too.
     """
 
     layout: StructLayout
@@ -88,14 +89,14 @@ def plan_of(
 ) -> Plan:
     """Return the plan of a type, with a step for each member that may be shown.
 
-    Raises `BtfFormatError` for a type that makes no sense.
+    Raises `BtfFormatError` if the type is malformed.
     """
     steps = _Planner(layouts, facts_of, layout, zero).steps(selection)
     return Plan(layout, selection, elements, zero, steps)
 
 
 class _Planner:
-    """Makes the plan of one type."""
+    """Builds the plan of one type."""
 
     def __init__(
         self, layouts: Layouts, facts_of: FactsOf | None, layout: StructLayout, zero: bool
@@ -109,7 +110,7 @@ class _Planner:
         self._next_number = count(1).__next__
 
     def steps(self, selection: Selection | None) -> tuple[Step, ...]:
-        """Return the steps for the members of the object."""
+        """Return the steps for the members of the type."""
         return self._members(self._layout, 0, selection, (), (), 0)
 
     def _members(
@@ -152,7 +153,7 @@ class _Planner:
         stated: Stated,
         level: int,
     ) -> Step:
-        """Return a step with those for what is inside it."""
+        """Return a step with the steps for what it contains."""
         layout = step.layout
         around = (*step.around, step.name) if step.name else step.around
         if isinstance(layout, StructLayout):
@@ -176,7 +177,7 @@ class _Planner:
 
 
 def element_of(step: Step, index: int) -> Step:
-    """Return the element at `index` of an array as a step for itself, beside the array's own."""
+    """Return element `index` of an array as a step that stands beside the array's own."""
     layout = step.layout
     assert isinstance(layout, ArrayLayout)
     element = layout.element
@@ -187,7 +188,7 @@ def element_of(step: Step, index: int) -> Step:
 
 
 def _moved(step: Step, by: int) -> Step:
-    """Return a step with another offset; those of an array's elements count from each of them."""
+    """Return a step moved by `by` bytes; steps inside an array are relative to its elements."""
     inner = step.inner
     if isinstance(step.layout, StructLayout):
         inner = tuple(_moved(each, by) for each in inner)
@@ -195,7 +196,7 @@ def _moved(step: Step, by: int) -> Step:
 
 
 def is_text(step: Step) -> bool:
-    """Whether an array is shown as characters: by its type, or because an annotation says so."""
+    """Whether an array is shown as characters: by its type, or by an annotation."""
     layout = step.layout
     assert isinstance(layout, ArrayLayout)
     facts = step.facts

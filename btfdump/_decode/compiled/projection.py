@@ -1,8 +1,8 @@
 """Layout -> Python source -> function: readers of a few members.
 
 A projection names members of one struct (dotted paths, no pointers); its reader turns the struct's
-bytes into a tuple with one struct.unpack_from() where the members allow it. `decode.fields` is what
-it must agree with. `walk.quick` makes walks of what is here.
+bytes into a tuple, with a single struct.unpack_from() where the members allow it. It must agree
+with `decode.fields`. `walk.quick` builds whole walks from the same parts.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 def compile_reader(
     layouts: Layouts, layout: StructLayout, paths: Sequence[str], start: int = 0
 ) -> Callable[[bytes], tuple[Any, ...]]:
-    """Return a function from a struct's bytes, `start` on, to a tuple of the members `paths`.
+    """Return a function that reads the members `paths` into a tuple.
 
-    Values are as `Value.value_()` gives them. Raises `MemberNotFoundError`.
+    Its argument holds the struct's bytes from byte offset `start`. Values are the same as those of
+    `Value.value_()`. Raises `MemberNotFoundError`.
     """
     fields = [Located(layouts, layout, path) for path in paths]
     source = Source(layouts)
@@ -38,14 +39,14 @@ def compile_reader(
 
 
 def spots(fields: Sequence[Located]) -> list[Spot]:
-    """Return how the plain ones of fields are unpacked, each into a variable of its number."""
+    """Return the spots of those fields that are plain; field number i is read into `vi`."""
     return [field.spot(f"v{i}") for i, field in enumerate(fields) if field.is_plain]
 
 
 def runs(found: Iterable[Spot]) -> list[list[Spot]]:
-    """Sort what is to be unpacked into runs that one struct.unpack() each can read.
+    """Group spots into runs, each of which a single struct.unpack() can read.
 
-    Members of a union lie over each other, so one run may not be enough.
+    Members of a union overlap, so one run may not be enough.
     """
     sorted_: list[list[Spot]] = []
     for spot in sorted(found):
@@ -61,9 +62,9 @@ def runs(found: Iterable[Spot]) -> list[list[Spot]]:
 def unpacking(
     source: Source, fields: Sequence[Located], found: Iterable[Sequence[Spot]], start: int
 ) -> list[str]:
-    """Return statements that take runs, and the fields that are not plain, from `d`.
+    """Return statements that read the runs `found`, and the fields that are not plain, from `d`.
 
-    `d` holds the struct's bytes from offset `start` on.
+    `d` holds the struct's bytes from byte offset `start`.
     """
     lines = [
         f"{', '.join(spot.name for spot in run)}, = {source.unpacker(pattern(run, start))}(d)"
@@ -82,7 +83,7 @@ def row(fields: Sequence[Located]) -> str:
 
 
 class Located:
-    """A member at the end of a dotted path: where it is, and how it is read."""
+    """The member at the end of a dotted path: where it is, and how it is read."""
 
     def __init__(self, layouts: Layouts, layout: StructLayout, path: str) -> None:
         self.layouts = layouts
@@ -100,13 +101,14 @@ class Located:
         self.code = CODES[current.size, current.is_signed] if self.is_plain else ""  # type: ignore[union-attr]
 
     def spot(self, name: str) -> Spot:
-        """Return how a plain member is unpacked into the variable `name`."""
+        """Return the spot that unpacks a plain member into the variable `name`."""
         return Spot(self.offset, self.layout.size, self.code, name)
 
     def read(self, data: bytes, at: int) -> Any:
-        """Read a member that struct.unpack() does not understand; the struct starts at `at`.
+        """Read a member that struct.unpack() cannot read.
 
-        That is negative where `data` lacks the struct's first bytes.
+        The struct starts at byte offset `at` of `data`, which is negative if its first bytes are
+        missing.
         """
         if self.bit_size:
             return bits_to_python(

@@ -1,8 +1,9 @@
-"""The source of one generated function in the making: its lines, and what they refer to by name.
+"""The source of a function being generated: its lines, and the constants that they refer to.
 
-Constants are named by what they are, so that the same type gives the same source: `Z8` are eight
-zero bytes, `U_QI` is the unpack_from() of a format, `F` is int.from_bytes(); whatever else there is
-has a letter and a number. What is compiled stays in `linecache`: tracebacks and debuggers show it.
+Constants are named after what they are, so that the same type gives the same source: `Z8` is eight
+zero bytes, `U_QI` the unpack_from() of a format, and `F` int.from_bytes(); anything else has a
+letter and a number. Generated source stays in `linecache`, so that tracebacks and debuggers show
+it.
 """
 
 from __future__ import annotations
@@ -22,19 +23,19 @@ if TYPE_CHECKING:
     from btfdump._decode.layout import Layout, Layouts
 
 HOT = 16
-"""Objects of a type from which on compiling code for them pays (see docs/performance.md)."""
+"""The number of objects of a type from which compiling pays off (see docs/performance.md)."""
 CODES = {(1, False): "B", (2, False): "H", (4, False): "I", (8, False): "Q"}
 CODES |= {(size, True): code.lower() for (size, _), code in CODES.items()}
 """struct.unpack() codes by (size in bytes, signed)."""
 
 MAX_INDENTATION = 90
-"""Blocks inside each other: Python's parser takes 100."""
+"""The deepest nesting of blocks: Python's parser accepts 100 levels."""
 
 _names = count()
 
 
 def is_unpackable(layout: Layout) -> bool:
-    """Whether struct.unpack() reads this scalar as it is: whole integers, enums, pointers."""
+    """Whether struct.unpack() can read this scalar: a whole integer, enum or pointer."""
     return (
         isinstance(layout, ScalarLayout)
         and layout.is_whole
@@ -43,7 +44,7 @@ def is_unpackable(layout: Layout) -> bool:
 
 
 class Spot(NamedTuple):
-    """What struct.unpack() reads at an offset, by `code`, into the variable `name`."""
+    """A scalar at a byte offset, which struct.unpack() reads by `code` into the variable `name`."""
 
     offset: int
     size: int
@@ -52,10 +53,10 @@ class Spot(NamedTuple):
 
 
 def pattern(run: Sequence[Spot], start: int, end: int = 0) -> str:
-    """Return the format of struct.unpack() for a run, without the byte order.
+    """Return the struct.unpack() format for a run, without the byte order.
 
-    The spots ascend and do not overlap; the bytes go from offset `start` to `end`, or to where the
-    last spot ends.
+    The spots are in ascending order and do not overlap. The format covers the bytes from offset
+    `start` to `end`, or to the end of the last spot.
     """
     codes, at = "", start
     for offset, size, code, _ in run:
@@ -65,7 +66,7 @@ def pattern(run: Sequence[Spot], start: int, end: int = 0) -> str:
 
 
 class Source:
-    """Lines and constants of one function."""
+    """The lines and constants of one function."""
 
     def __init__(self, layouts: Layouts) -> None:
         self.layouts = layouts
@@ -77,12 +78,15 @@ class Source:
         self._made: dict[object, str] = {}
 
     def emit(self, line: str) -> None:
-        """Write a line of Python."""
+        """Add a line of Python at the current indentation."""
         self._lines.append("    " * self._level + line)
 
     @contextmanager
     def indented(self, header: str) -> Iterator[None]:
-        """Write a block of Python; it may stay empty. Raises `BtfFormatError` if too deep."""
+        """Add `header` and indent what follows; an empty block becomes `pass`.
+
+        Raises `BtfFormatError` if blocks nest too deeply.
+        """
         self.emit(header)
         self._level += 1
         if self._level > MAX_INDENTATION:
@@ -94,16 +98,16 @@ class Source:
         self._level -= 1
 
     def variable(self, letter: str) -> str:
-        """Return a name for a variable that has not been used yet."""
+        """Return a new variable name that starts with `letter`."""
         self._variables += 1
         return f"{letter}{self._variables}"
 
     def constant(self, letter: str, thing: object) -> str:
-        """Name something that is known now, by a letter and a number."""
+        """Return the name of an object that exists now: a letter and a number."""
         return self.once(letter, id(thing), lambda: thing)
 
     def once(self, letter: str, key: object, make: Callable[[], object]) -> str:
-        """Name what `make()` returns, which is called once for each key."""
+        """Return the name of what `make()` returns; it is called once for each key."""
         name = self._made.get((letter, key))
         if name is None:
             name = self._made[letter, key] = f"{letter}{len(self._made)}"
@@ -111,12 +115,12 @@ class Source:
         return name
 
     def zeros(self, size: int) -> str:
-        """Name that many zero bytes."""
+        """Return the name of a constant of `size` zero bytes."""
         self.constants.setdefault(f"Z{size}", bytes(size))
         return f"Z{size}"
 
     def unpacker(self, codes: str) -> str:
-        """Name a function from (bytes, offset) to a tuple."""
+        """Return the name of a function that unpacks `codes`: (bytes, offset) -> tuple."""
         name = f"U_{codes}"
         if name not in self.constants:
             self.constants[name] = Packer(self.mark + codes).unpack_from
@@ -129,9 +133,10 @@ class Source:
 
 
 def define(name: str, source: str, constants: dict[str, Any], title: str) -> Any:
-    """Compile `source` and return what it defines as `name`; the source stays in `linecache`.
+    """Compile `source` and return the function that it defines as `name`.
 
-    The result's `source` attribute is the source.
+    `title` names it in tracebacks; `linecache` keeps the source, and the function's `source`
+    attribute holds it.
     """
     filename = f"<btfdump {title} #{next(_names)}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
