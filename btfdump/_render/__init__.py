@@ -1,8 +1,8 @@
-"""Output back ends: events in, strings out.
+"""Output formats: events in, strings out.
 
 A renderer is a generator decorated with `@renderer()`, in a file of this folder or in another
-package; `RENDERERS`, or the entry point there, has its name. It takes the roots (each an iterator
-of events) and `Options`, and yields strings. What it yields is ready to be written to a terminal:
+package; `RENDERERS`, or that package's entry point, gives it a name. It takes the roots (each an
+iterator of events) and `Options`, and yields strings. These are ready to be written to a terminal:
 everything that came from the kernel has gone through `escape`.
 """
 
@@ -31,13 +31,14 @@ def _no_symbol(address: int) -> str | None:
 
 @dataclass(frozen=True)
 class Options:
-    """What a renderer is told beside the events.
+    """What a renderer is told besides the events.
 
-    `symbolize(address)` names an address, `locate(address)` the slab object that it is in, for
-    `void *`; `string_at(address)` reads the C string there; all may return None. `color` asks for
-    terminal escapes of our own. `zero` keeps what is empty. `source` and `release` say what is
-    shown, for headings. `compact`, `noname` and `ptr_raw` are flags of bpf_snprintf_btf(), for the
-    format that prints as it does.
+    `symbolize(address)` names a virtual address, `locate(address)` describes the slab object that
+    contains it, for `void *`, and `string_at(address)` reads the C string there; each may return
+    None. `string` is the most bytes shown of a char array. `color` allows terminal escapes of our
+    own. `zero` keeps what is empty or zero. `source`, `release` and `cpus` describe what is shown,
+    for headings. `compact`, `noname` and `ptr_raw` are flags of bpf_snprintf_btf(), for the
+    `snprintf` format.
     """
 
     symbolize: Callable[[int], str | None] = _no_symbol
@@ -56,14 +57,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Root:
-    """One thing to show: its events, and a name where it is not an object of its own."""
+    """One thing to show: its events, and a name if it is not an object in its own right."""
 
     events: Iterable[Event]
     name: str = ""
 
 
 Format: TypeAlias = Literal["json", "jsonl", "snprintf", "text", "tree"]
-"""The formats that come with btfdump, by name."""
+"""The names of the formats that come with btfdump."""
 Renderer: TypeAlias = "Callable[[Iterable[Root], Options], Iterator[str]]"
 MakeReader: TypeAlias = "Callable[[Context, Limits, Options], Reader]"
 
@@ -75,18 +76,18 @@ def _plain_reader(context: Context, limits: Limits, options: Options) -> Reader:
 
 @dataclass(frozen=True)
 class OutputFormat:
-    """A registered renderer, and what makes the reader that suits it for runs of many roots."""
+    """A registered renderer, and the factory of its reader for runs of many roots."""
 
     render: Renderer
     reader: MakeReader
 
     @property
     def help(self) -> str:
-        """What it writes, in one line."""
+        """The line that describes the format in the command line's help."""
         return first_line(self.render)
 
     def registered(self, name: str, guard: Guard | None) -> OutputFormat:
-        """Return it as what `--format name` writes."""
+        """Return this format as registered under `name`, its functions wrapped by `guard`."""
         del name
         if guard is None:
             return self
@@ -103,14 +104,15 @@ _BUILT_IN: dict[Format, str] = {
 RENDERERS: Registry[OutputFormat] = Registry(
     "renderer", __name__, {str(name): place for name, place in _BUILT_IN.items()}
 )
-"""By the name that `--format` takes."""
+"""Renderers by the name that `--format` takes."""
 
 
 def renderer(reader: MakeReader = _plain_reader) -> Callable[[Renderer], Renderer]:
-    """Declare a generator to be a renderer; its docstring's first line is its help.
+    """Return a decorator that declares a generator to be a renderer.
 
-    `reader` makes the reader that suits it, for runs of many roots. `RENDERERS` has its name, or
-    the entry point of another package.
+    The first line of the generator's docstring is its help. `reader` makes the reader that suits
+    it, for runs of many roots. Its name is in `RENDERERS`, or is that of another package's entry
+    point.
     """
 
     def declare(render: Renderer) -> Renderer:
@@ -121,22 +123,22 @@ def renderer(reader: MakeReader = _plain_reader) -> Callable[[Renderer], Rendere
 
 
 def reader_for(name: str, context: Context, limits: Limits, options: Options) -> Reader:
-    """Return a reader for a run of roots shown in a format; raises as `get()` does.
+    """Return a reader for a run of roots shown in a format; raises the same errors as `get()`.
 
-    What it remembers it has read once: for a live kernel, make one for each moment.
+    It remembers what it has read: for a live kernel, make a new one for each moment.
     """
     return _format(name).reader(context, limits, options)
 
 
 def formats() -> list[str]:
-    """Return the names of all formats, those of other packages too."""
+    """Return the names of all formats, including those of other packages."""
     return sorted(RENDERERS)
 
 
 def get(name: str) -> Renderer:
-    """Return the renderer of a format, loading its file alone.
+    """Return the renderer of a format; only its own file is loaded.
 
-    Raises `ExpressionError` where there is none, `PluginError` where it cannot be loaded.
+    Raises `ExpressionError` if there is no such format, and `PluginError` if it cannot be loaded.
     """
     return _format(name).render
 

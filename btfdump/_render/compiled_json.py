@@ -1,8 +1,8 @@
 """The sink for JSON: an object's members as JSON text, straight from its bytes.
 
-Members that lead nowhere become text here and now; in the place of those that graph/leads.py has
-read as fields, as they may lead somewhere, stands a HOLE. A pointer to a struct that is shown
-nowhere is written with the struct's summary, which is remembered.
+Members that lead nowhere are written at once. Members that may lead somewhere have been read as
+fields by graph/leads.py, and a HOLE takes their place. A pointer to a struct that is not shown is
+written with the struct's summary, which is remembered.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
     """From (bytes, address, keys of pointers that lead on) to (text, zero members left out)."""
 
 MAX_KNOWN = 1 << 10
-"""Values of one type whose texts are remembered."""
+"""The most values of one type whose texts are remembered."""
 _HOLE = "{HOLE}"
 
 
 def compile_members(leads: Leads, values: Values, summary: SummaryOf) -> Write:
-    """Return a function that writes the members of an object.
+    """Return a function that writes the members of an object as JSON.
 
-    Raises `BtfFormatError` for a type that is nested too deep to be compiled.
+    Raises `BtfFormatError` if the type is nested too deeply to be compiled.
     """
     plan = leads.plan
     source = Source(leads.context.layouts)
@@ -63,7 +63,8 @@ def compile_members(leads: Leads, values: Values, summary: SummaryOf) -> Write:
 class _JsonSink(Sink):
     """Appends `"name": value` for each member.
 
-    In the function `a` is the object's address, `H` are the keys of pointers that lead on.
+    In the generated function `a` is the object's address and `H` holds the keys of pointers that
+    lead on.
     """
 
     def __init__(self, source: Source, leads: Leads, values: Values, summary: SummaryOf) -> None:
@@ -73,14 +74,14 @@ class _JsonSink(Sink):
         self.summary = summary
 
     def append(self, step: Step, text: str, into: Into) -> None:
-        """Append a member, or an element; `text` is the inside of an f-string."""
+        """Append a member or an array element; `text` is the inside of an f-string."""
         before = f'"{{{into.element}}}": ' if into.element else in_f_string(f"{name(step.name)}: ")
         self.emit(f"{into.out}.append(f'{before}{text}')")
 
     # Scalars
 
     def leaves(self, step: Step) -> Sequence[Step]:
-        """Return a scalar, or the only one of a struct such as refcount_t, for a block to read."""
+        """Return a scalar, or the only scalar of a struct such as refcount_t, for a block."""
         only = self._only(step)
         return (only,) if only is not None else super().leaves(step)
 
@@ -97,7 +98,7 @@ class _JsonSink(Sink):
         return only if self.leads.of(only) is Lead.NOWHERE else None
 
     def scalar(self, step: Step, value: str, into: Into) -> None:
-        """Append a scalar or a bit field, or a struct that it is all of."""
+        """Append a scalar or bit field, or a struct that contains nothing else."""
         lead, layout = self.leads.of(step), step.layout
         if not isinstance(layout, ScalarLayout):
             self.append(step, self.folded(step, value), into)
@@ -118,7 +119,7 @@ class _JsonSink(Sink):
         self.append(step, text, into)
 
     def folded(self, step: Step, value: str) -> str:
-        """Return the inside of an f-string that writes a struct of one scalar."""
+        """Return the inside of an f-string that writes a struct of exactly one scalar."""
         if isinstance(step.layout, ScalarLayout):
             return self.text(step, step.layout, value)
         inner = step.inner[0]
@@ -141,22 +142,22 @@ class _JsonSink(Sink):
         return f"{{{self.source.once('X', layout, lambda: one)}({value})}}"
 
     def pointers(self, layout: ScalarLayout, target: types.Composite, describe: Describe) -> str:
-        """Name a table from pointers to structs to their texts, each with what is said of it."""
+        """Return the name of a table of texts for pointers to `target`, written with `describe`."""
         make = partial(_pointer, self.values, layout, target, self.summary, describe)
         return self.remembered((layout, target, describe), make)
 
     def remembered(self, key: object, make: Callable[[int], str]) -> str:
-        """Name a table from values to their texts, which `make` makes."""
+        """Return the name of a table from values to texts, which `make` fills on demand."""
         return self.source.once("P", key, lambda: _Texts(self.values, make))
 
     # Structs and arrays
 
     def compound(self, step: Step, into: Into) -> None:
-        """Append a struct or an array."""
+        """Append a struct, union or array."""
         if not self.leads.is_list(step, into):
             self._not_empty(step, into)
             return
-        if into.element:  # an element is not said to be empty
+        if into.element:  # an array element is written with its links, not as empty
             inner = ", ".join(
                 f"{in_f_string(name(link.name))}: {self.text(link, link.layout, 'p')}"
                 for link in step.inner
@@ -165,7 +166,7 @@ class _JsonSink(Sink):
             text = f'{{{{"members": {{{{{inner}}}}}}}}}'
         else:
             empty = empty_list(step.layout, step.facts)
-            if self.leads.of(step) is Lead.SOMEWHERE:  # it has been looked into already
+            if self.leads.of(step) is Lead.SOMEWHERE:  # graph/leads.py has looked into it already
                 empty = self.source.once("E", step.number, lambda: empty)
                 self.append(step, f"{{HOLE if {key_of(step, into)} in H else {empty}}}", into)
                 return
@@ -182,7 +183,7 @@ class _JsonSink(Sink):
             super().compound(step, into)
 
     def struct(self, step: Step, into: Into) -> None:
-        """Append a struct; the members of an anonymous one are those of the struct around."""
+        """Append a struct; an anonymous one adds its members to the struct around it."""
         if not step.name and not into.element:
             self.emit(f"z += {len(step.inner)} - 1")
             self.emitter.members(step.inner, into)
@@ -209,7 +210,7 @@ class _JsonSink(Sink):
         layout = step.layout
         assert isinstance(layout, ArrayLayout)
         if element.category in (Category.INT, Category.CHAR) and is_unpackable(element):
-            # A list of numbers reads in Python as it does in JSON.
+            # A list of numbers has the same text in Python and in JSON.
             write = self.source.constant("X", cut_array)
             text = f"{write}({layout.length}, {items}, {elided})"
         else:
@@ -218,7 +219,7 @@ class _JsonSink(Sink):
         self.append(step, f"{{{text}}}", into)
 
     def array(self, step: Step, into: Into) -> None:
-        """Append an array of structs."""
+        """Append an array of structs or of arrays."""
         layout = step.layout
         assert isinstance(layout, ArrayLayout)
         found = self.source.variable("o")
@@ -232,7 +233,7 @@ class _JsonSink(Sink):
 
 
 class _Texts(dict[int, str]):
-    """Texts of one type's values, each made when it is first asked for."""
+    """The texts of one type's values, each made on first use."""
 
     def __init__(self, values: Values, make: Callable[[int], str]) -> None:
         super().__init__()
@@ -254,7 +255,7 @@ def _pointer(
     describe: Describe,
     value: int,
 ) -> str:
-    """Return a pointer to a struct, with what is said of a struct that is not shown here."""
+    """Return a pointer to a struct, with what `describe` returns about its target."""
     text = values.pointer(layout, value)
     said = describe(values, summary(value, target)) if value else ""
     if not said:
@@ -264,12 +265,12 @@ def _pointer(
 
 
 def _unfollowed(values: Values, summary: Summary) -> str:
-    """Return what is said of a struct that is shown nowhere: its summary, if it has one."""
+    """Return the keys for a target that is not shown: its summary, if it has one."""
     return f'"summary": {values.summary(summary)}, "brief": true' if summary else ""
 
 
 def _around(values: Values, summary: Summary) -> str:
-    """Return what is said of the struct that is around this very place."""
+    """Return the keys for a target that contains this very pointer."""
     known = f'"summary": {values.summary(summary)}, ' if summary else ""
     return f'{known}"seen": true, "cycle": true'
 

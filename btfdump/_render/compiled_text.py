@@ -1,8 +1,8 @@
-"""The sink for text: one struct's bytes as text, with nothing followed, for types that are hot.
+"""The sink for text: one struct's bytes as text, following no pointers, for frequent types.
 
-The generated function does what `plain.reference_text` does, with everything that is known of the
-type worked out beforehand. Small structs and short arrays, which are one line each, are read
-together with their neighbours; with zeros shown, the text of what is zero is kept.
+The generated function does the same as `plain.reference_text`, with everything known about the type
+worked out beforehand. Small structs and short arrays, which take one line each, are read together
+with their neighbours; if zeros are shown, the text of zero members is kept.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from btfdump._decode.layout import Layout, Layouts
 
 ELEMENTS = 64
-"""Elements shown of each array."""
+"""The most elements shown of each array."""
 MAX_UNROLLED = 8
-"""Elements of the arrays that are written out rather than walked in a loop."""
+"""The most elements of an array that is unrolled rather than walked in a loop."""
 MAX_KNOWN = 1024
-"""Values of one scalar type whose texts are kept."""
+"""The most values of one scalar type whose texts are kept."""
 _INDENT = "  "
 
 
 def compile_text(
     layouts: Layouts, layout: StructLayout, *, zero: bool = False
 ) -> Callable[[bytes], str]:
-    """Return a function from a struct's bytes to its text: what `plain.reference_text` returns.
+    """Return a function from a struct's bytes to its text, equal to `plain.reference_text`.
 
-    `function.source` is the generated source. Raises `BtfFormatError` where the type is corrupt, or
-    nested too deep to be compiled.
+    Its `source` attribute is the generated source. Raises `BtfFormatError` if the type is
+    malformed, or nested too deeply to be compiled.
     """
     plan = plan_of(layouts, None, layout, elements=ELEMENTS, zero=zero)
     source = Source(layouts)
@@ -55,7 +55,10 @@ def compile_text(
 
 
 class _Line(NamedTuple):
-    """A line: the inside of an f-string, but for values, each with a condition: it is not zero."""
+    """One line, as the insides of f-strings: text around the values, and the values.
+
+    Each value comes with the condition that it is not zero.
+    """
 
     before: str
     values: Sequence[tuple[str, str]]
@@ -70,9 +73,9 @@ class _Line(NamedTuple):
 class _TextSink(Sink):
     """Appends a line for each member to the list of lines.
 
-    A small struct is one line: its values go to a list of their own first, each with the path that
-    leads to it there. `nN` says how many lines there were before the Nth struct or array, `zN`
-    whether it is zero; `K` keeps texts of zeros.
+    A small struct is one line: its values first go to a list of their own, each with its path
+    within the struct. `nN` is the number of lines before the Nth struct or array, `zN` whether it
+    is zero, and `K` holds the texts of zero members.
     """
 
     def __init__(self, source: Source, plan: Plan) -> None:
@@ -80,14 +83,14 @@ class _TextSink(Sink):
         self.zero = plan.zero
         self.options = Options(zero=plan.zero)
         self.depth = 1
-        self.path: str | None = None  # in a small struct: names of the members around
+        self.path: str | None = None  # inside a small struct: the path so far
         self.kept_texts: list[str] = []
         source.constants["K"] = self.kept_texts
 
-    # What is one line
+    # Members of one line
 
     def leaves(self, step: Step) -> Sequence[Step]:
-        """Return the scalars in a line that a block unpacks."""
+        """Return the scalars of a one-line member that a block unpacks."""
         layout = step.layout
         if self.path is not None or isinstance(layout, ScalarLayout):
             return super().leaves(step)
@@ -97,7 +100,7 @@ class _TextSink(Sink):
             return ()
         found = [leaf for _, leaf in _in_small(step.inner)]
         is_plain = all(leaf.is_plain for leaf in found)
-        # Members of a union lie over each other.
+        # Members of a union overlap.
         apart = is_plain and all(end_of(one) <= other.offset for one, other in pairwise(found))
         return found if apart else ()
 
@@ -143,7 +146,7 @@ class _TextSink(Sink):
         return _Line(f"{before}{{{{ ", values, " }},")
 
     def scalar(self, step: Step, value: str, into: Into) -> None:
-        """Append a scalar that was read by itself."""
+        """Append a scalar that was read on its own."""
         assert isinstance(step.layout, ScalarLayout)
         text = self._text(step.layout, value, "" if self.path is not None else ",")
         self.emit(f"{into.out}.append(f'{self._before(step, into)}{text}')")
@@ -165,10 +168,10 @@ class _TextSink(Sink):
         value = f"{{{text}(d, {into.at(step.offset)})}}{comma}"
         self.emit(f"{into.out}.append(f'{self._before(step, into)}{value}')")
 
-    # What takes several lines
+    # Members of several lines
 
     def struct(self, step: Step, into: Into) -> None:
-        """Append a struct: on one line if it is small, else over several."""
+        """Append a struct: on one line if it is small, otherwise on several."""
         layout = step.layout
         assert isinstance(layout, StructLayout)
         if self.path is not None:
@@ -182,7 +185,7 @@ class _TextSink(Sink):
                 self.emitter.members(step.inner, Into(into.out, into.base))
 
     def _small(self, step: Step, into: Into) -> None:
-        """Append a small struct that a block does not take."""
+        """Append a small struct that is not part of a block."""
         values = self.source.variable("p")
         self.emit(f"{values} = []")
         self.path = ""
@@ -195,7 +198,7 @@ class _TextSink(Sink):
             self.emit(f"else: {into.out}.append(f'{before}{{{{}}}},')")
 
     def array(self, step: Step, into: Into) -> None:
-        """Append the elements of an array of structs or of arrays, each on lines of its own."""
+        """Append the elements of an array of structs or of arrays, each on its own lines."""
         layout = step.layout
         assert isinstance(layout, ArrayLayout)
         with self._brackets(step, into, "[", "]"):
@@ -212,7 +215,7 @@ class _TextSink(Sink):
 
     @contextmanager
     def _brackets(self, step: Step, into: Into, opening: str, closing: str) -> Iterator[None]:
-        """Write lines in brackets: none at all if there are none and zeros are skipped."""
+        """Write lines in brackets, or nothing if there are no lines and zeros are skipped."""
         before = self.source.variable("n")
         if not self.zero:
             self.emit(f"{before} = len({into.out})")
@@ -229,7 +232,7 @@ class _TextSink(Sink):
 
     @contextmanager
     def kept(self, size: int, bytes_: str) -> Iterator[None]:
-        """Write what is taken from the first time on if these bytes are zero."""
+        """Write lines that are kept for reuse the first time that these bytes are zero."""
         if self.path is not None or not size:
             yield
             return
@@ -243,10 +246,10 @@ class _TextSink(Sink):
             yield
             self.emit(f"if {is_zero}: {text} = '\\n'.join(o[{before}:])")
 
-    # What is in a line
+    # The parts of a line
 
     def _before(self, step: Step, into: Into) -> str:
-        """Return the beginning of a line, or of a value in a small struct; for an f-string."""
+        """Return the start of a line, or of a value in a small struct, for an f-string."""
         if self.path is not None:
             return in_f_string(_title(self._path(step)))
         title = f"[{{{into.element}}}] = " if into.element else ""
@@ -262,7 +265,8 @@ class _TextSink(Sink):
     def _text(self, layout: ScalarLayout, variable: str, comma: str = "") -> str:
         """Return the inside of an f-string that writes a scalar, the comma and any remark.
 
-        What is frequent is written in place. With zeros skipped `variable` is not zero.
+        The frequent cases are written inline. If zeros are skipped, `variable` is known not to be
+        zero.
         """
         is_int = layout.category is Category.INT
         if is_int and layout.size <= 4:
@@ -281,9 +285,9 @@ class _TextSink(Sink):
         return f'{{({known}) if {variable} else "NULL{comma}"}}' if self.zero else f"{{{known}}}"
 
     def _array_formatter(self, layout: ArrayLayout) -> Callable[[bytes, int], str]:
-        """Return a function from (bytes, offset) to the text of an array of scalars on one line.
+        """Return a function (bytes, offset) -> one line of text for an array of scalars.
 
-        The text is that of scalar.text() and scalar.array_text().
+        The text is the same as that of scalar.text() and scalar.array_text().
         """
         element, size, options = layout.element, layout.size, self.options
         if layout.is_text:
@@ -318,7 +322,7 @@ class _TextSink(Sink):
 
 
 def _in_small(steps: Sequence[Step], path: str = "") -> Iterator[tuple[str, Step]]:
-    """Yield what a small struct holds, in the order of declaration, and the path to it."""
+    """Yield the contents of a small struct in order of declaration, each with its path."""
     for step in steps:
         inner = f"{path}.{step.name}" if step.name else path
         if isinstance(step.layout, StructLayout):
@@ -328,10 +332,10 @@ def _in_small(steps: Sequence[Step], path: str = "") -> Iterator[tuple[str, Step
 
 
 def _array_leaves(step: Step, layout: ArrayLayout) -> Sequence[Step]:
-    """Return the elements of an array of few integers.
+    """Return the elements of a short array of integers.
 
-    Longer ones are not just their elements: scalar.array_text() shows bytes as hex, and leaves
-    zeros out.
+    Longer arrays are more than a list of elements: scalar.array_text() shows bytes as hex, and
+    leaves out zeros.
     """
     element = layout.element
     if not isinstance(element, ScalarLayout) or element.category is not Category.INT:
@@ -342,13 +346,13 @@ def _array_leaves(step: Step, layout: ArrayLayout) -> Sequence[Step]:
 
 
 def _unrolled(step: Step, layout: ArrayLayout) -> Sequence[Step]:
-    """Return the elements of a short array, each as a step for itself."""
+    """Return the elements of a short array, each as a step of its own."""
     is_short = isinstance(layout.element, StructLayout) and layout.length <= MAX_UNROLLED
     return [element_of(step, i) for i in range(layout.length)] if is_short else ()
 
 
 def _title(path: str) -> str:
-    """Return what is written in front of a member; `path` is like `.name`."""
+    """Return the text in front of a member; `path` is like `.name`."""
     return f"{printable(path)} = "
 
 

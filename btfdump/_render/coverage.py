@@ -32,7 +32,7 @@ _WIDTH = 100
 def render_text(
     name: str, checked: Sequence[Checked], members: Sequence[Known], *, every: bool
 ) -> Iterator[str]:
-    """Yield the report for one BTF; with `every`, each line that applies as well."""
+    """Yield the report for one BTF; with `every`, it also lists each entry that applies."""
     yield printable(f"{name}:") + "\n"
     for source in dict.fromkeys(row.source for row in checked):
         yield from _entries(source, [row for row in checked if row.source == source], every)
@@ -117,7 +117,7 @@ def _sum(tallies: Sequence[Tally]) -> Tally:
 def render_json(
     reports: Sequence[tuple[str, Sequence[Checked], Sequence[Known]]],
 ) -> Iterator[str]:
-    """Yield one JSON document: for each BTF its entries, tallies and members."""
+    """Yield one JSON document with the entries, tallies and members of each BTF."""
     document = [
         {
             "btf": name,

@@ -1,4 +1,4 @@
-"""Neutralise what came from a kernel: terminal escapes, control and invisible characters."""
+"""Neutralise text from the kernel: terminal escapes, control and invisible characters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ def printable(text: str) -> str:
     """Return `text` with every character that could act on a terminal made visible.
 
     Control characters, bidirectional overrides, other format characters and lone surrogates become
-    `\\xNN` or `\\uNNNN`. Text without any comes back as it is.
+    `\\xNN` or `\\uNNNN`. Other text is returned unchanged.
     """
     if text.isprintable():
         return text
@@ -20,9 +20,9 @@ def quoted(text: str) -> str:
 
 
 def quoted_bytes(data: bytes, limit: int) -> str:
-    """Return the text of a char array up to its NUL as a C literal, at most `limit` bytes of it.
+    """Return a char array up to its NUL as a C string literal of at most `limit` bytes.
 
-    Bytes that are not UTF-8 become `\\xNN`, as do control characters; a cut is marked by `...`.
+    Bytes that are not UTF-8 and control characters become `\\xNN`; `...` marks text that was cut.
     """
     text = data.split(b"\0", 1)[0]
     cut = "..." if len(text) > limit else ""
@@ -31,14 +31,14 @@ def quoted_bytes(data: bytes, limit: int) -> str:
 
 
 def in_f_string(text: str) -> str:
-    """Escape text for generated code: the inside of a single-quoted f-string, outside braces."""
+    """Escape text for the inside of a single-quoted f-string in generated code."""
     text = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
     return text.replace("{", "{{").replace("}", "}}")
 
 
 def _visible(character: str) -> str:
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that was no UTF-8, kept by surrogateescape
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, kept by surrogateescape
         return f"\\x{code - 0xDC00:02x}"
     simple = {9: "\\t", 10: "\\n", 13: "\\r"}.get(code)
     if simple:

@@ -1,11 +1,11 @@
 """`json` and `jsonl`: one schema, described in docs/formats.md and docs/json-schema.json.
 
-`json` is one document with every root in it, `jsonl` one line for each. Addresses are strings (they
-do not fit a JavaScript number); integers are JSON integers of any size. Output is ASCII: control
-characters, invalid UTF-8 and everything else that could act on a terminal are escaped.
+`json` is one document that contains every root, `jsonl` one line for each. Addresses are strings
+(they do not fit a JavaScript number); integers are JSON integers of any size. Output is ASCII:
+control characters, invalid UTF-8 and everything else that could act on a terminal are escaped.
 
 The text of a root is written in the order of its events: an object's members up to the first one
-that something lies behind, what lies there, the members up to the next one, and so on.
+that leads somewhere, what it leads to, the members up to the next such one, and so on.
 """
 
 from __future__ import annotations
@@ -46,19 +46,19 @@ if TYPE_CHECKING:
 
 
 class JsonReader(Reader):
-    """Reads of objects of types that are hot what may lead somewhere, and has the rest written."""
+    """A reader that, for frequent types, reads as fields only what may lead somewhere."""
 
     def __init__(self, context: Context, limits: Limits, options: Options) -> None:
         super().__init__(context, limits)
         self._values = Values(options)
 
     def forget(self) -> None:
-        """Forget what was read, not what was compiled: for memory that has changed since."""
+        """Forget what was read, but not what was compiled: for memory that has changed since."""
         super().forget()
         self._values.forget()
 
     def compile(self, layout: StructLayout, selection: Selection | None) -> Read:
-        """Return a function that reads an object of this type; raises `BtfFormatError`."""
+        """Return a function that reads objects of this type; raises `BtfFormatError`."""
         from btfdump._decode.compiled.plan import plan_of
         from btfdump._graph.leads import Leads, compile_leads
         from btfdump._render.compiled_json import compile_members
@@ -79,13 +79,13 @@ class JsonReader(Reader):
 
 
 class _Rest(NamedTuple):
-    """What is still to be written of an object: what does it, and keys of pointers that lead on."""
+    """The members not read as fields: the function that writes them, and keys that lead on."""
 
     write: Write
     keys: Container[int]
 
     def members(self, value: Value) -> tuple[str, int]:
-        """Return the text of the members, with a HOLE for each that leads on, and zero ones."""
+        """Return the members as text, with a HOLE for each that leads on, and how many are zero."""
         return self.write(value.bytes_(), value.address_, self.keys)
 
 
@@ -128,10 +128,11 @@ def _document(root: Root, values: Values) -> str:
 
 
 class _OpenText:
-    """An object or a group that is being written.
+    """An object or group that is still being written.
 
-    `rest` are the pieces of an object's members, each to be written when what lies behind a member
-    has been; `end`, notes and `after` end it. `lead` goes before each thing inside a group.
+    `rest` holds the remaining pieces of an object's members; each is written after what the member
+    before it leads to. `end`, the notes and `after` close the object. `lead` precedes each item of
+    a group.
     """
 
     __slots__ = ("after", "end", "lead", "notes", "rest")
@@ -145,7 +146,7 @@ class _OpenText:
 
 
 class _Builder:
-    """Writes one root. `open` holds what is open; the root itself stays there up to the end."""
+    """Writes one root. `open` is the stack of open objects; the root stays on it to the end."""
 
     def __init__(self, values: Values, name: str) -> None:
         self.values = values
@@ -154,14 +155,14 @@ class _Builder:
         self.open: list[_OpenText] = []
 
     def text(self) -> str:
-        """Return the text of the root, after its last event."""
+        """Return the text of the root; call this after its last event."""
         if not self.open:
             return self.begin.rstrip(", ") + "}"
         self.finish(self.open[0])
         return "".join(self.out)
 
     def add(self, event: Event) -> None:
-        """Write an event."""
+        """Write one event."""
         if isinstance(event, Enter):
             self.enter(event)
         elif isinstance(event, Exit):
@@ -181,7 +182,7 @@ class _Builder:
             self.note(event)
 
     def lead(self) -> str:
-        """Return what goes before a thing: below a pointer, among elements, or at the root."""
+        """Return the text before an item: below a pointer, among elements, or at the root."""
         if not self.open:
             return self.begin
         holder = self.open[-1]
@@ -218,7 +219,7 @@ class _Builder:
         self.open.append(_OpenText(end, iter(pieces[1:])))
 
     def pieces(self, event: Enter) -> tuple[list[str], int]:
-        """Return an object's members, cut where something lies behind one; how many are zero."""
+        """Return an object's members, cut at those that lead on, and the number of zero ones."""
         if not isinstance(event.rest, _Rest):
             return self.values.members(event.fields).split(HOLE), event.skipped
         text, skipped = event.rest.members(event.value)
@@ -228,7 +229,7 @@ class _Builder:
         return pieces, event.skipped + skipped
 
     def filled(self, fields: Sequence[Field], pieces: list[str]) -> list[str]:
-        """Put those of `fields` between the pieces of text that nothing lies behind."""
+        """Insert the text of those `fields` that turned out to lead nowhere between the pieces."""
         first, *rest = pieces
         text = [first]
         for field, piece in zip(fields, rest, strict=True):
@@ -273,7 +274,7 @@ class _Builder:
             self.open.append(_OpenText("]", lead="{"))
 
     def group(self, event: Open) -> str:
-        """Return the keys of a container."""
+        """Return the keys that describe a container."""
         text = identity(event.value, "")
         if event.expansion is not None:
             text = f"{text}, {expansion_of(event.expansion)}"

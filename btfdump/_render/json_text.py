@@ -1,4 +1,4 @@
-"""Values as JSON text: what the `json` and `jsonl` formats, plain and compiled, are made of."""
+"""Values as JSON text, the building blocks of the `json` and `jsonl` formats."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from btfdump._walk import Key
 
 HOLE = "\0"
-"""Stands in the text of members where what lies behind one of them goes: JSON has no such byte."""
+"""Marks where the target of a member goes in the text of members: JSON never contains it."""
 
 MAX_SUMMARIES = 1 << 10
-"""Summaries whose texts are remembered."""
+"""The most summaries whose texts are remembered."""
 
 quote = json.JSONEncoder().encode
-"""Return a string, or any plain value, as JSON: ASCII alone, on one line."""
+"""Return a string, or any plain value, as JSON: ASCII only, on one line."""
 
 
 @lru_cache(maxsize=4096)
 def name(text: str) -> str:
-    """Return a name of a type or member, of which there are few, as JSON."""
+    """Return a type's or member's name as JSON, cached because there are few of them."""
     return quote(text)
 
 
@@ -44,13 +44,13 @@ class Values:
     def __init__(self, options: Options) -> None:
         self.options = options
         self._remembered: list[dict[int, str]] = []
-        # By identity, as 1 and True are equal but not written the same: the keys are kept alive.
+        # By identity, as 1 and True are equal but differ in JSON; entries keep their keys alive.
         self._summaries: dict[int, tuple[Summary, str]] = {}
-        # What a type says of its pointers: (their tags, whether they lead to strings).
+        # By pointer type: (tags as JSON, whether it is a `char *`, whether it is a `void *`).
         self._pointers: dict[ScalarLayout, tuple[str, bool, bool]] = {}
 
     def summary(self, pairs: Summary) -> str:
-        """Return a summary; the same object is written once, as it stands at several places."""
+        """Return a summary as JSON; the text is remembered, as one summary may occur often."""
         known = self._summaries.get(id(pairs))
         if known is None:
             if len(self._summaries) >= MAX_SUMMARIES:
@@ -59,7 +59,7 @@ class Values:
         return known[1]
 
     def remember(self, texts: dict[int, str]) -> None:
-        """Let `forget()` clear a table of texts."""
+        """Register a table of texts for `forget()` to clear."""
         self._remembered.append(texts)
 
     def forget(self) -> None:
@@ -69,11 +69,11 @@ class Values:
         self._summaries.clear()
 
     def members(self, fields: Iterable[Field]) -> str:
-        """Return what stands inside the braces of "members", a HOLE for each that has a group."""
+        """Return the inside of the braces of "members", with a HOLE for each that has a group."""
         return ", ".join(self._members(fields))
 
     def _members(self, fields: Iterable[Field]) -> list[str]:
-        """Return members; anonymous ones give theirs to the struct around, as in C."""
+        """Return the members; anonymous ones add theirs to the struct around, as in C."""
         found: list[str] = []
         for field in fields:
             if not field.name and not isinstance(field.layout, ScalarLayout | ArrayLayout):
@@ -87,7 +87,7 @@ class Values:
         return found
 
     def found_by(self, label: Label) -> str:
-        """Return the keys of what finds an element of a map, to be followed by others."""
+        """Return the keys by which an element of a map is found, each followed by a comma."""
         if isinstance(label, str):
             return ""
         text = f'"index": {label.position}, '
@@ -101,7 +101,7 @@ class Values:
         return text + (f'"remark": {quote(label.remark)}, ' if label.remark else "")
 
     def value(self, field: Field) -> str:
-        """Return a field's value; its own slot is not looked at, those inside it are."""
+        """Return a field's value; `has_group` is respected inside the field, not on itself."""
         if field.facts is None or not field.facts.is_typed:
             return self._value(field)
         told = f'"type": {name(str(field.layout.type))}, "provenance": '
@@ -111,14 +111,14 @@ class Values:
         return f'{{{told}, "members": {{{self.members(_inner(field))}}}}}'
 
     def _value(self, field: Field) -> str:
-        """Return a field's value by its layout, whoever told it."""
+        """Return a field's value by its layout, without the source of its type."""
         layout = field.layout
         if isinstance(layout, ScalarLayout):
             return self.scalar(field)
         if not isinstance(layout, ArrayLayout):
             members = f'"members": {{{self.members(_inner(field))}}}'
             members += f', "remark": {quote(field.remark)}}}' if field.remark else "}"
-            if field.name.startswith("["):  # an element's type is that of the array around it
+            if field.name.startswith("["):  # an element's type follows from the array around it
                 return "{" + members
             return f'{{"type": {name(str(layout.type))}, {members}'
         if isinstance(field.value, bytes):
@@ -133,7 +133,7 @@ class Values:
         return array_of_structs(layout.length, elements, field.elided)
 
     def scalar(self, field: Field) -> str:
-        """Return a scalar, with the names of its bits if annotations know them."""
+        """Return a scalar, with the names of its bits if annotations give them."""
         assert isinstance(field.layout, ScalarLayout)
         facts, value = field.facts, field.value
         if facts is not None and facts.flags and isinstance(value, int):
@@ -160,16 +160,16 @@ class Values:
         return str(int(value))
 
     def array(self, element: ScalarLayout, values: Sequence[object], elided: int) -> str:
-        """Return an array of scalars."""
+        """Return an array of scalars; `elided` counts the elements that are not in `values`."""
         items = f"[{', '.join([self.one(element, value) for value in values])}]"
         return cut_array(len(values) + elided, items, elided)
 
     def whole_pointer(self, layout: ScalarLayout, value: int) -> str:
-        """Return a pointer that nothing is said of but its address, symbol and string."""
+        """Return a pointer with nothing but its address, tags, symbol, slab object and string."""
         return self.pointer(layout, value) + "}"
 
     def pointer(self, layout: ScalarLayout, value: int) -> str:
-        """Return a pointer without its closing brace: what it leads to may follow."""
+        """Return a pointer without its closing brace, so that its target can follow."""
         known = self._pointers.get(layout)
         if known is None:
             known = self._pointers[layout] = (
@@ -205,20 +205,20 @@ def _inner(field: Field) -> list[Field]:
 
 
 def cut_array(length: int, items: object, elided: int) -> str:
-    """Return an array of scalars, of which the first `items` are given."""
+    """Return an array of `length` scalars, of which `items` are shown and `elided` are not."""
     if elided > 0:
         return f'{{"length": {length}, "first": {items}, "elided": {elided}}}'
     return str(items)
 
 
 def array_of_structs(length: int, elements: str, elided: int) -> str:
-    """Return an array of structs or of arrays, whose elements that are not zero are given."""
+    """Return an array of `length` structs or arrays, given the text of the elements shown."""
     cut = f', "elided": {elided}' if elided > 0 else ""
     return f'{{"length": {length}, "at": {{{elements}}}{cut}}}'
 
 
 def empty_list(layout: Layout, facts: Any) -> str:
-    """Return a list that leads to itself; an empty container, if its element type is known."""
+    """Return a list_head that points to itself: as an empty container if its type is known."""
     text = f'{{"type": {name(str(layout.type))}, "empty": true'
     if facts is not None and facts.expansion is not None:
         text += f', {expansion_of(facts.expansion)}, "elements": []'
@@ -226,7 +226,7 @@ def empty_list(layout: Layout, facts: Any) -> str:
 
 
 def expansion_of(expansion: Any) -> str:
-    """Return the keys that say what a container holds, and who told."""
+    """Return the keys that state what a container holds, and the source of that statement."""
     node = f'"node": {name(expansion.node)}, ' if expansion.node else ""
     return (
         f'"container": {name(expansion.head)}, "element": {name(str(expansion.element))}, '
@@ -235,7 +235,7 @@ def expansion_of(expansion: Any) -> str:
 
 
 def identity(value: Value, label: Label) -> str:
-    """Return the keys that name an object: its type, address, and index among its siblings."""
+    """Return the keys that identify an object: its type, address, and index or key if any."""
     text = f'"type": {name(str(value.type_))}, "address": "{value.address_:#x}"'
     if value.key_ is not None:
         return f"{text}, {key_of(value.key_)}"
@@ -244,7 +244,7 @@ def identity(value: Value, label: Label) -> str:
 
 
 def key_of(key: Key) -> str:
-    """Return where an entry is in its container: an index, a range of addresses, or words."""
+    """Return the key that places an entry in its container: an index, an address range, or text."""
     if isinstance(key, tuple):
         return f'"range": ["{key[0]:#x}", "{key[1]:#x}"]'
     return f'"index": {key}' if isinstance(key, int) else f'"place": {quote(key)}'
@@ -257,7 +257,7 @@ def holds_of(holds: Holds) -> str:
 
 
 def summary_of(pairs: Iterable[tuple[str, str | int]]) -> str:
-    """Return a summary; a string that is no UTF-8 comes with its bytes, as a char array does."""
+    """Return a summary; a string that is not UTF-8 comes with its bytes, as a char array does."""
     return f"{{{', '.join([f'{name(label)}: {_summary_value(value)}' for label, value in pairs])}}}"
 
 
@@ -275,7 +275,10 @@ def flagged(names: dict[int, str], value: int) -> str:
 
 
 def text_of(data: bytes, limit: int) -> str | dict[str, str]:
-    """Return a char array: a string, or with its bytes where those are no clean UTF-8 text."""
+    """Return a char array up to its NUL as a string, or with all its bytes as hex.
+
+    The latter is used if the text is not UTF-8 or is longer than `limit` bytes.
+    """
     text = data.split(b"\0", 1)[0]
     try:
         decoded = text.decode("utf-8")

@@ -1,4 +1,4 @@
-"""What an entry is called: by its index, or by what finds it in a BPF map."""
+"""Labels of entries: an index, or what finds the entry in a BPF map."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from btfdump._render import Options
 
 MAX_KEY = 160
-"""Characters of a key that are shown in a line."""
+"""The most characters of a key that are shown in a line."""
 
 
 def label_text(label: Label, options: Options) -> str:
-    """Return a label in one line, escaped: `[3]`, `[{ .id = 7, .port = 80 }]`, "" for none."""
+    """Return a label on one line, escaped: `[3]`, `[{ .id = 7, .port = 80 }]`, or "" for none."""
     if isinstance(label, str):
         return printable(label)
     if label.owner is not None:
@@ -34,7 +34,7 @@ def label_text(label: Label, options: Options) -> str:
 
 
 def remark_text(label: Label) -> str:
-    """Return what is to be said of an entry beside its label: whose copy it is, a remark."""
+    """Return the remark that accompanies a label: the CPU of a per-CPU copy, and any other."""
     if not isinstance(label, MapKey):
         return ""
     parts = [f"cpu {label.cpu}"] if label.cpu is not None else []
@@ -42,7 +42,7 @@ def remark_text(label: Label) -> str:
 
 
 def holds_text(holds: Holds, count: int | None) -> str:
-    """Say what a map holds: `hash, 7 elements: struct conf_key -> struct conf_val`."""
+    """Describe what a map holds: `hash, 7 elements: struct conf_key -> struct conf_val`."""
     one, more = ("copy", f"copies on {holds.cpus} CPUs") if holds.cpus else ("element", "elements")
     if count is None and holds.entries is not None:
         count = holds.entries * max(holds.cpus, 1)
@@ -52,7 +52,7 @@ def holds_text(holds: Holds, count: int | None) -> str:
 
 
 def compact(field: Field, options: Options) -> str:
-    """Return a field, and all inside it, as a C initialiser in one line."""
+    """Return a field with everything inside it as a C initialiser on one line."""
     layout = field.layout
     if isinstance(layout, ScalarLayout):
         return field_scalar(field, options)[0]

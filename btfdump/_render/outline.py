@@ -1,8 +1,7 @@
 """Events -> outline: the stream of lines that the text and tree formats share.
 
-It brings together what an object's fields say and the groups of events that follow for some of
-them, and drops what is empty. Each item knows how deep it lies; nothing here knows how it will
-look.
+It merges an object's fields with the groups of events that follow for some of them, and drops what
+is empty. Each item knows its depth; nothing here knows what it will look like.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class FieldLine:
-    """A field that takes one line: a scalar, a char array, an array of scalars, a small struct."""
+    """A field that takes one line: a scalar, a char array or an array of scalars."""
 
     field: Field
     name: str
@@ -34,7 +33,7 @@ class FieldLine:
 
 @dataclass(slots=True)
 class StructLine:
-    """A struct, union or array inside an object begins; its fields follow, one deeper."""
+    """The start of a struct, union or array of such inside an object; its fields are one deeper."""
 
     field: Field
     name: str
@@ -44,7 +43,7 @@ class StructLine:
 
 @dataclass(slots=True)
 class GroupLine:
-    """What lies behind a field begins; `name` is the field's, "" for the root itself."""
+    """The start of what a field leads to; `name` is the field's, "" for the root itself."""
 
     open: Open
     name: str
@@ -54,7 +53,7 @@ class GroupLine:
 
 @dataclass(slots=True)
 class ObjectLine:
-    """An object begins; `group` is what it was reached through, None for a root."""
+    """The start of an object; `group` is what it was reached through, None for a root."""
 
     enter: Enter
     group: Open | None
@@ -74,7 +73,7 @@ class SeenLine:
 
 @dataclass(slots=True)
 class NumberLine:
-    """An entry of a container that is no object."""
+    """An entry of a container that is not an object."""
 
     number: Number
     depth: int
@@ -83,7 +82,7 @@ class NumberLine:
 
 @dataclass(slots=True)
 class NoteLine:
-    """A note at its place."""
+    """A note, at the place that it concerns."""
 
     note: Note
     depth: int
@@ -91,14 +90,14 @@ class NoteLine:
 
 @dataclass(slots=True)
 class EndLine:
-    """The innermost StructLine, GroupLine or ObjectLine ends; `close` is given for a group."""
+    """The end of the innermost StructLine, GroupLine or ObjectLine; `close` is set for a group."""
 
     depth: int
     of: StructLine | GroupLine | ObjectLine
     close: Close | None = None
 
     def left_out(self) -> str:
-        """Say how many elements or entries were not shown, "" if none."""
+        """Say how many elements or entries were not shown; "" if all were."""
         if isinstance(self.of, StructLine):
             more = self.of.field.elided
         elif isinstance(self.of, ObjectLine):
@@ -116,7 +115,7 @@ class EndLine:
 
 @dataclass(slots=True)
 class TotalsLine:
-    """What a root left out, given after its last line."""
+    """The totals of what a root left out, after its last line."""
 
     zero: int = 0
     slots: int = 0
@@ -135,7 +134,7 @@ Line: TypeAlias = (
 
 @dataclass(slots=True)
 class _Pending:
-    """A field whose group of events is to come."""
+    """A field whose group of events is still to come."""
 
     name: str
     depth: int
@@ -146,8 +145,8 @@ class _Pending:
 class _Frame:
     """An object or group that is open.
 
-    `fields` gives what is still to come of an object; `pending` is the field it stopped at.
-    `inner` is the depth of objects in a group, `left` how many of them are to come, if known.
+    `fields` yields what remains of an object; `pending` is the field at which it stopped. `inner`
+    is the depth of objects in a group, `left` the number of objects to come if it is known.
     """
 
     item: ObjectLine | GroupLine | None
@@ -158,10 +157,10 @@ class _Frame:
 
 
 class Outline:
-    """Turns the events of one root into items. `keep_empty` shows empty lists and containers.
+    """Turns the events of one root into lines. `keep_empty` shows empty lists and containers.
 
-    `title` returns what an object that is no struct is called: the name of its one field, which has
-    none.
+    `title` returns the name for an object that is not a struct: that of its only field, which has
+    none of its own.
     """
 
     def __init__(
@@ -173,16 +172,16 @@ class Outline:
         self._frames: list[_Frame] = []
 
     def items(self, events: Iterable[Event]) -> Iterator[Line]:
-        """Yield the outline of one root, its `TotalsLine` last."""
+        """Yield the lines of one root, its `TotalsLine` last."""
         yield from self._without_empty(self._all(events))
 
     def body(self, fields: Sequence[Field], depth: int) -> Iterator[Line]:
-        """Yield the outline of fields alone, none of which leads anywhere."""
+        """Yield the lines of fields alone, none of which leads anywhere."""
         items = (i for i in self._fields(fields, depth) if not isinstance(i, _Pending))
         yield from self._without_empty(items)
 
     def _without_empty(self, items: Iterable[Line]) -> Iterator[Line]:
-        """Drop branches inside which nothing is shown."""
+        """Drop branches in which nothing is shown."""
         held: list[StructLine] = []
         for item in items:
             is_told = isinstance(item, StructLine) and (item.field.elided or item.field.remark)
@@ -241,7 +240,7 @@ class Outline:
             yield NoteLine(event, self._place_of_note())
 
     def _place(self) -> tuple[Open | None, int, bool]:
-        """Return (group, depth, is last) of an object that begins here."""
+        """Return (group, depth, whether it is the last) for an object that starts here."""
         if not self._frames:
             return None, 0, True
         frame = self._frames[-1]
@@ -263,14 +262,14 @@ class Outline:
         self.totals.empty += event.empty_lists
         self.totals.unfollowed += event.unfollowed
         yield item
-        # A root that is no struct is its one field, not something around it; so is a map's element.
+        # A root or a map's element that is not a struct is shown as its only field.
         if event.is_one_field or (event.is_bare and not self._frames):
             field, name = event.fields[0], self._title(item)
             frame = _Frame(item, self._one(field, name, item.depth, item.is_last))
         else:
             fields = event.fields
             if event.is_bare and is_branch(fields[0]):
-                fields = children(fields[0])  # of an array that a pointer leads to
+                fields = children(fields[0])  # the elements of an array that a pointer leads to
             frame = _Frame(item, self._fields(fields, item.depth + 1))
         self._frames.append(frame)
         yield from self._resume()
@@ -303,13 +302,13 @@ class Outline:
         yield from self._resume()
 
     def _plain(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Line]:
-        """Show a field as it is, without what lies behind it."""
+        """Show a field as it is, without what it leads to."""
         for item in self._shown(field, name, depth, last):
             if not isinstance(item, _Pending):
                 yield item
 
     def _resume(self) -> Iterator[Line]:
-        """Go on with the fields of the innermost object, up to the next one with a group."""
+        """Continue with the fields of the innermost object, up to the next one with a group."""
         if not self._frames:
             return
         frame = self._frames[-1]
@@ -343,23 +342,23 @@ class Outline:
 
 
 def by_whom(provenance: str) -> str:
-    """Return who told something, for the end of a line: ` [library]`; "" where nobody had to."""
+    """Return a source for the end of a line, such as ` [library]`; "" if there is none."""
     return f" [{printable(provenance)}]" if provenance else ""
 
 
 def typed_by(field: Field) -> str:
-    """Return who typed a field that is but bytes in C: ` [map NAME]`; "" where C does it."""
+    """Return the source, ` [map NAME]`, of the type of bytes that C does not type; else ""."""
     is_typed = field.facts is not None and field.facts.is_typed
     return by_whom(field.facts.provenance) if is_typed else ""
 
 
 def holds_group(field: Field) -> bool:
-    """Whether something lies behind a field, or behind one inside it."""
+    """Whether a field, or one inside it, leads to a group of events."""
     return field.has_group or any(holds_group(inner) for inner in children(field))
 
 
 def is_empty(field: Field) -> bool:
-    """Whether a field is, or holds nothing but, empty lists."""
+    """Whether a field is an empty list, or contains nothing but empty lists."""
     if field.has_group:
         return False
     if field.elided == EMPTY_LIST:
@@ -371,7 +370,7 @@ def is_empty(field: Field) -> bool:
 def inline_leaves(field: Field, most: int = 8) -> list[tuple[str, Field]] | None:
     """Return the scalars of a struct that may fit on one line, by C designator (`.refs.counter`).
 
-    None where there are more than `most`, or where something lies behind one of them.
+    Returns None if there are more than `most`, or if one of them needs lines of its own.
     """
     leaves: list[tuple[str, Field]] = []
     pending = [("", f) for f in reversed(children(field))]
@@ -397,14 +396,14 @@ def is_cut(field: Field) -> bool:
 
 
 def children(field: Field) -> list[Field]:
-    """Return the fields inside a struct, union or array of such."""
+    """Return the fields inside a struct, union or array of such; [] for any other field."""
     if isinstance(field.value, list):
         return [inner for inner in field.value if isinstance(inner, Field)]
     return []
 
 
 def is_branch(field: Field) -> bool:
-    """Whether a field has fields inside that need lines of their own."""
+    """Whether a field contains fields that need lines of their own."""
     layout = field.layout
     if isinstance(layout, ScalarLayout):
         return False
@@ -414,7 +413,7 @@ def is_branch(field: Field) -> bool:
 
 
 def totals_text(totals: TotalsLine) -> str:
-    """Say what a root left out, with the options that show it."""
+    """Describe what a root left out, with the options that show it."""
     parts = []
     if totals.zero or totals.slots or totals.empty:
         what = [_count(totals.zero, "zero member")] if totals.zero else []

@@ -1,4 +1,4 @@
-"""Painter: what the two formats for people do alike with an outline, whatever a line looks like."""
+"""Painter: what the text and tree formats have in common in turning an outline into lines."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 class Painter(ABC):
     """Turns the outline of one root into lines.
 
-    A struct that is written on one line calls `skip_inside()`: what comes of its fields is passed
-    over. The line of a pointer waits until it is known what its target is.
+    A struct that is written on one line calls `skip_inside()`, so that the lines of its fields are
+    skipped. The line of a pointer is held back until its target is known.
     """
 
     def __init__(self, options: Options) -> None:
@@ -45,13 +45,13 @@ class Painter(ABC):
         self._held: str | None = None
 
     def paint(self, events: Iterable[Event]) -> Iterator[str]:
-        """Yield the lines of a root, without line ends."""
+        """Yield the lines of a root, without newlines."""
         outline = Outline(keep_empty=self.options.zero, title=self.title)
         for item in outline.items(events):
             yield from self.lines(item)
 
     def lines(self, item: Line) -> Iterator[str]:
-        """Yield the lines of one item, of which some have none."""
+        """Yield the lines of one item of the outline; some items have none."""
         if self._skipped:
             if isinstance(item, StructLine):
                 self._skipped += 1
@@ -62,7 +62,7 @@ class Painter(ABC):
         elif self._held is not None and isinstance(item, SeenLine):
             yield self._released(self.seen(item))
         else:
-            if self._held is not None:  # nothing was there
+            if self._held is not None:  # the pointer has no target to show
                 yield self._released("")
             yield from self._own_lines(item)
 
@@ -92,7 +92,7 @@ class Painter(ABC):
             yield from self.totals(item)
 
     def skip_inside(self) -> None:
-        """Pass over what is inside the branch that was just painted."""
+        """Skip what is inside the branch that was just painted."""
         self._skipped = 1
 
     def _released(self, rest: str) -> str:
@@ -100,9 +100,9 @@ class Painter(ABC):
         return self.joined(line, rest)
 
     def value(self, field: Field) -> tuple[str, str, str]:
-        """Return (value, remark, what the value is) of a field that takes one line.
+        """Return (value, remark, kind) for a field that takes one line.
 
-        That is "enum", "string", or "value" for anything else.
+        The kind is "enum", "string", or "value" for anything else.
         """
         layout = field.layout
         if isinstance(layout, ScalarLayout):
@@ -117,11 +117,11 @@ class Painter(ABC):
 
     @abstractmethod
     def title(self, item: ObjectLine) -> str:
-        """Return what an object that is no struct is called, "" for one that has no name."""
+        """Return the name for an object that is not a struct, "" if it has none."""
 
     @abstractmethod
     def leaf(self, item: FieldLine) -> str:
-        """Return the line of a field that takes one."""
+        """Return the line of a field that takes one line."""
 
     @abstractmethod
     def branch(self, item: StructLine) -> str:
@@ -133,23 +133,23 @@ class Painter(ABC):
 
     @abstractmethod
     def pointer(self, item: GroupLine) -> str:
-        """Return what the line of a pointer says before its target is known."""
+        """Return the start of a pointer's line, before its target is known."""
 
     @abstractmethod
     def joined(self, line: str, rest: str) -> str:
-        """Join the line of a pointer and what its target is, "" for one that cannot be shown."""
+        """Join a pointer's line and its target's text, "" if there is no target to show."""
 
     @abstractmethod
     def target(self, item: ObjectLine) -> str:
-        """Return what the line of a pointer says of the object it leads to."""
+        """Return how a pointer's line describes the object that it leads to."""
 
     @abstractmethod
     def seen(self, item: SeenLine) -> str:
-        """Return what the line of a pointer says of an object that was shown before."""
+        """Return how a pointer's line describes an object that was shown before."""
 
     @abstractmethod
     def object(self, item: ObjectLine) -> str | None:
-        """Return the first line of an object that no pointer's line leads to, if it has one."""
+        """Return the first line of an object not reached through a pointer, or None."""
 
     @abstractmethod
     def reference(self, item: SeenLine) -> str:
@@ -157,7 +157,7 @@ class Painter(ABC):
 
     @abstractmethod
     def figure(self, item: NumberLine) -> str:
-        """Return the line of an entry that is no object."""
+        """Return the line of an entry that is not an object."""
 
     @abstractmethod
     def note(self, item: NoteLine) -> Iterator[str]:
@@ -169,16 +169,16 @@ class Painter(ABC):
 
     @abstractmethod
     def totals(self, totals: TotalsLine) -> Iterator[str]:
-        """Yield what a root left out."""
+        """Yield the line that says what a root left out, if anything."""
 
 
 def number_of(opened: Open) -> str:
-    """Return how many entries a container has: `4 x `, or `many x `."""
+    """Return the number of entries of a container, as `4 x ` or `many x `."""
     return f"{opened.count} x " if opened.count is not None else "many x "
 
 
 def type_of(opened: Open) -> str:
-    """Return the C type of what a group is: of its field, or of the root itself."""
+    """Return the C type of a group's container: of its field, or of the root itself."""
     field = opened.field
     return printable(str(field.layout.type if field is not None else opened.value.type_))
 

@@ -1,8 +1,8 @@
-"""One object as text, with nothing followed: what drgn's format_() is there, and as fast.
+"""One object as text, following no pointers: the counterpart of drgn's format_(), and as fast.
 
-`reference_text` is the obvious way, through the same outline as the `text` format. `Formatter`
-takes it for the first objects of a type, and compiled code (render/compiled_text.py) once a type is
-hot.
+`reference_text` is the straightforward way, through the same outline as the `text` format.
+`Formatter` uses it for the first objects of a type, and compiled code (render/compiled_text.py) for
+types that occur often.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def reference_text(layouts: Layouts, layout: Layout, data: bytes, *, zero: bool 
 
 
 class Formatter:
-    """Formats objects of one kernel; compiles for types that keep coming."""
+    """Formats objects of one kernel; compiles code for types that occur often."""
 
     def __init__(self, layouts: Layouts) -> None:
         self._layouts = layouts
@@ -50,7 +50,10 @@ class Formatter:
         self._compiled: dict[tuple[Layout, bool], Callable[[bytes], str] | None] = {}
 
     def text(self, layout: Layout, data: bytes, *, zero: bool = False) -> str:
-        """Return the object in `data` as text; `zero` shows zero members too."""
+        """Return the object in `data` as text; `zero` shows zero members too.
+
+        Raises `BtfFormatError` if the type is malformed.
+        """
         key = (layout, zero)
         compiled = self._compiled.get(key)
         if compiled is None and key not in self._compiled:
@@ -62,12 +65,12 @@ class Formatter:
         return reference_text(self._layouts, layout, data, zero=zero)
 
     def _compile(self, layout: StructLayout, zero: bool) -> Callable[[bytes], str] | None:
-        """Return compiled code; None for what is nested too deep, or wrong: the reference says."""
+        """Return compiled code, or None if it cannot be made; the reference reports errors."""
         try:
             return compile_text(self._layouts, layout, zero=zero)
         except BtfFormatError:
             return None
 
     def is_compiled(self, layout: Layout, *, zero: bool = False) -> bool:
-        """Whether objects of this layout go through compiled code by now."""
+        """Whether objects of this layout are formatted by compiled code by now."""
         return self._compiled.get((layout, zero)) is not None

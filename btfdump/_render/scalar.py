@@ -1,4 +1,4 @@
-"""How one scalar reads, in every format for people."""
+"""The text of one scalar, in every format for people."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ MAX_ERRNO = 4095
 
 
 LARGE = 1 << 48
-"""Integers from here on are addresses, masks or random: hexadecimal tells more."""
+"""Integers from here on are addresses, masks or random, and read better in hexadecimal."""
 
 
 def is_hex(field: Field) -> bool:
-    """Whether an annotation wants the field in hexadecimal."""
+    """Whether an annotation asks for the field in hexadecimal."""
     return bool(field.facts is not None and field.facts.is_hex)
 
 
 def field_scalar(field: Field, options: Options) -> tuple[str, str]:
-    """Return (value, remark) of a field that is a scalar, with what annotations say of it."""
+    """Return (value, remark) for a field that is a scalar, as annotations ask for it."""
     assert isinstance(field.layout, ScalarLayout)
     facts = field.facts
     if facts is not None and isinstance(field.value, int) and field.value:
@@ -63,7 +63,7 @@ def scalar(
         name = layout.base.names.get(value)
         if name is not None:
             return printable(name), str(value)
-        # Only what the enumerators explain in full is a set of flags, and not just a new value.
+        # A value is a set of flags only if enumerators name all of its bits; else it is just new.
         bits = bits_of(layout.base)
         is_flags = value > 0 and not value & ~sum(bits)
         return str(value), flags(value, bits) if is_flags else ""
@@ -83,7 +83,7 @@ def bits_of(enum: types.Enum) -> dict[int, str]:
 
 
 def flags(value: int, names: dict[int, str]) -> str:
-    """Name the bits of `value`: `A | B | 0x10`, or "" where none has a name."""
+    """Name the bits of `value`, as `A | B | 0x10`; "" if none has a name."""
     if value <= 0:
         return ""
     shown = [printable(name) for bit, name in sorted(names.items()) if value & bit]
@@ -128,7 +128,7 @@ def is_string_pointer(layout: ScalarLayout) -> bool:
 
 
 def array(field: Field, element: ScalarLayout, options: Options) -> str:
-    """Return a field that is an array of scalars as a C initialiser in one line."""
+    """Return a field that is an array of scalars as a C initialiser on one line."""
     values = field.value if isinstance(field.value, list) else []
     return array_text(values, max(field.elided, 0), element, options, as_hex=is_hex(field))
 
@@ -141,9 +141,9 @@ def array_text(
     *,
     as_hex: bool = False,
 ) -> str:
-    """Return the elements of an array of scalars, of which `elided` more exist, as C would.
+    """Return an array of scalars as a C initialiser; `elided` further elements are not given.
 
-    In a long array with few elements set, the zero ones are left out and the others designated.
+    In a long array with few nonzero elements, zeros are left out and the others have designators.
     """
     more = f" /* {elided} more */" if elided else ""
     if element.size == 1 and element.category is Category.INT and len(values) > 4:
@@ -164,7 +164,7 @@ def _one(element: ScalarLayout, value: object, options: Options, as_hex: bool) -
 
 
 def summary(pairs: Iterable[tuple[str, str | int]]) -> str:
-    """Return an object's summary in one line: `"init" pid 1`."""
+    """Return an object's summary on one line: `"init" pid 1`."""
     words = []
     for name, value in pairs:
         if isinstance(value, str):

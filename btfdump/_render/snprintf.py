@@ -1,8 +1,8 @@
-"""`snprintf`: each root as the kernel's own bpf_snprintf_btf() prints it, and nothing behind it.
+"""`snprintf`: each root as the kernel's own bpf_snprintf_btf() prints it, and nothing it leads to.
 
-What could act on a terminal is made visible, and a text that does not end its line (COMPACT) gets a
-newline; the exact bytes come from `btfdump.snprintf_btf()`. Pointers print raw, as in a kernel
-booted with no_hash_pointers.
+Whatever could act on a terminal is made visible, and text that does not end its line (COMPACT) gets
+a newline; the exact bytes come from `btfdump.snprintf_btf()`. Pointers are printed raw, as in a
+kernel booted with no_hash_pointers.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ def render_snprintf(roots: Iterable[Root], options: Options) -> Iterator[str]:
 
 
 def _object(events: Iterator[Event]) -> tuple[Value | None, str]:
-    """Return the object that a root shows, or why there is none.
+    """Return the object that a root shows, or the reason why there is none.
 
-    The event after it is taken as well: if not all of the object could be read, that is a note,
-    and whoever counts notes has then seen it. What lies behind the object is not looked at.
+    The event after it is consumed too: if part of the object could not be read, it is a note, and a
+    caller that counts notes has then seen it. What the object leads to is not looked at.
     """
     trouble = "nothing to show"
     for event in events:
@@ -58,7 +58,7 @@ def _object(events: Iterator[Event]) -> tuple[Value | None, str]:
 
 
 def _print(value: Value, options: Options) -> str:
-    """Print an object; raises `FaultError` if any byte of it is missing, as the kernel fails."""
+    """Print an object; raises `FaultError` if any byte of it is missing, as the kernel does."""
     if value.bit_size_:
         raise UnprintableTypeError("a bit field has no address")
     if value.size_ > MAX_OBJECT:

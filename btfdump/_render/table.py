@@ -1,4 +1,4 @@
-"""Tables in every format: aligned columns for people, rows as JSON objects for programs."""
+"""Tables in every format: aligned columns for people, JSON objects for programs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GAP = "  "
 
 
 def render_table(table: Table, format: str, options: Options) -> Iterator[str]:
-    """Yield a table as text; raises `ExpressionError` for a format that has no tables."""
+    """Yield a table in a format; raises `ExpressionError` if the format has no tables."""
     render = _FORMATS.get(format)
     if render is None:
         raise ExpressionError(

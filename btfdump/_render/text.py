@@ -1,7 +1,7 @@
-"""`text`: C initialisers in the manner of bpf_snprintf_btf (kernel/bpf/btf.c), but right.
+"""`text`: C initialisers in the manner of bpf_snprintf_btf (kernel/bpf/btf.c), but correct.
 
-Every array element is there, names stay, small enums and floats read as they are, and what lies
-behind pointers and containers is nested in place. Remarks of our own are C comments.
+Every array element is there, names are kept, small enums and floats are shown properly, and what
+pointers and containers lead to is nested in place. Remarks of our own are C comments.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class TextPainter(Painter):
     """Writes C initialisers."""
 
     def title(self, item: ObjectLine) -> str:
-        """Return what an object that is no struct is called, "" for a root: it has a name."""
+        """Return the name for an object that is not a struct; "" for a root, which has one."""
         return self.entry(item.enter.label).removesuffix(" = ")
 
     def name(self, name: str) -> str:
-        """Return what a line begins with: `.member = `, `[3] = `, or nothing."""
+        """Return the start of a line: `.member = `, `[3] = `, or nothing."""
         if not name:
             return ""
         if name.startswith("["):
@@ -75,7 +75,7 @@ class TextPainter(Painter):
         return f"{self.type(field)}{'[' if isinstance(field.layout, ArrayLayout) else '{'}{remark}"
 
     def leaf(self, item: FieldLine) -> str:
-        """Return the line of a field that takes one."""
+        """Return the line of a field that takes one line."""
         shown, remark, _ = self.value(item.field)
         comma = "," if item.depth else ""
         remark = f"{remark}{typed_by(item.field)}".strip()
@@ -95,7 +95,7 @@ class TextPainter(Painter):
         return f"{indent}{self.name(item.name)}{self.opening(field)}{tail}"
 
     def inline(self, field: Field, name: str) -> str:
-        """Return a struct on one line if its type is small and nothing lies behind its members."""
+        """Return a struct on one line, or "" if it is not small or a member leads somewhere."""
         if not isinstance(field.layout, StructLayout) or not field.layout.is_small:
             return ""
         leaves = inline_leaves(field)
@@ -120,7 +120,7 @@ class TextPainter(Painter):
         return f"{start}{self.type(field)}{shown}{f' /*{whom} */' if whom else ''}"
 
     def joined(self, line: str, rest: str) -> str:
-        """Join the line of a pointer and what its target is."""
+        """Join a pointer's line and its target's text."""
         return f"{line}{rest or ','}"
 
     def group(self, item: GroupLine) -> str:
@@ -134,14 +134,14 @@ class TextPainter(Painter):
         return f"{indent}{self.name(item.name)}({type_}){{ /* {describe(opened)} */"
 
     def target(self, item: ObjectLine) -> str:
-        """Return what the line of a pointer says of the object it leads to."""
+        """Return how a pointer's line describes the object that it leads to."""
         words = summary(item.enter.summary)
         if item.enter.brief:
             return f", /* {words} */" if words else ","
         return f" -> {{{f' /* {words} */' if words else ''}"
 
     def object(self, item: ObjectLine) -> str | None:
-        """Return the first line of an object; one that is no struct is its one field's."""
+        """Return the first line of an object; None for one that is shown as its only field."""
         enter, indent = item.enter, _INDENT * item.depth
         words = summary(enter.summary)
         words = f" {words}" if words else ""
@@ -156,18 +156,18 @@ class TextPainter(Painter):
         return f"{indent}{label}({type_}){{ /* {enter.value.address_:#x}{words} */"
 
     def entry(self, label: Label) -> str:
-        """Return what the line of an entry begins with: `[3] = `; nothing for what is none."""
+        """Return the start of an entry's line: `[3] = `, or nothing if it is not an entry."""
         text = label_text(label, self.options)
         remark = remark_text(label)
         return f"{text}{f' /* {remark} */' if remark else ''} = " if text else ""
 
     def figure(self, item: NumberLine) -> str:
-        """Return the line of an entry that is no object."""
+        """Return the line of an entry that is not an object."""
         entry, label = item.number.entry, printable(item.number.label)
         return f"{_INDENT * item.depth}{label} = {entry.value:#x}, /* {entry.meaning} entry */"
 
     def seen(self, item: SeenLine) -> str:
-        """Return what is said of an object that was shown before."""
+        """Return how a line describes an object that was shown before."""
         words = summary(item.seen.summary)
         return f", /* {words + ', ' if words else ''}{where_seen(item.seen)} */"
 
@@ -182,7 +182,7 @@ class TextPainter(Painter):
         yield f"{_INDENT * item.depth}/* ! {printable(item.note.text)} */"
 
     def end(self, item: EndLine) -> Iterator[str]:
-        """Yield what closes an aggregate, group or object."""
+        """Yield what was left out of an aggregate, group or object, and what closes it."""
         indent = _INDENT * item.depth
         more = item.left_out()
         if more:
@@ -194,7 +194,7 @@ class TextPainter(Painter):
             yield f"{indent}{']' if is_array else '}'}{',' if item.depth else ''}"
 
     def is_closed(self, item: EndLine) -> bool:
-        """Whether what ends had a bracket."""
+        """Whether what ends here has a closing bracket."""
         of = item.of
         if isinstance(of, ObjectLine):
             enter = of.enter
@@ -203,14 +203,14 @@ class TextPainter(Painter):
         return isinstance(of, StructLine) or of.open.kind is not GroupKind.POINTER
 
     def totals(self, totals: TotalsLine) -> Iterator[str]:
-        """Yield what a root left out."""
+        """Yield the comment that says what a root left out, if anything."""
         words = totals_text(totals)
         if words:
             yield f"/* {words} */"
 
 
 def describe(opened: Open) -> str:
-    """Say what a group holds: `4 x struct task_struct by sibling [tag]`."""
+    """Describe what a group holds: `4 x struct task_struct by sibling [tag]`."""
     expansion = opened.expansion
     if expansion is None:
         return f"{opened.count} set{by_whom(opened.provenance)}"

@@ -1,7 +1,7 @@
-"""`tree`: nested lines for a terminal. Names, values, and dimmed what a reader may skip.
+"""`tree`: nested lines for a terminal, with less important text dimmed.
 
-It streams: each line is yielded as soon as its object has been read. Guides know the last entry of
-an object or container because its fields, or its number of entries, are known when it begins.
+It streams: each line is yielded as soon as its object has been read. Guides can mark the last entry
+of an object or container because its fields, or its number of entries, are known when it starts.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 _WIDTH = 110
 """Structs are written on one line up to about this many columns."""
 _COLUMN = 22
-"""Names up to this long are padded, so that values stand in a column."""
+"""Names are padded up to this many columns, so that values are aligned."""
 _STYLES = {
     "name": Style(color="cyan"),
     "value": Style(),
@@ -69,7 +69,7 @@ def render_tree(roots: Iterable[Root], options: Options) -> Iterator[str]:
 
 
 class _TreePainter(Painter):
-    """Draws a tree. `open_` remembers, by depth, whether more follows there (the guide goes on)."""
+    """Draws a tree. `open_` records for each depth whether its guide goes on."""
 
     def __init__(self, options: Options, root_name: str) -> None:
         super().__init__(options)
@@ -87,7 +87,7 @@ class _TreePainter(Painter):
         return _STYLES[what].render(text_, color_system=ColorSystem.STANDARD)
 
     def guide(self, depth: int, last: bool) -> str:
-        """Return the guides of a line, and remember whether this level goes on below it."""
+        """Return the guides of a line, and record whether its level goes on below it."""
         if depth == 0:
             self.open_ = []
             return ""
@@ -102,7 +102,7 @@ class _TreePainter(Painter):
         return self.style("name", printable(name).ljust(self.widths.get(depth, 0))) if name else ""
 
     def align(self, fields: Sequence[Field], depth: int) -> None:
-        """Put the values of these fields, which are `depth` deep, into one column."""
+        """Align the values of these fields, which are at `depth`, in one column."""
         shown = [f for f in fields if self.options.zero or not is_empty(f)]
         widest = max((len(f.name) for f in shown), default=0)
         self.widths[depth] = min(widest, _COLUMN)
@@ -137,7 +137,7 @@ class _TreePainter(Painter):
     def start(
         self, item: FieldLine | StructLine | GroupLine | ObjectLine | SeenLine | NumberLine
     ) -> str:
-        # The last thing below a root may be the line of totals.
+        # The line of totals may follow the last item below a root.
         return self.guide(item.depth, item.is_last and (item.depth > 1 or not self.has_totals))
 
     def branch(self, item: StructLine) -> str:
@@ -153,7 +153,7 @@ class _TreePainter(Painter):
         return f"{line} {self.type(field).lstrip()}"
 
     def inline(self, field: Field, indent: int) -> str:
-        """Return a small struct on one line, "" if it does not fit."""
+        """Return a small struct on one line, or "" if it does not fit."""
         leaves = inline_leaves(field) or []
         plain = sum(len(name) + 8 for name, _ in leaves)
         if not leaves or (indent + plain > _WIDTH and len(leaves) > 1):
@@ -182,7 +182,7 @@ class _TreePainter(Painter):
         return f"{self.start(item)}{label}{head} -> {self.describe(opened)}"
 
     def map_heading(self, opened: Open, holds: Holds) -> str:
-        """Return the line of a map, below which its elements stand."""
+        """Return the heading of a map, with its elements below it."""
         name = self.style("string", quoted(holds.name))
         address = f"{self.style('object', 'struct bpf_map')} {opened.value.address_:#x}"
         what = self.style("dim", holds_text(holds, opened.count))
@@ -206,7 +206,7 @@ class _TreePainter(Painter):
         return f"{type_} {value.address_:#x}{tail}"
 
     def arrow(self, field: Field | None) -> str:
-        """Return what a pointer's own line says before its target: tags, and a symbol."""
+        """Return the part of a pointer's line before its target: type tags and an arrow."""
         if field is None or not isinstance(field.layout, ScalarLayout):
             return "-> "
         base = field.layout.base
@@ -235,11 +235,11 @@ class _TreePainter(Painter):
         return f"{heading}  {remark}" if remark else heading
 
     def root(self, enter: Enter) -> str | None:
-        """Return the heading of a root, None for one that is no struct: its field's line is all."""
+        """Return the heading of a root; None if it is not a struct and its field's line is all."""
         if enter.is_bare:
             self.has_totals = False
             return None
-        # What lies deeper, and notes, may add to the totals later.
+        # Deeper objects and notes may add to the totals later.
         self.has_totals = bool(enter.skipped or enter.empty_lists or enter.unfollowed) or any(
             holds_group(field) for field in enter.fields
         )
@@ -247,14 +247,14 @@ class _TreePainter(Painter):
         return f"{name}{self.heading(enter)}  {self.style('dim', printable(self.source()))}"
 
     def title(self, item: ObjectLine) -> str:
-        """Return what an object that is no struct is called: as the root, or as an element."""
+        """Return the name for an object that is not a struct: the root's, or an element's."""
         label = item.enter.label
         if item.depth == 0:
             return self.root_name
         return " ".join(filter(None, (label_text(label, self.options), remark_text(label))))
 
     def source(self) -> str:
-        """Say what the objects come from: `vmcore (ELF) of 6.12.1, 2 CPUs`."""
+        """Describe where the objects come from: `vmcore (ELF) of 6.12.1, 2 CPUs`."""
         options = self.options
         if not options.release:
             return options.source
@@ -291,5 +291,5 @@ class _TreePainter(Painter):
     def totals(self, totals: TotalsLine) -> Iterator[str]:
         words = totals_text(totals) or ("all shown" if self.has_totals else "")
         if words:
-            # A list that is the root itself has ended its tree with its last entry.
+            # If the root is a list, its last entry has already ended the tree.
             yield ("" if self.is_list else self.guide(1, True)) + self.style("dim", words)

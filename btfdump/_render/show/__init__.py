@@ -1,1 +1,1 @@
-"""The kernel's own printer, bpf_snprintf_btf(), retold."""
+"""A reimplementation of the kernel's own printer, bpf_snprintf_btf()."""

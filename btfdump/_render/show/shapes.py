@@ -1,7 +1,7 @@
-"""What kernel/bpf/btf.c makes of a type when it shows an object: sizes, strides, and names.
+"""How kernel/bpf/btf.c sees a type when it shows an object: sizes, strides, and names.
 
-Not what the type is: `layout.py` says that. Here are the kernel's own answers, wrong ones too, for
-`snprintf.py` alone.
+This is not what the type actually is: `layout.py` says that. These are the kernel's own answers,
+including wrong ones, for `snprintf.py` alone.
 """
 
 from __future__ import annotations
@@ -95,14 +95,17 @@ class CompositeShape(Shape):
 
 
 class Shapes:
-    """The shapes and name prefixes of one `Btf`, made when they are first asked for."""
+    """The shapes and name prefixes of one `Btf`, each made on first use."""
 
     def __init__(self) -> None:
         self.by_id: dict[int, Shape] = {}
         self.prefixes: dict[tuple[str, int], tuple[str, str]] = {}
 
     def of(self, btf: TypeTable, type_id: int) -> Shape:
-        """Return the shape of any type; raises as `Btf.type()` does, and for what is malformed."""
+        """Return the shape of any type.
+
+        Raises the same errors as `Btf.type()`, and `BtfFormatError` if the type is malformed.
+        """
         shape = self.by_id.get(type_id)
         if shape is None:
             final_id = btf.final_id(type_id)
@@ -111,7 +114,7 @@ class Shapes:
         return shape
 
     def prefix(self, btf: TypeTable, member: str, type_id: int) -> tuple[str, str]:
-        """Return what stands before a value of that type: with names, and with NONAME."""
+        """Return the text before a value of that type, as (with names, with NONAME)."""
         key = (member, type_id)
         found = self.prefixes.get(key)
         if found is None:
@@ -155,7 +158,7 @@ def _make_shape(btf: TypeTable, type_id: int) -> Shape:
 
 
 def _make_array(btf: TypeTable, array: types.Array, size: int | None) -> ArrayShape:
-    """Say what __btf_array_show() makes of the element type."""
+    """Return the shape of an array, as __btf_array_show() treats its element type."""
     element = btf.skip_modifiers(array.type_id)
     # Only types that have a size move on to the next element: of pointers, and of arrays, the
     # first is shown again and again.
@@ -178,7 +181,7 @@ def _make_member(owner: types.Composite, member: types.Member) -> MemberShape:
 
 
 def _resolve_size(btf: TypeTable, type_: types.Type) -> int | None:
-    """Return the size in bytes, None for what has none: btf_resolve_size()."""
+    """Return the size in bytes, or None if the type has none: btf_resolve_size()."""
     length = 1
     for _ in range(_MAX_RESOLVE_DEPTH):
         if isinstance(type_, types.Array):
@@ -206,7 +209,7 @@ def _pointer_size(btf: TypeTable) -> int:
 
 
 def _make_prefix(btf: TypeTable, member: str, type_id: int) -> tuple[str, str]:
-    """Put together what stands before a value: btf_show_name()."""
+    """Return the text before a value: btf_show_name()."""
     # Qualifiers of the type itself are not skipped, so a `const int` has no name: "()".
     type_ = btf.type(type_id)
     typedef: str | None = None
@@ -241,7 +244,7 @@ def _make_prefix(btf: TypeTable, member: str, type_id: int) -> tuple[str, str]:
 
 
 def _skip_qualifiers(btf: TypeTable, type_id: int) -> types.Type:
-    """Strip qualifiers and type tags, but no typedefs: btf_type_skip_qualifiers()."""
+    """Strip qualifiers and type tags, but not typedefs: btf_type_skip_qualifiers()."""
     type_ = btf.type(type_id)
     seen = set()
     while type_.kind in _QUALIFIERS and isinstance(type_, types.Reference):

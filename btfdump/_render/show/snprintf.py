@@ -1,8 +1,8 @@
 """Print an object byte for byte as the kernel's bpf_snprintf_btf() does, quirks included.
 
-This retells what kernel/bpf/btf.c does, for bytes that lie anywhere: right where the kernel is
-right, wrong where it is wrong. A comment at each quirk names the function that causes it. Nothing
-else in btfdump behaves like this; the `text` format is the one to read.
+This does what kernel/bpf/btf.c does, for bytes from anywhere: right where the kernel is right,
+wrong where it is wrong. A comment at each quirk names the function that causes it. Nothing else in
+btfdump behaves like this; the `text` format is the one to read.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _U32_MAX = 0xFFFFFFFF
 _U64_MAX = 0xFFFFFFFFFFFFFFFF
 
 _STEPS, _STEPS_PER_BYTE = 250_000, 64
-"""How often a value may be looked at: no type of a kernel comes near, hostile BTF has no limit."""
+"""How often a value may be looked at: kernel types stay far below, hostile BTF has no limit."""
 
 _INTEGERS = {
     byteorder: {
@@ -211,10 +211,10 @@ class Show:
     # Memory
 
     def _start_type(self, shape: Shape, type_id: int, at: int) -> int | None:
-        """Return where in `safe` the bytes of the object at offset `at` are.
+        """Return the offset in `safe` of the bytes of the object at offset `at`.
 
-        btf_show_start_type() and btf_show_obj_safe(): a copy of up to 32 bytes is made when what
-        is wanted does not lie in the last one. None where the type has no size.
+        btf_show_start_type() and btf_show_obj_safe(): a copy of up to 32 bytes is made if the bytes
+        wanted are not in the last one. Returns None if the type has no size.
         """
         self.kind, self.type_id = shape.kind, type_id
         if shape.size is None:
@@ -231,9 +231,9 @@ class Show:
         left = min(self.object_size - at, _WINDOW)
         if left < 0:
             raise BtfFormatError(0, f"type [{type_id}] lies behind the end of what it is part of")
-        self.safe[:left] = self.data[at : at + left]  # what is behind it keeps its old contents
+        self.safe[:left] = self.data[at : at + left]  # the bytes after it keep their old contents
         self.window = at
-        self.problem = None  # a copy that works makes up for what failed before
+        self.problem = None  # a successful copy clears an earlier error
         return 0
 
     def _start_object(self, size: int) -> None:
@@ -275,7 +275,7 @@ class Show:
         self._end_type()
 
     def _char(self, value: int) -> bool:
-        """Show a character of an array, or end it; False if it is to be shown as a number."""
+        """Show a character of an array, or its end; False if it is to be shown as a number."""
         value &= 0xFF
         if self.array_terminated:
             return True
@@ -369,7 +369,7 @@ class Show:
         yield from walk()
 
     def _start_aggregate(self, shape: Shape, type_id: int, at: int) -> bool:
-        """btf_show_start_aggr_type(); False where there is nothing to walk."""
+        """btf_show_start_aggr_type(); returns False if there is nothing to walk."""
         if self._start_type(shape, type_id, at) is None:
             return False
         # The bracket is part of the name, and missing where that is.
@@ -443,14 +443,14 @@ _HANDLERS: dict[int, Callable[..., _Parts | None]] = {
     Kind.VAR: Show._var,
     Kind.DATASEC: Show._datasec,
 }
-"""btf_kind_operations.show, by kind; the rest has btf_df_show()."""
+"""btf_kind_operations.show, by kind; the others have btf_df_show()."""
 
 
 def _shift(value: int, left: int, right: int) -> int:
     """Shift 128 bits to the left, then to the right, as btf_int128_shift() does by halves.
 
-    It shifts one half by 64 less the distance: by 64 where that is 0, which a 64-bit CPU takes for
-    a shift by 0, so that one half is OR-ed into the other.
+    The kernel shifts one half by 64 minus the distance: by 64 if that is 0, which a 64-bit CPU
+    treats as a shift by 0, so that one half is OR-ed into the other.
     """
     high, low = value >> 64, value & _U64_MAX
     if left >= 64:
