@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tests.support.synthetic import World
+from tests.support.annotated import small_world
+
+if TYPE_CHECKING:
+    from tests.support.synthetic import World
 
 
 @pytest.fixture
 def world() -> World:
-    world = World()
-    world.struct("wrap", [("x", "int"), ("inner", "struct list_head")])
-    world.struct(
-        "item",
-        [
-            ("id", "int"),
-            ("one", "struct list_head"),
-            ("two", "struct list_head"),
-            ("hash", "struct hlist_node"),
-            ("deep", "struct wrap"),
-        ],
-    )
-    return world
+    return small_world()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,64 +20,22 @@ from btfdump._annotate.coverage import (
     coverage,
     tally,
 )
-from btfdump._annotate.overlay import Overlay
-from btfdump._cli import main
-from btfdump._render.coverage import render_json, render_text
+from btfdump._btf import Btf
+from tests.support.covered import covered_btf, covering_overlay
 
 if TYPE_CHECKING:
+    from btfdump._annotate.overlay import Overlay
     from btfdump._btf import Btf
 
 
 @pytest.fixture
-def btf(world) -> Btf:
-    world.struct("rb_root", [("rb_node", "struct rb_node *")])
-    world.struct("rb_node", [("left", "void *")])
-    world.struct("leaf", [("branch", "struct rb_node"), ("branch_link", "struct list_head")])
-    world.struct("klist", [("k_list", "struct list_head")])
-    world.struct(
-        "<inside>", [("deep", "struct hlist_head"), ("plain", "int")], {"deep": "item:hash"}
-    )
-    world.struct(
-        "box",
-        [
-            ("tagged", "struct list_head"),
-            ("said", "struct list_head"),
-            ("link", "struct list_head"),
-            ("open", "struct list_head"),
-            ("wrong", "struct list_head"),
-            ("table", "struct hlist_head[4]"),
-            ("both", "struct list_head"),
-            ("depends", "struct list_head"),
-            ("tree", "struct rb_root"),
-            ("", "struct <inside>"),
-            ("count", "int"),
-        ],
-        {"tagged": "item:one", "wrong": "item:none", "both": "item"},
-    )
-    return world.kernel().btf
-
-
-OVERLAY = """
-[struct.box]
-said = { tag = "item:two", see = "box.c: add()" }
-link = "role:link"
-depends = [["cond:count", "item:one"], ["cond:!count", "item:two"]]
-table = ["gone:hash", "item:hash"]
-count = "item:one"
-absent = "item:one"
-open = ["gone:one", "item:id"]
-
-[container]
-rb_root = "leaf:branch"
-
-[struct.nowhere]
-x = "item:one"
-"""
+def btf() -> Btf:
+    return covered_btf()
 
 
 @pytest.fixture
 def overlay() -> Overlay:
-    return Overlay(OVERLAY, "overlay mine.toml")
+    return covering_overlay()
 
 
 def test_every_container_member_is_classified(btf, overlay):
@@ -142,25 +99,6 @@ def test_tallies():
     assert tally([]) == {}
 
 
-def test_text_and_json_tell_the_same(btf, overlay):
-    rows = list(check(btf, overlay))
-    members = list(coverage(btf, annotations_for(btf, (overlay,), None)))
-    text = "".join(render_text("box.btf", rows, members, every=True))
-    assert "overlay mine.toml: 8 entries: 4 apply, 1 name structs that are not here" in text
-    assert "contains struct item linked by two (box.c: add())" in text
-    assert "14 container members:" in text
-    assert "unknown (7):" in text
-    assert "no struct:\n    nowhere\n  no member:\n    box.absent\n" in text
-    assert "".join(render_text("dummy", [], [], every=False)) == "dummy:\nno containers\n"
-    (document,) = json.loads("".join(render_json([("box.btf", rows, members)])))
-    assert document["coverage"]["list_head"] == {
-        "all": 11, "known": 4, "unknown": 7, "part": 1, "tag": 1, "link": 1, "overlay mine.toml": 2,
-    }  # fmt: skip
-    assert document["coverage"]["rb_root"] == {"all": 1, "known": 1, "overlay mine.toml": 1}
-    assert len(document["members"]) == len(members)
-    assert len(document["entries"]) == len(rows)
-
-
 TREES_AND_TABLES = (
     "hlist_head",
     "rb_root",
@@ -184,12 +122,3 @@ def test_coverage_of_real_kernels(opened, name):
     others = [tallies[head] for head in TREES_AND_TABLES if head in tallies]
     assert sum(t.known for t in others) / sum(t.total for t in others) >= 0.8
     assert not any(t.by_status.get(LINK) for t in others)
-
-
-def test_the_command(tmp_path, sample, capsys):
-    assert main(["annotations", "check", str(sample("tagged"))]) == 0
-    out = capsys.readouterr().out
-    assert out.startswith("vmlinux:\nlibrary: ")
-    assert "\nbtfsample:\n" in out
-    assert main(["annotations", "check"]) == 2
-    assert "say what to check" in capsys.readouterr().err

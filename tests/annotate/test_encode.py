@@ -194,8 +194,3 @@ def test_bpftool_shows_the_tags(tmp_path: Path, opened, bpftool: str, split: boo
         rf"DECL_TAG 'cgrp_cset_link:cgrp_link' type_id={css_set.id} component_idx={index}\n", shown
     )
     assert out.stat().st_size < (50_000 if split else 4_000_000)
-
-
-def test_the_command_wants_a_btf(capsys, tmp_path):
-    assert main(["annotations", "encode", "-o", str(tmp_path / "x")]) == 2
-    assert "--btf FILE" in capsys.readouterr().err

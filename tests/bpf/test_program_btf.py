@@ -32,15 +32,6 @@ def test_every_btf_is_there_to_the_byte(name, opened, truth):
         assert kernel.bpf.btf(known["id"]) is btf
 
 
-@pytest.mark.parametrize("name", DUMPS)
-def test_modules_and_programs_share_what_was_read(name, opened, truth):
-    kernel = opened(name)
-    modules = [b for b in truth(name)["btfs"] if int(b["base_btf"], 16)]
-    assert {btf.name for btf in kernel.modules.btfs()} == {b["name"] for b in modules}
-    for known in modules:
-        assert kernel.bpf.btf(known["id"]) in kernel.modules.btfs()
-
-
 def test_a_pointer_leads_to_it_as_the_object_does(opened):
     kernel = opened("tagged")
     for module in kernel["btf_modules"].walk_():
@@ -89,16 +80,6 @@ def test_a_blob_with_a_type_that_is_not_there(patched):
     patched.target.write(data + header + 8, b"\xff\xff\xff\x7f")  # what the first type refers to
     with pytest.raises(BtfFormatError, match="isn't there"):
         patched.bpf.btf(15)
-
-
-def test_a_module_on_a_base_of_another_kernel(patched, poke):
-    poke(of(patched, 4).start_id, 1000)
-    with pytest.raises(CorruptDataError, match="btfsample goes on from type 1000, its base has"):
-        patched.bpf.btf(4)
-    assert [btf.name for btf in patched.modules.btfs()] == ["tcp_vegas", "dummy"]
-    assert patched.loaded_modules.problems == [
-        "BTF of a module: btfsample goes on from type 1000, its base has 71438"
-    ]
 
 
 def test_a_btf_that_is_its_own_base(patched, poke):

@@ -11,18 +11,6 @@ from tests.support.c_source import ONE_HEAD
 pytest.importorskip("tree_sitter_c")
 
 
-def test_rings_and_pointers_are_left_to_the_reader(read):
-    found = read(
-        """
-void f(struct box *b, struct box *c) { list_add(&b->peers, &c->peers); }
-void g(struct box *b, struct item *i, int n) { hlist_add_head(&i->hash, &b->far[n]); }
-"""
-    )
-    assert found.entries == []
-    assert [e.spot for e in found.rings] == [("box", "peers")]
-    assert [(e.spot, e.element) for e in found.pointers] == [(("box", "far"), ("item", "hash"))]
-
-
 def test_the_command_writes_an_overlay(tmp_path, read, btf, capsys):
     read(
         ONE_HEAD["an insertion"] + "\nstatic LIST_HEAD(every_item);\n"

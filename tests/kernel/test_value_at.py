@@ -16,12 +16,14 @@ if TYPE_CHECKING:
 
     from btfdump._api.kernel import Kernel
 
-PACKAGE = Path(__file__).resolve().parents[1] / "btfdump"
-MAKERS = {"kernel/value.py", "kernel/value_at.py"}
+PACKAGE = Path(__file__).resolve().parents[2] / "btfdump"
+MAKERS = {"_kernel/value.py", "_kernel/value_at.py"}
 
 
 def test_nothing_else_makes_values() -> None:
-    for path in PACKAGE.rglob("*.py"):
+    found = {path.relative_to(PACKAGE).as_posix(): path for path in PACKAGE.rglob("*.py")}
+    assert set(found) >= MAKERS
+    for path in found.values():
         if path.relative_to(PACKAGE).as_posix() in MAKERS:
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

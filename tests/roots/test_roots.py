@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from btfdump._annotate.grammar import Length
-from btfdump._annotate.overlay import Overlay, library
+from btfdump._annotate.overlay import library
 from btfdump._btf import types
 from btfdump._graph.limits import Limits, selection_of
 from btfdump._graph.traverse import traverse
-from btfdump._kernel.paths import check_path
 from btfdump._kernel.value import Value
 from btfdump._render import Root, get
 from btfdump._roots import select
@@ -231,18 +230,3 @@ def test_members_of_what_a_ring_holds(opened):
 def test_members_that_are_not_there(opened, root, path, struct):
     with pytest.raises(MemberNotFoundError, match=f"struct {struct} has no member"):
         shown(opened("tagged"), root, members=path)
-
-
-def test_members_under_a_condition():
-    world = World()
-    world.struct("apple", [("core", "u32"), ("link", "struct list_head")])
-    world.struct("pear", [("stem", "u32"), ("link", "struct list_head")])
-    world.struct("basket", [("kind", "u32"), ("fruit", "struct list_head")])
-    tags = '[["cond:kind", "apple:link"], ["pear:link"]]'
-    overlay = Overlay(f'[struct.basket]\nfruit = {{ tag = {tags}, see = "x" }}\n', "overlay")
-    kernel = world.kernel([overlay])
-    value = kernel.value("struct basket", world.new("basket", kind=1))
-    check_path(value, ("fruit", "core"))
-    check_path(value, ("fruit", "stem"))
-    with pytest.raises(MemberNotFoundError, match="no member 'nope'"):
-        check_path(value, ("fruit", "nope"))

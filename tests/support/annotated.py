@@ -7,13 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump._annotate.overlay import Overlay
 from btfdump._graph.limits import Limits
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from btfdump._api.kernel import Kernel
     from btfdump._kernel.value import Value
-    from tests.support.synthetic import World
+
+
+def small_world() -> World:
+    """Return the small kernel that most tests of annotations start from."""
+    world = World()
+    world.struct("wrap", [("x", "int"), ("inner", "struct list_head")])
+    world.struct(
+        "item",
+        [
+            ("id", "int"),
+            ("one", "struct list_head"),
+            ("two", "struct list_head"),
+            ("hash", "struct hlist_node"),
+            ("deep", "struct wrap"),
+        ],
+    )
+    return world
 
 
 def overlay(text: str, name: str = "mine.toml") -> Overlay:

@@ -95,3 +95,17 @@ def try_to_use(blob: bytes, base: Btf | None = None) -> Btf | None:
     list(btf.iter_types())  # what was checked must inflate
     use(btf)
     return btf
+
+
+def with_layout(types: bytes, layout: bytes, **changes: int) -> bytes:
+    """Return a blob with a layout section after its types."""
+    fields = {
+        "hdr_len": 32,
+        "type_off": 0,
+        "type_len": len(types),
+        "str_off": len(types) + len(layout),
+        "str_len": 1,
+        "layout_off": len(types),
+        "layout_len": len(layout),
+    } | changes
+    return struct.pack("<HBB7I", 0xEB9F, 1, 0, *fields.values()) + types + layout + b"\0"

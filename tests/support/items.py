@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
@@ -44,16 +42,6 @@ def world_of_items(byteorder: ByteOrder, pointer_size: int) -> World:
         {"list": "item:link"},
     )
     return world
-
-
-@pytest.fixture(params=[("little", 8), ("big", 8), ("little", 4), ("big", 4)], ids=str)
-def world(request: pytest.FixtureRequest) -> World:
-    return world_of_items(*request.param)
-
-
-@pytest.fixture
-def item(world: World) -> Value:
-    return full_item(world)
 
 
 def full_item(world: World) -> Value:

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 import struct
 from typing import TYPE_CHECKING
 
-from btfdump._btf import Btf, BtfBuilder, types
-from btfdump._decode.layout import Layouts
-from btfdump._kernel.pointers import pointer_space
 from btfdump.errors import MemberNotFoundError
 from tests.support.annotated import dumped, texts
 
@@ -202,24 +199,6 @@ def test_a_struct_of_the_programs_own_stays_its_own(opened):
     kernel = opened("tagged")
     stat = kernel.bpf.btf(15).find("struct", "task_stat")
     assert kernel.real_struct(stat) is None
-
-
-def program_btf() -> Btf:
-    """Return a program's BTF: pointers, made for the 64-bit bpf target."""
-    builder = BtfBuilder()
-    builder.int_("long int", 8, signed=True)
-    task = builder.fwd("task_struct")
-    for tag in ("kptr", "percpu_kptr"):
-        builder.ptr(builder.type_tag(tag, task))
-    return builder.parse()
-
-
-def test_pointers_of_programs_have_eight_bytes_on_32_bit_machines():
-    btf = program_btf()
-    (first, second) = (type_ for type_ in btf.iter_types() if isinstance(type_, types.Ptr))
-    assert Layouts("little", 4).of(first).size == 8
-    assert Layouts("little", 8).of(first).size == 8
-    assert (pointer_space(first, None), pointer_space(second, None)) == (None, "percpu")
 
 
 # Damage

@@ -1,0 +1,23 @@
+"""`btfdump annotations`."""
+
+from __future__ import annotations
+
+import pytest
+
+from btfdump._cli import main
+
+pytest.importorskip("tree_sitter_c")
+
+
+def test_the_command(tmp_path, sample, capsys):
+    assert main(["annotations", "check", str(sample("tagged"))]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("vmlinux:\nlibrary: ")
+    assert "\nbtfsample:\n" in out
+    assert main(["annotations", "check"]) == 2
+    assert "say what to check" in capsys.readouterr().err
+
+
+def test_the_command_wants_a_btf(capsys, tmp_path):
+    assert main(["annotations", "encode", "-o", str(tmp_path / "x")]) == 2
+    assert "--btf FILE" in capsys.readouterr().err
