@@ -14,6 +14,7 @@ from btfdump.errors import (
     SymbolNotFoundError,
 )
 from tests.support.bpf_maps import DUMPS
+from tests.support.bpf_objects import btf_of
 
 NOWHERE = 0xFFFF_F000_0000_1230
 
@@ -43,13 +44,8 @@ def test_a_number_nobody_has(opened):
         opened("tagged").bpf.btf(99)
 
 
-def of(kernel, btf_id):
-    (found,) = [btf for btf in kernel.bpf.btf_objects() if int(btf.id) == btf_id]
-    return found
-
-
 def test_a_blob_that_cannot_be_read(patched, poke):
-    poke(of(patched, 15).data, NOWHERE)
+    poke(btf_of(patched, 15).data, NOWHERE)
     for _ in range(2):  # the error is remembered, and raised again
         with pytest.raises(FaultError, match="not mapped"):
             patched.bpf.btf(15)
@@ -58,13 +54,13 @@ def test_a_blob_that_cannot_be_read(patched, poke):
 
 @pytest.mark.parametrize("size", [0, 1 << 30])
 def test_a_size_that_makes_no_sense(patched, poke, size):
-    poke(of(patched, 15).data_size, size)
+    poke(btf_of(patched, 15).data_size, size)
     with pytest.raises(CorruptDataError, match=f"BTF 15: {size} bytes is no size of a BTF"):
         patched.bpf.btf(15)
 
 
 def test_a_blob_that_is_no_btf(patched):
-    data = int(of(patched, 15).data)
+    data = int(btf_of(patched, 15).data)
     patched.target.write(data, bytes(4))
     with pytest.raises(BtfFormatError):
         patched.bpf.btf(15)
@@ -72,7 +68,7 @@ def test_a_blob_that_is_no_btf(patched):
 
 def test_a_blob_with_a_type_that_is_not_there(patched):
     """BTF of programs was written by whoever loaded them: all of it is checked at once."""
-    data = int(of(patched, 15).data)
+    data = int(btf_of(patched, 15).data)
     blob = patched.bpf.btf(15).data
     patched.kernel_btfs._parsed.clear()
     patched.kernel_btfs._by_id.clear()
@@ -83,14 +79,14 @@ def test_a_blob_with_a_type_that_is_not_there(patched):
 
 
 def test_a_btf_that_is_its_own_base(patched, poke):
-    btf = of(patched, 4)
+    btf = btf_of(patched, 4)
     poke(btf.base_btf, btf.address_)
     with pytest.raises(CorruptDataError, match="split on more than 4 others"):
         patched.bpf.btf(4)
 
 
 def test_an_idr_with_a_foreign_node(patched, poke):
-    first = of(patched, 1)
+    first = btf_of(patched, 1)
     head = patched.value("struct idr", patched.symbol("btf_idr")).idr_rt.xa_head
     node = patched.value("struct xa_node", int(head) - 2)
     poke(node.slots[1], first.address_ + 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
@@ -14,7 +13,6 @@ import pytest
 from btfdump import _roots as roots
 from btfdump._cli import main
 from btfdump._cli.terminal import FAILED, OK, USAGE
-from tests.support.case_files import CASES
 
 
 @pytest.fixture(autouse=True)
@@ -32,60 +30,11 @@ def test_task(run):
     assert "3 x struct bpf_local_storage_elem by snode [tag]" in out
 
 
-def test_tasks_by_id_and_name(run):
-    status, out, _ = run("task", "1", "w_alpha", "w_[bg]*", "--members", "pid", "--format", "jsonl")
-    assert status == OK
-    comms = [json.loads(line)["summary"]["comm"] for line in out.splitlines()]
-    assert comms == ["init", "w_alpha", "w_beta", "w_gamma"]
-
-
 def test_help_names_every_root(run):
     status, out, _ = run("--help")
     assert status == OK
     for name in roots.ROOTS:
         assert re.search(rf"^ [^.\n]*\b{name}\b", out, re.MULTILINE), name
-
-
-def test_options_may_stand_between_words(run):
-    assert run("task", "--members", "pid", "1", "74") == run("task", "1", "74", "--members", "pid")
-    status, out, err = run("kfuncs", "--hook", "xdp", "bpf_throw", "--nonsense")
-    assert (status, out) == (USAGE, "")
-    assert "--nonsense" in err
-
-
-def test_table_of_tasks(run):
-    status, out, _ = run("task", "--format", "jsonl")
-    rows = [json.loads(line) for line in out.splitlines()]
-    assert status == OK
-    assert len(rows) == 64
-    assert all(row["brief"] for row in rows)
-
-
-def test_all_tasks(run):
-    status, out, _ = run("task", "--all", "--format", "jsonl")
-    rows = [json.loads(line) for line in out.splitlines()]
-    assert status == OK
-    assert len(rows) == 64
-    assert all(row["members"] for row in rows)
-
-
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        (["init_task.children[0].comm"], 'init_task.children[0].comm = (char[16])"init"\n'),
-        (["task(1).signal->thread_head[0].pid"], "(pid_t)1\n"),
-        (["struct", "task_struct", "init_task", "--members", "comm"], '"swapper/0"'),
-        (["struct task_struct", "init_task+0x0", "--members", "comm"], '"swapper/0"'),
-        (["pid_t", "0xffff9caa829c5900"], "(pid_t)2\n"),
-        (["runqueues[1].cpu"], "runqueues[1].cpu = (int)1\n"),
-        (["runqueues.cpu"], "runqueues[0].cpu = (int)0\nrunqueues[1].cpu = (int)1\n"),
-        (["struct sample_root", "sample_root", "--members", "one.id"], ".id = (sample_id_t)20"),
-    ],
-)
-def test_roots(run, words, expected):
-    status, out, err = run(*words)
-    assert (status, err) == (OK, "")
-    assert expected in out
 
 
 @pytest.mark.parametrize(
@@ -122,81 +71,12 @@ def test_errors(run, words, status, message):
     assert not out or words[0] == "runqueues[7].cpu"
 
 
-def test_one_failure_leaves_the_rest(run):
-    status, out, err = run("task", "1", "99999", "86", "--members", "pid")
-    assert status == FAILED
-    assert out.count("struct task_struct") == 2
-    assert err.count("\n") == 1
-
-
-def test_unreadable_root_is_a_failure(run):
-    status, out, _ = run("struct file", "0x10")
-    assert status == FAILED
-    assert "/* ! unreadable: not mapped */" in out
-
-
-def test_strict(run):
-    words = ("struct sample_root", "sample_root", "--members", "bad_member,items.id")
-    status, out, _ = run(*words)
-    assert status == OK
-    assert "struct sample_item has no member no_such_member" in out
-    assert run(*words, "--strict")[0] == FAILED
-    assert run("task", "1", "--members", "comm", "--strict")[0] == OK
-
-
-def test_mistakes_in_overlays_are_told(run, tmp_path):
-    overlay = tmp_path / "mine.toml"
-    overlay.write_text('[struct.task_struct]\nchildrn = "a:b"\n[struct.nosuch]\nx = "a:b"\n')
-    status, out, err = run("task", "1", "--members", "comm", "--overlay", str(overlay), "--strict")
-    assert status == FAILED
-    assert "overlay mine.toml: struct task_struct has no member childrn" in out
-    assert "overlay mine.toml: no struct nosuch" in err
-    overlay.write_text("[struct.task_struct\n")
-    status, _, err = run("task", "1", "--overlay", str(overlay))
-    assert status == FAILED
-    assert "mine.toml" in err
-
-
-def test_overlay_speaks_before_tag_and_the_last_one_before_the_first(run, tmp_path):
-    files = []
-    for name in ("first", "last"):
-        file = tmp_path / f"{name}.toml"
-        file.write_text('[struct.task_struct]\nchildren = "task_struct:sibling"\n')
-        files += ["--overlay", str(file)]
-    _, out, _ = run("task", "1", "--members", "children", *files)
-    assert "by sibling [overlay last.toml]" in out
-
-
-def test_foreign_btf_is_refused(run):
-    status, _, err = run("task", "1", "--btf", str(CASES / "vmlinux-6.1.btf.zst"))
-    assert status == FAILED
-    assert "zst" in err
-
-
-def test_snprintf(run):
-    status, out, _ = run("task(1).cpus_mask", "--format", "snprintf", "--compact", "--noname")
-    assert (status, out) == (OK, "{[3,],}\n")
-    status, _, err = run("task", "1", "--format", "snprintf", "--depth", "1")
-    assert status == USAGE
-    assert "no --members, --follow or --depth" in err
-
-
 @pytest.mark.parametrize("path", ["README.md", "/nonexistent", "."])
 def test_what_is_no_dump(path, capsys):
     assert main(["inspect", path, "task", "1"]) == FAILED
     err = capsys.readouterr().err
     assert err.startswith("btfdump: ")
     assert err.count("\n") == 1
-
-
-@pytest.mark.parametrize("words", [["--help"], ["inspect", "--help"], ["tags", "--help"]])
-def test_help(words, capsys):
-    with pytest.raises(SystemExit) as stopped:
-        main(words)
-    assert stopped.value.code == 0
-    out = capsys.readouterr().out
-    assert "btfdump" in out
-    assert all(len(line) <= 100 for line in out.splitlines())
 
 
 # As a process of its own

@@ -8,6 +8,7 @@ from btfdump.errors import (
     CorruptDataError,
 )
 from tests.support.bpf_maps import DUMPS
+from tests.support.bpf_objects import btf_of
 
 
 @pytest.mark.parametrize("name", DUMPS)
@@ -19,13 +20,8 @@ def test_modules_and_programs_share_what_was_read(name, opened, truth):
         assert kernel.bpf.btf(known["id"]) in kernel.modules.btfs()
 
 
-def of(kernel, btf_id):
-    (found,) = [btf for btf in kernel.bpf.btf_objects() if int(btf.id) == btf_id]
-    return found
-
-
 def test_a_module_on_a_base_of_another_kernel(patched, poke):
-    poke(of(patched, 4).start_id, 1000)
+    poke(btf_of(patched, 4).start_id, 1000)
     with pytest.raises(CorruptDataError, match="btfsample goes on from type 1000, its base has"):
         patched.bpf.btf(4)
     assert [btf.name for btf in patched.modules.btfs()] == ["tcp_vegas", "dummy"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import linecache
-import random
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +15,7 @@ from btfdump._render.compiled_text import compile_text
 from btfdump._render.plain import Formatter, reference_text
 from btfdump.errors import BtfFormatError
 from tests.support.case_files import KERNELS, read_btf
+from tests.support.hostile_names import hostile, some_bytes, struct_of
 
 if TYPE_CHECKING:
     from btfdump._btf.wire import ByteOrder
@@ -27,15 +27,6 @@ MOST = 40_000
 @pytest.fixture(scope="module", params=KERNELS)
 def sample_btf(request: pytest.FixtureRequest) -> Btf:
     return Btf.from_bytes(read_btf(request.param), check=False)
-
-
-def some_bytes(size: int, seed: int, density: float) -> bytes:
-    rng = random.Random(seed)
-    noise = rng.randbytes(size)
-    if density >= 1:
-        return noise
-    mask = rng.randbytes(size)
-    return bytes(n if m < 256 * density else 0 for n, m in zip(noise, mask, strict=True))
 
 
 def composites(btf: Btf) -> list[types.Composite]:
@@ -75,73 +66,6 @@ def test_text_of_every_struct(sample_btf: Btf, byteorder: ByteOrder, part: int) 
             zero = (seed // 4) % 2 == (byteorder == "big")
             check(layouts, type_, seed, zero=zero)
             linecache.cache.clear()
-
-
-HOSTILE = "a'}{\\\n\"%s'); raise SystemExit(1) #"
-
-
-def struct_of(builder: BtfBuilder, members: list[tuple[str, int, int]]) -> StructLayout:
-    """Return a little-endian struct of members (name, type, size), then two bit fields."""
-    bits = builder.int_(HOSTILE, 4)
-    placed: list[tuple[str, int, int] | tuple[str, int, int, int]] = []
-    end = 0
-    for name, type_, size in members:
-        placed.append((name, type_, end * 8))
-        end += -(-size // 8) * 8
-    placed += [(HOSTILE, bits, end * 8, 5), ("{b}", bits, end * 8 + 5, 3)]
-    outer = builder.struct(HOSTILE, end + 8, placed)
-    layout = Layouts("little", 8).of(builder.parse().type(outer))
-    assert isinstance(layout, StructLayout)
-    return layout
-
-
-def hostile() -> tuple[Layouts, StructLayout]:
-    """Return a struct whose names, of types too, all try to end the string that they are in."""
-    builder = BtfBuilder()
-    name = HOSTILE
-    long_ = builder.int_("long unsigned int", 8)
-    int_ = builder.typedef(name, builder.int_(name, 4))
-    float_ = builder.float_(name, 4)
-    enum = builder.enum(name, [(name, 0), ("{e}", 1)])
-    text = builder.array(builder.int_("char", 1, char=True), 8)
-    inner = builder.struct(name, 8, [(name, long_, 0)])
-    union = builder.union(name, 8, [(name, int_, 0), ("{x}", float_, 0), (name, text, 0)])
-    bits = builder.struct(name, 4, [(name, int_, 0, 3), ("{b}", int_, 3, 7)])
-    large = builder.struct(
-        name,
-        40,
-        [(f"{name}{i}", type_, 64 * i) for i, type_ in enumerate((int_, enum, text, inner, union))],
-    )
-    layout = struct_of(
-        builder,
-        [
-            (name, long_, 8),
-            ("{x}", inner, 8),
-            (name, builder.ptr(inner), 8),
-            (name, bits, 4),
-            (name, union, 8),
-            ("rows", builder.array(builder.array(inner, 2), 2), 32),
-            (name, builder.array(inner, 3), 24),
-            (name, builder.array(inner, 20), 160),
-            (name, builder.array(large, 3), 120),
-            (name, builder.array(int_, 4), 16),
-            (name, builder.array(int_, 40), 160),
-            (name, text, 8),
-            (name, float_, 4),
-            (name, enum, 4),
-            ("", large, 40),
-        ],
-    )
-    return Layouts("little", 8), layout
-
-
-@pytest.mark.parametrize("zero", [False, True])
-def test_names_cannot_break_out_of_the_source(zero: bool) -> None:
-    layouts, layout = hostile()
-    compiled = compile_text(layouts, layout, zero=zero)
-    for density in (0.0, 0.1, 0.5, 1.0, 0.1, 0.0):
-        data = some_bytes(layout.size, 1, density)
-        assert compiled(data) == reference_text(layouts, layout, data, zero=zero)
 
 
 @pytest.mark.parametrize("zero", [False, True])
@@ -207,20 +131,6 @@ def test_what_is_kept_of_zeros_comes_and_goes() -> None:
     expected = [reference_text(layouts, layout, data, zero=True) for data in datas]
     for order in ((2, 1, 0, 1, 2), (0, 2, 0, 1, 1)):
         assert [compiled(datas[i]) for i in order] == [expected[i] for i in order]
-
-
-@pytest.mark.parametrize("zero", [False, True])
-def test_a_type_has_one_source(zero: bool) -> None:
-    first, second = (compile_text(*hostile(), zero=zero) for _ in range(2))
-    assert first.source == second.source  # type: ignore[attr-defined]
-
-
-def test_source_is_kept() -> None:
-    layouts, layout = hostile()
-    compiled = compile_text(layouts, layout)
-    assert "def text(d):" in compiled.source  # type: ignore[attr-defined]
-    filename = compiled.__code__.co_filename
-    assert "def text(d):\n" in linecache.getlines(filename)
 
 
 def test_formatter_compiles_when_hot() -> None:

@@ -8,23 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from btfdump._btf import BtfBuilder, types
-from btfdump._cli import main
 from btfdump._kernel.variables import globals_of
 from btfdump._reports.functions import function_tags, functions
 from btfdump._roots import Query
 from btfdump._roots.kfuncs import tagged_kfunc_table
+from tests.support.command import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from btfdump._api.kernel import Kernel
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
-    status = main(words)
-    out, err = capsys.readouterr()
-    return status, out, err
 
 
 @pytest.fixture
@@ -111,39 +105,8 @@ def test_kfuncs_of_a_file(blob: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "not in BTF" in document["remark"]
 
 
-def test_kfuncs_where_none_is_marked(core: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, _ = run(capsys, "kfuncs", core)
-    assert status == 0
-    assert "no kfuncs\n" in out
-    assert "no function carries the tag bpf_kfunc" in out
-
-
 def test_hooks_are_not_in_btf(blob: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, err = run(capsys, "kfuncs", str(blob), "--hook", "xdp")
     assert (status, out) == (2, "")
     assert "--hook: hooks and flags are not in BTF" in err
     assert not tagged_kfunc_table([], Query()).rows
-
-
-@pytest.fixture
-def core(sample: Callable[[str], Path]) -> str:
-    return str(sample("tagged"))
-
-
-@pytest.mark.parametrize("format_", ["text", "tree", "json", "jsonl"])
-def test_registry_filters(core: str, capsys: pytest.CaptureFixture[str], format_: str) -> None:
-    words = ("inspect", core, "kfuncs", "bpf_task_*", "--hook", "xdp", "--flag", "release")
-    status, out, err = run(capsys, *words, "--format", format_)
-    assert (status, err) == (0, "")
-    assert "void bpf_task_release(struct task_struct *p)" in out
-    assert "bpf_task_acquire" not in out
-    assert "bpf_cgroup_release" not in out
-
-
-def test_registry_filter_that_nothing_has(core: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status, out, err = run(capsys, "inspect", core, "kfuncs", "--hook", "nonsense")
-    assert (status, out) == (2, "")
-    assert "there are cgroup, common, dtor" in err
-    status, _, err = run(capsys, "inspect", core, "kfuncs", "--flag", "KF_NONSENSE")
-    assert status == 2
-    assert "ACQUIRE" in err

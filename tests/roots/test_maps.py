@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import pytest
 
-from btfdump._kernel.notes import Note
-from btfdump._roots import Query
-from tests.support.registered import known_table
-
-if TYPE_CHECKING:
-    from btfdump._api.kernel import Kernel
-
+from tests.support.registered import rows
 
 DUMPS = ("tagged", "stock", "s390x")
-
-
-def rows(kernel: Kernel, *patterns: str) -> tuple[list[dict[str, Any]], list[str]]:
-    found = list(known_table("maps").table(kernel, Query(patterns)).rows)
-    notes = [row.text for row in found if isinstance(row, Note)]
-    return [dict(row) for row in found if not isinstance(row, Note)], notes
 
 
 @pytest.mark.parametrize("name", DUMPS)
@@ -53,17 +39,6 @@ def test_who_uses_a_map_and_who_holds_it(name, opened, truth):
 
 def test_rows_are_chosen(opened):
     assert [row["id"] for row in rows(opened("tagged"), "ts_*", "11")[0]] == [6, 7, 8, 11]
-
-
-def test_memory_as_the_kernel_sums_it(opened):
-    """By hand, from `map_mem_usage` of each type and the sizes of this kernel's structs."""
-    by_name = {row["name"]: row["memory"] for row in rows(opened("tagged"))[0]}
-    assert by_name["in0"] == 264 + 2 * 8
-    assert by_name["pcpu"] == 264 + 3 * 8 + 3 * 24 * 2
-    assert by_name["btfs.data"] == 4096 + 4096
-    assert by_name["queue"] == 264 + 9 * 16
-    assert by_name["ts_stat"] == 432 + 2 * 16
-    assert by_name["h_plain"] == 896 + 32 * 16 + 4 * 2 * 8 + 7 * (64 + 8)
 
 
 def test_no_maps_at_all(patched, poke):

@@ -10,6 +10,7 @@ from btfdump._kernel.notes import Note, without_notes
 
 if TYPE_CHECKING:
     from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
 
 
 SAMPLES = ("tagged", "stock", "s390x")
@@ -25,3 +26,9 @@ def links(kernel: Kernel) -> list[Link]:
 
 def notes(items: Any) -> list[str]:
     return [item.text for item in items if isinstance(item, Note)]
+
+
+def btf_of(kernel: Kernel, btf_id: int) -> Value:
+    """Return the `struct btf` with that id."""
+    (found,) = [btf for btf in kernel.bpf.btf_objects() if int(btf.id) == btf_id]
+    return found

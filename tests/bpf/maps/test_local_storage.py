@@ -10,6 +10,7 @@ import pytest
 
 from btfdump.errors import CorruptDataError, FaultError
 from tests.support.bpf_maps import DUMPS, elements, hexes, items
+from tests.support.local_storage import element_of, shown
 
 if TYPE_CHECKING:
     from btfdump._api.kernel import Kernel
@@ -174,64 +175,7 @@ def test_members_are_reached_through_the_bytes(opened):
         opened("tagged").task(1).comm.typed_()
 
 
-def test_pointers_lead_to_the_kernels_own_structs(opened, truth):
-    """The program was compiled with another kernel's task_struct; that is not what lies there."""
-    kernel = opened("tagged")
-    btf = kernel.bpf.btf(15)
-    copy = btf.find("struct", "task_struct")
-    assert kernel.real_struct(copy) is kernel.type("struct task_struct")
-    assert copy.size != kernel.type("struct task_struct").size
-    linked = 0
-    for task in kernel.tasks():
-        if task.bpf_storage:
-            for elem in task.bpf_storage.list.walk_():
-                if elem.sdata.smap.map.member_("name").string_() == "ts_links":
-                    data = elem.sdata.data
-                    if data.self:
-                        linked += 1
-                        assert data.self.deref_().address_ == task.address_
-                        assert int(data.self.pid) == int(data.pid) == int(task.pid)
-                        assert data.leader.comm.string_() == task.group_leader.comm.string_()
-    assert linked > 5
-
-
-def test_a_struct_of_the_programs_own_stays_its_own(opened):
-    kernel = opened("tagged")
-    stat = kernel.bpf.btf(15).find("struct", "task_stat")
-    assert kernel.real_struct(stat) is None
-
-
 # Damage
-
-
-def element_of(kernel: Kernel) -> Value:
-    return kernel.task(1).bpf_storage.list[0]
-
-
-def shown(kernel: Kernel) -> dict[str, Any]:
-    document = dumped(kernel, kernel.task(1).bpf_storage.deref_())
-    return document["members"]["list"]["elements"][0]["members"]["sdata"]["members"]["data"]
-
-
-def test_a_map_without_btf(patched, poke):
-    poke(element_of(patched).sdata.smap.map.btf, 0)
-    data = shown(patched)
-    assert data["notes"][0]["text"] == "map ts_links: was loaded without BTF"
-    assert len(data["value"]) == 40
-    with pytest.raises(CorruptDataError, match="map ts_links: was loaded without BTF"):
-        element_of(patched).sdata.data.typed_()
-
-
-def test_a_map_whose_values_are_not_that_long(patched, poke):
-    poke(element_of(patched).sdata.smap.map.btf_value_type_id, 30)
-    poke(element_of(patched).sdata.smap.map.value_size, 48)
-    text = "map ts_links: struct task_stat has 40 bytes, a value 48"
-    assert shown(patched)["notes"][0]["text"] == text
-
-
-def test_a_type_that_is_not_there(patched, poke):
-    poke(element_of(patched).sdata.smap.map.btf_value_type_id, 99999)
-    assert "no type [99999]" in shown(patched)["notes"][0]["text"]
 
 
 def test_a_map_that_cannot_be_read(patched, poke):
@@ -245,12 +189,6 @@ def test_a_value_that_cannot_be_read(patched):
     data = element_of(patched).sdata.data
     patched.target.unmap(data.address_, 40)
     assert "not mapped" in json.dumps(shown(patched)["notes"])
-
-
-def test_a_program_btf_that_is_no_btf(patched):
-    map_ = element_of(patched).sdata.smap.map
-    patched.target.write(int(map_.btf.data), bytes(8))
-    assert "malformed BTF" in shown(patched)["notes"][0]["text"]
 
 
 @pytest.mark.parametrize("name", DUMPS)

@@ -7,40 +7,12 @@ import struct
 
 import pytest
 
-from btfdump._targets.buffer import BufferTarget
 from btfdump._targets.via_bpf import programs
-from btfdump._targets.via_bpf.programs import BoundsTable, Window
 from btfdump._targets.via_bpf.ranges import Ranges
 from btfdump._targets.via_bpf.reader import BpfReader
 from btfdump._targets.via_bpf.syscall import BpfError, map_attributes, program_attributes
 from btfdump.errors import FaultError
-from tests.support.bpf_machine import BpfMachine
-
-BASE = 0xFFFF_8880_0000_0000
-PAGE = 4096
-SMALL = Window(requests=8, data=1 << 15, largest=1 << 13)
-TABLE = BoundsTable(6)
-
-
-@pytest.fixture(params=["little", "big"])
-def byteorder(request):
-    return request.param
-
-
-@pytest.fixture
-def memory(byteorder):
-    pattern = bytes(at * 7 & 0xFF for at in range(16 * PAGE))
-    return BufferTarget({BASE: pattern}, byteorder)
-
-
-@pytest.fixture
-def machine(memory, byteorder):
-    return BpfMachine(memory, byteorder)
-
-
-@pytest.fixture
-def reader(machine, byteorder):
-    return BpfReader(machine, SMALL, TABLE, byteorder)
+from tests.support.bpf_reading import BASE, EVERYTHING, PAGE, SMALL, TABLE, Chain
 
 
 @pytest.mark.parametrize("size", [1, 8, 4095, 4096, 8192, 8193, 40000])
@@ -122,11 +94,6 @@ def test_many_large_ones_share_the_window(reader, memory, machine):
     assert machine.runs == 3
 
 
-def test_a_request_that_is_too_large_is_refused_by_the_program(reader, memory):
-    found = reader.read_many([(BASE, SMALL.largest + 1), (BASE, 1 << 25), (BASE, 8)])
-    assert found == [None, None, memory.read(BASE, 8)]
-
-
 def test_closing_gives_everything_back(reader, machine):
     assert machine.open_fds == 4
     reader.close()
@@ -157,37 +124,6 @@ def test_what_fails_half_way_leaves_nothing_open(machine, byteorder, failing):
 
 
 # Chains
-
-
-class Chain:
-    """Nodes of 64 bytes: a link at 16, and the next pointer 8 bytes into the link."""
-
-    def __init__(self, memory, byteorder, count, stop=0):
-        self.nodes = [BASE + 0x100 + at * 0x140 for at in range(count)]
-        self.holder = BASE + 0x40
-        self.link_offset, self.next_offset, self.size = 16, 8, 64
-        self.memory, self.byteorder, self.stop = memory, byteorder, stop
-        places = [self.holder, *(node + 24 for node in self.nodes)]
-        for place, to in zip(places, [*(node + 16 for node in self.nodes), stop], strict=True):
-            self.point(place, to)
-
-    def point(self, place, to):
-        self.memory.write(place, to.to_bytes(8, self.byteorder))
-
-    def copy(self, reader, holder=None):
-        return reader.copy_chain(
-            self.holder if holder is None else holder,
-            self.stop,
-            self.size,
-            link_offset=self.link_offset,
-            next_offset=self.next_offset,
-        )
-
-    def expected(self, nodes):
-        return [(node + 16, self.memory.read(node, 64)) for node in nodes]
-
-
-EVERYTHING = Ranges([(BASE, BASE + 16 * PAGE)])
 
 
 @pytest.mark.parametrize("stop", [0, BASE + 0x40])
@@ -236,25 +172,6 @@ def test_a_chain_never_leads_out_of_bounds(reader, machine, memory, byteorder, p
     assert chain.copy(reader) == chain.expected(chain.nodes[:4])
     asked = [address for address, _ in machine.copied]
     assert asked == [chain.holder, *chain.nodes[:4]]
-
-
-@pytest.mark.parametrize("number", range(7))
-def test_every_range_of_a_table_is_found(reader, machine, memory, byteorder, number):
-    """An element at the very start, and at the very end, of one of several ranges."""
-    ranges = [(BASE + at * 2 * PAGE, BASE + (2 * at + 1) * PAGE) for at in range(7)]
-    reader.set_bounds(Ranges(ranges))
-    start, end = ranges[number]
-    for node, fits in ((start, True), (end - 64, True), (end - 63, False), (start - 1, False)):
-        memory.write(BASE + 0x40, node.to_bytes(8, byteorder))
-        assert len(reader.copy_chain(BASE + 0x40, BASE + 0x40, 64)[:1]) == fits
-
-
-def test_a_table_that_is_too_small_allows_nothing(reader, memory, byteorder):
-    chain = Chain(memory, byteorder, 3)
-    ranges = [(BASE + at * PAGE, BASE + at * PAGE + 64) for at in range(40)]
-    assert reader.set_bounds(EVERYTHING)
-    assert not reader.set_bounds(Ranges(ranges))
-    assert chain.copy(reader) == []
 
 
 @pytest.mark.parametrize(("size", "link_offset"), [(0, 0), (SMALL.largest, 0), (64, 60), (64, 3)])

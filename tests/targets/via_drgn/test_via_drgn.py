@@ -5,16 +5,15 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
-from collections import Counter
 
-import drgn
 import pytest
 from drgn.helpers.linux.kallsyms import load_vmlinux_kallsyms
 
 from btfdump._targets.kallsyms import Kallsyms
-from btfdump._targets.memory import FILTERED, UNMAPPED, Platform
+from btfdump._targets.memory import FILTERED, Platform
 from btfdump._targets.via_drgn import MAX_READ, open_core
 from btfdump.errors import FaultError, SymbolNotFoundError
+from tests.support.readable import readable
 
 X86 = Platform("little", 8, "x86_64")
 EXPECTED = {
@@ -25,17 +24,6 @@ EXPECTED = {
     "filtered": (X86, "vmcore (ELF)"),
     "flattened": (X86, "vmcore (kdump-compressed, flattened)"),
 }
-
-
-@pytest.fixture(params=EXPECTED)
-def name(request):
-    return request.param
-
-
-@pytest.fixture
-def target(name, sample):
-    with open_core(sample(name)) as target:
-        yield target
 
 
 def test_identity(target, name, truth):
@@ -90,15 +78,6 @@ def test_no_int_raises_anything_but_fault(target, address, size):
     assert target.read(address, 0) == b""
 
 
-def test_small_integers_are_no_pointers(target, name):
-    if name == "s390x":  # the lowcore is there
-        assert len(target.read(0, 8)) == 8
-        return
-    for address in (0, 8, 0x1000, 0x100000, 1 << 32, 1 << 47):
-        with pytest.raises(FaultError, match=UNMAPPED):
-            target.read(address, 8)
-
-
 def test_closed(name, sample):
     target = open_core(sample(name))
     init_task = target.symbol("init_task")
@@ -150,37 +129,6 @@ def test_fault_names_the_first_bad_page(sample):
         assert fault.value.size == 2 * 4096 + 8
 
 
-def readable(target, address):
-    try:
-        target.read(address, 1)
-    except FaultError:
-        return False
-    return True
-
-
-def test_elf_tails_fault_instead_of_reading_as_zeros(sample, truth):
-    """In filtered.elf p_filesz < p_memsz; drgn alone returns zeros for 4,687 pages of 64 MiB."""
-    path = sample("filtered")
-    plain = drgn.Program()
-    plain.set_core_dump(path)
-    direct_map = int(truth("filtered")["kernel"]["page_offset_base"], 16)
-    reasons: Counter[str] = Counter()
-    with open_core(path) as target, open_core(sample("zstd")) as whole:
-        for address in range(direct_map, direct_map + (64 << 20), 4096):
-            try:
-                data = target.read(address, 4096)
-            except FaultError as fault:
-                reasons[fault.reason] += 1
-                if fault.reason == UNMAPPED:
-                    continue
-                data = bytes(4096)
-            else:
-                if readable(whole, address):
-                    assert data == whole.read(address, 4096)
-            assert plain.read(address, 4096) == data
-    assert reasons == {FILTERED: 4687, UNMAPPED: 32}
-
-
 def test_objects_are_the_same_in_every_format(sample, truth):
     task = int(truth("tagged")["kernel"]["init_task"], 16)
     blobs = set()
@@ -188,16 +136,6 @@ def test_objects_are_the_same_in_every_format(sample, truth):
         with open_core(sample(name)) as target:
             blobs.add(target.read(task, 7040))
     assert len(blobs) == 1
-
-
-def test_s390x_addresses_do_not_wrap(sample):
-    """drgn ignores the bits above the page tables' reach; a wild pointer must not be readable."""
-    with open_core(sample("s390x")) as target:
-        init_task = target.symbol("init_task")
-        assert target.read(init_task, 16)
-        for bit in (42, 43, 52, 53, 60, 63):
-            with pytest.raises(FaultError, match=UNMAPPED):
-                target.read(init_task + (1 << bit), 16)
 
 
 def test_opening_says_nothing_on_stderr(sample, capfd):

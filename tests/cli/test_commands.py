@@ -1,0 +1,25 @@
+"""Commands: the words that they take, in any order, and their help."""
+
+from __future__ import annotations
+
+import pytest
+
+from btfdump._cli import main
+from btfdump._cli.terminal import USAGE
+
+
+def test_options_may_stand_between_words(run):
+    assert run("task", "--members", "pid", "1", "74") == run("task", "1", "74", "--members", "pid")
+    status, out, err = run("kfuncs", "--hook", "xdp", "bpf_throw", "--nonsense")
+    assert (status, out) == (USAGE, "")
+    assert "--nonsense" in err
+
+
+@pytest.mark.parametrize("words", [["--help"], ["inspect", "--help"], ["tags", "--help"]])
+def test_help(words, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == 0
+    out = capsys.readouterr().out
+    assert "btfdump" in out
+    assert all(len(line) <= 100 for line in out.splitlines())

@@ -1,0 +1,87 @@
+"""Every tag in a BTF: where it is, and how it was understood."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from btfdump._btf import BtfBuilder
+from btfdump._reports.tags import list_tags, render_tags
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from btfdump._reports.tags import TagRow
+
+
+@pytest.fixture
+def found(tmp_path: Path) -> list[TagRow]:
+    """The tags of a BTF file with one tag on each thing that can have one."""
+    b = BtfBuilder()
+    int_ = b.int_("int", 4)
+    head = b.next_id
+    b.struct("list_head", 16, [("next", head + 1, 0), ("prev", head + 1, 64)])
+    b.ptr(head)
+    item = b.struct("item", 32, [("link", head, 0), ("other", head, 128)])
+    user = b.ptr(b.type_tag("user", int_))
+    inner = b.struct("", 32, [("deep", head, 0), ("plain", int_, 128)])
+    box = b.struct("box", 64, [("items", head, 0), ("in", inner, 128), ("to", user, 384)])
+    proto = b.func_proto(user, [("n", int_), ("", user)])
+    func = b.func("f", proto)
+    b.decl_tag("item:link", box, 0)
+    b.decl_tag("item:gone", inner, 0)
+    b.decl_tag("item", inner, 0)
+    b.decl_tag("item:link", inner, 1)
+    b.decl_tag("just words", box)
+    b.decl_tag("anything", item, 1, attribute=True)
+    b.decl_tag("about f", func)
+    b.decl_tag("about n", func, 0)
+    b.decl_tag("about no. 1", func, 1)
+    b.decl_tag("a typedef", b.typedef("box_t", box))
+    b.decl_tag("item:link", b.var("boxes", head))
+    path = tmp_path / "tags.btf"
+    path.write_bytes(b.build())
+    return list(list_tags(str(path)))
+
+
+def test_places(found):
+    assert [(row.on, row.place, row.tag) for row in found if not row.is_type_tag] == [
+        ("member", "struct box.items", "item:link"),
+        ("member", "struct box.in.deep", "item:gone"),
+        ("member", "struct box.in.deep", "item"),
+        ("member", "struct box.in.plain", "item:link"),
+        ("type", "struct box", "just words"),
+        ("member", "struct item.other", "anything"),
+        ("function", "f()", "about f"),
+        ("parameter", "f(n)", "about n"),
+        ("parameter", "f(#1)", "about no. 1"),
+        ("typedef", "box_t", "a typedef"),
+        ("variable", "boxes", "item:link"),
+    ]
+    assert {(row.on, row.place) for row in found if row.is_type_tag} == {
+        ("member", "struct box.to"), ("return value", "f()"), ("parameter", "f(#1)"),
+    }  # fmt: skip
+
+
+def test_meanings(found):
+    by_tag = [(row.tag, row.meaning) for row in found if not row.is_type_tag]
+    assert by_tag[0] == ("item:link", "list_head contains struct item linked by link")
+    assert "struct item has no member gone" in by_tag[1][1]
+    assert by_tag[2][1].endswith("ambiguous, the link may be link, other")
+    assert by_tag[3][1] == "not understood: the member is not a container"
+    assert by_tag[4][1] == "not understood"
+    assert by_tag[5][1] == "attribute, verbatim"
+    assert by_tag[-1][1].startswith("list_head of ")
+    assert all(row.meaning.startswith("pointer into user space") for row in found[-3:])
+
+
+def test_text_and_json_tell_the_same(found):
+    text = "".join(render_tags(found, "text"))
+    assert text.count("\n") == len(found) + 1
+    assert "  member struct box.items " in text
+    rows = json.loads("".join(render_tags(found, "json")))
+    assert [(row["place"], row["tag"]) for row in rows] == [(r.place, r.tag) for r in found]
+    assert "".join(render_tags([], "text")) == "no tags\n"
+    assert json.loads("".join(render_tags([], "json"))) == []
