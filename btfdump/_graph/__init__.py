@@ -1,1 +1,1 @@
-"""The walk over the graph of objects: from a value to events, within limits."""
+"""Traversal of the graph of objects: from a value to events, within limits."""

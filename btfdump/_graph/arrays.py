@@ -1,4 +1,4 @@
-"""Arrays whose length C does not tell, and tables of which only a few elements are occupied."""
+"""Arrays whose length C does not state, and tables with only a few occupied elements."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Counted(NamedTuple):
-    """An array of `length` elements; those that were read of it, and what could not be."""
+    """An array of `length` elements: those that were read, and what could not be read."""
 
     value: Value
     length: int
@@ -38,9 +38,10 @@ class Counted(NamedTuple):
 def read_behind(
     state: State, pointer: Layout, address: int, facts: MemberFacts, scopes: Sequence[Scope]
 ) -> Counted:
-    """Read an array behind a pointer, as long as `facts` tell.
+    """Read the array that a pointer leads to, with the length that `facts` give.
 
-    Raises `BtfdumpError`, `LookupError`.
+    `pointer` is the pointer's layout and `address` its value, a virtual address. Names in the
+    length expression are members of `scopes`. Raises the same errors as `read_counted()`.
     """
     assert isinstance(pointer, ScalarLayout)
     assert isinstance(pointer.base, types.Ptr)
@@ -51,18 +52,19 @@ def read_behind(
 def read_counted(
     state: State, element: Layout, address: int, facts: MemberFacts, scopes: Sequence[Scope]
 ) -> Counted:
-    """Read an array at `address`, as long as `facts` tell, cut to what is worth reading.
+    """Read an array at a virtual address, with the length that `facts` give, cut to a useful size.
 
-    What cannot be read of it is zero in the value. Raises `BtfdumpError`, `LookupError`;
-    `FaultError` where nothing of it can be read.
+    Names in the length expression are members of `scopes`. Bytes that cannot be read are zero in
+    the result. Raises `BtfdumpError` or `LookupError` if the length cannot be evaluated, and
+    `FaultError` if nothing can be read.
     """
     length = evaluate_length(scopes, facts.length or "0")
     context = state.context
     most = 4096 if element.size == 1 else state.limits.elements
     if is_table(context.layouts, element):
-        most = length  # vacant ones are not shown
+        most = length  # vacant elements are not shown
     elif isinstance(element, ScalarLayout) and element.category is Category.POINTER:
-        most = 65536  # NULL ones are not shown
+        most = 65536  # NULL pointers are not shown
     most = min(most, MAX_OBJECT // max(element.size, 1))
     array = context.array(element.type, min(length, most))
     stated = stated_by(facts.of_target)
@@ -77,7 +79,7 @@ def read_counted(
 
 
 def pointee_of(array: Value) -> types.Type | None:
-    """Return what the pointers in an array point to, None if it is none of pointers."""
+    """Return the type that an array's pointers point to; None if it holds no pointers."""
     layout = array._layout_
     assert isinstance(layout, ArrayLayout)
     if isinstance(layout.element, ScalarLayout):
@@ -86,7 +88,7 @@ def pointee_of(array: Value) -> types.Type | None:
 
 
 def decode_counted(state: State, array: Counted, facts: MemberFacts) -> tuple[Field, list[str]]:
-    """Decode an array as a field without a name; return it, and what there is to note."""
+    """Decode an array as a field without a name; return it, and the notes about it."""
     value, length, notes = array
     layout = value._layout_
     assert isinstance(layout, ArrayLayout)
@@ -102,7 +104,7 @@ def decode_counted(state: State, array: Counted, facts: MemberFacts) -> tuple[Fi
 
 
 def decode_table(state: State, layout: ArrayLayout, owner: Value, offset: int) -> Field:
-    """Decode the elements of a table, at `offset` of `owner`, that are not vacant."""
+    """Decode the occupied elements of a table that is `offset` bytes into `owner`."""
     found, total = [], 0
     data = owner.bytes_()
     context, decoder = state.context, state.decoder
@@ -116,7 +118,7 @@ def decode_table(state: State, layout: ArrayLayout, owner: Value, offset: int) -
 
 
 def shifted(field: Field, offset: int) -> Field:
-    """Return a field, and all fields inside it, `offset` bytes further into the object around."""
+    """Return a field, and all fields inside it, moved by `offset` bytes."""
     value = field.value
     if isinstance(value, list) and value and isinstance(value[0], Field):
         value = [shifted(inner, offset) for inner in value if isinstance(inner, Field)]

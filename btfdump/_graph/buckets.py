@@ -1,4 +1,4 @@
-"""Which elements of a table are vacant: hash buckets and other arrays of heads."""
+"""Vacant elements of tables: of hash buckets, and of other arrays of heads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LOCKS = frozenset(("spinlock", "raw_spinlock", "rwlock", "seqcount", "lockdep_m
 
 
 def is_table(layouts: Layouts, element: Layout) -> bool:
-    """Whether elements of this type may be vacant without being zero: heads, structs with heads."""
+    """Whether elements of this type may be vacant but not zero: heads, or structs with heads."""
     return isinstance(element, StructLayout) and any(
         kind for _, _, kind in _parts(layouts, element, 0, 0)
     )
@@ -29,7 +29,7 @@ def is_table(layouts: Layouts, element: Layout) -> bool:
 def _parts(
     layouts: Layouts, layout: StructLayout, offset: int, nesting: int
 ) -> Iterator[tuple[int, int, str]]:
-    """Yield (offset, size, head's struct or "") of the heads and locks in an element."""
+    """Yield (offset, size, head's struct or "") for the heads and locks in an element."""
     if layout.base.name in FAMILIES or layout.base.name in _LOCKS:
         yield offset, layout.size, layout.base.name if layout.base.name in FAMILIES else ""
     elif nesting <= MAX_NESTING and not isinstance(layout.base, types.Union):
@@ -44,10 +44,10 @@ def _parts(
 def occupied(
     context: Context, layout: ArrayLayout, data: bytes, offset: int, address: int
 ) -> Iterator[tuple[int, int]]:
-    """Yield (index, offset into `data`) for the elements of an array that hold anything.
+    """Yield (index, offset into `data`) for the elements of an array that hold something.
 
-    The array begins `offset` bytes into `data`, and at `address` in memory. An element is vacant if
-    its heads are empty and everything else in it, apart from locks, is zero.
+    The array starts `offset` bytes into `data`, and at virtual address `address`. An element is
+    vacant if its heads are empty and everything else in it, apart from locks, is zero.
     """
     element = layout.element
     assert isinstance(element, StructLayout)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def entries_of(state: State, field: Field | None, value: Value, position: Position) -> Stream:
-    """Walk the container `value`, and show its entries. `field` is None where it is the root."""
+    """Walk the container `value` and show its entries; `field` is None if it is the root."""
     try:
         expansion = value.expansion_()
     except CorruptDataError as error:
@@ -48,7 +48,7 @@ def entries_of(state: State, field: Field | None, value: Value, position: Positi
 
 
 def label_of(key: Key, position: int) -> str:
-    """Return what an entry is called: `[position]`, or its key: `[7]`, `[0x1000-0x1fff]`."""
+    """Return the label of an entry: `[position]`, or its key, as in `[7]` or `[0x1000-0x1fff]`."""
     if key is None:
         return f"[{position}]"
     if isinstance(key, tuple):

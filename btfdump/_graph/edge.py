@@ -1,4 +1,4 @@
-"""An edge of the graph of objects: a field, from which the traversal may go on."""
+"""An edge of the graph of objects: a field from which the traversal may continue."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from btfdump._kernel.value import Value
 
 ELSEWHERE = ("user", "iomem")
-"""Address spaces that hold no objects of the kernel."""
+"""Address spaces that contain no kernel objects."""
 
 
 class Edge(NamedTuple):
-    """A field of the object `owner`, and all that is known of it and of where it is.
+    """A field of the object `owner`, with what is known about it and about its place.
 
-    `facts` is what the annotations say: of the field itself, of the array that it is an element of,
-    or of its type. `path` leads from the root to the field, `position` is that of the owner.
-    `skipped` zero members were left out where a rule has decoded the field once more.
+    `facts` are the annotations that apply: those of the field itself, of the array that it is an
+    element of, or of its type. `path` leads from the root to the field; `position` is that of the
+    owner. `skipped` is the number of zero members left out when a rule decoded the field again.
     """
 
     owner: Value
@@ -39,7 +39,7 @@ class Edge(NamedTuple):
 
     @property
     def pointee(self) -> types.Type | None:
-        """The type that a pointer points to, its modifiers stripped, None for no pointer."""
+        """The type that a pointer points to, without modifiers; None if this is not a pointer."""
         layout = self.field.layout
         if not isinstance(layout, ScalarLayout):
             return None
@@ -47,7 +47,7 @@ class Edge(NamedTuple):
 
     @property
     def space(self) -> str | None:
-        """The address space of a pointer: "user", "percpu", ...; None for the kernel's own."""
+        """The address space of a pointer: "user", "percpu", ...; None for kernel memory."""
         return space_of(self.field.layout, self.facts)
 
     def value(self) -> Value:
@@ -64,7 +64,7 @@ class Edge(NamedTuple):
         )
 
     def holder(self) -> Value:
-        """Return the innermost struct that declares the field, or that a root is part of."""
+        """Return the innermost struct that declares the field, or that contains a bare root."""
         owner, context = self.owner, self.owner._context_
         layout = owner._layout_
         if not isinstance(layout, StructLayout):
@@ -77,17 +77,17 @@ class Edge(NamedTuple):
         return value_at(context, declarer.type, owner.address_ + offset, data)
 
     def scopes(self) -> Sequence[Scope]:
-        """Return what names in an expression about the field stand for members of."""
+        """Return the scopes in which names in expressions about the field are looked up."""
         if not _is_struct(self.owner):
             return self.owner._around_()
         return (self.holder(), *self.owner._scopes_())
 
     def inside(self) -> Position:
-        """Return the position of what lies behind the field."""
+        """Return the position of what the field leads to."""
         return self.position.inside(self.path)
 
     def via_pointer(self) -> Position:
-        """Return the position of what a pointer leads to; it remembers one that may change."""
+        """Return the position of a pointer's target; in live memory, it records the pointer."""
         inner = self.inside()
         context, pointer = self.owner._context_, self.field.value
         if not context.target.is_live or not isinstance(pointer, int):
@@ -97,5 +97,5 @@ class Edge(NamedTuple):
 
 
 def _is_struct(value: Value) -> bool:
-    """Whether a value is a struct or union, and no field without one around it."""
+    """Whether a value is a struct or union, rather than a bare field."""
     return isinstance(value._layout_, StructLayout)

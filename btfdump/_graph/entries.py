@@ -1,4 +1,4 @@
-"""The entries of containers and arrays: which are shown in full, and which in one line."""
+"""Entries of containers and arrays: which are shown in full, and which on one line."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def entry_of(state: State, value: Value, label: Label, position: Position) -> Visit | Seen:
-    """Return how an entry is shown: in full, or in one line where that would flood the screen.
+    """Return how to show an entry: in full, or on one line where that would flood the screen.
 
-    One line is for what has a summary of its own, such as a task, and for entries of a container
-    inside another's entry; both are shown in full as far as the depth reaches.
+    Objects with a summary of their own, such as tasks, and entries of a container inside another
+    container's entry take one line. Both are shown in full as far as the depth limit reaches.
     """
     layout = value._layout_
     has_summary = isinstance(layout, StructLayout) and bool(state.context.facts(layout).summary)
@@ -55,10 +55,11 @@ def pointed_entries(
     position: Position,
     notes: Iterable[str] = (),
 ) -> Stream:
-    """Show what the pointers of the array at address `array` point to.
+    """Show what the pointers of an array point to.
 
-    `pointers` are (index, address) of those that are not NULL. `field`, as a value `value`, is the
-    array, or the pointer to it.
+    `array` is the array's virtual address, and `pointers` holds (index, address) for those that are
+    not NULL. `field`, as a value `value`, is the array or the pointer to it; `target` is the type
+    of the objects. `notes` are shown first.
     """
     yield Open(GroupKind.ARRAY, field, value, None, len(pointers), told_by(field))
     for text in notes:

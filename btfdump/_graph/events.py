@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class GroupKind(Enum):
-    """What a group says about its field."""
+    """What a field leads to."""
 
     POINTER = "pointer"
     CONTAINER = "container"
@@ -38,9 +38,9 @@ class GroupKind(Enum):
 class MapKey:
     """The label of an element of a BPF map: what it is found by.
 
-    `key` is the key as one field, None if only `position` distinguishes elements. `owner` is the
-    object that local storage is attached to, with its `summary`. `cpu` is the CPU whose copy of a
-    per-CPU value the element is. `remark` says what no member says.
+    `key` is the key as one field, or None if only `position` tells elements apart. `owner` is the
+    object that local storage is attached to, with its `summary`. `cpu` is the CPU of this copy of a
+    per-CPU value. `remark` says what no member does.
     """
 
     position: int
@@ -52,15 +52,15 @@ class MapKey:
 
 
 Label: TypeAlias = "str | MapKey"
-"""What an entry is called: "[3]", or what finds it in a map; "" for what is no entry."""
+"""The label of an entry: "[3]", or what finds it in a map; "" for anything else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """What a BPF map holds: its type ("hash"), and the C types of its keys and values, if known.
+    """What a BPF map holds: its type ("hash"), and the C types of its keys and values if known.
 
-    `entries` is the kernel's own count of elements, None if it keeps none. `cpus` is how many
-    copies there are of each element in a per-CPU map.
+    `entries` is the kernel's own count of elements, or None if it keeps none. `cpus` is the number
+    of copies of each element in a per-CPU map.
     """
 
     id: int
@@ -145,7 +145,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """An object that was shown before; `is_cycle` means that it is still open around this place."""
+    """A reference to an object that was shown before; if `is_cycle`, it is still open here."""
 
     value: Value
     label: Label = ""
@@ -155,7 +155,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """An entry of a container that is no object: an integer in a pointer's place, or a mark."""
+    """An entry of a container that is not an object: an integer instead of a pointer, or a mark."""
 
     entry: ValueEntry
     label: str

@@ -1,4 +1,4 @@
-"""The fields of one object: each is put to the rules, and what lies behind it is collected."""
+"""The fields of one object: rules decide on each of them, and the groups are collected."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 class Resolver:
-    """Resolves the fields of one object, from which they were decoded, into fields as shown.
+    """Resolves the decoded fields of one object into the fields to show.
 
-    `groups` are the streams that follow the object, in the order of the fields that have one. What
-    was left out of the object is counted: zero members of fields that were decoded once more, empty
-    lists, pointers that were not followed.
+    `groups` are the streams that follow the object, in the order of their fields. It also counts
+    what was left out: zero members of fields that were decoded again, empty lists, and pointers
+    that were not followed.
     """
 
     def __init__(self, state: State, owner: Value, position: Position) -> None:
@@ -120,7 +120,7 @@ class Resolver:
 
 
 def _is_bare_scalar(field: Field) -> bool:
-    """Whether a field, of which nothing more is known, has nothing behind it: most have not."""
+    """Whether a field without facts is a scalar that leads nowhere, as most fields are."""
     layout = field.layout
     return isinstance(layout, ScalarLayout) and (
         layout.category is not Category.POINTER or not field.value

@@ -1,11 +1,11 @@
-"""What a container may hold if nothing says it: element types inferred from evidence in memory.
+"""Element types of containers that nothing describes, inferred from evidence in memory.
 
 Every entry must be in one slab cache, with its link at the same offset in each slab object. The
 candidates are the structs of that size in the BTF that have a link of the right type there. One is
-taken if it is the only candidate, the only one with the cache's name, or the only one that points
-back to the object that holds the container. A cache that is shared (kmalloc, merged ones) tells the
-size only roughly: then only pointers back count. What evidence does not settle stays unknown;
-candidates are named if they are few.
+chosen if it is the only candidate, the only one with the cache's name, or the only one that points
+back to the object that holds the container. A shared cache (kmalloc, merged ones) gives only a
+rough size: then only pointers back count. What evidence does not settle stays unknown; candidates
+are named if they are few.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     _Candidate: TypeAlias = tuple[types.Composite, str]
 
 MAX_NODES = 1000
-"""Nodes looked at of a container; of a longer one nothing is inferred."""
+"""The most nodes of a container that are looked at; for a longer one nothing is inferred."""
 MAX_LIST = 100
-"""The same of a list_head: most of those that nobody knows are links of long lists."""
+"""The same for a list_head: most list_heads without annotations are links of long lists."""
 _MAX_NAMED = 4
 _MAX_NESTING = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """What was found out from a head: how many nodes there are, and what they may be in."""
+    """What a head revealed: how many nodes there are, and what they may be part of."""
 
     nodes: int
     is_all: bool
@@ -54,7 +54,7 @@ class Guess:
 
 
 class Inference:
-    """Infers element types in one kernel; if that is not wanted it only counts nodes."""
+    """Infers element types in one kernel; if inference is disabled it only counts nodes."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -62,7 +62,10 @@ class Inference:
         self._fitting: dict[tuple[Cache, int, str | None], list[_Candidate]] = {}
 
     def look_into(self, head: Value) -> Guess | None:
-        """Count what is in a container of unknown type and infer the type; None if it is empty."""
+        """Count the nodes of a container of unknown type and infer the type of its entries.
+
+        Returns None if the container is empty.
+        """
         context = self.context
         name = head.type_.btf.skip_modifiers(head.type_).name
         walker = walker_of(name)
@@ -75,7 +78,7 @@ class Inference:
         nodes, is_all = take_nodes(walker.items(start), most)
         if not nodes:
             return None
-        # Of two list_heads that lead to each other, either may be the link.
+        # If two list_heads point to each other, either of them may be the link.
         is_mute = name == "list_head" and len(nodes) == 1
         if self.slabs is None or not is_all or is_mute:
             return Guess(len(nodes), is_all)
@@ -84,7 +87,7 @@ class Inference:
     def infer(
         self, head: Value, name: str, link: str | None, nodes: list[int], slabs: Slabs
     ) -> Guess:
-        """Find out what the nodes of a container are in."""
+        """Find the type of object that the nodes of a container are part of."""
         unknown = Guess(len(nodes), True)
         first = slabs.find(nodes[0])
         if first is None:
@@ -97,7 +100,7 @@ class Inference:
                 return unknown
         holder = slabs.find(head.address_)
         if holder is not None and (holder.cache, head.address_ - holder.start) == here:
-            return unknown  # a link among links: which of them is the head cannot be told
+            return unknown  # a link among links: there is no telling which is the head
         fitting = self.fitting(first.cache, offset, link)
         chosen, why = _choose(head, fitting, first.cache, nodes, offset, link)
         if chosen is None:
@@ -109,12 +112,12 @@ class Inference:
         return Guess(len(nodes), True, Expansion(name, struct, path, offset, 0, evidence))
 
     def fitting(self, cache: Cache, offset: int, link: str | None) -> list[_Candidate]:
-        """Return the structs that the cache may hold with a link there, each with its path."""
+        """Return the structs that the cache may hold with a link at `offset`, with its path."""
         key = cache, offset, link
         if key not in self._fitting:
             try:
                 self._fitting[key] = self._find_fitting(cache, offset, link)
-            except BtfFormatError:  # one that cannot be read might fit as well
+            except BtfFormatError:  # a struct that cannot be read might fit, too
                 self._fitting[key] = []
         return self._fitting[key]
 
@@ -133,7 +136,7 @@ class Inference:
 
 
 def take_nodes(items: Iterator[Item], most: int) -> tuple[list[int], bool]:
-    """Return the addresses of nodes, and whether these are all and nothing is wrong."""
+    """Return up to `most` node addresses, and whether these are all and nothing is wrong."""
     nodes: list[int] = []
     for item in items:
         if isinstance(item, Anomaly) or len(nodes) == most:
@@ -146,7 +149,7 @@ def take_nodes(items: Iterator[Item], most: int) -> tuple[list[int], bool]:
 def _link_at(struct: types.Composite, offset: int, link: str | None) -> str | None:
     """Return the path of the member of type `struct link` at a byte offset, or None.
 
-    If entries are pointers (`link` is None) they point to the object itself.
+    If entries are pointers (`link` is None), they point to the object itself.
     """
     if link is None:
         return "" if offset == 0 else None
@@ -180,7 +183,7 @@ def _choose(
     offset: int,
     link: str | None,
 ) -> tuple[_Candidate | None, str]:
-    """Return the one struct that the evidence speaks for, and what that is."""
+    """Return the one struct that the evidence supports, or None, and what the evidence is."""
     if cache.is_exact:
         if len(fitting) == 1 and link is not None:
             return fitting[0], "one struct fits"

@@ -1,4 +1,4 @@
-"""End a stream of events that was stopped in the middle: close everything that is open in it."""
+"""End a stream of events that was interrupted: close everything that is open in it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _OpenObject:
-    """An object that is open, and its fields that groups are still to follow for."""
+    """An object that is open, and its fields whose groups are still to follow."""
 
     slots: list[Field]
 
 
 @dataclass(slots=True)
 class _OpenGroup:
-    """A group that is open, and how much of it was given."""
+    """A group that is open, and how much of it has been yielded."""
 
     open: Open
     shown: int = 0
 
 
 class InterruptedEvents:
-    """Follows the events of one root, `value`, and can bring them to an end at any point."""
+    """Follows the events of one root, `value`, and can end them at any point."""
 
     def __init__(self, value: Value) -> None:
         self._value = value
@@ -40,7 +40,7 @@ class InterruptedEvents:
         self._is_empty = True
 
     def follow(self, event: Event) -> None:
-        """Take note of the next event."""
+        """Record the next event."""
         self._is_empty = False
         around = self._open[-1] if self._open else None
         if isinstance(event, Exit | Close):
@@ -56,7 +56,7 @@ class InterruptedEvents:
                 self._open.append(_OpenObject(list(_slots(event.fields))))
 
     def ends(self, why: str) -> Iterator[Event]:
-        """Yield the events that end everything that is open; a note says why."""
+        """Yield the events that close everything open, with a note that says why."""
         if self._is_empty:
             yield Enter(self._value, brief=True)
             self._open.append(_OpenObject([]))
@@ -67,7 +67,7 @@ class InterruptedEvents:
             if isinstance(around, _OpenGroup):
                 yield from _end_of_group(around)
             else:
-                for field in around.slots:  # shown as they are, not what lies behind them
+                for field in around.slots:  # shown as they are, without what they lead to
                     yield Open(GroupKind.NOTE, field, self._value)
                     yield Close()
                 yield Exit()
@@ -82,7 +82,7 @@ def _end_of_group(group: _OpenGroup) -> Iterator[Event]:
 
 
 def _slots(fields: Sequence[Field]) -> Iterator[Field]:
-    """Yield the fields that groups will follow for, in that order."""
+    """Yield the fields whose groups will follow, in that order."""
     pending = list(reversed(fields))
     while pending:
         field = pending.pop()

@@ -1,9 +1,9 @@
-"""Which members of an object may lead somewhere: decided once for a type, read by compiled code.
+"""Members of an object that may lead somewhere: chosen once per type, read by compiled code.
 
-What may lie behind a member depends on its type and on what annotations say of it, hardly on the
-object: a pointer to a struct, as long as it is not followed, leads somewhere only where that struct
-has been shown. A reader of many objects gets the few members that may lead on as fields, and leaves
-the others to the renderer, which reads them by the same plan.
+What a member may lead to depends on its type and annotations, hardly on the object: a pointer to a
+struct, unless it is followed, leads somewhere only if that struct has been shown. A reader of many
+objects decodes the few members that may lead on as fields, and leaves the others to the renderer,
+which reads them by the same plan.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from btfdump._kernel.context import Context
 
     Known: TypeAlias = Container[tuple[int, types.Type]]
-    """Objects, by address and type, that have been shown: pointers to them lead somewhere."""
+    """Objects that have been shown, by address and type: pointers to them lead somewhere."""
     Leading: TypeAlias = tuple[list[Field], int, list[tuple[str, ...]], set[int]]
     """(fields that may lead somewhere, how many zero ones were left out inside them, the names of
     the members around each, keys of pointers to what is known, and of lists)"""
@@ -42,16 +42,16 @@ class Lead(Enum):
 
     NOWHERE = auto()
     INSIDE = auto()
-    """It is a struct or an array, of which members may lead somewhere."""
+    """A struct or array that has members that may lead somewhere."""
     KNOWN = auto()
-    """It is a pointer, and leads to an object that is known, if it is: see `key_of()`."""
+    """A pointer that leads somewhere if its target is a known object: see `key_of()`."""
     CHOSEN = auto()
-    """It is a pointer of whose target something was selected: it leads there unless it is NULL."""
+    """A pointer whose target has members selected: it is followed unless it is NULL."""
     SOMEWHERE = auto()
 
 
 class Leads:
-    """Tells where the members of one type of object may lead."""
+    """Decides where the members of one type of object may lead."""
 
     def __init__(self, context: Context, plan: Plan) -> None:
         self.context = context
@@ -59,7 +59,10 @@ class Leads:
         self._is_selected = bool(plan.selection)
 
     def of(self, step: Step) -> Lead:
-        """Return where a member may lead; not for an element of an array."""
+        """Return where a member may lead; `step` must not be an array element.
+
+        Raises `BtfFormatError` if an anonymous struct cannot be handled by compiled code.
+        """
         layout = step.layout
         if self._is_told(step):
             if not step.name and step.selection:
@@ -70,7 +73,7 @@ class Leads:
                 return Lead.NOWHERE
             return Lead.CHOSEN if step.selection and step.is_wanted else Lead.KNOWN
         if isinstance(layout, StructLayout):
-            # How much is in a container of which nothing is known is looked into.
+            # Even a container that nothing describes has its entries counted.
             is_head = step.name and step.facts is None and layout.base.name in FAMILIES
             return Lead.SOMEWHERE if is_head else Lead.INSIDE
         return self._of_array(step, layout)
@@ -87,11 +90,11 @@ class Leads:
         return Lead.INSIDE if is_plain else Lead.SOMEWHERE
 
     def _is_told(self, step: Step) -> bool:
-        """Whether what annotations say of a member may lead somewhere, or needs the decoder."""
+        """Whether a member's annotations may make it lead somewhere, or require the decoder."""
         facts: MemberFacts | None = step.facts
         if facts is None:
             return False
-        # A link leads to all others in its list; only who asks for it by name is shown them.
+        # A link leads to all the others in its list: shown only if it is asked for by name.
         is_ring = not self._is_selected and facts.expansion is not None and facts.expansion.is_ring
         return bool(
             (facts.expansion is not None and not is_ring)
@@ -108,18 +111,19 @@ class Leads:
         )
 
     def target(self, layout: ScalarLayout) -> types.Composite | None:
-        """Return the struct that a pointer leads to; None where it is none, or not the kernel's."""
+        """Return the struct in kernel memory that a pointer leads to, or None."""
         return struct_of(self.context, layout, None)
 
     def is_own(self, target: types.Composite) -> bool:
-        """Whether a struct is of the object's own type: a pointer to it may lead to the object."""
+        """Whether a struct is the object's own type, so that a pointer to it may lead back."""
         own = self.plan.layout.type
         return target is own.btf.skip_modifiers(own)
 
     def is_list(self, step: Step, into: Into) -> bool:
-        """Whether this is a list_head as is, nothing selected in it: it may lead to itself.
+        """Whether this is an ordinary list_head with nothing selected in it.
 
-        Such a member leads nowhere, whatever annotations say; so does what is in such an element.
+        If it points to itself, it leads nowhere whatever annotations state; this also holds for the
+        members of such an array element.
         """
         layout = step.layout
         if not isinstance(layout, StructLayout) or layout.base.name != "list_head":
@@ -140,9 +144,9 @@ class Leads:
 
 
 def compile_leads(leads: Leads) -> Callable[[bytes, int, Known], Leading]:
-    """Return a function from (an object's bytes, its address, objects known) to what leads on.
+    """Return a function (object's bytes, its virtual address, known objects) -> `Leading`.
 
-    Raises `BtfFormatError` for a type that is nested too deep to be compiled.
+    Raises `BtfFormatError` if the type is nested too deeply to be compiled.
     """
     plan = leads.plan
     source = Source(leads.context.layouts)
@@ -157,12 +161,12 @@ def compile_leads(leads: Leads) -> Callable[[bytes, int, Known], Leading]:
 
 
 def key_of(step: Step, into: Into) -> str:
-    """Return an expression for what tells a member from all others of the object."""
+    """Return an expression for a number that identifies a member within the object."""
     return into.at((step.number << 32) + step.offset)
 
 
 def is_empty_list(source: Source, step: Step, into: Into) -> str:
-    """Write what finds out, and return a condition: this list_head leads to itself, at `p`."""
+    """Write code that sets `p` to a list_head's address; return the test for an empty list."""
     width = source.layouts.pointer_size
     start = into.at(step.offset)
     source.emit(f"p = (a + {start}) & {(1 << width * 8) - 1:#x}")
@@ -177,7 +181,7 @@ def _append_pointer(
     around: list[tuple[str, ...]],
     keys: set[int],
 ) -> None:
-    """Append a pointer to what is known."""
+    """Append a pointer to a known object."""
     fields.append(Field(step.name, step.layout, offset, value, step.facts))
     around.append(step.around)
     keys.add((step.number << 32) + offset)
@@ -189,14 +193,14 @@ def is_per_cpu(layout: ScalarLayout) -> bool:
 
 
 class _LeadsSink(Sink):
-    """Appends the fields that may lead somewhere, wherever they are in the object, to one list.
+    """Appends all fields that may lead somewhere, at any level of the object, to one list.
 
-    In the function `a` is the object's address, `S` are the objects known, `n` gets the names of
-    the members around each field, `k` the keys of pointers to what is known and of lists that are
-    not empty.
+    In the generated function `a` is the object's address and `S` holds the known objects; `n`
+    receives the names of the members around each field, and `k` the keys of pointers to known
+    objects and of lists that are not empty.
     """
 
-    max_gap = 512  # the members in between are of no interest
+    max_gap = 512  # the members in between are not read
 
     def __init__(self, source: Source, leads: Leads) -> None:
         super().__init__(source, leads.plan)
@@ -204,7 +208,7 @@ class _LeadsSink(Sink):
         self.fields = FieldsSink(source, leads.plan)
 
     def leading(self, steps: Sequence[Step]) -> list[Step]:
-        """Return the steps that may lead somewhere; those in a struct in its place, if possible."""
+        """Return the steps that may lead somewhere, with structs flattened where possible."""
         found: list[Step] = []
         for step in steps:
             lead = self.leads.of(step)
@@ -226,7 +230,7 @@ class _LeadsSink(Sink):
         return found
 
     def scalar(self, step: Step, value: str, into: Into) -> None:
-        """Append a scalar, if it leads somewhere now."""
+        """Append a scalar, if it leads somewhere in this object."""
         lead = self.leads.of(step)
         assert isinstance(step.layout, ScalarLayout)  # the others' leaves are themselves
         if lead is Lead.SOMEWHERE:
@@ -240,7 +244,7 @@ class _LeadsSink(Sink):
             type_ = "None" if target is None else self.source.constant("Y", target)
             known = f"({value}, {type_}) in S"
             condition = f"{condition} and {known}" if condition else known
-            # As it rarely comes to that, most of it is left to a function.
+            # This is rare, so most of the work is left to a function.
             append = self.source.once("P", step.number, lambda: partial(_append_pointer, step))
             self.emit(f"if {condition}: {append}({into.at(step.offset)}, {value}, f, n, k)")
             return
@@ -248,7 +252,7 @@ class _LeadsSink(Sink):
             self._append(step, into, value)
 
     def string(self, step: Step, into: Into) -> None:
-        """Append an array of which it is told that it leads somewhere."""
+        """Append a char array that annotations say leads somewhere."""
         self._append(step, into)
 
     def scalars(self, step: Step, element: ScalarLayout, into: Into) -> None:
@@ -256,7 +260,7 @@ class _LeadsSink(Sink):
         self._append(step, into)
 
     def compound(self, step: Step, into: Into) -> None:
-        """Append what leads somewhere in a struct or an array, or all of it."""
+        """Append the members of a struct or array that may lead somewhere, or all of it."""
         if self.leads.is_list(step, into):
             empty = is_empty_list(self.source, step, into)
             with self.source.indented(f"if not {empty}:"):
@@ -272,11 +276,11 @@ class _LeadsSink(Sink):
             super().compound(step, into)
 
     def struct(self, step: Step, into: Into) -> None:
-        """Append what is in a struct."""
+        """Append the members of a struct that may lead somewhere."""
         self.emitter.members(step.inner, into._replace(element=""))
 
     def array(self, step: Step, into: Into) -> None:
-        """Append what is in the elements of an array."""
+        """Append the members of an array's elements that may lead somewhere."""
         with self.emitter.elements(step, into) as (each, _):
             for element in step.inner:
                 self.compound(element, each)

@@ -1,4 +1,4 @@
-"""What is asked of a traversal: its limits, and the members that are to be shown."""
+"""What a traversal is asked for: its limits, and the members to show."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     from btfdump._decode.fields import Selection
 
 MAX_OBJECT = 1 << 24
-"""Larger objects than this are not read as a whole: no kernel type is, corrupt BTF may be."""
+"""The largest object read as a whole, in bytes: only types in corrupt BTF are larger."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one traversal.
+    """The limits of one traversal.
 
-    `depth` is how many plain pointers to structs are followed in a row, `elements` how many entries
-    of each container and array are shown, `objects` how many objects are shown in full altogether,
-    `string` how many bytes of a string are shown, and `nesting` how many levels of objects are
-    shown inside objects, however they were reached.
+    `depth` is the number of plain pointers to structs followed in a row, `elements` the number of
+    entries shown of each container and array, `objects` the number of objects shown in full
+    altogether, `string` the number of bytes shown of a string, and `nesting` the number of levels
+    of objects shown inside objects, however they were reached.
     """
 
     depth: int = 0
@@ -35,7 +35,7 @@ class Limits:
 
 
 def paths_of(selection: Selection) -> Iterator[tuple[str, ...]]:
-    """Yield the member paths that a selection is made of."""
+    """Yield the member paths that make up a selection."""
     for name, inner in selection.items():
         if not inner:
             yield (name,)
@@ -44,7 +44,10 @@ def paths_of(selection: Selection) -> Iterator[tuple[str, ...]]:
 
 
 def selection_of(paths: Iterable[str]) -> Selection:
-    """Return the selection that member paths such as `a` and `b.c` make: always the same dict."""
+    """Return the selection made of member paths such as `a` and `b.c`.
+
+    Equal paths give the same dict, which must not be modified.
+    """
     return _selection(tuple(paths))
 
 

@@ -1,4 +1,4 @@
-"""What a BPF map holds, as events: a group of elements, each labelled by its key."""
+"""The contents of a BPF map as events: a group of elements, each labelled by its key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def as_map(value: Value) -> MapValue | None:
-    """Return a value that is a BPF map and knows its contents, None for any other."""
+    """Return `value` if it is a BPF map whose contents can be read, else None."""
     if value.type_.name != "bpf_map":
         return None
     from btfdump._bpf.maps.map_value import MapValue
@@ -36,9 +36,9 @@ def as_map(value: Value) -> MapValue | None:
 
 
 def value_of_map(value: Value) -> Value | None:
-    """Return a value of the type of a map's values, or what is no map itself.
+    """Return a map's value type as a Value at address 0; anything but a map is returned as it is.
 
-    None where nothing tells the type.
+    Returns None if the type is not known.
     """
     map_ = as_map(value)
     if map_ is None:
@@ -46,19 +46,19 @@ def value_of_map(value: Value) -> Value | None:
     try:
         type_ = map_.types_.value
     except FaultError:
-        return None  # to be told where the map is shown
+        return None  # reported where the map is shown
     return value_at(value._context_, type_, 0) if type_ is not None else None
 
 
 def elements_of(state: State, map_: MapValue, position: Position) -> Stream:
-    """Show what a map holds."""
+    """Show the elements of a map."""
     try:
         holds = _holds(map_)
     except (BtfdumpError, LookupError) as error:
         yield notes_on(None, map_, [f"unreadable: {error}"])
         return
     listing = _Listing(state, map_)
-    position = position._replace(level=-1)  # a list inside an element is the first on the way
+    position = position._replace(level=-1)  # a list inside an element counts as an outermost one
     window = Window(listing.items(), state.limits.elements)
     provenance = map_.types_.provenance
     yield Open(GroupKind.MAP, None, map_, None, window.count, provenance, holds)
@@ -84,11 +84,11 @@ def _count(map_: MapValue) -> int | None:
     try:
         return map_.count_()
     except BtfdumpError:
-        return None  # what is wrong is told where its elements are
+        return None  # the problem is reported with the elements
 
 
 class _Listing:
-    """The elements of one map as they are listed: without the zero ones of an array."""
+    """The elements of one map in the order listed, without the zero ones of an array map."""
 
     def __init__(self, state: State, map_: MapValue) -> None:
         from btfdump._bpf.maps.elements import Keys
@@ -96,27 +96,27 @@ class _Listing:
         self.map = map_
         self.family = map_._family_
         self.summary = state.summary
-        self.decoder = Decoder(map_._context_.layouts, zero=True)  # a key cut short is another key
+        self.decoder = Decoder(map_._context_.layouts, zero=True)  # zeros belong to a key
         is_array = self.family is not None and self.family.keys is Keys.INDEX
         typed = self.family is not None and self.family.values_typed
         self.leaves_out_zero = is_array and typed and not state.zero
         self.zero = 0
 
     def items(self) -> Iterator[Element | Anomaly]:
-        """Yield elements and anomalies; elements of arrays that are zero are counted alone."""
+        """Yield elements and anomalies; zero elements of an array map are only counted."""
         for item in self.map.elements_():
             if self.leaves_out_zero and not isinstance(item, Anomaly):
                 try:
                     is_zero = not item.value.bytes_().strip(b"\0")
                 except FaultError:
-                    is_zero = False  # what is wrong with it is told where it is shown
+                    is_zero = False  # the problem is reported where it is shown
                 if is_zero:
                     self.zero += 1
                     continue
             yield item
 
     def remarks(self) -> Iterator[str]:
-        """Say why keys and values are bytes, where they are."""
+        """Say why keys and values are shown as bytes, if they are."""
         from btfdump._bpf.maps.elements import Keys
 
         if self.family is None:
@@ -128,7 +128,7 @@ class _Listing:
             yield f"values are bytes: {types_.no_value}"
 
     def label(self, element: Element, position: int) -> MapKey:
-        """Return what the element is found by."""
+        """Return the label of an element: what it is found by."""
         key, cpu, remark = element.key, element.cpu, element.remark
         if element.owner is not None:
             owner = element.owner

@@ -1,6 +1,6 @@
-"""Live memory moves on: whether what was read a moment ago still holds.
+"""Changes of live memory: whether the pointers that led to an object still lead there.
 
-Of a dump everything holds, and nothing is read again.
+A dump does not change, and nothing of it is read again.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ MOVED = "changed while it was read: what it pointed to may be gone"
 
 
 def has_moved(chain: Iterable[tuple[int, int]], value: Value) -> bool:
-    """Whether of the pointers that led to `value`, (address, pointer), any has changed.
+    """Whether any of the pointers that led to `value` has changed since it was read.
 
-    `value` is read as a whole before they are: if they still lead there, that is what they led to
-    when it was read.
+    `chain` holds (virtual address, value) of each pointer. `value` is read as a whole first: if the
+    pointers then still lead there, what was read is what they led to.
     """
     context = value._context_
     if not context.target.is_live:
@@ -31,13 +31,13 @@ def has_moved(chain: Iterable[tuple[int, int]], value: Value) -> bool:
     try:
         if value.size_ <= MAX_OBJECT:
             value.read_()
-    except BtfdumpError:  # told where the object is shown
+    except BtfdumpError:  # reported where the object is shown
         pass
     return any(_holds(context, slot) != pointer for slot, pointer in chain)
 
 
 def _holds(context: Context, slot: int) -> int | None:
-    """Return the pointer at address `slot`, None if it cannot be read."""
+    """Return the pointer at virtual address `slot`, or None if it cannot be read."""
     try:
         data = context.target.read(slot, context.layouts.pointer_size)
     except FaultError:

@@ -1,6 +1,6 @@
-"""Objects of a traversal: each is read, decoded, and shown in full, or in one line.
+"""Objects of a traversal: each is read, decoded, and shown in full or on one line.
 
-An object is shown in full once; the second sight of it is a reference to the first.
+An object is shown in full only once; later occurrences refer to the first.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class _Everything:
-    """Holds everything: where every pointer is followed, each leads to something shown."""
+    """Contains every object: used when all pointers are followed, so that all may lead on."""
 
     def __contains__(self, thing: object) -> bool:
         return True
@@ -41,7 +41,7 @@ _EVERYTHING = _Everything()
 
 
 def show(state: State, visit: Visit) -> Stream:
-    """Show an object, in one line or with its fields and what lies behind them."""
+    """Show an object: on one line, or with its fields and what they lead to."""
     return _brief(state, visit) if visit.is_brief else _in_full(state, visit)
 
 
@@ -49,7 +49,7 @@ def _in_full(state: State, visit: Visit) -> Stream:
     value, position, label, _ = visit
     key = state.key(value)
     is_around = key in state.partial
-    # What the user selects by path is shown, even where the path leads back into what is open.
+    # Members that the user selects are shown, even if their path leads back to an open object.
     if (position.selection is None and key in state.seen) or (is_around and position.is_open):
         yield Seen(value, label, state.summary(value), is_around)
         return
@@ -78,7 +78,7 @@ def _in_full(state: State, visit: Visit) -> Stream:
 
 
 def show_array(state: State, visit: ArrayVisit) -> Stream:
-    """Show an array that has been decoded already, and what lies behind its elements."""
+    """Show an array that is already decoded, and what its elements lead to."""
     value, field, position, notes = visit
     resolver = Resolver(state, value, position)
     yield _enter(value, Decoded([field]), resolver)
@@ -89,7 +89,7 @@ def show_array(state: State, visit: ArrayVisit) -> Stream:
 
 
 def _brief(state: State, visit: Visit) -> Iterator[Enter | Note | Exit]:
-    """Show an object as one line."""
+    """Show an object on one line."""
     value = visit.value
     summary = state.summary(value)
     yield Enter(value, label=visit.label, summary=summary, brief=True)
@@ -102,7 +102,7 @@ def _brief(state: State, visit: Visit) -> Iterator[Enter | Note | Exit]:
 
 
 def _refusal(state: State, position: Position) -> list[str] | None:
-    """Say why no more objects are shown here, once; None if they are."""
+    """Return notes on why no more objects are shown here, reported once; None if they are."""
     limits = state.limits
     if state.objects >= limits.objects:
         if state.is_limit_told:
@@ -115,7 +115,7 @@ def _refusal(state: State, position: Position) -> list[str] | None:
 
 
 def _problems(state: State, value: Value, position: Position) -> Iterator[Note]:
-    """Say what annotations of the object's type, or of the root itself, do not fit."""
+    """Note the annotations of the object's type, or of the root itself, that do not fit."""
     layout = value._layout_
     if isinstance(layout, StructLayout):
         for problem in state.context.facts(layout).problems:
@@ -126,7 +126,7 @@ def _problems(state: State, value: Value, position: Position) -> Iterator[Note]:
 
 
 def _decode(state: State, visit: Visit, resolver: Resolver) -> tuple[Enter, str]:
-    """Read and decode; where bytes are missing, decode the rest and say what is missing."""
+    """Read and decode an object; if bytes are missing, decode the rest and say what is missing."""
     value, position, label = visit.value, visit.position, visit.label
     try:
         decoded, trouble = _decoded(state, value, position)
@@ -147,7 +147,7 @@ def _enter(
     label: Label = "",
     summary: Summary = (),
 ) -> Enter:
-    """Return the event of an object, with its fields as they are shown."""
+    """Return the event for an object, with the fields to show."""
     fields = resolver.resolve(decoded.fields, decoded.around)
     return Enter(
         value,
@@ -162,9 +162,9 @@ def _enter(
 
 
 def _decoded(state: State, value: Value, position: Position) -> tuple[Decoded | None, str]:
-    """Return what can be decoded of an object, and what is wrong with the rest, "" if nothing.
+    """Return what can be decoded of an object, and what is wrong with the rest ("" if nothing).
 
-    Raises `BtfFormatError`, and `FaultError` where nothing of it can be read.
+    Raises `BtfFormatError`, and `FaultError` if nothing of it can be read.
     """
     layout = value._layout_
     if layout.size > MAX_OBJECT:
@@ -186,7 +186,7 @@ def _decoded(state: State, value: Value, position: Position) -> tuple[Decoded | 
 
 
 def _fields(state: State, value: Value, data: bytes, selection: Selection | None) -> list[Field]:
-    """Decode an object; one that is no struct is a field, with what is known of it."""
+    """Decode an object; one that is not a struct gives one field, with its facts."""
     layout, facts, stated = value._layout_, value.facts_, value._stated_
     fields = state.decoder.fields(layout, data, selection, facts=facts, stated=stated)
     if isinstance(layout, ArrayLayout) and layout.size > 0 and fields[0].value == []:
@@ -195,7 +195,7 @@ def _fields(state: State, value: Value, data: bytes, selection: Selection | None
 
 
 def _read(state: State, value: Value, layout: Layout, position: Position) -> Decoded | None:
-    """Return what the run's reader has read of an object: see btfdump/_graph/readers.py."""
+    """Return what the run's reader makes of an object: see btfdump/_graph/readers.py."""
     if state.reader is None or state.zero or not isinstance(layout, StructLayout):
         return None
     if value._stated_:

@@ -1,4 +1,4 @@
-"""The position of an object in a traversal: how it was reached, and what is wanted of it."""
+"""The position of an object in a traversal: how it was reached, and what to show of it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ if TYPE_CHECKING:
 
 
 class Position(NamedTuple):
-    """Where an object hangs: pointers followed, nesting, containers around it, path from the root.
+    """Where an object is: pointers followed, nesting, containers around it, path from the root.
 
-    `selection` is what to show of it, by the user's wish or (`guided`) by an annotation's. `chain`
-    holds, of live memory, the pointers that led here from the root: each one's address and value.
+    `selection` is what to show of it, by the user's choice or (`guided`) by an annotation's.
+    `chain` holds, for live memory only, the pointers that led here from the root: (virtual address,
+    value) of each.
     """
 
     depth: int = 0
@@ -25,7 +26,7 @@ class Position(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """Whether the user has left open what to show here."""
+        """Whether the user has made no choice about what to show here."""
         return self.selection is None or self.guided
 
     def inside(self, path: tuple[str, ...]) -> Position:

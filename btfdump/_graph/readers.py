@@ -1,8 +1,8 @@
-"""Readers of many objects: compiled code in place of the reference decoder for hot types.
+"""Readers of many objects: compiled code instead of the reference decoder for hot types.
 
-A reader is made for one run, a number of roots shown one after the other, and handed to
-`traverse()` for each of them. It leaves alone what comes once or twice: compiling costs what some
-fifteen objects take to decode.
+A reader is made for one run, a number of roots shown one after another, and passed to `traverse()`
+for each of them. It leaves types that occur only a few times to the decoder: compiling costs as
+much as decoding some fifteen objects.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 class Decoded(NamedTuple):
     """What was decoded of one object.
 
-    `fields` are its members, `skipped` how many zero ones were left out. A reader may decode no
-    more than the members that lead on: `rest` then is what it leaves to the renderer that it
-    belongs to, and `around` are the names of the members that each of `fields` is inside of.
+    `fields` are its members, and `skipped` is the number of zero ones left out. A reader may decode
+    only the members that lead on: then `rest` is what it leaves to its renderer, and `around` holds
+    the names of the members around each of `fields`.
     """
 
     fields: Sequence[Field]
@@ -52,11 +52,11 @@ class Reader:
         self.summaries = Summaries(context, limits.string)
         self._counts: dict[tuple[StructLayout, int], int] = {}
         self._compiled: dict[tuple[StructLayout, int], Read | None] = {}
-        # Selections are told apart by identity: they must not be freed while they are keys.
+        # Selections are compared by identity: they must not be freed while they are keys.
         self._selections: list[Selection | None] = []
 
     def forget(self) -> None:
-        """Forget what was read, not what was compiled: for memory that has changed since."""
+        """Forget what was read, but not what was compiled: for memory that has changed since."""
         self.summaries.forget()
 
     def read(
@@ -64,7 +64,8 @@ class Reader:
     ) -> Decoded | None:
         """Read an object if its type is hot, else return None.
 
-        `layout` is that of the object, `selection` what is wanted of it. Raises `FaultError`.
+        `layout` is that of the object, `selection` what to show of it, and `known` holds the
+        objects already shown. Raises `FaultError`.
         """
         key = layout, id(selection)
         if key in self._compiled:
@@ -77,14 +78,14 @@ class Reader:
                 return None
             try:
                 read = self._compiled[key] = self.compile(layout, selection)
-            except BtfFormatError:  # the decoder says what is wrong
+            except BtfFormatError:  # the decoder reports what is wrong
                 read = self._compiled[key] = None
         return read(value, known) if read is not None else None
 
     def compile(self, layout: StructLayout, selection: Selection | None) -> Read:
-        """Return a function that reads an object of this type, of which that much is wanted.
+        """Return a function that reads the `selection` from objects of this type.
 
-        Raises `BtfFormatError`.
+        Raises `BtfFormatError` if the type cannot be compiled.
         """
         from btfdump._decode.compiled.fields import compile_fields
 

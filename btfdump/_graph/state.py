@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 class State:
-    """What the rules of one traversal look at.
+    """What the rules of one traversal share.
 
-    `seen` are the objects that were shown in full, True for those that are still open around this
-    place; `partial` the open ones, those included of which a part is shown. `links` are the links
-    that containers shown so far are held together by, as (struct, offset).
+    `seen` maps the objects shown in full to True while they are still open; `partial` holds the
+    open ones, including those of which only a part is shown. `links` are the links that hold
+    together the containers shown so far, as (struct, byte offset).
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class State:
 
     @cached_property
     def inference(self) -> Inference:
-        """Who finds out what is in containers of which nothing is known."""
+        """What infers the contents of containers that nothing describes."""
         from btfdump._graph.infer import Inference
 
         return Inference(self.context)
 
     def key(self, value: Value) -> tuple[int, types.Type]:
-        """Return what makes an object the same one: its address and its type."""
+        """Return what identifies an object: its address and its type."""
         return value.address_, value.type_.btf.skip_modifiers(value.type_)
 
     def is_followed(self, path: tuple[str, ...]) -> bool:

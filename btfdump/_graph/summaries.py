@@ -1,4 +1,4 @@
-"""What stands for an object in one line: the members that annotations list: comm, pid."""
+"""The members that represent an object on one line, such as comm and pid, by annotation."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from btfdump._kernel.value import Value
 
 Summary: TypeAlias = tuple[tuple[str, "str | int"], ...]
-"""(label, value) of each member; bytes of strings that are not UTF-8 are surrogates."""
+"""(label, value) of each member; bytes that are not UTF-8 become surrogates in strings."""
 
 MAX_KNOWN = 1 << 12
-"""Summaries that are remembered."""
+"""The most summaries that are remembered."""
 MAX_SPAN = 1 << 14
-"""Bytes that are read at once for the members of one summary."""
+"""The most bytes read at once for the members of one summary."""
 
 
 class Summaries:
@@ -62,14 +62,14 @@ class Summaries:
         return known
 
     def at(self, address: int, type_: types.Composite) -> Summary:
-        """Return the summary of the object at an address."""
+        """Return the summary of the object at a virtual address, () if it has none."""
         if type_ in self._bare:
             return ()
         known = self._known.get((address, type_))
         return known if known is not None else self.of(value_at(self._context, type_, address))
 
     def _read(self, value: Value, layout: StructLayout) -> Summary:
-        """Read the members that stand for an object; what cannot be read is left out."""
+        """Read the members that represent an object; those that cannot be read are left out."""
         plan = self._plans.get(layout)
         if plan is None:
             plan = self._plans[layout] = _Plan(self._context, layout)
@@ -82,7 +82,7 @@ class Summaries:
         return tuple(found)
 
     def _follow(self, value: Value, path: str) -> object:
-        """Read one member, through pointers if need be; None where it cannot be read."""
+        """Read one member, through pointers if necessary; None if it cannot be read."""
         try:
             member = value
             for name in split_path(path):
@@ -93,7 +93,7 @@ class Summaries:
 
 
 class _Plan:
-    """How the summaries of one type are read: what is in the object itself, all at once."""
+    """How to read the summaries of one type: the members in the object itself, all at once."""
 
     def __init__(self, context: Context, layout: StructLayout) -> None:
         self.labels = {
@@ -107,7 +107,7 @@ class _Plan:
         for path in self.labels:
             try:
                 located = Located(context.layouts, layout, path)
-            except (BtfdumpError, LookupError):  # behind a pointer, or not there at all
+            except (BtfdumpError, LookupError):  # reached through a pointer, or missing
                 continue
             inner = located.layout
             if isinstance(inner, ArrayLayout) and inner.is_text:
@@ -121,7 +121,7 @@ class _Plan:
         self._reader: Callable[[bytes], tuple[Any, ...]] = self._read_numbers
 
     def read(self, value: Value, limit: int) -> dict[str, object]:
-        """Return what is in the object itself, by path; {} where it cannot be read at once."""
+        """Return the members in the object itself, by path; {} if they cannot be read at once."""
         start = self._start
         if not 0 < self._end - start <= MAX_SPAN:
             return {}
@@ -153,7 +153,7 @@ def summary_value(member: Value, limit: int) -> object:
 
 
 def shown_text(data: bytes, limit: int) -> str:
-    """Return a char array for a summary, and that it was cut if it was."""
+    """Return a char array for a summary, marked if it was cut at `limit` bytes."""
     text = data.split(b"\0", 1)[0]
     shown = text[:limit].decode("utf-8", "surrogateescape")
     return f"{shown}..." if len(text) > limit else shown

@@ -1,7 +1,7 @@
 """traverse(): from a value to events, within limits.
 
-The walk is iterative: every object and container is a generator, kept on an explicit stack, so that
-no chain of data in the kernel can exhaust Python's.
+The traversal is iterative: every object and container is a generator on an explicit stack, so that
+no chain of data in the kernel can exhaust Python's own.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _EVENTS = frozenset({Enter, Exit, Open, Close, Seen, Number, Note})
 
 
 def pointed_to(value: Value) -> Value:
-    """Return what a pointer that was asked for by name points to, if that is a kernel's struct."""
+    """Return the struct that a pointer asked for by name points to; any other value as it is."""
     layout, facts = value._layout_, value.facts_
     if not value.is_pointer_ or not isinstance(layout, ScalarLayout):
         return value
@@ -56,7 +56,11 @@ def pointed_to(value: Value) -> Value:
 
 
 def typed(value: Value) -> Value:
-    """Return bytes that were asked for by name as what the map they belong to says they are."""
+    """Return bytes asked for by name as the type that their BPF map gives.
+
+    Any other value is returned as it is; so are bytes of unknown type, with the reason among their
+    problems.
+    """
     facts = value.facts_
     if facts is None or facts.typed_by is None:
         return value
@@ -80,12 +84,12 @@ def traverse(
 ) -> Iterator[Event]:
     """Yield the events of `value` and of what it leads to, within `limits`.
 
-    `zero` keeps members that are zero. `members` selects what is shown of the root. `follow` holds
-    member paths (from the root, through pointers and containers) whose pointers are followed
-    whatever the depth. `brief` shows the root as one line. `reader` is for roots of which there are
-    many: the same one for all of them, made for these limits.
+    `zero` keeps members that are zero. `members` selects what to show of the root. `follow` holds
+    member paths (from the root, through pointers and containers) whose pointers are followed at any
+    depth. `brief` shows the root on one line. `reader` speeds up runs of many roots: pass the same
+    one, made for these limits, for all of them.
 
-    Raises `MemberNotFoundError` for a path that names what is not there.
+    Raises `MemberNotFoundError` if a path names a member that does not exist.
     """
     for path in [*paths_of(members or {}), *follow]:
         holder = value_of_map(value)
@@ -97,7 +101,7 @@ def traverse(
 
 
 def _run(state: State, root: Stream) -> Iterator[Event]:
-    """Run the streams, the innermost first, and yield their events."""
+    """Run the streams, innermost first, and yield their events."""
     stack: list[Stream] = [root]
     while stack:
         step = next(stack[-1], None)
@@ -135,9 +139,9 @@ def _root(state: State, value: Value, position: Position, *, is_brief: bool) -> 
 
 
 def _array(state: State, pointer: Value, facts: MemberFacts, position: Position) -> Stream:
-    """Show the array that a pointer leads to which was asked for by name.
+    """Show the array that a pointer asked for by name leads to.
 
-    That is all there is to see, but where its elements are pointers, too, or it cannot be had.
+    Nothing else is shown, unless its elements are pointers too, or it cannot be read.
     """
     try:
         address, scopes = int(pointer), pointer._around_()

@@ -1,7 +1,7 @@
-"""What generators of a traversal yield: events, objects to be visited, other generators.
+"""What the generators of a traversal yield: events, objects to visit, other generators.
 
-Whoever knows that an object is to be shown here need not know how objects are shown: it yields a
-`Visit`, and the traversal's one loop (btfdump/_graph/traverse.py) does the rest.
+Code that wants an object shown here need not know how objects are shown: it yields a `Visit`, and
+the traversal's only loop (btfdump/_graph/traverse.py) does the rest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Visit(NamedTuple):
-    """An object to be shown here: in full, unless limits forbid it, or in one line (`is_brief`)."""
+    """An object to show here: in full, unless limits forbid it, or on one line (`is_brief`)."""
 
     value: Value
     position: Position
@@ -30,7 +30,7 @@ class Visit(NamedTuple):
 
 
 class ArrayVisit(NamedTuple):
-    """An array to be shown here that has been decoded already, as `field`, with notes on it."""
+    """An array to show here that is already decoded, as `field`, with notes about it."""
 
     value: Value
     field: Field
@@ -39,13 +39,13 @@ class ArrayVisit(NamedTuple):
 
 
 Stream: TypeAlias = "Iterator[Event | Visit | ArrayVisit | Stream]"
-"""What is to be shown, in order; a stream inside another is run to its end first."""
+"""What to show, in order; a stream inside another is run to its end first."""
 
 
 class Settled(NamedTuple):
-    """What a rule has settled of a field: how it is shown, and the group that follows for it.
+    """What a rule decided about a field: how it is shown, and the group that follows for it.
 
-    `is_unfollowed`: it is a pointer to a struct that is shown nowhere.
+    `is_unfollowed` marks a pointer to a struct that is not shown anywhere.
     """
 
     field: Field
@@ -54,7 +54,7 @@ class Settled(NamedTuple):
 
 
 def notes_on(field: Field | None, value: Value, texts: Iterable[str]) -> Stream:
-    """Say what is wrong with a field, which is shown as it is."""
+    """Report what is wrong with a field, which is shown as it is."""
     yield Open(GroupKind.NOTE, field, value)
     for text in texts:
         yield Note(text, value.address_)

@@ -1,4 +1,4 @@
-"""The counting window: the first entries of a container are shown, the others are counted."""
+"""The counting window: the first entries of a container are shown, the rest are counted."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_AHEAD = 64
-"""Entries read before a container's heading, which tells their number."""
+"""The most entries read before a container's heading, which gives their number."""
 MAX_BEYOND = 10_000
-"""Entries beyond the last one shown that are still counted, so that "64 of 70" can be said."""
+"""The most entries counted beyond the last one shown, for messages such as "64 of 70"."""
 
 Found = TypeVar("Found")
 
 
 class Window(Generic[Found]):
-    """The entries that are shown of a container, at most `limit`, and how many there are.
+    """The entries of a container to show, at most `limit`, and how many there are.
 
-    `items` are the entries, and what is wrong among them. `links` is given for memory that may
-    change: the same entries, walked along their links alone. Then these are counted, and an entry
-    is read only when its turn to be shown has come.
+    `items` yields the entries, and anomalies among them. `links` is given for memory that may
+    change: it walks the same entries along their links alone. Then these are counted, and an entry
+    is read only when it is about to be shown.
 
-    `count` is how many there are, as far as that is known before the first one is shown. When all
-    that the window gives has been taken, `shown` of `total` entries have been. Both are None where
-    there are more than were counted.
+    `count` is the number of entries as far as it is known before the first one is shown. After the
+    window has been iterated to its end, `shown` of `total` entries have been yielded. `count` and
+    `total` are None if there are more entries than were counted.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Window(Generic[Found]):
             self.count = self._walk.total
 
     def __iter__(self) -> Iterator[Found | Anomaly]:
-        """Yield the entries to be shown, and all that is wrong: beyond them as well."""
+        """Yield the entries to show, and all anomalies, including those beyond these entries."""
         for item in self._ahead:
             self.shown += not isinstance(item, Anomaly)
             yield item
@@ -63,7 +63,7 @@ class Window(Generic[Found]):
             self.total = self._walk.total
             return
         yield from self._walk.anomalies_to(self._limit + 1)
-        if self._walk.is_ended:  # since they were counted, some may have come or gone
+        if self._walk.is_ended:  # entries may have come or gone since they were counted
             self.total = self.shown
             return
         self._links.skip_to(self._limit + MAX_BEYOND)
@@ -72,7 +72,7 @@ class Window(Generic[Found]):
 
 
 class _Counted(Generic[Found]):
-    """A walk along a container, and how many entries it has given."""
+    """A walk along a container that counts the entries yielded so far."""
 
     def __init__(self, items: Iterator[Found | Anomaly]) -> None:
         self.found = 0
@@ -81,11 +81,11 @@ class _Counted(Generic[Found]):
 
     @property
     def total(self) -> int | None:
-        """The number of entries, None before the walk has come to its end."""
+        """The number of entries, or None until the walk has ended."""
         return self.found if self.is_ended else None
 
     def up_to(self, most: int) -> Iterator[Found | Anomaly]:
-        """Go on until `most` entries have been found in all, or to the end."""
+        """Continue until `most` entries have been found altogether, or to the end."""
         while self.found < most and not self.is_ended:
             item = next(self._items, None)
             if item is None:
@@ -95,10 +95,10 @@ class _Counted(Generic[Found]):
             yield item
 
     def anomalies_to(self, most: int) -> Iterator[Anomaly]:
-        """Go on as `up_to()` does, and yield only what is wrong."""
+        """Continue as `up_to()` does, but yield only anomalies."""
         return (item for item in self.up_to(most) if isinstance(item, Anomaly))
 
     def skip_to(self, most: int) -> None:
-        """Go on as `up_to()` does, for the number alone."""
+        """Continue as `up_to()` does, but only count."""
         for _ in self.up_to(most):
             pass

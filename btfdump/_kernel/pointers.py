@@ -70,7 +70,7 @@ def struct_of(
 def target_of(
     context: Context, layout: ScalarLayout, facts: MemberFacts | None
 ) -> types.Type | None:
-    """Return the type that a pointer points to, without modifiers; None for any other type."""
+    """Return the type that a pointer points to, without modifiers; None if there is none."""
     if facts is not None and facts.points_to is not None:
         return facts.points_to
     if not isinstance(layout.base, types.Ptr):

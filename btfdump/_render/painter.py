@@ -51,7 +51,7 @@ class Painter(ABC):
             yield from self.lines(item)
 
     def lines(self, item: Line) -> Iterator[str]:
-        """Yield the lines of one item of the outline; some items have none."""
+        """Yield the lines of one item, of which some have none."""
         if self._skipped:
             if isinstance(item, StructLine):
                 self._skipped += 1
@@ -62,7 +62,7 @@ class Painter(ABC):
         elif self._held is not None and isinstance(item, SeenLine):
             yield self._released(self.seen(item))
         else:
-            if self._held is not None:  # the pointer has no target to show
+            if self._held is not None:  # nothing was there
                 yield self._released("")
             yield from self._own_lines(item)
 

@@ -1,8 +1,8 @@
-"""The rules that say what lies behind a field, in the order in which they are asked.
+"""The rules that decide what a field leads to, in the order in which they are asked.
 
-A rule looks at one `Edge`. It returns None where it has nothing to say; an `Edge` where it knows
-the field better, for the rules after it; or, as `Settled`, how the field is shown and the group of
-events that follows for it. btfdump/_graph/fields.py asks them.
+A rule looks at one `Edge`. It returns None if it does not apply; an `Edge` if it knows more about
+the field, for the rules after it; or, as `Settled`, how to show the field and the group of events
+that follows for it. btfdump/_graph/fields.py asks them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     Rule: TypeAlias = Callable[[Edge, State], Edge | Settled | None]
 
 ANNOTATED: tuple[Callable[[Edge, State], Edge | None], ...] = (condition, typed_bytes)
-"""Rules for all fields that annotations say anything of: what holds here, of which type it is."""
+"""Rules for every annotated field: which conditions hold, and which type bytes have."""
 
 POINTER: tuple[Rule, ...] = (
     address_space,
@@ -54,16 +54,16 @@ SCALAR: tuple[Rule, ...] = (problems,)
 _OF_FACTS = frozenset(
     (counted_array, container_behind_pointer, container, flexible_array, problems)
 )
-"""Rules that have nothing to say of a field that no annotation says anything of."""
+"""Rules that never apply to a field without annotations."""
 _UNANNOTATED = {
     rules: tuple(rule for rule in rules if rule not in _OF_FACTS)
     for rules in (POINTER, STRUCT, ARRAY, SCALAR)
 }
-_UNANNOTATED[HEAD] = HEAD  # what it holds may be inferred, for the rules after that
+_UNANNOTATED[HEAD] = HEAD  # the first rule may infer what the others need
 
 
 def rules_for(field: Field, facts: MemberFacts | None) -> tuple[Rule, ...]:
-    """Return the rules for fields such as this one, in their order."""
+    """Return the rules for a field with such facts, in their order."""
     rules = _rules_for(field)
     return rules if facts is not None else _UNANNOTATED[rules]
 

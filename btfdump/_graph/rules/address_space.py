@@ -1,4 +1,4 @@
-"""Rule: pointers that are no plain addresses of the kernel's own memory."""
+"""Rule: pointers that do not refer to the kernel's own memory directly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def address_space(edge: Edge, state: State) -> Settled | None:
-    """Follow a `__percpu` pointer on every CPU, and none into a process or a device."""
+    """Follow a `__percpu` pointer on every CPU; follow none into a process or device."""
     space = edge.space
     if space == "percpu":
         return per_cpu(edge, state)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def array_of_pointers(edge: Edge, state: State) -> Settled | None:
-    """Show the structs, where a pointer to one of them would be followed."""
+    """Show the structs, if a single pointer to one of them would be followed."""
     field, depth = edge.field, edge.position.depth
     layout = field.layout
     if not isinstance(layout, ArrayLayout) or not isinstance(layout.element, ScalarLayout):

@@ -1,4 +1,4 @@
-"""Rule: what annotations say of a member under a condition."""
+"""Rule: annotations that apply to a member under a condition."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def condition(edge: Edge, state: State) -> Edge | None:
-    """Keep of several cases the one that holds of this object."""
+    """Choose the case that applies to this object."""
     del state
     if edge.facts is None or not edge.facts.cases:
         return None

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def container(edge: Edge, state: State) -> Settled | None:
-    """Show the entries of a container whose head the field is."""
+    """Show the entries of the container whose head the field is."""
     if edge.facts is None or not edge.facts.is_container or _is_only_a_link(edge):
         return None
     return _entries(edge, state)
 
 
 def container_behind_pointer(edge: Edge, state: State) -> Settled | None:
-    """Show the entries of a container that a pointer leads to."""
+    """Show the entries of the container that a pointer leads to."""
     if edge.facts is None or not edge.facts.is_container:
         return None
     return not_followed(edge, state) if _is_only_a_link(edge) else _entries(edge, state)
@@ -33,6 +33,6 @@ def _entries(edge: Edge, state: State) -> Settled:
 
 
 def _is_only_a_link(edge: Edge) -> bool:
-    """Whether this is a link that leads from each entry to all others, and nobody asked for it."""
+    """Whether this links each entry to all the others, and was not asked for by name."""
     expansion = edge.facts.expansion if edge.facts is not None else None
     return expansion is not None and expansion.is_ring and edge.position.is_open

@@ -1,4 +1,4 @@
-"""Rule: a pointer to an array, whose length an annotation tells."""
+"""Rule: a pointer to an array whose length an annotation gives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def counted_array(edge: Edge, state: State) -> Settled | None:
-    """Show the array; of an array of pointers to structs, the structs."""
+    """Show the array; for an array of pointers to structs, show the structs."""
     facts = edge.facts
     if facts is None or facts.length is None:
         return None

@@ -1,4 +1,4 @@
-"""Rule: a list_head that leads to itself is left out: an empty list, or a link in no list."""
+"""Rule: a list_head that points to itself, an empty list or unused link, is left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rule: an array at the end of a struct, whose length an annotation tells."""
+"""Rule: an array at the end of a struct whose length an annotation gives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def flexible_array(edge: Edge, state: State) -> Edge | Settled | None:
-    """Give the array the elements that its annotation counts; what is missing of them is noted."""
+    """Give the array the elements that its annotation counts; note any that are missing."""
     field, facts = edge.field, edge.facts
     layout = field.layout
     if facts is None or facts.length is None:

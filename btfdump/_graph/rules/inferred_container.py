@@ -1,4 +1,4 @@
-"""Rule: a container of which nothing is known is looked into."""
+"""Rule: look into a container that nothing describes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def inferred_container(edge: Edge, state: State) -> Edge | None:
-    """Infer what it holds, or remark how much that is.
+    """Infer what the container holds, or else remark on how much it holds.
 
-    The link of an entry, by which it was found, is no container.
+    The link through which an entry was reached is not looked into.
     """
     field, owner = edge.field, edge.owner
     if edge.facts is not None or field.layout.base.name not in FAMILIES:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def per_cpu(edge: Edge, state: State) -> Settled:
-    """Show what every CPU has, where any other pointer would be followed."""
+    """Show the object of every CPU, if any other pointer would be followed here."""
     inner = edge.inside()
     if inner.selection is None and not state.is_followed(edge.path):
         if edge.position.depth >= state.limits.depth:
@@ -55,7 +55,7 @@ def _of_every_cpu(edge: Edge, state: State, target: types.Type, inner: Position)
 
 
 def _scalars(edge: Edge, state: State, target: types.Type, addresses: list[int]) -> Stream:
-    """Show one scalar, or array of such, of every CPU, as an array by CPU."""
+    """Show one scalar, or array of scalars, per CPU as an array indexed by CPU."""
     context = state.context
     size = context.layouts.of(target).size
     pieces, missing = [], []

@@ -1,4 +1,4 @@
-"""Rules: annotations that do not fit, and pointers that nobody follows, are told at the field."""
+"""Rules: report, at the field, annotations that do not fit and pointers not followed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def problems(edge: Edge, state: State) -> Settled | None:
-    """Say what does not fit; of an array of containers, each of them says it."""
+    """Note what does not fit; in an array of containers, each of them does so itself."""
     del state
     facts, layout = edge.facts, edge.field.layout
     if facts is None or not facts.problems:

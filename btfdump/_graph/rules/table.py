@@ -1,4 +1,4 @@
-"""Rule: an array of heads, such as a hash table, is cut by what is occupied, not what is zero."""
+"""Rule: a table of heads, such as a hash table, is limited by its occupied elements."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def table(edge: Edge, state: State) -> Edge | None:
-    """Show the elements of a long table that hold anything."""
+    """Show the occupied elements of a long table."""
     field, owner = edge.field, edge.owner
     layout = field.layout
     if field.elided <= 0 or not isinstance(layout, ArrayLayout):

@@ -1,4 +1,4 @@
-"""Rule: bytes whose type the BPF map that they belong to tells."""
+"""Rule: bytes whose type is given by the BPF map that they belong to."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def typed_bytes(edge: Edge, state: State) -> Edge | None:
-    """Decode bytes as what they are.
+    """Decode bytes as the type that they hold.
 
-    Where nothing tells their type, they stay bytes, and why is a problem at their place.
+    If the type is not known they stay bytes, and the reason becomes a problem at their place.
     """
     field, facts = edge.field, edge.facts
     if facts is None or facts.typed_by is None:
