@@ -74,15 +74,15 @@ class Holds:
 
 @dataclass(slots=True)
 class Enter:
-    """An object begins.
+    """The start of an object.
 
-    `fields` are its members, and `skipped` says how many zero ones were left out. A `brief` object
+    `fields` are its members, and `skipped` is the number of zero ones left out. A `brief` object
     shows only its `summary`: (label, value) pairs such as ("comm", "init"). `label` is "[3]" for an
     entry. `is_missing` means that nothing of the object could be read.
 
     `rest` is set if a `Reader` (btfdump/_graph/readers.py) has decoded only the members that may
-    lead somewhere: those are in `fields`, wherever they are in the object. The renderer whose
-    reader it was reads the others.
+    lead somewhere: those are in `fields`, at whatever level of the object they are. The renderer
+    that the reader belongs to reads the others.
     """
 
     value: Final[Value]
@@ -109,16 +109,17 @@ class Enter:
 
 @dataclass(slots=True)
 class Exit:
-    """The object that was entered last, and has not been left yet, ends."""
+    """The end of the innermost object that is open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A group begins: what lies behind `field`, or behind the root itself if that is None.
+    """The start of a group: what `field` leads to, or the root itself if that is None.
 
-    `behind` is the kind of the group and `value` what the field is. A container's `count` is known
-    if all of it fitted into the first batch, else None. `provenance` says who knows what lies
-    there, if BTF itself does not: "tag", "library", ... `holds` describes a map.
+    `kind` is the kind of group, and `value` what it belongs to: the field, or a pointer's target. A
+    container's `count` is known if all of it fitted into the first batch, else None. `provenance`
+    is the source of what BTF itself does not state about the group: "tag", "library", ... `holds`
+    describes a map.
     """
 
     kind: GroupKind
@@ -132,10 +133,10 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """A group ends: `shown` of its `total` entries were shown (None: not counted to the end).
+    """The end of a group: `shown` of its `total` entries were shown (None: not counted to the end).
 
-    `zero` is how many elements of an array map were left out because they are zero; they are not
-    part of `total`.
+    `zero` is the number of elements of an array map left out because they are zero; `total` does
+    not include them.
     """
 
     shown: int = 0

@@ -77,7 +77,7 @@ def _is_known(edge: Edge, state: State, value: Value) -> bool:
 
 
 def _target(edge: Edge, visit: Visit) -> Settled:
-    """Settle that a pointer's target is shown, or a note if the pointer has moved meanwhile."""
+    """Settle that a pointer's target is shown, or a note if the pointer has since changed."""
     field = edge.field
     if has_moved(visit.position.chain, visit.value):
         return Settled(field, notes_on(field, edge.value(), [MOVED]))
