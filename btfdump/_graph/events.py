@@ -98,7 +98,7 @@ class Enter:
 
     @property
     def is_bare(self) -> bool:
-        """Whether this is not a struct or union: its one field, without a name, is all there is."""
+        """Whether this is not a struct or union: its only field, without a name, is all it has."""
         return bool(self.fields) and not isinstance(self.value._layout_, StructLayout)
 
     @property

@@ -106,7 +106,7 @@ class Resolver:
         return self._inside(field, edge.path, edge.facts)
 
     def _inside(self, field: Field, path: tuple[str, ...], facts: MemberFacts | None) -> Field:
-        """Return a field that nothing lies behind, with the fields inside it as shown."""
+        """Return a field that itself leads nowhere, with the fields inside it as shown."""
         layout, value = field.layout, field.value
         if isinstance(layout, ScalarLayout) or not isinstance(value, list) or field.remark:
             return field

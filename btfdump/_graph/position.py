@@ -30,7 +30,7 @@ class Position(NamedTuple):
         return self.selection is None or self.guided
 
     def inside(self, path: tuple[str, ...]) -> Position:
-        """Return the position of an object behind the member at `path` of the one that is here."""
+        """Return the position of an object reached through the member at `path` of this one."""
         selection = self.selection
         for name in path[len(self.path) :]:
             selection = selection.get(name) if selection else None

@@ -34,7 +34,7 @@ def expansion_of(value: TypedAddress, facts: MemberFacts | None) -> Expansion:
     """Return how the entries of the container `value` are typed and linked.
 
     `facts` is what is known of the member that `value` is. Raises `CorruptDataError` if nothing
-    states the element type, or if several statements fit equally well.
+    states the element type, if a statement does not fit the types, or if several candidates remain.
     """
     if facts is not None and facts.expansion is not None:
         return facts.expansion

@@ -403,8 +403,8 @@ class Value:
     def expansion_(self) -> Expansion:
         """Return how this container's entries are typed and linked.
 
-        Raises `CorruptDataError` if nothing states the element type, or if several statements fit
-        equally well.
+        Raises `CorruptDataError` if nothing states the element type, if a statement does not fit
+        the types, or if several candidates remain.
         """
         return containers.expansion_of(self, self._facts)
 

@@ -20,7 +20,7 @@ MAX_KEY = 160
 
 
 def label_text(label: Label, options: Options) -> str:
-    """Return a label on one line, escaped: `[3]`, `[{ .id = 7, .port = 80 }]`, or "" for none."""
+    """Return a label on one line, escaped: `[3]`, `[{ .id = 7, .port = 80 }]`; "" for none."""
     if isinstance(label, str):
         return printable(label)
     if label.owner is not None:

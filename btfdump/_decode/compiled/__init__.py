@@ -1,1 +1,1 @@
-"""Generated code for types of which many objects are read."""
+"""Generated code for types that occur often."""

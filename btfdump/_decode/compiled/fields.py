@@ -82,7 +82,7 @@ class FieldsSink(Sink):
         append = f"{into.out}.append({self._field(step, found, into)}))"
         if step.name or not step.selection or into.element:
             self.emit(append)
-        else:  # an anonymous struct of which nothing was selected
+        else:  # an anonymous struct without selected members
             self.emit(f"if {found}: {append}")
             self.emit("else: z -= 1")
 

@@ -177,7 +177,7 @@ class _Planner:
 
 
 def element_of(step: Step, index: int) -> Step:
-    """Return element `index` of an array as a step that stands beside the array's own."""
+    """Return element `index` of an array as a step next to the array's own."""
     layout = step.layout
     assert isinstance(layout, ArrayLayout)
     element = layout.element

@@ -187,7 +187,7 @@ class Show:
         return "|" if self.flags.compact and self.kind == Kind.UNION else ","
 
     def _name(self) -> str:
-        """Return what stands before a value: btf_show_name()."""
+        """Return the text before a value: btf_show_name()."""
         # Set while an array's element is shown, whatever is inside of it: there, nothing has a
         # name or an opening bracket until an inner array has shown an element of its own.
         if self.array_member:
