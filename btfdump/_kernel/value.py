@@ -125,6 +125,7 @@ class Value:
         return bool(self.value_()) if isinstance(self._layout_, ScalarLayout) else True
 
     def __int__(self) -> int:
+        """Return an integer, or a pointer's address; raises `TypeError` or `FaultError`."""
         value = self.value_()
         if not isinstance(value, int):
             raise TypeError(f"{self.type_} is not an integer")
@@ -133,6 +134,7 @@ class Value:
     __index__ = __int__
 
     def __getattr__(self, name: str) -> Value:
+        """Return the member `name`, as `member_()` does and with the same errors."""
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(name)  # Python's own protocols, not C members
         return self.member_(name)
@@ -140,7 +142,7 @@ class Value:
     def __getitem__(self, key: str | int) -> Value:
         """Return a member by name, or an element of an array, pointer or container by index.
 
-        Raises `IndexError`, `MemberNotFoundError`, and `FaultError` if a pointer cannot be read.
+        Raises `IndexError`, `MemberNotFoundError`, `FaultError`, and what `walk_()` raises.
         """
         if isinstance(key, str):
             return self.member_(key)
@@ -162,11 +164,13 @@ class Value:
         raise IndexError(f"no entry {key} in {self.type_} at {self.address_:#x}: it has {count}")
 
     def __iter__(self) -> Iterator[Value]:
+        """Iterate over the elements of an array; raises `TypeError` for anything else."""
         if not isinstance(self._layout_, ArrayLayout):
             raise TypeError(f"{self.type_} is not an array; a container is walked by walk_()")
         return (self[index] for index in range(self._layout_.length))
 
     def __len__(self) -> int:
+        """Return the number of elements of an array; raises `TypeError` for anything else."""
         layout = self._layout_
         if not isinstance(layout, ArrayLayout):
             raise TypeError(f"{self.type_} is not an array")
@@ -238,10 +242,7 @@ class Value:
         return data
 
     def read_(self) -> Value:
-        """Read the whole object now, so that its members need no further reads; return itself.
-
-        Raises `FaultError` if any byte cannot be read.
-        """
+        """Read the whole object now, once for all members, and return it; raises `FaultError`."""
         self.bytes_()
         return self
 
@@ -403,8 +404,8 @@ class Value:
     def expansion_(self) -> Expansion:
         """Return how this container's entries are typed and linked.
 
-        Raises `CorruptDataError` if nothing states the element type, if a statement does not fit
-        the types, or if several candidates remain.
+        Raises `CorruptDataError` if nothing states the element type, if a statement does not fit,
+        or if several candidates remain.
         """
         return containers.expansion_of(self, self._facts)
 
@@ -462,11 +463,7 @@ class Value:
         return self._pointee(0) if self.is_pointer_ and containers.is_behind(expansion) else self
 
     def _counted(self, facts: MemberFacts, length: str) -> Iterator[Value | ValueEntry | Anomaly]:
-        """Walk the elements of an array whose length an annotation gives.
-
-        An array of heads yields the entries of every head, an array of pointers to structs the
-        structs.
-        """
+        """Walk an array of annotated length: what its heads contain or its pointers lead to."""
         count = evaluate_length(self._around_(), length)
         of_each, stated = replace(facts, length=None), stated_by(facts.of_target)
         for first, array, address in containers.pieces_of(self, facts, count):
