@@ -28,7 +28,6 @@ COVERED = {
     "render/painter.py": "render/test_goldens.py",
     "render/text.py": "render/test_goldens.py",
     "render/tree.py": "render/test_goldens.py",
-    "render/show/shapes.py": "render/show/test_snprintf.py",
     # Maps are compared with what was recorded of all of them.
     "bpf/maps/redirects.py": "bpf/maps/test_maps.py",
     # The front door.

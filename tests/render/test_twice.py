@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-import btfdump
 from btfdump._decode.fields import Field
 from btfdump._graph.events import Close, Enter, Exit, MapKey, Number, Open, Seen
 from btfdump._graph.interrupted import InterruptedEvents
@@ -42,10 +41,9 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def kernel(sample):
-    with btfdump.open_core(sample("tagged")) as kernel:
-        yield kernel
+@pytest.fixture
+def kernel(opened):
+    return opened("tagged")
 
 
 @pytest.fixture

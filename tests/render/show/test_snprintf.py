@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import lzma
-import random
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 import btfdump
 from btfdump._btf import Btf, BtfBuilder
 from btfdump._render.show.snprintf import Flags, Show, snprintf_btf
-from btfdump.errors import BtfFormatError, TypeNotFoundError, UnprintableTypeError
+from btfdump.errors import TypeNotFoundError, UnprintableTypeError
 from tests.support.case_files import read_btf, read_case
-from tests.support.effort import effort, processor_seconds
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-SELECTED = Path(__file__).parents[2] / "data" / "snprintf"
-ALL_FLAGS = [{}, *({flag: True} for flag in ("compact", "noname", "ptr_raw", "zero"))]
-
+from tests.support.effort import effort
+from tests.support.snprintf_types import SELECTED, Types, nested
 
 # Recorded outputs
 
@@ -111,33 +102,6 @@ def test_all_recorded_outputs() -> None:
 # Quirks, in both byte orders
 
 
-class Types(BtfBuilder):
-    """A builder with some scalars."""
-
-    def __init__(self, byteorder: Any = "little") -> None:
-        super().__init__(byteorder)
-        self.u8 = self.int_("u8", 1)
-        self.s8 = self.int_("s8", 1, signed=True)
-        self.u16 = self.int_("u16", 2)
-        self.int = self.int_("int", 4, signed=True)
-        self.u64 = self.int_("long unsigned int", 8)
-        self.u128 = self.int_("u128", 16)
-        self.float = self.float_("float", 4)
-        self.ptr_int = self.ptr(self.int)
-
-    def pack(self, *values: tuple[int, int]) -> bytes:
-        """Return (value, bytes) one after another."""
-        return b"".join((v % (1 << 8 * n)).to_bytes(n, self.byteorder) for v, n in values)
-
-    def show(self, type_id: int, data: bytes, **flags: Any) -> str:
-        return snprintf_btf(self.parse(), type_id, data, **flags).decode("latin-1")
-
-
-@pytest.fixture(params=["little", "big"])
-def t(request: pytest.FixtureRequest) -> Types:
-    return Types(request.param)
-
-
 def test_scalars(t: Types) -> None:
     assert t.show(t.int, t.pack((-5, 4))) == "(int)-5\n"
     assert t.show(t.u64, t.pack((-1, 8))) == "(long unsigned int)18446744073709551615\n"
@@ -147,26 +111,6 @@ def test_scalars(t: Types) -> None:
     assert t.show(t.ptr_int, t.pack((0xABC, 8)), compact=True) == "(int *)0x0000000000000abc"
     assert t.show(t.const(t.int), t.pack((7, 4))) == "()7\n"
     assert t.show(t.var("v", t.typedef("v_t", t.const(t.int))), t.pack((7, 4))) == "(int)7\n"
-
-
-def test_names(t: Types) -> None:
-    foo = t.struct("foo", 4, [("a", t.int, 0)])
-    foo_t = t.typedef("foo_t", t.const(foo))
-    long_name = t.struct("holder", 4, [("n" * 90, t.int, 0)])
-    deep = t.int
-    for _ in range(10):
-        deep = t.ptr(deep)
-    holder = t.struct("far", 8, [("p", deep, 0)])
-    data = t.pack((3, 4))
-    assert t.show(foo, data) == "(struct foo){\n .a = (int)3,\n}\n"
-    assert t.show(foo, data, noname=True) == "{\n 3,\n}\n"
-    assert t.show(foo_t, data, compact=True) == "(foo_t){.a = (int)3,}"
-    assert t.show(t.ptr(foo_t), t.pack((1, 8))).startswith("(foo_t *)0x")
-    assert t.show(t.ptr(t.const(foo)), t.pack((1, 8))).startswith("(struct foo *)0x")
-    assert t.show(t.ptr(0), t.pack((1, 8))).startswith("( *)0x")
-    assert t.show(t.ptr(t.fwd("f")), t.pack((1, 8))).startswith("(f *)0x")
-    assert t.show(long_name, data) == f"(struct holder){{\n .{'n' * 78}3,\n}}\n"
-    assert t.show(holder, t.pack((1, 8))) == "(struct far){\n 0x0000000000000001,\n}\n"
 
 
 def test_zeros_are_skipped_but_not_at_the_top(t: Types) -> None:
@@ -261,17 +205,6 @@ def test_bit_fields_are_hex(t: Types) -> None:
     assert t.show(s, bytes(8), zero=True).count("0x0,") == 3
 
 
-def test_odd_integers_are_bit_fields(t: Types) -> None:
-    five = t.int_("five", 4, bits=5)
-    eight = t.int_("eight", 4, bits=8, bit_offset=8)
-    s = t.struct("s", 8, [("a", five, 0), ("b", eight, 32)])
-    if t.byteorder == "little":
-        data = (3 | 0x7F << 8 << 32).to_bytes(8, "little")
-    else:
-        data = bytes([3 << 3, 0, 0, 0, 0, 0x7F, 0, 0])
-    assert t.show(s, data, compact=True) == "(struct s){.a = (five)0x3,.b = (eight)0x7f,}"
-
-
 def test_128_bits_to_the_end_are_shifted_by_a_processor() -> None:
     t = Types()
     s = t.struct("s", 16, [("a", t.u128, 1, 127)])
@@ -292,30 +225,6 @@ def test_floats_are_not_supported(t: Types) -> None:
     assert t.show(nested, t.pack((1, 12))).startswith("(struct nested){\n") is True
     assert unsupported not in t.show(nested, b"\1" * 12), "floats alone don't show a struct"
     assert unsupported in t.show(nested, bytes(12), zero=True)
-
-
-def test_other_kinds_are_not_supported(t: Types) -> None:
-    proto = t.func_proto(t.int)
-    for type_id, kind in (
-        (t.func("f", proto), 12),
-        (proto, 13),
-        (t.fwd("ahead"), 7),
-        (t.decl_tag("x", t.int), 17),
-        (t.const(0), 0),
-        (t.float, 16),
-    ):
-        assert t.show(type_id, b"") == f"<unsupported kind:{kind}>"
-
-
-def test_arrays_of_pointers_and_of_arrays_repeat_the_first(t: Types) -> None:
-    pointers = t.array(t.ptr_int, 3)
-    text = t.show(pointers, t.pack((1, 8), (2, 8), (3, 8)))
-    assert text == "(int *[])\n" + " 0x0000000000000001,\n" * 3 + "]\n"
-    rows = t.array(t.array(t.int, 2), 2)
-    data = t.pack((1, 4), (2, 4), (3, 4), (4, 4))
-    assert t.show(rows, data, zero=True, compact=True) == "(int[][])[1,2,],1,2,],]"
-    # Without ZERO, the silent walk of a row has cleared the flag that keeps its name away.
-    assert t.show(rows, data, compact=True) == "(int[][])[(int[])[1,2,],(int[])[1,2,],]"
 
 
 def test_char_arrays_end_at_their_nul(t: Types) -> None:
@@ -371,13 +280,6 @@ def test_flexible_arrays_are_shown_with_zero_only(t: Types) -> None:
     )
 
 
-def nested(t: Types, levels: int) -> int:
-    inner = t.int
-    for level in range(levels):
-        inner = t.struct(f"level{level}", 4, [("m", inner, 0)])
-    return inner
-
-
 def test_indentation_stops_at_32(t: Types) -> None:
     lines = t.show(nested(t, 40), t.pack((9, 4))).splitlines()
     assert len(lines) == 81
@@ -426,79 +328,7 @@ def test_it_is_part_of_the_package() -> None:
     assert btfdump.snprintf_btf is snprintf_btf
 
 
-def test_types_of_a_module_are_found_in_both_btfs() -> None:
-    t = Types()
-    t.struct("foo", 4, [("a", t.int, 0)])
-    base = t.parse()
-    b = BtfBuilder(base=base)
-    own = b.struct("own", 4, [("f", t.next_id - 1, 0)])
-    text = snprintf_btf(b.parse(), own, t.pack((1, 4)), compact=True)
-    assert text == b"(struct own){.f = (struct foo){.a = (int)1,},}"
-
-
 # Hostile BTF
-
-
-def hostile() -> Iterable[tuple[str, Types, int]]:
-    t = Types()
-    t.struct("loop", 4, [("a", t.next_id, 0), ("b", t.next_id, 0)])
-    yield "a struct that is part of itself", t, t.next_id - 1
-    t = Types()
-    t.array(t.next_id, 2)
-    yield "an array of itself", t, t.next_id - 1
-    t = Types()
-    t.typedef("loop", t.next_id)
-    yield "a typedef of itself", t, t.next_id - 1
-    t = Types()
-    t.const(t.next_id)
-    yield "a pointer to a loop", t, t.ptr(t.next_id - 1)
-    t = Types()
-    t.var("loop", t.next_id)
-    yield "a variable of itself", t, t.next_id - 1
-    t = Types()
-    yield "more levels than the kernel can count", t, nested(t, 300)
-    t = Types()
-    inner = t.int
-    for level in range(100):
-        inner = t.union(f"u{level}", 4, [("a", inner, 0), ("b", inner, 0)])
-    yield "2**100 members", t, inner
-    t = Types()
-    inner = t.array(t.struct("empty", 0), 1 << 31)
-    yield "an array without end", t, t.array(t.struct("s", 0, [("a", inner, 0)]), 1 << 31)
-    t = Types()
-    yield "a member behind the end", t, t.struct("s", 4, [("a", t.int, 800)])
-    t = Types()
-    yield "a member across the end", t, t.struct("s", 4, [("a", t.u64, 16)])
-    t = Types()
-    yield "a bit field of 255 bits", t, t.struct("s", 4, [("a", t.int, 0, 255)])
-    t = Types()
-    yield "an integer with more bits than bytes", t, t.int_("odd", 1, bits=128)
-
-
-@pytest.mark.parametrize("flags", ALL_FLAGS, ids=str)
-@pytest.mark.parametrize(("t", "type_id"), [pytest.param(*h[1:], id=h[0]) for h in hostile()])
-def test_hostile_btf_ends_in_our_own_errors(t: Types, type_id: int, flags: dict[str, Any]) -> None:
-    btf = t.parse()
-    with processor_seconds(30), contextlib.suppress(BtfFormatError, UnprintableTypeError):
-        snprintf_btf(btf, type_id, bytes(4096), **flags)
-
-
-def test_damaged_btf_ends_in_our_own_errors() -> None:
-    random_ = random.Random(1)
-    good = (SELECTED / "vmlinux-6.1.btf").read_bytes()
-    printed = 0
-    for _ in range(60):
-        blob = bytearray(good)
-        for _ in range(random_.choice((1, 10, 100))):
-            blob[random_.randrange(24, len(blob))] = random_.choice((0, 1, 4, 0x84, 255))
-        try:
-            btf = Btf.from_bytes(blob, check=False)
-        except BtfFormatError:
-            continue
-        for type_id in random_.sample(range(1, len(btf)), 20):
-            with contextlib.suppress(BtfFormatError, UnprintableTypeError, ValueError):
-                printed += bool(snprintf_btf(btf, type_id, b"\1" * 2048, zero=bool(type_id & 1)))
-    assert printed > 100
 
 
 def test_nesting_does_not_need_pythons_stack() -> None:
