@@ -102,6 +102,13 @@ class Field:
             get("has_group", self.has_group),
         )
 
+    def as_shown(self, value: FieldValue, elided: int, has_group: bool = False) -> Field:
+        """Return this field as a traversal shows it: replace() takes twice as long."""
+        facts, bits, remark = self.facts, self.bit_size, self.remark
+        return Field(
+            self.name, self.layout, self.offset, value, facts, bits, elided, remark, has_group
+        )
+
 
 FieldValue: TypeAlias = "int | float | bytes | list[Field] | list[int] | list[float]"
 Selection: TypeAlias = "dict[str, Selection]"

@@ -43,7 +43,7 @@ class Resolver:
         """Return the fields of the object as shown; `around` are the names around each of them."""
         path = self._position.path
         if not around:
-            return self._all(fields, path, None)
+            return self._changed(fields, path, None) or fields
         return [
             field
             if field.facts is None and _is_bare_scalar(field)
@@ -51,10 +51,10 @@ class Resolver:
             for field, names in zip(fields, around, strict=True)
         ]
 
-    def _all(
+    def _changed(
         self, fields: Sequence[Field], path: tuple[str, ...], inherited: MemberFacts | None
-    ) -> Sequence[Field]:
-        """Return fields as shown: the same ones, or a list where one of them differs."""
+    ) -> list[Field] | None:
+        """Return fields as shown, None where none of them differs."""
         changed: list[Field] | None = None
         for index, field in enumerate(fields):
             if inherited is None and field.facts is None and _is_bare_scalar(field):
@@ -64,7 +64,7 @@ class Resolver:
                 if changed is None:
                     changed = list(fields)
                 changed[index] = shown
-        return fields if changed is None else changed
+        return changed
 
     def _one(self, field: Field, path: tuple[str, ...], inherited: MemberFacts | None) -> Field:
         """Return a field as shown, after the rules have been asked."""
@@ -98,7 +98,7 @@ class Resolver:
         self.skipped += edge.skipped
         if group is not None:
             self.groups.append(group)
-            return field.replace(has_group=True)
+            return field.as_shown(field.value, field.elided, has_group=True)
         if field.elided == EMPTY_LIST:
             self.empty_lists += 1
             return field
@@ -115,8 +115,8 @@ class Resolver:
         elif isinstance(layout.element, ScalarLayout):
             return field
         # Of an array of structs, or a struct, the list is one of fields.
-        inside = self._all(cast("list[Field]", value), path, facts)
-        return field if inside is value else field.replace(value=inside)
+        inside = self._changed(cast("list[Field]", value), path, facts)
+        return field if inside is None else field.as_shown(inside, field.elided)
 
 
 def _is_bare_scalar(field: Field) -> bool:

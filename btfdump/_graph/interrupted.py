@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from btfdump._decode.fields import Field
-from btfdump._graph.events import Close, Enter, Exit, GroupKind, Open
+from btfdump._graph.events import EXIT, TARGET_SHOWN, Close, Enter, Exit, GroupKind, Open
 from btfdump._kernel.notes import Note
 
 if TYPE_CHECKING:
@@ -70,15 +70,15 @@ class InterruptedEvents:
                 for field in around.slots:  # shown as they are, without what they lead to
                     yield Open(GroupKind.NOTE, field, self._value)
                     yield Close()
-                yield Exit()
+                yield EXIT
 
 
 def _end_of_group(group: _OpenGroup) -> Iterator[Event]:
     is_pointer = group.open.kind is GroupKind.POINTER
     if is_pointer and not group.shown:  # its line waits for the target
         yield Enter(group.open.value, brief=True)
-        yield Exit()
-    yield Close(1, 1) if is_pointer else Close(group.shown, group.open.count)
+        yield EXIT
+    yield TARGET_SHOWN if is_pointer else Close(group.shown, group.open.count)
 
 
 def _slots(fields: Sequence[Field]) -> Iterator[Field]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from btfdump._decode.fields import Field
 from btfdump._decode.holes import describe, read_around_holes, without_holes
 from btfdump._decode.layout import ArrayLayout, StructLayout
-from btfdump._graph.events import Enter, Exit, Seen
+from btfdump._graph.events import EXIT, Enter, Seen
 from btfdump._graph.fields import Resolver
 from btfdump._graph.limits import MAX_OBJECT
 from btfdump._graph.readers import Decoded
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from btfdump._decode.fields import Selection
     from btfdump._decode.layout import Layout
-    from btfdump._graph.events import Label
+    from btfdump._graph.events import Exit, Label
     from btfdump._graph.position import Position
     from btfdump._graph.state import State
     from btfdump._graph.summaries import Summary
@@ -74,7 +74,7 @@ def _in_full(state: State, visit: Visit) -> Stream:
         state.partial.discard(key)
     if position.selection is None:
         state.seen[key] = False
-    yield Exit()
+    yield EXIT
 
 
 def show_array(state: State, visit: ArrayVisit) -> Stream:
@@ -85,7 +85,7 @@ def show_array(state: State, visit: ArrayVisit) -> Stream:
     for text in notes:
         yield Note(text, value.address_)
     yield from resolver.groups
-    yield Exit()
+    yield EXIT
 
 
 def _brief(state: State, visit: Visit) -> Iterator[Enter | Note | Exit]:
@@ -98,7 +98,7 @@ def _brief(state: State, visit: Visit) -> Iterator[Enter | Note | Exit]:
             state.context.target.read(value.address_, 1)
         except FaultError as error:
             yield Note(f"unreadable: {error.reason}", value.address_)
-    yield Exit()
+    yield EXIT
 
 
 def _refusal(state: State, position: Position) -> list[str] | None:

@@ -32,11 +32,13 @@ class Position(NamedTuple):
     def inside(self, path: tuple[str, ...]) -> Position:
         """Return the position of an object reached through the member at `path` of this one."""
         selection = self.selection
-        for name in path[len(self.path) :]:
+        for name in path[len(self.path) :] if selection else ():
             selection = selection.get(name) if selection else None
-        return self._replace(
-            nesting=self.nesting + 1,
-            path=path,
-            selection=selection or None,
-            guided=self.guided and bool(selection),
-        )
+        guided = self.guided and bool(selection)
+        nesting, chain = self.nesting + 1, self.chain
+        return Position(self.depth, nesting, self.level, path, selection or None, guided, chain)
+
+    def deeper(self) -> Position:
+        """Return the same position, one more pointer away from the root."""
+        depth, nesting, level, path, selection, guided, chain = self
+        return Position(depth + 1, nesting, level, path, selection, guided, chain)

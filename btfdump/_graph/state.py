@@ -61,7 +61,12 @@ class State:
 
     def is_followed(self, path: tuple[str, ...]) -> bool:
         """Whether --follow names this path, or one further in."""
-        return any(path == wanted[: len(path)] for wanted in self.follow)
+        follow = self.follow
+        return bool(follow) and any(path == wanted[: len(path)] for wanted in follow)
+
+    def has_summary(self, type_: types.Composite) -> bool:
+        """Whether objects of a type have members that stand for them."""
+        return self._summaries.has(type_)
 
     def summary(self, value: Value) -> Summary:
         """Return the members that stand for the object, as its annotations list them."""

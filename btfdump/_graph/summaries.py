@@ -48,10 +48,7 @@ class Summaries:
             layout = value._layout_
         except BtfFormatError:
             return ()
-        if not isinstance(layout, StructLayout) or layout.base in self._bare:
-            return ()
-        if not self._context.facts(layout).summary:
-            self._bare.add(layout.base)
+        if not isinstance(layout, StructLayout) or not self._has(layout):
             return ()
         key = value.address_, layout.base
         known = self._known.get(key)
@@ -60,6 +57,24 @@ class Summaries:
                 self._known.clear()
             known = self._known[key] = self._read(value, layout)
         return known
+
+    def has(self, type_: types.Composite) -> bool:
+        """Whether objects of a type have a summary; whether it can be read is another matter."""
+        if type_ in self._bare:
+            return False
+        try:
+            layout = self._context.layouts.of(type_)
+        except BtfFormatError:
+            return False
+        return isinstance(layout, StructLayout) and self._has(layout)
+
+    def _has(self, layout: StructLayout) -> bool:
+        if layout.base in self._bare:
+            return False
+        if self._context.facts(layout).summary:
+            return True
+        self._bare.add(layout.base)
+        return False
 
     def at(self, address: int, type_: types.Composite) -> Summary:
         """Return the summary of the object at a virtual address, () if it has none."""

@@ -320,9 +320,15 @@ class Outline:
             yield item
 
     def _fields(self, fields: Sequence[Field], depth: int) -> Iterator[Line | _Pending]:
-        shown = [f for f in fields if self.keep_empty or not is_empty(f)]
+        shown = fields if self.keep_empty else [f for f in fields if not is_empty(f)]
+        last = len(shown) - 1
         for position, field in enumerate(shown):
-            yield from self._one(field, field.name, depth, position == len(shown) - 1)
+            if field.has_group:
+                yield _Pending(field.name, depth, position == last)
+            elif is_branch(field):
+                yield from self._branch(field, field.name, depth, position == last)
+            else:
+                yield FieldLine(field, field.name, depth, position == last)
 
     def _one(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Line | _Pending]:
         if field.has_group:
@@ -333,12 +339,15 @@ class Outline:
     def _shown(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Line | _Pending]:
         """Show a field itself; groups may follow for fields inside it."""
         if is_branch(field):
-            branch = StructLine(field, name, depth, last)
-            yield branch
-            yield from self._fields(children(field), depth + 1)
-            yield EndLine(depth, branch)
+            yield from self._branch(field, name, depth, last)
         else:
             yield FieldLine(field, name, depth, last)
+
+    def _branch(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Line | _Pending]:
+        branch = StructLine(field, name, depth, last)
+        yield branch
+        yield from self._fields(children(field), depth + 1)
+        yield EndLine(depth, branch)
 
 
 def by_whom(provenance: str) -> str:
@@ -363,8 +372,10 @@ def is_empty(field: Field) -> bool:
         return False
     if field.elided == EMPTY_LIST:
         return True
+    if field.elided or isinstance(field.layout, ScalarLayout):  # as most are
+        return False
     inner = children(field)
-    return bool(inner) and not field.elided and all(is_empty(f) for f in inner)
+    return bool(inner) and all(is_empty(f) for f in inner)
 
 
 def inline_leaves(field: Field, most: int = 8) -> list[tuple[str, Field]] | None:

@@ -50,46 +50,42 @@ class Painter(ABC):
         for item in outline.items(events):
             yield from self.lines(item)
 
-    def lines(self, item: Line) -> Iterator[str]:
-        """Yield the lines of one item, of which some have none."""
+    def lines(self, item: Line) -> Iterable[str]:
+        """Return the lines of one item, of which some have none."""
         if self._skipped:
             if isinstance(item, StructLine):
                 self._skipped += 1
             elif isinstance(item, EndLine) and isinstance(item.of, StructLine):
                 self._skipped -= 1
-        elif self._held is not None and isinstance(item, ObjectLine):
-            yield self._released(self.target(item))
-        elif self._held is not None and isinstance(item, SeenLine):
-            yield self._released(self.seen(item))
-        else:
-            if self._held is not None:  # nothing was there
-                yield self._released("")
-            yield from self._own_lines(item)
+            return ()
+        if self._held is None:
+            return self._own_lines(item)
+        if isinstance(item, ObjectLine):
+            return (self._released(self.target(item)),)
+        if isinstance(item, SeenLine):
+            return (self._released(self.seen(item)),)
+        return (self._released(""), *self._own_lines(item))  # nothing was there
 
-    def _own_lines(self, item: Line) -> Iterator[str]:
+    def _own_lines(self, item: Line) -> Iterable[str]:
         if isinstance(item, FieldLine):
-            yield self.leaf(item)
-        elif isinstance(item, StructLine):
-            yield self.branch(item)
-        elif isinstance(item, GroupLine):
-            if item.open.kind is GroupKind.POINTER and item.open.field is not None:
-                self._held = self.pointer(item)
-            else:
-                yield self.group(item)
-        elif isinstance(item, ObjectLine):
+            return (self.leaf(item),)
+        if isinstance(item, StructLine):
+            return (self.branch(item),)
+        if isinstance(item, EndLine):
+            return self.end(item)
+        if isinstance(item, GroupLine):
+            if item.open.kind is not GroupKind.POINTER or item.open.field is None:
+                return (self.group(item),)
+            self._held = self.pointer(item)
+            return ()
+        if isinstance(item, ObjectLine):
             line = self.object(item)
-            if line is not None:
-                yield line
-        elif isinstance(item, SeenLine):
-            yield self.reference(item)
-        elif isinstance(item, NumberLine):
-            yield self.figure(item)
-        elif isinstance(item, NoteLine):
-            yield from self.note(item)
-        elif isinstance(item, EndLine):
-            yield from self.end(item)
-        else:
-            yield from self.totals(item)
+            return (line,) if line is not None else ()
+        if isinstance(item, SeenLine):
+            return (self.reference(item),)
+        if isinstance(item, NumberLine):
+            return (self.figure(item),)
+        return self.note(item) if isinstance(item, NoteLine) else self.totals(item)
 
     def skip_inside(self) -> None:
         """Skip what is inside the branch that was just painted."""

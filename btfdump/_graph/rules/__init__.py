@@ -20,7 +20,7 @@ from btfdump._graph.rules.empty_list import empty_list
 from btfdump._graph.rules.flexible_array import flexible_array
 from btfdump._graph.rules.inferred_container import inferred_container
 from btfdump._graph.rules.pointer import pointer
-from btfdump._graph.rules.problems import not_followed, problems
+from btfdump._graph.rules.problems import problems
 from btfdump._graph.rules.table import table
 from btfdump._graph.rules.typed_bytes import typed_bytes
 from btfdump._walk import FAMILIES
@@ -44,7 +44,7 @@ POINTER: tuple[Rule, ...] = (
     counted_array,
     container_behind_pointer,
     pointer,
-    not_followed,
+    problems,
 )
 HEAD: tuple[Rule, ...] = (inferred_container, empty_list, container, problems)
 STRUCT: tuple[Rule, ...] = (container, problems)

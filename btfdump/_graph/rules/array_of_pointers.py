@@ -28,6 +28,6 @@ def array_of_pointers(edge: Edge, state: State) -> Settled | None:
     if not deeper or not isinstance(target, types.Composite):
         return None
     pointers = [(i, a) for i, a in enumerate(field.value) if isinstance(a, int) and a]
-    inner, here = edge.inside()._replace(depth=depth + 1), edge.value()
+    inner, here = edge.inside().deeper(), edge.value()
     entries = pointed_entries(state, field, here, target, here.address_, pointers, inner)
     return Settled(field, entries)

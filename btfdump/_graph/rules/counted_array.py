@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from btfdump._btf import types
 from btfdump._graph.arrays import decode_counted, pointee_of, read_behind
 from btfdump._graph.entries import pointed_entries
-from btfdump._graph.events import Close, GroupKind, Open
+from btfdump._graph.events import TARGET_SHOWN, GroupKind, Open
 from btfdump._graph.visits import ArrayVisit, Settled, notes_on
 from btfdump._kernel.pointers import told_by
 from btfdump.errors import BtfdumpError
@@ -47,4 +47,4 @@ def _elements(edge: Edge, state: State, facts: MemberFacts) -> Stream:
     yield Open(GroupKind.POINTER, field, value, provenance=told_by(field))
     decoded, notes = decode_counted(state, array, facts)
     yield ArrayVisit(value, decoded, inner, notes)
-    yield Close(1, 1)
+    yield TARGET_SHOWN

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from btfdump._decode.fields import EMPTY_LIST, Field
+from btfdump._decode.fields import EMPTY_LIST
 from btfdump._graph.visits import Settled
 
 if TYPE_CHECKING:
+    from btfdump._decode.fields import Field
     from btfdump._graph.edge import Edge
     from btfdump._graph.state import State
 
@@ -17,9 +18,10 @@ def empty_list(edge: Edge, state: State) -> Settled | None:
     field, facts = edge.field, edge.facts
     if state.zero or field.layout.base.name != "list_head" or (facts and facts.problems):
         return None
-    if not isinstance(field.value, list) or len(field.value) != 2:
+    links = cast("list[Field]", field.value)  # of a struct the list is one of fields
+    if len(links) != 2:
         return None
     own = state.context.wrap(edge.owner.address_ + field.offset)
-    if all(isinstance(inner, Field) and inner.value == own for inner in field.value):
-        return Settled(field.replace(elided=EMPTY_LIST))
+    if links[0].value == links[1].value == own:
+        return Settled(field.as_shown(links, EMPTY_LIST))
     return None

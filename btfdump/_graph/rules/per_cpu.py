@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._decode.layout import StructLayout
 from btfdump._graph.entries import entry_of
-from btfdump._graph.events import Close, Enter, Exit, GroupKind, Open
+from btfdump._graph.events import EXIT, TARGET_SHOWN, Close, Enter, GroupKind, Open
 from btfdump._graph.rules.problems import not_followed
 from btfdump._graph.visits import Settled, notes_on
 from btfdump._kernel.notes import Note
@@ -28,7 +28,7 @@ def per_cpu(edge: Edge, state: State) -> Settled:
     if inner.selection is None and not state.is_followed(edge.path):
         if edge.position.depth >= state.limits.depth:
             return not_followed(edge, state)
-        inner = inner._replace(depth=edge.position.depth + 1)
+        inner = inner.deeper()
     target = edge.pointee
     if target is None or not state.context.layouts.of(target).size:
         return not_followed(edge, state)
@@ -71,5 +71,5 @@ def _scalars(edge: Edge, state: State, target: types.Type, addresses: list[int])
     yield Enter(value, state.decoder.fields(value._layout_, value.bytes_()))
     for text in missing:
         yield Note(text, edge.value().address_)
-    yield Exit()
-    yield Close(1, 1)
+    yield EXIT
+    yield TARGET_SHOWN

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from btfdump._btf import types
 from btfdump._decode.scope import stated_by
-from btfdump._graph.events import Close, GroupKind, Open
+from btfdump._graph.events import TARGET_SHOWN, GroupKind, Open
 from btfdump._graph.limits import selection_of
 from btfdump._graph.moved import MOVED, has_moved
+from btfdump._graph.rules.problems import struct_not_followed
 from btfdump._graph.visits import Settled, Visit, notes_on
 from btfdump._kernel.pointers import address_of, told_by
 from btfdump._kernel.value_at import value_at
@@ -22,43 +23,31 @@ if TYPE_CHECKING:
 
 def pointer(edge: Edge, state: State) -> Settled | None:
     """Show the struct, as far as the depth reaches; else what stands for it in one line."""
-    value = pointee(edge)
-    if value is None or _is_out_of_reach(edge, state, value):
-        return None
-    inner = edge.via_pointer()
-    facts, depth = edge.facts, edge.position.depth
-    # A field that is here at all has been selected; without a selection of its own, all of it.
-    if inner.selection is None and not state.is_followed(edge.path):
-        if facts is not None and facts.follow is not None:
-            selection = selection_of(facts.follow) or None
-            inner = inner._replace(selection=selection, guided=selection is not None)
-        elif depth < state.limits.depth:
-            inner = inner._replace(depth=depth + 1)
-        elif not _is_known(edge, state, value):
-            if not state.summary(value):
-                return None
-            return _target(edge, Visit(value, inner, is_brief=True))
-    return _target(edge, Visit(value, inner))
-
-
-def _is_out_of_reach(edge: Edge, state: State, value: Value) -> bool:
-    """Whether nobody wants a struct shown that has no line of its own: so it is with most."""
-    facts, position = edge.facts, edge.position
-    return (
-        position.selection is None
-        and position.depth >= state.limits.depth
-        and (facts is None or facts.follow is None)
-        and not state.is_followed(edge.path)
-        and not _is_known(edge, state, value)
-        and not state.summary(value)
-    )
-
-
-def pointee(edge: Edge) -> Value | None:
-    """Return the struct that a pointer leads to, None if it leads to no struct."""
     target = edge.pointee
     if not isinstance(target, types.Composite):
         return None
+    if _is_out_of_reach(edge, state, target):
+        return struct_not_followed(edge, state)
+    value = _pointee(edge, target)
+    shown = _shown(edge, state, value) if value is not None else None
+    return shown or struct_not_followed(edge, state)
+
+
+def _is_out_of_reach(edge: Edge, state: State, target: types.Composite) -> bool:
+    """Whether nobody wants a struct shown that has no line of its own: so it is with most."""
+    position, field = edge.position, edge.field
+    return (
+        edge.facts is None
+        and position.selection is None
+        and position.depth >= state.limits.depth
+        and not state.has_summary(target)
+        and not state.is_followed(edge.path)
+        and not _is_known(edge, state, (cast("int", field.value), target))
+    )
+
+
+def _pointee(edge: Edge, target: types.Composite) -> Value | None:
+    """Return the struct that a pointer leads to, None if none is there."""
     field, facts, context = edge.field, edge.facts, edge.owner._context_
     assert isinstance(field.value, int)
     if facts is None:
@@ -70,10 +59,28 @@ def pointee(edge: Edge) -> Value | None:
     return value_at(context, target, address, stated=stated_by(facts.of_target))
 
 
-def _is_known(edge: Edge, state: State, value: Value) -> bool:
+def _shown(edge: Edge, state: State, value: Value) -> Settled | None:
+    """Settle how the struct is shown, None where it is not."""
+    inner = edge.via_pointer()
+    facts, depth = edge.facts, edge.position.depth
+    # A field that is here at all has been selected; without a selection of its own, all of it.
+    if inner.selection is None and not state.is_followed(edge.path):
+        if facts is not None and facts.follow is not None:
+            selection = selection_of(facts.follow) or None
+            inner = inner._replace(selection=selection, guided=selection is not None)
+        elif depth < state.limits.depth:
+            inner = inner.deeper()
+        elif not _is_known(edge, state, state.key(value)):
+            if not state.summary(value):
+                return None
+            return _target(edge, Visit(value, inner, is_brief=True))
+    return _target(edge, Visit(value, inner))
+
+
+def _is_known(edge: Edge, state: State, key: tuple[int, types.Type]) -> bool:
     """Whether an object is the one around the pointer, or was shown in full before."""
-    key = state.key(value)
-    return key in state.seen or key == state.key(edge.owner)
+    owner = edge.owner
+    return key in state.seen or (key[0] == owner.address_ and key == state.key(owner))
 
 
 def _target(edge: Edge, visit: Visit) -> Settled:
@@ -82,4 +89,4 @@ def _target(edge: Edge, visit: Visit) -> Settled:
     if has_moved(visit.position.chain, visit.value):
         return Settled(field, notes_on(field, edge.value(), [MOVED]))
     opened = Open(GroupKind.POINTER, field, visit.value, provenance=told_by(field))
-    return Settled(field, iter((opened, visit, Close(1, 1))))
+    return Settled(field, iter((opened, visit, TARGET_SHOWN)))

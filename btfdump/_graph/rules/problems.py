@@ -30,3 +30,8 @@ def not_followed(edge: Edge, state: State) -> Settled:
     """Settle that a pointer is not followed, which is told where it leads to a struct."""
     to_struct = isinstance(edge.pointee, types.Composite)
     return problems(edge, state) or Settled(edge.field, is_unfollowed=to_struct)
+
+
+def struct_not_followed(edge: Edge, state: State) -> Settled:
+    """Settle that a pointer, which leads to a struct, is not followed."""
+    return problems(edge, state) or Settled(edge.field, is_unfollowed=True)
