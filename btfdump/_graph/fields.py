@@ -54,7 +54,7 @@ class Resolver:
     def _changed(
         self, fields: Sequence[Field], path: tuple[str, ...], inherited: MemberFacts | None
     ) -> list[Field] | None:
-        """Return fields as shown, None where none of them differs."""
+        """Return the fields as shown, or None if they are all shown as decoded."""
         changed: list[Field] | None = None
         for index, field in enumerate(fields):
             if inherited is None and field.facts is None and _is_bare_scalar(field):

@@ -60,14 +60,14 @@ class State:
         return value.address_, value.type_.btf.skip_modifiers(value.type_)
 
     def is_followed(self, path: tuple[str, ...]) -> bool:
-        """Whether --follow names this path, or one further in."""
+        """Whether --follow names this path, or a longer one that starts with it."""
         follow = self.follow
         return bool(follow) and any(path == wanted[: len(path)] for wanted in follow)
 
     def has_summary(self, type_: types.Composite) -> bool:
-        """Whether objects of a type have members that stand for them."""
+        """Whether annotations list members that represent objects of this type."""
         return self._summaries.has(type_)
 
     def summary(self, value: Value) -> Summary:
-        """Return the members that stand for the object, as its annotations list them."""
+        """Return the members that represent an object, as its annotations list them."""
         return self._summaries.of(value)

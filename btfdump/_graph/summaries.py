@@ -59,7 +59,7 @@ class Summaries:
         return known
 
     def has(self, type_: types.Composite) -> bool:
-        """Whether objects of a type have a summary; whether it can be read is another matter."""
+        """Whether objects of a type have a summary, even if one cannot be read."""
         if type_ in self._bare:
             return False
         try:

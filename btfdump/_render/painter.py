@@ -51,7 +51,7 @@ class Painter(ABC):
             yield from self.lines(item)
 
     def lines(self, item: Line) -> Iterable[str]:
-        """Return the lines of one item, of which some have none."""
+        """Return the lines of one item of the outline; some items have none."""
         if self._skipped:
             if isinstance(item, StructLine):
                 self._skipped += 1
@@ -64,7 +64,7 @@ class Painter(ABC):
             return (self._released(self.target(item)),)
         if isinstance(item, SeenLine):
             return (self._released(self.seen(item)),)
-        return (self._released(""), *self._own_lines(item))  # nothing was there
+        return (self._released(""), *self._own_lines(item))  # no target to show
 
     def _own_lines(self, item: Line) -> Iterable[str]:
         if isinstance(item, FieldLine):

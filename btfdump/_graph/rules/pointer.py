@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def pointer(edge: Edge, state: State) -> Settled | None:
-    """Show the struct, as far as the depth reaches; else what stands for it in one line."""
+    """Show the struct, as far as the depth limit reaches; else its summary, if it has one."""
     target = edge.pointee
     if not isinstance(target, types.Composite):
         return None
@@ -34,7 +34,7 @@ def pointer(edge: Edge, state: State) -> Settled | None:
 
 
 def _is_out_of_reach(edge: Edge, state: State, target: types.Composite) -> bool:
-    """Whether nobody wants a struct shown that has no line of its own: so it is with most."""
+    """Whether, as for most pointers, the depth limit and the type alone rule out the struct."""
     position, field = edge.position, edge.field
     return (
         edge.facts is None
@@ -47,7 +47,7 @@ def _is_out_of_reach(edge: Edge, state: State, target: types.Composite) -> bool:
 
 
 def _pointee(edge: Edge, target: types.Composite) -> Value | None:
-    """Return the struct that a pointer leads to, None if none is there."""
+    """Return the struct that a pointer leads to, or None if it cannot be located."""
     field, facts, context = edge.field, edge.facts, edge.owner._context_
     assert isinstance(field.value, int)
     if facts is None:
@@ -55,15 +55,15 @@ def _pointee(edge: Edge, target: types.Composite) -> Value | None:
     try:
         address = address_of(edge.holder(), field.value, facts)
     except CorruptDataError:
-        return None  # what is said of such pointers does not hold of this one
+        return None  # the annotation does not apply to this pointer
     return value_at(context, target, address, stated=stated_by(facts.of_target))
 
 
 def _shown(edge: Edge, state: State, value: Value) -> Settled | None:
-    """Settle how the struct is shown, None where it is not."""
+    """Settle how the struct is shown: in full or on one line; None if it is not shown."""
     inner = edge.via_pointer()
     facts, depth = edge.facts, edge.position.depth
-    # A field that is here at all has been selected; without a selection of its own, all of it.
+    # A field shown here has been selected; without a selection of its own, all of it is shown.
     if inner.selection is None and not state.is_followed(edge.path):
         if facts is not None and facts.follow is not None:
             selection = selection_of(facts.follow) or None
@@ -78,7 +78,7 @@ def _shown(edge: Edge, state: State, value: Value) -> Settled | None:
 
 
 def _is_known(edge: Edge, state: State, key: tuple[int, types.Type]) -> bool:
-    """Whether an object is the one around the pointer, or was shown in full before."""
+    """Whether an object is the one that holds the pointer, or was shown in full before."""
     owner = edge.owner
     return key in state.seen or (key[0] == owner.address_ and key == state.key(owner))
 

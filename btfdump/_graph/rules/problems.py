@@ -27,11 +27,11 @@ def problems(edge: Edge, state: State) -> Settled | None:
 
 
 def not_followed(edge: Edge, state: State) -> Settled:
-    """Settle that a pointer is not followed, which is told where it leads to a struct."""
+    """Settle that a pointer is not followed; it is counted if it leads to a struct."""
     to_struct = isinstance(edge.pointee, types.Composite)
     return problems(edge, state) or Settled(edge.field, is_unfollowed=to_struct)
 
 
 def struct_not_followed(edge: Edge, state: State) -> Settled:
-    """Settle that a pointer, which leads to a struct, is not followed."""
+    """Settle that a pointer to a struct is not followed, and count it."""
     return problems(edge, state) or Settled(edge.field, is_unfollowed=True)
