@@ -34,7 +34,7 @@ def pointer(edge: Edge, state: State) -> Settled | None:
 
 
 def _is_out_of_reach(edge: Edge, state: State, target: types.Composite) -> bool:
-    """Whether, as for most pointers, the depth limit and the type alone rule out the struct."""
+    """Whether the struct is clearly not to be shown, the usual case; no memory is read."""
     position, field = edge.position, edge.field
     return (
         edge.facts is None
