@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from btfdump._decode.layout import ScalarLayout, StructLayout
 from btfdump._kernel.pointers import space_of, target_of
@@ -22,7 +23,8 @@ ELSEWHERE = ("user", "iomem")
 """Address spaces that contain no kernel objects."""
 
 
-class Edge(NamedTuple):
+@dataclass(slots=True)
+class Edge:
     """A field of the object `owner`, with what is known about it and about its place.
 
     `facts` are the annotations that apply: those of the field itself, of the array that it is an
@@ -30,12 +32,12 @@ class Edge(NamedTuple):
     owner. `skipped` is the number of zero members left out when a rule decoded the field again.
     """
 
-    owner: Value
-    field: Field
-    facts: MemberFacts | None
-    path: tuple[str, ...]
-    position: Position
-    skipped: int = 0
+    owner: Final[Value]
+    field: Final[Field]
+    facts: Final[MemberFacts | None]
+    path: Final[tuple[str, ...]]
+    position: Final[Position]
+    skipped: Final[int] = 0
 
     @property
     def pointee(self) -> types.Type | None:

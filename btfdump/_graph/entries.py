@@ -42,7 +42,7 @@ def entry_of(state: State, value: Value, label: Label, position: Position) -> Vi
                 return Visit(value, position, label, is_brief=True)
             return Seen(value, label, state.summary(value), bool(seen))
         depth += 1
-    return Visit(value, position._replace(level=position.level + 1, depth=depth), label)
+    return Visit(value, position.of_entry(depth), label)
 
 
 def pointed_entries(

@@ -94,7 +94,7 @@ class Resolver:
         return self._inside(edge.field, path, edge.facts)
 
     def _settled(self, edge: Edge, settled: Settled) -> Field:
-        field, group, is_unfollowed = settled
+        field, group = settled.field, settled.group
         self.skipped += edge.skipped
         if group is not None:
             self.groups.append(group)
@@ -102,7 +102,7 @@ class Resolver:
         if field.elided == EMPTY_LIST:
             self.empty_lists += 1
             return field
-        self.unfollowed += is_unfollowed
+        self.unfollowed += settled.is_unfollowed
         return self._inside(field, edge.path, edge.facts)
 
     def _inside(self, field: Field, path: tuple[str, ...], facts: MemberFacts | None) -> Field:

@@ -8,8 +8,10 @@ which reads them by the same plan.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from enum import Enum, auto
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._decode.compiled.emitter import Into, Sink
@@ -119,6 +121,10 @@ class Leads:
         own = self.plan.layout.type
         return target is own.btf.skip_modifiers(own)
 
+    def is_known(self, step: Step) -> bool:
+        """Whether a member is a pointer that leads to what is known, or nowhere."""
+        return isinstance(step.layout, ScalarLayout) and self.of(step) is Lead.KNOWN
+
     def is_list(self, step: Step, into: Into) -> bool:
         """Whether this is an ordinary list_head with nothing selected in it.
 
@@ -152,7 +158,7 @@ def compile_leads(leads: Leads) -> Callable[[bytes, int, Known], Leading]:
     source = Source(leads.context.layouts)
     source.emit("z, f, n, k = 0, [], [], set()")
     sink = _LeadsSink(source, leads)
-    sink.emitter.members(sink.leading(plan.steps), Into("f"))
+    sink.members(sink.leading(plan.steps), Into("f"))
     source.emit("return f, z, n, k")
     function: Callable[[bytes, int, Known], Leading] = source.function(
         "leads(d, a, S)", f"what leads on from {plan.layout.type}"
@@ -229,6 +235,12 @@ class _LeadsSink(Sink):
                 found += inner
         return found
 
+    def members(self, steps: Sequence[Step], into: Into) -> None:
+        """Append members; of the first object of a root, when nothing is known, no pointers."""
+        for is_known, run in groupby(steps, self.leads.is_known):
+            with self.source.indented("if S:") if is_known else nullcontext():
+                self.emitter.members(list(run), into)
+
     def scalar(self, step: Step, value: str, into: Into) -> None:
         """Append a scalar, if it leads somewhere in this object."""
         lead = self.leads.of(step)
@@ -277,7 +289,7 @@ class _LeadsSink(Sink):
 
     def struct(self, step: Step, into: Into) -> None:
         """Append the members of a struct that may lead somewhere."""
-        self.emitter.members(step.inner, into._replace(element=""))
+        self.members(step.inner, into._replace(element=""))
 
     def array(self, step: Step, into: Into) -> None:
         """Append the members of an array's elements that may lead somewhere."""

@@ -46,7 +46,7 @@ def show(state: State, visit: Visit) -> Stream:
 
 
 def _in_full(state: State, visit: Visit) -> Stream:
-    value, position, label, _ = visit
+    value, position, label = visit.value, visit.position, visit.label
     key = state.key(value)
     is_around = key in state.partial
     # Members that the user selects are shown, even if their path leads back to an open object.

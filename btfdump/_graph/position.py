@@ -38,6 +38,11 @@ class Position(NamedTuple):
         nesting, chain = self.nesting + 1, self.chain
         return Position(self.depth, nesting, self.level, path, selection or None, guided, chain)
 
+    def of_entry(self, depth: int) -> Position:
+        """Return the position of an entry of the container that is here."""
+        _, nesting, level, path, selection, guided, chain = self
+        return Position(depth, nesting, level + 1, path, selection, guided, chain)
+
     def deeper(self) -> Position:
         """Return the same position, one more pointer away from the root."""
         depth, nesting, level, path, selection, guided, chain = self

@@ -104,18 +104,19 @@ def _run(state: State, root: Stream) -> Iterator[Event]:
     """Run the streams, innermost first, and yield their events."""
     stack: list[Stream] = [root]
     while stack:
-        step = next(stack[-1], None)
-        kind = type(step)
-        if step is None:
-            stack.pop()
-        elif kind in _EVENTS:
-            yield step  # type: ignore[misc]
-        elif kind is Visit:
-            stack.append(show(state, step))  # type: ignore[arg-type]
-        elif kind is ArrayVisit:
-            stack.append(show_array(state, step))  # type: ignore[arg-type]
-        else:
+        for step in stack[-1]:
+            kind = type(step)
+            if kind in _EVENTS:
+                yield step  # type: ignore[misc]
+                continue
+            if kind is Visit:
+                step = show(state, step)  # type: ignore[arg-type]
+            elif kind is ArrayVisit:
+                step = show_array(state, step)  # type: ignore[arg-type]
             stack.append(step)  # type: ignore[arg-type]
+            break
+        else:
+            stack.pop()
 
 
 def _root(state: State, value: Value, position: Position, *, is_brief: bool) -> Stream:

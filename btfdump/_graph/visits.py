@@ -6,7 +6,8 @@ the traversal's only loop (btfdump/_graph/traverse.py) does the rest.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from btfdump._graph.events import Close, GroupKind, Open
 from btfdump._kernel.notes import Note
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
     from btfdump._kernel.value import Value
 
 
-class Visit(NamedTuple):
+# As in events: `Final` in place of frozen classes and named tuples, which take longer to make.
+
+
+@dataclass(slots=True)
+class Visit:
     """An object to show here: in full, unless limits forbid it, or on one line (`is_brief`)."""
 
-    value: Value
-    position: Position
-    label: Label = ""
-    is_brief: bool = False
+    value: Final[Value]
+    position: Final[Position]
+    label: Final[Label] = ""
+    is_brief: Final[bool] = False
 
 
 class ArrayVisit(NamedTuple):
@@ -42,15 +47,16 @@ Stream: TypeAlias = "Iterator[Event | Visit | ArrayVisit | Stream]"
 """What to show, in order; a stream inside another is run to its end first."""
 
 
-class Settled(NamedTuple):
+@dataclass(slots=True)
+class Settled:
     """What a rule decided about a field: how it is shown, and the group that follows for it.
 
     `is_unfollowed` marks a pointer to a struct that is not shown anywhere.
     """
 
-    field: Field
-    group: Stream | None = None
-    is_unfollowed: bool = False
+    field: Final[Field]
+    group: Final[Stream | None] = None
+    is_unfollowed: Final[bool] = False
 
 
 def notes_on(field: Field | None, value: Value, texts: Iterable[str]) -> Stream:

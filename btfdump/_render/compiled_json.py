@@ -171,7 +171,11 @@ class _JsonSink(Sink):
                 self.append(step, f"{{HOLE if {key_of(step, into)} in H else {empty}}}", into)
                 return
             text = in_f_string(empty)
-        with self.source.indented(f"if {is_empty_list(self.source, step, into)}:"):
+        if not into.element and all(map(self.leads.is_known, step.inner)):
+            empty_now = f"{key_of(step, into)} not in H"  # it has been looked into already
+        else:
+            empty_now = is_empty_list(self.source, step, into)
+        with self.source.indented(f"if {empty_now}:"):
             self.append(step, text, into)
         with self.source.indented("else:"):
             self._not_empty(step, into)

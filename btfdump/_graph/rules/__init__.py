@@ -55,24 +55,27 @@ _OF_FACTS = frozenset(
     (counted_array, container_behind_pointer, container, flexible_array, problems)
 )
 """Rules that never apply to a field without annotations."""
-_UNANNOTATED = {
-    rules: tuple(rule for rule in rules if rule not in _OF_FACTS)
-    for rules in (POINTER, STRUCT, ARRAY, SCALAR)
-}
-_UNANNOTATED[HEAD] = HEAD  # the first rule may infer what the others need
+
+
+def _for_annotated_and_others(rules: tuple[Rule, ...]) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    """Return the rules for annotated fields, and those for fields without annotations."""
+    return rules, tuple(rule for rule in rules if rule not in _OF_FACTS)
+
+
+_POINTER, _STRUCT, _ARRAY, _SCALAR = map(
+    _for_annotated_and_others, (POINTER, STRUCT, ARRAY, SCALAR)
+)
+_HEAD = HEAD, HEAD  # the first rule may infer what the others need
 
 
 def rules_for(field: Field, facts: MemberFacts | None) -> tuple[Rule, ...]:
     """Return the rules for a field with such facts, in their order."""
-    rules = _rules_for(field)
-    return rules if facts is not None else _UNANNOTATED[rules]
-
-
-def _rules_for(field: Field) -> tuple[Rule, ...]:
     layout = field.layout
-    if isinstance(layout, StructLayout):
-        return HEAD if layout.base.name in FAMILIES else STRUCT
     if isinstance(layout, ScalarLayout):
         is_pointer = layout.category is Category.POINTER and isinstance(layout.base, types.Ptr)
-        return POINTER if is_pointer and field.value else SCALAR
-    return ARRAY
+        rules = _POINTER if is_pointer and field.value else _SCALAR
+    elif isinstance(layout, StructLayout):
+        rules = _HEAD if layout.base.name in FAMILIES else _STRUCT
+    else:
+        rules = _ARRAY
+    return rules[facts is None]

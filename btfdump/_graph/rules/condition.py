@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from btfdump._kernel.expression import applying
@@ -17,4 +18,4 @@ def condition(edge: Edge, state: State) -> Edge | None:
     if edge.facts is None or not edge.facts.cases:
         return None
     facts = applying(edge.facts, edge.scopes())
-    return edge._replace(field=edge.field.replace(facts=facts), facts=facts)
+    return replace(edge, field=edge.field.replace(facts=facts), facts=facts)

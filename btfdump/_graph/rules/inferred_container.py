@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.facts import MemberFacts
@@ -26,6 +27,6 @@ def inferred_container(edge: Edge, state: State) -> Edge | None:
     if found is None:
         return None
     if found.expansion is None:
-        return edge._replace(field=field.replace(remark=str(found)))
+        return replace(edge, field=field.replace(remark=str(found)))
     facts = MemberFacts(expansion=found.expansion)
-    return edge._replace(field=field.replace(facts=facts), facts=facts)
+    return replace(edge, field=field.replace(facts=facts), facts=facts)

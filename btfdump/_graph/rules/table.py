@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from btfdump._decode.layout import ArrayLayout
@@ -24,4 +25,4 @@ def table(edge: Edge, state: State) -> Edge | None:
     if not is_table(state.context.layouts, layout.element):
         return None
     cut = decode_table(state, layout, owner, field.offset)
-    return edge._replace(field=field.replace(value=cut.value, elided=cut.elided))
+    return replace(edge, field=field.replace(value=cut.value, elided=cut.elided))
