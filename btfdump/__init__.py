@@ -23,7 +23,18 @@ if TYPE_CHECKING:
     from btfdump._bpf.maps.map_value import MapValue
     from btfdump._btf import Btf, BtfBuilder, declare, essential_name, spell, types
     from btfdump._cli.commands import command
-    from btfdump._graph.events import Close, Enter, Exit, Number, Open, Seen
+    from btfdump._decode.fields import Field
+    from btfdump._graph.events import (
+        Close,
+        Enter,
+        Event,
+        Exit,
+        GroupKind,
+        MapKey,
+        Number,
+        Open,
+        Seen,
+    )
     from btfdump._graph.limits import Limits
     from btfdump._graph.traverse import traverse
     from btfdump._kernel.notes import Note
@@ -70,14 +81,18 @@ __all__ = [
     "Element",
     "Enter",
     "Entry",
+    "Event",
     "Exit",
     "Expansion",
     "ExpressionError",
     "FaultError",
+    "Field",
+    "GroupKind",
     "Head",
     "Kernel",
     "Keys",
     "Limits",
+    "MapKey",
     "MapValue",
     "MemberNotFoundError",
     "Memory",
@@ -130,13 +145,17 @@ if not TYPE_CHECKING:  # a type checker sees the imports above, and so what does
         "Close": "_graph.events",
         "Element": "_bpf.maps.elements",
         "Enter": "_graph.events",
+        "Event": "_graph.events",
         "Entry": "_walk",
         "Exit": "_graph.events",
+        "Field": "_decode.fields",
+        "GroupKind": "_graph.events",
         "Expansion": "_annotate.facts",
         "Head": "_walk",
         "Kernel": "_api.kernel",
         "Keys": "_bpf.maps.elements",
         "Limits": "_graph.limits",
+        "MapKey": "_graph.events",
         "MapValue": "_bpf.maps.map_value",
         "Memory": "_targets.memory",
         "Note": "_kernel.notes",

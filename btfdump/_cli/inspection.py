@@ -61,7 +61,7 @@ def root_help() -> str:
 def _entry(name: str, text: str) -> str:
     """Lay out one entry of a list in the help, on as many lines as it takes."""
     indent = " " * _COLUMN
-    lines = textwrap.wrap(text, _WIDTH - _COLUMN, break_on_hyphens=False)
+    lines = textwrap.wrap(text, _WIDTH - _COLUMN, break_on_hyphens=False) or [""]
     if len(name) + 4 > _COLUMN:
         lines.insert(0, "")
     first, *others = lines

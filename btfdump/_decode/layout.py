@@ -354,7 +354,7 @@ class Layouts:
         found = layout._by_name.get(name)
         if found is None:
             found = layout._by_name[name] = self._search(layout, name)
-        if not found:
+        if not found or not name:  # without a name there are only anonymous ones
             raise MemberNotFoundError(f"{layout.type} has no member {name!r}")
         return found[0]
 

@@ -132,7 +132,8 @@ def fate(task: Value) -> str:
         return ""
     try:
         now = value_at(task._context_, task.type_, task.address_)
-        same = int(now.thread_pid) == int(task.thread_pid)
+        # Without one when it was read, it was about to leave the lists: __unhash_process().
+        same = int(now.thread_pid) == int(task.thread_pid) != 0
     except MemberNotFoundError:  # before Linux 4.19
         return ""
     except FaultError:

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from btfdump._plugins.entry_points import Guard
 
-TypeVar("_Walk", bound="Walk")
-
 
 @dataclass(frozen=True, slots=True)
 class Walker:

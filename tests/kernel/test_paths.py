@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btfdump._annotate.overlay import Overlay
+from btfdump._decode.paths import split_path
 from btfdump._kernel.paths import check_path
 from btfdump.errors import MemberNotFoundError
 from tests.support.synthetic import World
@@ -59,3 +60,9 @@ def test_nothing_is_read(item, world):
     world.target.unmap(item.address_, item.size_)
     value = item._context_.value("struct item", item.address_)
     check_path(value, ("list", "next", "inner", "x"))
+
+
+@pytest.mark.parametrize("path", ["mm.", "mm.mm_mt.vm_file.", ".pid"])
+def test_a_name_is_missing(opened, path):
+    with pytest.raises(MemberNotFoundError, match="no member ''"):
+        check_path(opened("tagged").task(1), split_path(path))

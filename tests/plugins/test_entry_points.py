@@ -170,6 +170,16 @@ def test_a_symbol_goes_before_a_root_of_another_package(install, run, sample_pat
     assert run(*inspect, "init_task(0).pid").stdout.startswith("idle(0).pid = ")
 
 
+def test_help_of_what_has_no_docstring(install, run) -> None:
+    source = (
+        "from btfdump import root\n\n@root(argument='X')\ndef find(kernel, argument):\n    yield\n"
+    )
+    install("mute", source, {"roots": "mute = mute:find"})
+    shown = run("-m", "btfdump", "inspect", "--help")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "  mute [X]...\n" in shown.stdout
+
+
 def test_help_has_them_all(install, run) -> None:
     install("tiny", TINY, GROUPS)
     assert "hello      say hello" in run("-m", "btfdump", "--help").stdout

@@ -18,16 +18,17 @@ if TYPE_CHECKING:
 def array_of_pointers(edge: Edge, state: State) -> Settled | None:
     """Show the structs, if a single pointer to one of them would be followed."""
     field, depth = edge.field, edge.position.depth
+    inner = edge.inside()
     layout = field.layout
     if not isinstance(layout, ArrayLayout) or not isinstance(layout.element, ScalarLayout):
         return None
     if not isinstance(field.value, list):
         return None
     target = target_of(state.context, layout.element, edge.facts)
-    deeper = depth < state.limits.depth or state.is_followed(edge.path)
-    if not deeper or not isinstance(target, types.Composite):
+    is_wanted = inner.selection is not None or state.is_followed(edge.path)
+    if not (is_wanted or depth < state.limits.depth) or not isinstance(target, types.Composite):
         return None
     pointers = [(i, a) for i, a in enumerate(field.value) if isinstance(a, int) and a]
-    inner, here = edge.inside().deeper(), edge.value()
-    entries = pointed_entries(state, field, here, target, here.address_, pointers, inner)
+    here = edge.value()
+    entries = pointed_entries(state, field, here, target, here.address_, pointers, inner.deeper())
     return Settled(field, entries)

@@ -25,4 +25,6 @@ def table(edge: Edge, state: State) -> Edge | None:
     if not is_table(state.context.layouts, layout.element):
         return None
     cut = decode_table(state, layout, owner, field.offset)
-    return replace(edge, field=field.replace(value=cut.value, elided=cut.elided))
+    # Without a name it is what was asked for, and has to say so.
+    remark = "all empty" if not cut.value and not field.name else field.remark
+    return replace(edge, field=field.replace(value=cut.value, elided=cut.elided, remark=remark))
