@@ -23,6 +23,7 @@ EXPECTED = {
     "zstd": (X86, "vmcore (kdump-compressed)"),
     "filtered": (X86, "vmcore (ELF)"),
     "flattened": (X86, "vmcore (kdump-compressed, flattened)"),
+    "garden": (X86, "vmcore (kdump-compressed)"),
 }
 
 
