@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from hypothesis import settings
 
 from btfdump._api.kernel import Kernel, open_core
 from tests.support import kdump_formats
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from btfdump._kernel.value import Value
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("btfdump", deadline=None)
+settings.load_profile("btfdump")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DUMPS = REPOSITORY / "sample_dumps"

@@ -158,7 +158,7 @@ def test_sound(platform):
 SPECIAL = [0, 1, 4, 0x100, 0xDEAD000000000100, (1 << 64) - 1, (1 << 63) - 1, 0xFFFF_FFFF, 0x8000]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 @pytest.mark.parametrize("platform", [("little", 8), ("big", 4)], ids=str)
 def test_mutated(platform, data):
@@ -185,7 +185,7 @@ def test_mutated(platform, data):
     check_everything(kernel, kernel.value("struct root", root), LIMITS)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(noise=st.binary(min_size=400, max_size=400), address=st.integers(0, (1 << 64) - 1))
 def test_noise(noise, address):
     """An object of random bytes, at any address at all."""

@@ -74,7 +74,7 @@ def test_mutations(everything: Callable[..., BtfBuilder], byteorder: Any, split:
     sound = everything(byteorder, base).build()
     accepted = 0
 
-    @settings(max_examples=150, deadline=None, database=None)
+    @settings(max_examples=150, database=None)
     @given(st.lists(edits, min_size=1, max_size=4))
     def mutate(changes: list[tuple[str, int, int]]) -> None:
         nonlocal accepted
@@ -87,7 +87,7 @@ def test_mutations(everything: Callable[..., BtfBuilder], byteorder: Any, split:
     assert accepted  # or the mutations are too wild to reach anything but the header
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.binary(max_size=200))
 def test_noise(data: bytes) -> None:
     try_to_use(data)

@@ -41,7 +41,7 @@ calls = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.sampled_from(["little", "big"]), st.lists(calls, max_size=12), st.lists(calls, max_size=4)
 )

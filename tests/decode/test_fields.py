@@ -131,7 +131,7 @@ def pack_bits(values: dict[str, int], order: ByteOrder) -> bytes:
     return word.to_bytes(total // 8, order)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("byteorder", ["little", "big"])

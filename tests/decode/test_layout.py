@@ -144,7 +144,7 @@ def random_types(draw: Any) -> BtfBuilder:
     return b
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(b=random_types(), data=st.binary(min_size=64, max_size=64))
 def test_random_types(b, data):
     """Any BTF and any bytes: only our own errors, and an end."""

@@ -317,7 +317,7 @@ def opener() -> Iterator[Opener]:
     opener.close()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.tuples(st.integers(0, 0x2400), st.binary(min_size=1, max_size=8)), max_size=8))
 @pytest.mark.parametrize("name", ["tagged", "filtered"])
 def test_mutated_headers_raise_only_our_errors(tmp_path_factory, sample, opener, name, edits):

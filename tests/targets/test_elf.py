@@ -113,7 +113,7 @@ def test_dump_with_wrong_vmlinux(tmp_path, build, sample):
             target.symbol("no_such_symbol")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(st.integers(0, 1800), st.binary(min_size=1, max_size=8)), max_size=6))
 def test_mutated_files_raise_only_our_errors(tmp_path_factory, build, edits):
     data = bytearray(vmlinux(build, compress=(".BTF",)))

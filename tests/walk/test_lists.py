@@ -352,7 +352,7 @@ def reachable(lists: Lists) -> list[int]:
         found.append(by_link[at])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     kind=st.sampled_from(sorted(LINKS)),
     platform=st.sampled_from([("little", 8), ("big", 4)]),

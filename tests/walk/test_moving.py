@@ -153,7 +153,7 @@ def incarnation_of(item: Entry) -> int:
     return first
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     kind=st.sampled_from(KINDS),
     count=st.integers(0, 12),

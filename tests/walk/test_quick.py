@@ -238,7 +238,7 @@ def test_container_of_wraps(make):
         assert len(rows) == 4
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_any_damage(data):
     kind = data.draw(st.sampled_from(list(LINKS)))

@@ -179,7 +179,7 @@ def test_timerqueue(platform, old):
     assert timers.walk() == ([0, 1, 2, 3, 4], [])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     changes=st.lists(
         st.tuples(
