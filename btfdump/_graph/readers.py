@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from btfdump._decode.fields import Field, Selection
-    from btfdump._decode.layout import StructLayout
+    from btfdump._decode.layout import Layout, StructLayout
     from btfdump._graph.leads import Known
     from btfdump._graph.limits import Limits
     from btfdump._kernel.context import Context
@@ -52,6 +52,8 @@ class Reader:
         self.summaries = Summaries(context, limits.string)
         self._counts: dict[tuple[StructLayout, int], int] = {}
         self._compiled: dict[tuple[StructLayout, int], Read | None] = {}
+        self.checked: dict[tuple[Layout, int, frozenset[tuple[str, ...]]], Selection | None] = {}
+        """The selections whose paths exist in a type; the keys are those of `traverse()`."""
         # Selections are compared by identity: they must not be freed while they are keys.
         self._selections: list[Selection | None] = []
 

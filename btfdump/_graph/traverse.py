@@ -91,13 +91,32 @@ def traverse(
 
     Raises `MemberNotFoundError` if a path names a member that does not exist.
     """
-    for path in [*paths_of(members or {}), *follow]:
-        holder = value_of_map(value)
-        if holder is not None:
-            check_path(holder, path)
+    if members or follow:
+        _check(value, members, follow, reader)
     limits = limits or Limits()
     state = State(value._context_, limits, zero=zero, follow=follow, reader=reader)
     return _run(state, _root(state, value, Position(selection=members), is_brief=brief))
+
+
+def _check(
+    value: Value,
+    members: Selection | None,
+    follow: frozenset[tuple[str, ...]],
+    reader: Reader | None,
+) -> None:
+    """Check the paths of a run, once for all plain roots of one type."""
+    holder = value_of_map(value)
+    if holder is None:
+        return
+    checked = reader.checked if reader is not None else {}
+    key = holder._layout_, id(members), follow
+    is_plain = holder is value and value.facts_ is None and not value._stated_
+    if is_plain and key in checked:
+        return
+    for path in [*paths_of(members or {}), *follow]:
+        check_path(holder, path)
+    if is_plain:
+        checked[key] = members
 
 
 def _run(state: State, root: Stream) -> Iterator[Event]:
