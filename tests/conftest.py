@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import lzma
 import shutil
+import signal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 # How long an example takes says how busy the machine is.
 settings.register_profile("btfdump", deadline=None)
 settings.load_profile("btfdump")
+
+# What runs in the background of a script ignores Ctrl-C, and so would the commands that tests run.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DUMPS = REPOSITORY / "sample_dumps"
