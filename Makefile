@@ -16,7 +16,7 @@ demo: $(VENV)/.installed
 
 # In as many processes as there are processors; single files are quicker without: .venv/bin/pytest FILE
 test: $(VENV)/.installed-dev tools
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(BIN)/pytest -n auto
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -16,7 +16,7 @@ from hypothesis import settings
 from btfdump._api.kernel import Kernel, open_core
 from tests.support import kdump_formats
 from tests.support.patched import PatchedKernel
-from tests.support.together import common_folder, make_once
+from tests.support.together import Scheduling, common_folder, make_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,6 +62,12 @@ SAMPLES = {
     "flattened": Sample(TAGGED, "tagged-6.12", kdump_formats.write_flattened),
     "garden": Sample(DUMPS / "garden-6.12" / "vmcore", "garden-6.12"),
 }
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Say how the tests are shared out among parallel processes."""
+    return Scheduling(config, log)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -21,18 +21,6 @@ if TYPE_CHECKING:
 REQUIRED = "BTFDUMP_REQUIRE_GUESTS"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of one guest in one of the parallel processes: it boots once."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    for item in items:
-        if item.get_closest_marker("kernel"):
-            parameters = item.callspec.params if hasattr(item, "callspec") else {}
-            group = parameters.get("guest_kernel", item.path.stem)
-            item.add_marker(pytest.mark.xdist_group(f"guest {group}"))
-
-
 @pytest.fixture(scope="session")
 def guest_tools() -> None:
     """Skip when this machine cannot run guests."""

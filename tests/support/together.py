@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from typing import TYPE_CHECKING
+
+from xdist.scheduler import LoadScopeScheduling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     import pytest
+
+_GUEST_TEST = re.compile(r"tests/guests/(?P<module>\w+)\.py::[^\[]*(\[(?P<kernel>[0-9]+\.[0-9]+))?")
+
+
+class Scheduling(LoadScopeScheduling):
+    """Gives each test to whichever process is free, but those of one guest to one: it boots once.
+
+    pytest-xdist's own groups (`--dist loadgroup`) do nothing with pytest 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return scope_of(nodeid)
+
+
+def scope_of(test: str) -> str:
+    """Return what the tests that one process must run have in common."""
+    found = _GUEST_TEST.match(test)
+    return f"guest {found['kernel'] or found['module']}" if found else test
 
 
 def common_folder(factory: pytest.TempPathFactory) -> Path:
