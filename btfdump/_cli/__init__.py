@@ -58,8 +58,8 @@ def build_parser(only: str = "") -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status."""
-    if hasattr(signal, "SIGPIPE"):
+    """Run the command line, or that of this process; return the exit status."""
+    if argv is None and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `btfdump ... | head` ends without a word
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:

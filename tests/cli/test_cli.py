@@ -15,14 +15,6 @@ from btfdump._cli import main
 from btfdump._cli.terminal import FAILED, OK, USAGE
 
 
-@pytest.fixture(autouse=True)
-def pipe_signal():
-    """Undo what main() sets for its own process."""
-    before = signal.getsignal(signal.SIGPIPE)
-    yield
-    signal.signal(signal.SIGPIPE, before)
-
-
 def test_task(run):
     status, out, err = run("task", "1")
     assert (status, err) == (OK, "")
@@ -88,6 +80,12 @@ def start(*words: str, **options) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, **options
     )
+
+
+def test_a_caller_keeps_its_signals(run):
+    before = signal.getsignal(signal.SIGPIPE)
+    run("task", "1")
+    assert signal.getsignal(signal.SIGPIPE) is before
 
 
 def test_a_closed_pipe_is_quiet(core):

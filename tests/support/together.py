@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xdist.scheduler import LoadScopeScheduling
 
@@ -26,6 +26,26 @@ class Scheduling(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return scope_of(nodeid)
+
+    def remove_node(self, node: Any) -> str | None:
+        """Give the work of a process that died to the others, but not what killed it.
+
+        pytest-xdist would give away the tests that have run, too, and wait for them for ever.
+        """
+        work = self.assigned_work[node]
+        crashed = next(
+            (t for unit in work.values() for t, is_done in unit.items() if not is_done), None
+        )
+        if crashed is None:
+            self.assigned_work.pop(node)
+            return None
+        work[self._split_scope(crashed)][crashed] = True
+        for scope, unit in self.assigned_work.pop(node).items():
+            if not all(unit.values()):
+                self.workqueue[scope] = unit
+        for other in self.assigned_work:
+            self._reschedule(other)
+        return crashed
 
 
 def scope_of(test: str) -> str:
