@@ -9,6 +9,7 @@ library alone may be silent about it, since its lines name members of many kerne
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._annotate.grammar import (
@@ -78,7 +79,7 @@ class Expansion:
     is_ring: bool = False
 
 
-@dataclass(slots=True)
+@dataclass
 class MemberFacts:
     """All that is known about one member; `problems` are texts for the place where it is shown.
 
@@ -113,6 +114,11 @@ class MemberFacts:
     def is_container(self) -> bool:
         """Whether it is known what the container holds, or what it may hold."""
         return self.expansion is not None or bool(self.candidates)
+
+    @cached_property
+    def of_each(self) -> MemberFacts:
+        """What is known about each element, where this is known about an array of them."""
+        return replace(self, length=None)
 
 
 @dataclass(slots=True)

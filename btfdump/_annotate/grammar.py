@@ -7,15 +7,13 @@ library. A text that is not in this grammar is `Unknown`: it is listed, and neve
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-@dataclass(frozen=True)
-class Contains:
+class Contains(NamedTuple):
     """A container: its entries are `struct element`, linked through their member `node`.
 
     `node` is a dotted path, `name[]` if it takes the head's own array index, or None if the tag
@@ -29,8 +27,7 @@ class Contains:
         return f"contains struct {self.element}" + (f" linked by {self.node}" if self.node else "")
 
 
-@dataclass(frozen=True)
-class Length:
+class Length(NamedTuple):
     """An array behind a pointer, or a flexible array, and its number of elements."""
 
     expression: str
@@ -39,8 +36,7 @@ class Length:
         return f"length {self.expression}"
 
 
-@dataclass(frozen=True)
-class TypedBy:
+class TypedBy(NamedTuple):
     """Bytes that are a value of a BPF map, and the path to the `struct bpf_map` that types them."""
 
     path: str
@@ -49,8 +45,7 @@ class TypedBy:
         return f"value of the BPF map {self.path}"
 
 
-@dataclass(frozen=True)
-class PointsTo:
+class PointsTo(NamedTuple):
     """What a `void *` points to: the name of a struct."""
 
     target: str
@@ -59,8 +54,7 @@ class PointsTo:
         return f"points to struct {self.target}"
 
 
-@dataclass(frozen=True)
-class Placed:
+class Placed(NamedTuple):
     """A struct that lies somewhere in a blob which several users share.
 
     It begins as many bytes after the pointer's target as the member `displacement` of a global
@@ -75,8 +69,7 @@ class Placed:
         return f"points to what holds struct {self.target} at {self.displacement}"
 
 
-@dataclass(frozen=True)
-class ContainerOf:
+class ContainerOf(NamedTuple):
     """The object is embedded as `member` in a `struct outer`."""
 
     outer: str
@@ -86,8 +79,7 @@ class ContainerOf:
         return f"embedded in struct {self.outer} as {self.member}"
 
 
-@dataclass(frozen=True)
-class FlagsOf:
+class FlagsOf(NamedTuple):
     """An integer made of the bits of an enum, or of the enumerators with a common prefix."""
 
     names: str
@@ -96,8 +88,7 @@ class FlagsOf:
         return f"flags of {self.names}"
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(NamedTuple):
     """The other facts about this member hold only if the expression is not zero."""
 
     expression: str
@@ -106,8 +97,7 @@ class Condition:
         return f"only if {self.expression}"
 
 
-@dataclass(frozen=True)
-class Skip:
+class Skip(NamedTuple):
     """Entries that are passed over because they are no objects, such as cursors.
 
     These are the ones for which the expression, over their own members, is not zero.
@@ -119,8 +109,7 @@ class Skip:
         return f"without those of {self.expression}"
 
 
-@dataclass(frozen=True)
-class Follow:
+class Follow(NamedTuple):
     """A pointer that is followed without being asked: `members` of the target, or all if empty."""
 
     members: tuple[str, ...]
@@ -129,8 +118,7 @@ class Follow:
         return f"followed: {', '.join(self.members) or 'all members'}"
 
 
-@dataclass(frozen=True)
-class Show:
+class Show(NamedTuple):
     """How to show the member: `string` or `hex`."""
 
     how: str
@@ -139,8 +127,7 @@ class Show:
         return f"show: {self.how}"
 
 
-@dataclass(frozen=True)
-class Space:
+class Space(NamedTuple):
     """The address space of a pointer, as a type tag would say: `user`, `percpu`, `rcu`, `iomem`."""
 
     name: str
@@ -149,16 +136,14 @@ class Space:
         return f"__{self.name} pointer"
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """The member is a link of some container, not a head: it leads to nothing of its own."""
 
     def __str__(self) -> str:
         return "link of a container"
 
 
-@dataclass(frozen=True)
-class Lock:
+class Lock(NamedTuple):
     """A function or member is protected by a lock: `kind` is spin_lock, mutex_lock, locked, ..."""
 
     kind: str
@@ -168,8 +153,7 @@ class Lock:
         return f"{self.kind} {self.expression}"
 
 
-@dataclass(frozen=True)
-class Marker:
+class Marker(NamedTuple):
     """A tag for the verifier, bpftool or pahole: bpf_kfunc, bpf_fastcall, arg:nonnull, ..."""
 
     name: str
@@ -179,8 +163,7 @@ class Marker:
         return f"{self.name}({self.argument})" if self.argument else self.name
 
 
-@dataclass(frozen=True)
-class Unknown:
+class Unknown(NamedTuple):
     """A text that has no meaning in this grammar."""
 
     text: str
@@ -232,7 +215,8 @@ def parse(text: str) -> Annotation:
     if not rest:
         return _parse_word(head)
     if head in _KEYED:
-        return _KEYED[head](":".join(rest)) or Unknown(text)
+        annotation = _KEYED[head](":".join(rest))
+        return annotation if annotation is not None else Unknown(text)
     if _LOCK.fullmatch(head):
         return Lock(head, ":".join(rest))
     if head == "contains":

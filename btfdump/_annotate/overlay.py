@@ -22,10 +22,9 @@ from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from btfdump._annotate.grammar import Annotation, Unknown, parse
 from btfdump.errors import AnnotationError
@@ -40,8 +39,7 @@ _BARE = str.maketrans("", "", "\"' ")
 _TYPE = re.compile(r"(?:(?:struct|union|enum) )?[A-Za-z_][\w ]*(?: ?\*+)?(?:\[\d*\])?")
 
 
-@dataclass(frozen=True)
-class Global:
+class Global(NamedTuple):
     """What an overlay says about a global variable: its C type, and tags as on a member."""
 
     type: str

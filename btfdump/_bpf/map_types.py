@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from btfdump._bpf.records import teach
 from btfdump.errors import BtfdumpError, CorruptDataError, TypeNotFoundError
 
 if TYPE_CHECKING:
@@ -15,8 +13,7 @@ if TYPE_CHECKING:
     from btfdump._kernel.value import Value
 
 
-@dataclass(frozen=True)
-class MapType:
+class MapType(NamedTuple):
     """The types of a map's keys and values; None with the reason for a type that is not known."""
 
     name: str
@@ -67,6 +64,8 @@ class MapTypes:
         key, no_key = self._typed(map_, "key")
         value, no_value = self._typed(map_, "value")
         if value is not None:
+            from btfdump._bpf.records import teach
+
             teach(self._context, value, map_, self._btfs)
         return MapType(name, key, value, no_key, no_value)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._bpf.registry import registered
 from btfdump._btf.reader import Btf
 from btfdump.errors import BtfdumpError, CorruptDataError, ObjectNotFoundError
 
@@ -36,6 +35,8 @@ class KernelBtfs:
 
         Raises what `registered()` raises.
         """
+        from btfdump._bpf.registry import registered
+
         return registered(self._context, "btf_idr", "struct btf")
 
     def by_id(self, btf_id: int) -> Btf:

@@ -6,8 +6,7 @@ btf_record` since Linux 6.2 (aa3496accc41), before that a `struct bpf_map_value_
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._btf import types
 from btfdump._decode.layout import MAX_NESTING, ArrayLayout, StructLayout
@@ -25,8 +24,7 @@ MAX_FIELDS = 256
 """Entries of one record that are believed: BTF_FIELDS_MAX is 11, one structure can hold several."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kptr:
+class Kptr(NamedTuple):
     """A pointer that a program may keep in a value, `offset` bytes into it, to a `target`."""
 
     offset: int

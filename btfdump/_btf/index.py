@@ -11,9 +11,8 @@ import sys
 from array import array
 from binascii import crc32
 from bisect import bisect_left
-from dataclasses import dataclass
 from struct import Struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,8 +23,7 @@ _MAGIC = b"BTFidx1" + sys.byteorder[:1].encode()
 _WORD = array("I").itemsize
 
 
-@dataclass(frozen=True)
-class Index:
+class Index(NamedTuple):
     """Where each record starts, its kind, and the ids of all names, by the CRC of the name."""
 
     starts: array[int]

@@ -61,7 +61,7 @@ def prototype(func: t.Func) -> str:
     return _Spelling().prototype(func)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Spelling:
     """One spelling under way; counts what it may still visit before parameters are left out."""
 

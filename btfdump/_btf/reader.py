@@ -314,12 +314,13 @@ class Btf:
         """Return the C spelling of a type, given by itself or by its id: `struct foo *`."""
         if isinstance(type_, int):
             type_ = self.type(type_)
-        if not type_.id:  # void, or made by a caller: not one of the types of this BTF
-            return spell(type_)
         known = self._spelled.get(type_.id)
-        if known is None:
-            known = self._spelled[type_.id] = spell(type_)
-        return known
+        if known is not None:
+            return known
+        text = spell(type_)
+        if type_.id:  # else void, or made by a caller: not one of the types of this BTF
+            self._spelled[type_.id] = text
+        return text
 
     def decl_tags(self, type_: Type | int) -> tuple[DeclTag, ...]:
         """Return the declaration tags on a type and on its members or parameters, by id.

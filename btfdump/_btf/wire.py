@@ -8,9 +8,8 @@ a type means.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from btfdump.errors import BtfFormatError
 
@@ -98,8 +97,7 @@ def make_info(kind: int, vlen: int = 0, kind_flag: bool = False) -> int:
     return kind_flag << 31 | int(kind) << 24 | vlen
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """A checked `struct btf_header`; every offset is in bytes from the start of the blob."""
 
     byteorder: ByteOrder

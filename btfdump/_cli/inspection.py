@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import textwrap
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +58,8 @@ def root_help() -> str:
 
 def _entry(name: str, text: str) -> str:
     """Lay out one entry of a list in the help, on as many lines as it takes."""
+    import textwrap
+
     indent = " " * _COLUMN
     lines = textwrap.wrap(text, _WIDTH - _COLUMN, break_on_hyphens=False) or [""]
     if len(name) + 4 > _COLUMN:
@@ -142,6 +142,8 @@ class Inspection:
 
     def document(self) -> dict[str, Any]:
         """Return everything that was asked for as the document of `--format json`, parsed."""
+        import json
+
         document: dict[str, Any] = json.loads("".join(self.pieces("json")))
         return document
 

@@ -79,7 +79,7 @@ def _readers(args: argparse.Namespace, btf: Btf, layout: StructLayout) -> list[A
     if args.format == "fields":
         return [compile_fields(kernel.layouts, kernel.facts, layout, selection, limits.elements)]
     values = Values(kernel.options(limits=limits))
-    summary = Summaries(kernel, limits.string).at
+    summaries = Summaries(kernel, limits.string)
     plan = plan_of(kernel.layouts, kernel.facts, layout, selection, elements=limits.elements)
     leads = Leads(kernel, plan)
-    return [compile_leads(leads), compile_members(leads, values, summary)]
+    return [compile_leads(leads), compile_members(leads, values, summaries)]

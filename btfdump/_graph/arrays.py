@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._btf import types
@@ -92,7 +91,7 @@ def decode_counted(state: State, array: Counted, facts: MemberFacts) -> tuple[Fi
     value, length, notes = array
     layout = value._layout_
     assert isinstance(layout, ArrayLayout)
-    known = replace(facts, length=None)
+    known = facts.of_each
     if is_table(state.context.layouts, layout.element):
         if length > len(value):
             left = length - len(value)

@@ -23,7 +23,7 @@ ELSEWHERE = ("user", "iomem")
 """Address spaces that contain no kernel objects."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Edge:
     """A field of the object `owner`, with what is known about it and about its place.
 
@@ -51,6 +51,11 @@ class Edge:
     def space(self) -> str | None:
         """The address space of a pointer: "user", "percpu", ...; None for kernel memory."""
         return space_of(self.field.layout, self.facts)
+
+    def refined(self, field: Field, facts: MemberFacts | None, skipped: int = 0) -> Edge:
+        """Return this edge with a field decoded anew, of which `skipped` members are left out."""
+        skipped += self.skipped
+        return Edge(self.owner, field, facts, self.path, self.position, skipped)
 
     def value(self) -> Value:
         """Return the field as a value that shares the owner's bytes."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from btfdump._decode.layout import StructLayout
 
@@ -38,8 +38,7 @@ class GroupKind(Enum):
     NOTE = "note"
 
 
-@dataclass(frozen=True, slots=True)
-class MapKey:
+class MapKey(NamedTuple):
     """The label of an element of a BPF map: what it is found by.
 
     `key` is the key as one field, or None if only `position` tells elements apart. `owner` is the
@@ -59,8 +58,7 @@ Label: TypeAlias = "str | MapKey"
 """The label of an entry: "[3]", or what finds it in a map; "" for anything else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holds:
+class Holds(NamedTuple):
     """What a BPF map holds: its type ("hash"), and the C types of its keys and values if known.
 
     `entries` is the kernel's own count of elements, or None if it keeps none. `cpus` is the number
@@ -135,8 +133,7 @@ class Open:
     holds: Final[Holds | None] = None
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(NamedTuple):
     """The end of a group: `shown` of its `total` entries were shown (None: not counted to the end).
 
     `zero` is the number of elements of an array map left out because they are zero; `total` does
@@ -153,8 +150,7 @@ TARGET_SHOWN = Close(1, 1)
 """The end of a pointer's group."""
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """A reference to an object that was shown before; if `is_cycle`, it is still open here."""
 
     value: Value
@@ -163,8 +159,7 @@ class Seen:
     is_cycle: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """An entry of a container that is not an object: an integer instead of a pointer, or a mark."""
 
     entry: ValueEntry

@@ -78,7 +78,7 @@ class Resolver:
         if not rules:
             return self._inside(field, path, facts)
         edge = Edge(self._owner, field, facts, path, self._position)
-        if facts is not None:
+        if facts is not None and (facts.cases or facts.typed_by is not None):
             for refine in ANNOTATED:
                 edge = refine(edge, state) or edge
             if edge.field is not field:

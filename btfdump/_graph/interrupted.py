@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from btfdump._kernel.value import Value
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _OpenObject:
     """An object that is open, and its fields whose groups are still to follow."""
 
     slots: list[Field]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _OpenGroup:
     """A group that is open, and how much of it has been yielded."""
 

@@ -92,13 +92,13 @@ def _brief(state: State, visit: Visit) -> Iterator[Enter | Note | Exit]:
     """Show an object on one line."""
     value = visit.value
     summary = state.summary(value)
-    yield Enter(value, label=visit.label, summary=summary, brief=True)
+    enter = Enter(value, (), visit.label, summary, True)
     if not summary and value.size_:
         try:
             state.context.target.read(value.address_, 1)
         except FaultError as error:
-            yield Note(f"unreadable: {error.reason}", value.address_)
-    yield EXIT
+            return iter((enter, Note(f"unreadable: {error.reason}", value.address_), EXIT))
+    return iter((enter, EXIT))
 
 
 def _refusal(state: State, position: Position) -> list[str] | None:

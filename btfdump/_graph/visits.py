@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # As in events: `Final` in place of frozen classes and named tuples, which take longer to make.
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Visit:
     """An object to show here: in full, unless limits forbid it, or on one line (`is_brief`)."""
 
@@ -47,7 +47,7 @@ Stream: TypeAlias = "Iterator[Event | Visit | ArrayVisit | Stream]"
 """What to show, in order; a stream inside another is run to its end first."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Settled:
     """What a rule decided about a field: how it is shown, and the group that follows for it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._annotate.facts import Annotations, MemberFacts
 from btfdump._annotate.overlay import library
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from btfdump._decode.scope import Stated
     from btfdump._kernel.services import LoadedBtfs, MapValueTypes, Modules, Slabs
     from btfdump._targets.memory import Target
+
+    _Member: TypeAlias = tuple[FoundMember, MemberFacts | None, Stated]
 
 _TYPE_NAME = re.compile(
     r"\s*(?:(?:const|volatile)\s+)*(?:(?P<keyword>struct|union|enum)\s+)?(?P<name>[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*)"
@@ -70,7 +72,9 @@ class Context:
         )
         self.annotations = Annotations(tuple(overlays), library(), self._find_structs)
         self._facts: dict[types.Type, StructFacts] = {}
-        self._scopes: dict[StructLayout, Scope] = {}  # where no outer struct states any
+        # Of structs about whose members no outer struct states anything.
+        self._members: dict[tuple[StructLayout, str], _Member] = {}
+        self._mask = (1 << self.layouts.pointer_size * 8) - 1
         self._global_facts: dict[str, tuple[types.Type, MemberFacts] | None] = {}
         self._types: dict[str, types.Type] = {}
         self._arrays: dict[tuple[types.Type, int], types.Array] = {}
@@ -86,7 +90,7 @@ class Context:
 
     def wrap(self, address: int) -> int:
         """Reduce a computed address to the width of a pointer, as C arithmetic does."""
-        return address & ((1 << self.layouts.pointer_size * 8) - 1)
+        return address & self._mask
 
     def facts(self, layout: StructLayout) -> StructFacts:
         """Return what annotations state about a struct, checked against its type and cached."""
@@ -106,20 +110,23 @@ class Context:
             self._container_facts[layout.base] = self.annotations.of_container(layout.base)
         return self._container_facts[layout.base]
 
-    def member(
-        self, struct: StructLayout, name: str, stated: Stated = ()
-    ) -> tuple[FoundMember, MemberFacts | None, Stated]:
+    def member(self, struct: StructLayout, name: str, stated: Stated = ()) -> _Member:
         """Find a member; return it, its facts, and what is stated about the members inside it.
 
         `stated` is what the structs and pointers that lead to `struct` state about its members.
         Raises `MemberNotFoundError`.
         """
+        if stated:
+            return self._find_member(struct, name, stated)
+        key = struct, name
+        known = self._members.get(key)
+        if known is None:
+            known = self._members[key] = self._find_member(struct, name, ())
+        return known
+
+    def _find_member(self, struct: StructLayout, name: str, stated: Stated) -> _Member:
         found = self.layouts.member(struct, name)
-        scope = self._scopes.get(struct) if not stated else None
-        if scope is None:
-            scope = Scope(self.facts(struct), stated)
-            if not stated:
-                self._scopes[struct] = scope
+        scope = Scope(self.facts(struct), stated)
         if found.owner is not struct:  # an anonymous struct inside
             scope = Scope(self.facts(found.owner), scope.stated)
         facts: MemberFacts | None = scope.of(found.number, name)

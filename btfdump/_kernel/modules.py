@@ -36,6 +36,7 @@ class LoadedModules:
         self._find = find
         self._kernel_btfs = kernel_btfs
         self._loading = False
+        self._extent = 0, 1 << 64  # from the first module to the last, once they are read
         self.problems: list[str] = []
 
     @cached_property
@@ -78,6 +79,8 @@ class LoadedModules:
                 self.problems.append(f"symbols of a module: {error}")
         symbols.by_address.sort()
         symbols.ranges.sort()
+        starts, ends, _ = zip(*symbols.ranges, strict=True) if symbols.ranges else ((0,), (0,), ())
+        self._extent = min(starts), max(ends)
         return symbols
 
     def _read_symbols(self, module: Value) -> Iterator[tuple[str, int, int]]:
@@ -126,11 +129,12 @@ class LoadedModules:
 
         If no symbol covers the address, only `[module]` is returned.
         """
+        first, end = self._extent
+        if not first <= address < end:
+            return None  # most pointers lead to data
         symbols = self._known()
-        if not symbols.ranges or address < symbols.ranges[0][0]:
-            return None
         at = bisect_right(symbols.ranges, (address, 1 << 64, "")) - 1
-        if address >= symbols.ranges[at][1]:
+        if at < 0 or address >= symbols.ranges[at][1]:
             return None
         module = symbols.ranges[at][2]
         at = bisect_right(symbols.by_address, (address, 1 << 64, "")) - 1

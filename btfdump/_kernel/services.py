@@ -5,8 +5,7 @@ Values are `Any` here because `Value` is built on a context, and a context on th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -15,8 +14,7 @@ if TYPE_CHECKING:
     from btfdump._btf.reader import Btf
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(NamedTuple):
     """A slab cache, `struct kmem_cache`. Sizes are in bytes.
 
     `is_exact` says whether its name and size identify what it holds: not if caches were merged
@@ -31,8 +29,7 @@ class Cache:
     is_exact: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SlabObject:
+class SlabObject(NamedTuple):
     """An object of a slab cache; `start` is its virtual address."""
 
     cache: Cache

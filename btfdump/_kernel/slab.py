@@ -9,8 +9,7 @@ computed as in nearest_obj() (mm/slub.c).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._annotate.facts import Expansion
 from btfdump._btf import types
@@ -28,15 +27,13 @@ _PAGE_SHIFT = 12  # on both architectures supported below
 _MAX_CACHES = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class _Slab:
+class _Slab(NamedTuple):
     cache: Cache
     start: int
     objects: int
 
 
-@dataclass(frozen=True, slots=True)
-class _DirectMap:
+class _DirectMap(NamedTuple):
     """The virtual addresses of the direct map and of the array of `struct page`."""
 
     base: int

@@ -370,7 +370,7 @@ class Value:
         address = self._context.wrap(address + index * size)
         if facts is None:
             return Value(self._context, target, address)
-        known = replace(facts, length=None) if facts.is_container and head_type(target) else None
+        known = facts.of_each if facts.is_container and head_type(target) else None
         stated = stated_by(facts.of_target)
         return Value(self._context, target, address, facts=known, index=index, stated=stated)
 
@@ -465,7 +465,7 @@ class Value:
     def _counted(self, facts: MemberFacts, length: str) -> Iterator[Value | ValueEntry | Anomaly]:
         """Walk an array of annotated length: what its heads contain or its pointers lead to."""
         count = evaluate_length(self._around_(), length)
-        of_each, stated = replace(facts, length=None), stated_by(facts.of_target)
+        of_each, stated = facts.of_each, stated_by(facts.of_target)
         for first, array, address in containers.pieces_of(self, facts, count):
             piece = Value(self._context, array, address, facts=of_each, stated=stated)
             try:

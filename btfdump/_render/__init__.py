@@ -9,7 +9,7 @@ everything that came from the kernel has gone through `escape`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from btfdump._graph.readers import Reader
 from btfdump._plugins.registry import Registry, first_line
@@ -55,8 +55,7 @@ class Options:
     ptr_raw: bool = False
 
 
-@dataclass(frozen=True)
-class Root:
+class Root(NamedTuple):
     """One thing to show: its events, and a name if it is not an object in its own right."""
 
     events: Iterable[Event]

@@ -32,10 +32,9 @@ if TYPE_CHECKING:
     from btfdump._btf import types
     from btfdump._decode.compiled.plan import Step
     from btfdump._graph.leads import Leads
-    from btfdump._graph.summaries import Summary
+    from btfdump._graph.summaries import Summaries, Summary
     from btfdump._render.json_text import Values
 
-    SummaryOf: TypeAlias = Callable[[int, types.Composite], Summary]
     Describe: TypeAlias = Callable[[Values, Summary], str]
     Write: TypeAlias = Callable[[bytes, int, Container[int]], tuple[str, int]]
     """From (bytes, address, keys of pointers that lead on) to (text, zero members left out)."""
@@ -45,7 +44,7 @@ MAX_KNOWN = 1 << 10
 _HOLE = "{HOLE}"
 
 
-def compile_members(leads: Leads, values: Values, summary: SummaryOf) -> Write:
+def compile_members(leads: Leads, values: Values, summaries: Summaries) -> Write:
     """Return a function that writes the members of an object as JSON.
 
     Raises `BtfFormatError` if the type is nested too deeply to be compiled.
@@ -54,7 +53,7 @@ def compile_members(leads: Leads, values: Values, summary: SummaryOf) -> Write:
     source = Source(leads.context.layouts)
     source.constants |= {"J": ", ".join, "HOLE": HOLE}
     source.emit("z, o = 0, []")
-    _JsonSink(source, leads, values, summary).emitter.members(plan.steps, Into("o"))
+    _JsonSink(source, leads, values, summaries).emitter.members(plan.steps, Into("o"))
     source.emit(f"return J(o), z + {len(plan.steps)} - len(o)")
     function: Write = source.function("members(d, a, H)", f"JSON of {plan.layout.type}")
     return function
@@ -67,11 +66,11 @@ class _JsonSink(Sink):
     lead on.
     """
 
-    def __init__(self, source: Source, leads: Leads, values: Values, summary: SummaryOf) -> None:
+    def __init__(self, source: Source, leads: Leads, values: Values, summaries: Summaries) -> None:
         super().__init__(source, leads.plan)
         self.leads = leads
         self.values = values
-        self.summary = summary
+        self.summaries = summaries
 
     def append(self, step: Step, text: str, into: Into) -> None:
         """Append a member or an array element; `text` is the inside of an f-string."""
@@ -108,7 +107,7 @@ class _JsonSink(Sink):
             return
         target = None if step.is_bits else self.leads.target(layout)
         text = self.text(step, layout, value)
-        if target is not None:
+        if target is not None and self.summaries.has(target):
             text = f"{{{self.pointers(layout, target, _unfollowed)}[{value}]}}"
         if lead is not Lead.NOWHERE:
             leads_on = f"{key_of(step, into)} in H" if lead is Lead.KNOWN else value
@@ -143,7 +142,7 @@ class _JsonSink(Sink):
 
     def pointers(self, layout: ScalarLayout, target: types.Composite, describe: Describe) -> str:
         """Return the name of a table of texts for pointers to `target`, written with `describe`."""
-        make = partial(_pointer, self.values, layout, target, self.summary, describe)
+        make = partial(_pointer, self.values, layout, target, self.summaries, describe)
         return self.remembered((layout, target, describe), make)
 
     def remembered(self, key: object, make: Callable[[int], str]) -> str:
@@ -255,13 +254,13 @@ def _pointer(
     values: Values,
     layout: ScalarLayout,
     target: types.Composite,
-    summary: SummaryOf,
+    summaries: Summaries,
     describe: Describe,
     value: int,
 ) -> str:
     """Return a pointer to a struct, with what `describe` returns about its target."""
-    text = values.pointer(layout, value)
-    said = describe(values, summary(value, target)) if value else ""
+    text = values.pointers(layout)(value)
+    said = describe(values, summaries.at(value, target)) if value else ""
     if not said:
         return text + "}"
     identity = f'"type": {name(str(target))}, "address": "{value:#x}"'

@@ -11,7 +11,7 @@ that leads somewhere, what it leads to, the members up to the next such one, and
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from btfdump._decode.fields import EMPTY_LIST
 from btfdump._decode.layout import ScalarLayout
@@ -32,7 +32,7 @@ from btfdump._render.json_text import (
 from btfdump.errors import ExpressionError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
     from btfdump._decode.fields import Field, Selection
     from btfdump._decode.layout import StructLayout
@@ -69,7 +69,7 @@ class JsonReader(Reader):
         )
         leads = Leads(context, plan)
         read_leads = compile_leads(leads)
-        write = compile_members(leads, self._values, self.summaries.at)
+        write = compile_members(leads, self._values, self.summaries)
 
         def read(value: Value, known: Known) -> Decoded:
             fields, skipped, around, keys = read_leads(value.bytes_(), value.address_, known)
@@ -163,23 +163,17 @@ class _Builder:
 
     def add(self, event: Event) -> None:
         """Write one event."""
-        if isinstance(event, Enter):
-            self.enter(event)
-        elif isinstance(event, Exit):
-            if len(self.open) > 1:  # the root stays open for notes
-                self.finish(self.open.pop())
-        elif isinstance(event, Open):
-            self.enter_group(event)
-        elif isinstance(event, Close):
-            self.close(event)
-        elif isinstance(event, Seen):
-            self.out.append(self.lead() + self.seen(event) + "}")
-        elif isinstance(event, Number):
-            entry = event.entry
-            value = f'"value": {quote(entry.value)}, "entry": {quote(entry.meaning)}'
-            self.out.append(f"{self.lead()}{value}, {key_of(entry.key)}}}")
-        elif isinstance(event, Note):
-            self.note(event)
+        self.by_kind[type(event)](self, event)
+
+    def exit(self, event: Exit) -> None:
+        del event
+        if len(self.open) > 1:  # the root stays open for notes
+            self.finish(self.open.pop())
+
+    def number(self, event: Number) -> None:
+        entry = event.entry
+        value = f'"value": {quote(entry.value)}, "entry": {quote(entry.meaning)}'
+        self.out.append(f"{self.lead()}{value}, {key_of(entry.key)}}}")
 
     def lead(self) -> str:
         """Return the text before an item: below a pointer, among elements, or at the root."""
@@ -241,11 +235,11 @@ class _Builder:
                 text += self.values.value(field), piece
         return "".join(text).split(HOLE)
 
-    def seen(self, event: Seen) -> str:
-        text = self.values.found_by(event.label) + identity(event.value, event.label)
+    def seen(self, event: Seen) -> None:
+        text = self.lead() + self.values.found_by(event.label) + identity(event.value, event.label)
         if event.summary:
             text = f'{text}, "summary": {self.values.summary(event.summary)}'
-        return f'{text}, "seen": true, "cycle": {"true" if event.is_cycle else "false"}'
+        self.out.append(f'{text}, "seen": true, "cycle": {"true" if event.is_cycle else "false"}}}')
 
     def note(self, event: Note) -> None:
         address = "" if event.address is None else f', "address": "{event.address:#x}"'
@@ -293,3 +287,13 @@ class _Builder:
         if len(self.open) > 1:
             self.finish(self.open.pop())
             self.out.append(next(self.open[-1].rest))
+
+    by_kind: ClassVar[dict[type[Event], Callable[[_Builder, Any], None]]] = {
+        Enter: enter,
+        Exit: exit,
+        Open: enter_group,
+        Close: close,
+        Seen: seen,
+        Number: number,
+        Note: note,
+    }

@@ -13,7 +13,7 @@ from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout
 from btfdump._render.scalar import flags, is_string_pointer, is_void_pointer, scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from btfdump._decode.layout import Layout
     from btfdump._graph.events import Holds, Label
@@ -46,8 +46,7 @@ class Values:
         self._remembered: list[dict[int, str]] = []
         # By identity, as 1 and True are equal but differ in JSON; entries keep their keys alive.
         self._summaries: dict[int, tuple[Summary, str]] = {}
-        # By pointer type: (tags as JSON, whether it is a `char *`, whether it is a `void *`).
-        self._pointers: dict[ScalarLayout, tuple[str, bool, bool]] = {}
+        self._pointers: dict[ScalarLayout, Callable[[int], str]] = {}
 
     def summary(self, pairs: Summary) -> str:
         """Return a summary as JSON; the text is remembered, as one summary may occur often."""
@@ -166,31 +165,38 @@ class Values:
 
     def whole_pointer(self, layout: ScalarLayout, value: int) -> str:
         """Return a pointer with nothing but its address, tags, symbol, slab object and string."""
-        return self.pointer(layout, value) + "}"
+        return self.pointers(layout)(value) + "}"
 
-    def pointer(self, layout: ScalarLayout, value: int) -> str:
-        """Return a pointer without its closing brace, so that its target can follow."""
+    def pointers(self, layout: ScalarLayout) -> Callable[[int], str]:
+        """Return what writes pointers of a type, without the brace that closes each.
+
+        A pointer's target can follow there.
+        """
         known = self._pointers.get(layout)
         if known is None:
-            known = self._pointers[layout] = (
-                _tags(layout),
-                is_string_pointer(layout),
-                is_void_pointer(layout),
-            )
-        tags, is_string, is_void = known
+            known = self._pointers[layout] = _pointer_writer(layout, self.options)
+        return known
+
+
+def _pointer_writer(layout: ScalarLayout, options: Options) -> Callable[[int], str]:
+    tags = _tags(layout)
+    is_string, is_void = is_string_pointer(layout), is_void_pointer(layout)
+    symbolize, locate, string_at = options.symbolize, options.locate, options.string_at
+
+    def write(value: int) -> str:
         text = f'{{"pointer": "{value:#x}"{tags}'
         if not value:
             return text
-        symbol = self.options.symbolize(value)
+        symbol = symbolize(value)
         if symbol is not None:
             text += f', "symbol": {quote(symbol)}'
-        elif is_void and (place := self.options.locate(value)) is not None:
+        elif is_void and (place := locate(value)) is not None:
             text += f', "slab": {quote(place)}'
-        if is_string:
-            string = self.options.string_at(value)
-            if string is not None:
-                text += f', "string": {quote(string)}'
+        if is_string and (string := string_at(value)) is not None:
+            text += f', "string": {quote(string)}'
         return text
+
+    return write
 
 
 def _tags(layout: ScalarLayout) -> str:
@@ -240,7 +246,7 @@ def identity(value: Value, label: Label) -> str:
     if value.key_ is not None:
         return f"{text}, {key_of(value.key_)}"
     is_entry = isinstance(label, str) and label.startswith("[")
-    return f'{text}, "index": {label[1:-1]}' if is_entry else text  # type: ignore[index]
+    return f'{text}, "index": {label[1:-1]}' if is_entry else text
 
 
 def key_of(key: Key) -> str:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from btfdump._kernel.notes import Note
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class FieldLine:
     """A field that takes one line: a scalar, a char array or an array of scalars."""
 
@@ -31,7 +31,7 @@ class FieldLine:
     is_last: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class StructLine:
     """The start of a struct, union or array of such inside an object; its fields are one deeper."""
 
@@ -41,7 +41,7 @@ class StructLine:
     is_last: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class GroupLine:
     """The start of what a field leads to; `name` is the field's, "" for the root itself."""
 
@@ -51,7 +51,7 @@ class GroupLine:
     is_last: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class ObjectLine:
     """The start of an object; `group` is what it was reached through, None for a root."""
 
@@ -61,7 +61,7 @@ class ObjectLine:
     is_last: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class SeenLine:
     """An object that was shown before."""
 
@@ -71,7 +71,7 @@ class SeenLine:
     is_last: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class NumberLine:
     """An entry of a container that is not an object."""
 
@@ -80,7 +80,7 @@ class NumberLine:
     is_last: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class NoteLine:
     """A note, at the place that it concerns."""
 
@@ -88,7 +88,7 @@ class NoteLine:
     depth: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class EndLine:
     """The end of the innermost StructLine, GroupLine or ObjectLine; `close` is set for a group."""
 
@@ -113,7 +113,7 @@ class EndLine:
         return f"{more} more (--elements)" if more > 0 else ""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class TotalsLine:
     """The totals of what a root left out, after its last line."""
 
@@ -132,7 +132,7 @@ Line: TypeAlias = (
 )
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Pending:
     """A field whose group of events is still to come."""
 
@@ -141,7 +141,7 @@ class _Pending:
     is_last: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Frame:
     """An object or group that is open.
 

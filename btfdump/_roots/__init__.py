@@ -11,7 +11,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from btfdump._kernel.expression import Path
 from btfdump._kernel.value_at import value_at
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     Count: TypeAlias = "Callable[[Context], int | None]"
 
 
-@dataclass(frozen=True)
-class Selected:
+class Selected(NamedTuple):
     """A value that a user's words stand for, and what to call it: `task(1)`, `init_task.comm`.
 
     `is_plain` means that the output itself says what it is, so that a heading would be noise.

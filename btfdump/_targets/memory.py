@@ -7,8 +7,7 @@ room, one leaf for each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 from btfdump.errors import FaultError
 
@@ -25,8 +24,7 @@ UNMAPPED = "not mapped"
 FILTERED = "page was filtered out of the dump"
 
 
-@dataclass(frozen=True)
-class Platform:
+class Platform(NamedTuple):
     """What is needed to decode a scalar.
 
     `byteorder` is "little" or "big", `pointer_size` is in bytes, and `machine` is the

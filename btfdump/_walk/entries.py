@@ -138,8 +138,7 @@ class Entry(NamedTuple):
     key: Key = None
 
 
-@dataclass(frozen=True, slots=True)
-class ValueEntry:
+class ValueEntry(NamedTuple):
     """An entry that is not an object: an integer in place of a pointer, or a reserved index.
 
     `meaning` names it: "value", "reserved", ...
@@ -150,8 +149,7 @@ class ValueEntry:
     meaning: str
 
 
-@dataclass(frozen=True, slots=True)
-class Anomaly:
+class Anomaly(NamedTuple):
     """A broken invariant of a container.
 
     `message` says what is wrong at virtual `address`. `ends` means that the walk stops here or

@@ -11,7 +11,7 @@ entry (include/linux/radix-tree.h of that time).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from btfdump._walk import Anomaly, Entry, Head, ValueEntry, walker
@@ -210,12 +210,7 @@ def walk_idr(head: Head) -> Iterator[Item]:
     shape = head.struct("idr")
     base = shape.integer(head.read_head(shape.size), "idr_base") if "idr_base" in shape else 0
     for item in walk_xarray(head.inside(shape.offset("idr_rt"))):
-        if isinstance(item, Entry):
-            yield item._replace(key=_from(base, item.key))
-        elif isinstance(item, ValueEntry):
-            yield replace(item, key=_from(base, item.key))
-        else:
-            yield item
+        yield item if isinstance(item, Anomaly) else item._replace(key=_from(base, item.key))
 
 
 def _from(base: int, key: Key) -> Key:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from array import array
-from dataclasses import replace
 
 import pytest
 
@@ -89,5 +88,5 @@ def test_an_index_is_used_where_it_fits(b: BtfBuilder) -> None:
     found = Records(data, header, {}, 1, index)
     assert found.starts is index.starts
     assert found.kinds is index.kinds
-    cut = replace(header, type_end=header.type_start + 4 * len(shorter.words))
+    cut = header._replace(type_end=header.type_start + 4 * len(shorter.words))
     assert Records(data, cut, {}, 1, index).starts == shorter.starts

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from btfdump._graph.limits import Limits
 from btfdump._graph.traverse import traverse
+from btfdump._kernel.notes import Note
 from btfdump._kernel.value import Value
 from btfdump._walk import Anomaly
 from btfdump._walk.lists import poison_name
@@ -287,7 +288,7 @@ def test_element_across_an_unmapped_page(make):
     found, wrong = lists.walk()
     assert (found, wrong) == ([0, 1, 2], [])
     events = list(traverse(lists.value))
-    texts = [event.text for event in events if hasattr(event, "text")]
+    texts = [event.text for event in events if isinstance(event, Note)]
     assert len(texts) == 1
     assert texts[0].startswith("unreadable: not mapped; bytes ")
 

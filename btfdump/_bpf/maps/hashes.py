@@ -6,7 +6,6 @@ in advance.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from btfdump._bpf.maps import map_family
@@ -68,7 +67,7 @@ def nodes(map_: MapObject) -> Iterator[tuple[Value, int, bytes] | Anomaly]:
         for item in _chain(head, bucket, count, element.hash.address_):
             if isinstance(item, Anomaly):
                 broken += 1
-                yield replace(item, message=f"bucket {bucket}: {item.message}")
+                yield item._replace(message=f"bucket {bucket}: {item.message}")
             else:
                 data = item.data or b""
                 key = data[key_offset : key_offset + key_size]

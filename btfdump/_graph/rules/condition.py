@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from btfdump._kernel.expression import applying
@@ -18,4 +17,4 @@ def condition(edge: Edge, state: State) -> Edge | None:
     if edge.facts is None or not edge.facts.cases:
         return None
     facts = applying(edge.facts, edge.scopes())
-    return replace(edge, field=edge.field.replace(facts=facts), facts=facts)
+    return edge.refined(edge.field.replace(facts=facts), facts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from btfdump._decode.layout import ArrayLayout
@@ -34,4 +33,4 @@ def flexible_array(edge: Edge, state: State) -> Edge | Settled | None:
     field = field.replace(layout=moved.layout, value=moved.value, elided=moved.elided)
     if notes:
         return Settled(field, notes_on(field, here, ["; ".join(notes)]))
-    return replace(edge, field=field)
+    return edge.refined(field, edge.facts)

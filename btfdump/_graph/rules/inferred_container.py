@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.facts import MemberFacts
@@ -27,6 +26,6 @@ def inferred_container(edge: Edge, state: State) -> Edge | None:
     if found is None:
         return None
     if found.expansion is None:
-        return replace(edge, field=field.replace(remark=str(found)))
+        return edge.refined(field.replace(remark=str(found)), edge.facts)
     facts = MemberFacts(expansion=found.expansion)
-    return replace(edge, field=field.replace(facts=facts), facts=facts)
+    return edge.refined(field.replace(facts=facts), facts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from btfdump._decode.layout import ArrayLayout
@@ -27,4 +26,6 @@ def table(edge: Edge, state: State) -> Edge | None:
     cut = decode_table(state, layout, owner, field.offset)
     # Without a name it is what was asked for, and has to say so.
     remark = "all empty" if not cut.value and not field.name else field.remark
-    return replace(edge, field=field.replace(value=cut.value, elided=cut.elided, remark=remark))
+    return edge.refined(
+        field.replace(value=cut.value, elided=cut.elided, remark=remark), edge.facts
+    )

@@ -34,7 +34,7 @@ def typed_bytes(edge: Edge, state: State) -> Edge | None:
         found = state.decoder.fields(layout, data, selection, at=field.offset)
     except (BtfdumpError, LookupError) as error:
         known = replace(facts, typed_by=None, problems=[*facts.problems, str(error)])
-        return replace(edge, field=field.replace(facts=known), facts=known)
+        return edge.refined(field.replace(facts=known), known)
     known = value.facts_ or facts
     is_struct = isinstance(layout, StructLayout)
     field = field.replace(
@@ -43,4 +43,4 @@ def typed_bytes(edge: Edge, state: State) -> Edge | None:
         elided=0 if is_struct else found[0].elided,
         facts=known,
     )
-    return replace(edge, field=field, facts=known, skipped=edge.skipped + state.decoder.skipped)
+    return edge.refined(field, known, state.decoder.skipped)
