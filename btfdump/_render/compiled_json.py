@@ -133,16 +133,17 @@ class _JsonSink(Sink):
             return f"{{{self.remembered(id(names), partial(flagged, names))}[{value}]}}"
         if layout.category in (Category.INT, Category.CHAR) and is_unpackable(layout):
             return f"{{{value}}}"
-        one = partial(self.values.one, layout)
+        one: Callable[[int], str] = partial(self.values.one, layout)
         if layout.category is Category.POINTER:
-            one = partial(self.values.whole_pointer, layout)
+            one = self.values.pointers(layout).whole
         if layout.category in (Category.POINTER, Category.ENUM):
             return f"{{{self.remembered(layout, one)}[{value}]}}"
         return f"{{{self.source.once('X', layout, lambda: one)}({value})}}"
 
     def pointers(self, layout: ScalarLayout, target: types.Composite, describe: Describe) -> str:
         """Return the name of a table of texts for pointers to `target`, written with `describe`."""
-        make = partial(_pointer, self.values, layout, target, self.summaries, describe)
+        write = self.values.pointers(layout).open
+        make = partial(_pointer, self.values, write, target, self.summaries, describe)
         return self.remembered((layout, target, describe), make)
 
     def remembered(self, key: object, make: Callable[[int], str]) -> str:
@@ -252,14 +253,14 @@ class _Texts(dict[int, str]):
 
 def _pointer(
     values: Values,
-    layout: ScalarLayout,
+    write: Callable[[int], str],
     target: types.Composite,
     summaries: Summaries,
     describe: Describe,
     value: int,
 ) -> str:
     """Return a pointer to a struct, with what `describe` returns about its target."""
-    text = values.pointers(layout)(value)
+    text = write(value)
     said = describe(values, summaries.at(value, target)) if value else ""
     if not said:
         return text + "}"

@@ -13,7 +13,7 @@ from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout
 from btfdump._render.scalar import flags, is_string_pointer, is_void_pointer, scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from btfdump._decode.layout import Layout
     from btfdump._graph.events import Holds, Label
@@ -46,7 +46,7 @@ class Values:
         self._remembered: list[dict[int, str]] = []
         # By identity, as 1 and True are equal but differ in JSON; entries keep their keys alive.
         self._summaries: dict[int, tuple[Summary, str]] = {}
-        self._pointers: dict[ScalarLayout, Callable[[int], str]] = {}
+        self._pointers: dict[ScalarLayout, PointerWriter] = {}
 
     def summary(self, pairs: Summary) -> str:
         """Return a summary as JSON; the text is remembered, as one summary may occur often."""
@@ -155,7 +155,7 @@ class Values:
             named = f', "flags": {quote(bits)}' if bits else ""
             return f'{{"enum": {quote(known)}, "value": {value}{named}}}'
         if layout.category is Category.POINTER:
-            return self.whole_pointer(layout, value)
+            return self.pointers(layout).whole(value)
         return str(int(value))
 
     def array(self, element: ScalarLayout, values: Sequence[object], elided: int) -> str:
@@ -163,40 +163,44 @@ class Values:
         items = f"[{', '.join([self.one(element, value) for value in values])}]"
         return cut_array(len(values) + elided, items, elided)
 
-    def whole_pointer(self, layout: ScalarLayout, value: int) -> str:
-        """Return a pointer with nothing but its address, tags, symbol, slab object and string."""
-        return self.pointers(layout)(value) + "}"
-
-    def pointers(self, layout: ScalarLayout) -> Callable[[int], str]:
-        """Return what writes pointers of a type, without the brace that closes each.
-
-        A pointer's target can follow there.
-        """
+    def pointers(self, layout: ScalarLayout) -> PointerWriter:
+        """Return what writes pointers of a type."""
         known = self._pointers.get(layout)
         if known is None:
-            known = self._pointers[layout] = _pointer_writer(layout, self.options)
+            known = self._pointers[layout] = PointerWriter(layout, self.options)
         return known
 
 
-def _pointer_writer(layout: ScalarLayout, options: Options) -> Callable[[int], str]:
-    tags = _tags(layout)
-    is_string, is_void = is_string_pointer(layout), is_void_pointer(layout)
-    symbolize, locate, string_at = options.symbolize, options.locate, options.string_at
+class PointerWriter:
+    """Writes pointers of one type.
 
-    def write(value: int) -> str:
-        text = f'{{"pointer": "{value:#x}"{tags}'
-        if not value:
-            return text
-        symbol = symbolize(value)
-        if symbol is not None:
-            text += f', "symbol": {quote(symbol)}'
-        elif is_void and (place := locate(value)) is not None:
-            text += f', "slab": {quote(place)}'
-        if is_string and (string := string_at(value)) is not None:
-            text += f', "string": {quote(string)}'
-        return text
+    `open(value)` returns a pointer without its closing brace, so that its target can follow.
+    """
 
-    return write
+    def __init__(self, layout: ScalarLayout, options: Options) -> None:
+        tags = _tags(layout)
+        is_string, is_void = is_string_pointer(layout), is_void_pointer(layout)
+        symbolize, locate, string_at = options.symbolize, options.locate, options.string_at
+
+        # A closure, as there are tens of pointers in an object.
+        def write(value: int, end: str = "") -> str:
+            text = f'{{"pointer": "{value:#x}"{tags}'
+            if not value:
+                return text + end
+            symbol = symbolize(value)
+            if symbol is not None:
+                text += f', "symbol": {quote(symbol)}'
+            elif is_void and (place := locate(value)) is not None:
+                text += f', "slab": {quote(place)}'
+            if is_string and (string := string_at(value)) is not None:
+                text += f', "string": {quote(string)}'
+            return text + end
+
+        self.open = write
+
+    def whole(self, value: int) -> str:
+        """Return a pointer with nothing but its address, tags, symbol, slab object and string."""
+        return self.open(value, "}")
 
 
 def _tags(layout: ScalarLayout) -> str:
