@@ -14,7 +14,6 @@ SMALL = 80
 # Larger modules that another file tests, and the file.
 COVERED = {
     # Descriptions that are read together with what they describe.
-    "kernel/services.py": "kernel/test_slab.py",
     "graph/events.py": "graph/test_window.py",
     # One plan and one emitter, compared with the reference through each of their sinks.
     "decode/compiled/emitter.py": "decode/compiled/test_fields.py",

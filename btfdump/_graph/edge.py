@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from btfdump._kernel.expression import Scope
     from btfdump._kernel.value import Value
 
-ELSEWHERE = ("user", "iomem")
-"""Address spaces that contain no kernel objects."""
-
 
 @dataclass(slots=True, eq=False, repr=False)
 class Edge:

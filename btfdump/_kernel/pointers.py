@@ -41,7 +41,7 @@ def pointer_space(pointer: types.Ptr, facts: MemberFacts | None) -> str | None:
     Returns None for an ordinary kernel pointer.
     """
     for tag in pointer.btf.type_tags(pointer.type_id):
-        if tag in ("user", "percpu", "iomem"):
+        if tag in ELSEWHERE:
             return tag
         if tag == "percpu_kptr":  # used in the values of BPF maps
             return "percpu"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._btf import types
 from btfdump._decode.layout import Category, ScalarLayout
+from btfdump._kernel.pointers import ELSEWHERE, space_of
 from btfdump._render.escape import printable, quoted, quoted_bytes
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def field_scalar(field: Field, options: Options) -> tuple[str, str]:
     assert isinstance(field.layout, ScalarLayout)
     facts = field.facts
     if facts is not None and isinstance(field.value, int) and field.value:
-        if facts.space in ("user", "percpu"):
+        if facts.space in ELSEWHERE:
             return f"{field.value:#x}", f"__{facts.space}"
         if facts.flags:
             return str(field.value), flags(field.value, facts.flags)
@@ -111,20 +112,19 @@ def pointer(layout: ScalarLayout, value: int, options: Options) -> tuple[str, st
 
 def is_void_pointer(layout: ScalarLayout) -> bool:
     """Whether the type is a `void *` into the kernel's own memory."""
-    base = layout.base
-    if not isinstance(base, types.Ptr):
-        return False
-    is_foreign = set(base.btf.type_tags(base.type_id)) & {"user", "percpu", "iomem"}
-    return isinstance(base.btf.skip_modifiers(base.type_id), types.Void) and not is_foreign
+    return isinstance(_target(layout), types.Void) and space_of(layout, None) not in ELSEWHERE
 
 
 def is_string_pointer(layout: ScalarLayout) -> bool:
     """Whether the type is a `char *` into the kernel's own memory."""
+    target = _target(layout)
+    is_char = isinstance(target, types.Int) and (target.is_char or target.name == "char")
+    return is_char and space_of(layout, None) not in ELSEWHERE
+
+
+def _target(layout: ScalarLayout) -> types.Type | None:
     base = layout.base
-    if not isinstance(base, types.Ptr) or "user" in base.btf.type_tags(base.type_id):
-        return False
-    target = base.btf.skip_modifiers(base.type_id)
-    return isinstance(target, types.Int) and (target.is_char or target.name == "char")
+    return base.btf.skip_modifiers(base.type_id) if isinstance(base, types.Ptr) else None
 
 
 def array(field: Field, element: ScalarLayout, options: Options) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from btfdump._annotate.facts import MemberFacts
 from btfdump._btf import BtfBuilder
+from btfdump._decode.fields import Field
 from btfdump._decode.layout import Layouts, ScalarLayout
 from btfdump._render import Options
-from btfdump._render.scalar import array_text, bits_of, flags, scalar, summary, text
+from btfdump._render.scalar import array_text, bits_of, field_scalar, flags, scalar, summary, text
 
 SYMBOLS = {0xFFFF_8000_0000_1000: "a_symbol"}
 STRINGS = {0xFFFF_8000_0000_2000: 'a "string"\x1b'}
@@ -35,6 +37,9 @@ class Scalars:
             "user char *": b.ptr(b.type_tag("user", char)),
             "void *": b.ptr(0),
             "percpu void *": b.ptr(b.type_tag("percpu", 0)),
+            "percpu_kptr void *": b.ptr(b.type_tag("percpu_kptr", 0)),
+            "iomem char *": b.ptr(b.type_tag("iomem", char)),
+            "percpu char *": b.ptr(b.type_tag("percpu", char)),
         }
         self.btf, self.ids = b.parse(), ids
         self.layouts = Layouts("little", 8)
@@ -131,3 +136,24 @@ def test_summaries_and_strings():
     assert summary([("comm", "in\nit"), ("pid", 1)]) == r'"in\nit" pid 1'
     assert text(b"abc\0def", Options()) == '"abc"'
     assert text(b"abcdef", Options(string=3)).startswith('"abc"')
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "user char *",
+        "percpu char *",
+        "iomem char *",
+        "percpu void *",
+        "percpu_kptr void *",
+    ],
+)
+def test_nothing_is_read_in_another_address_space(layouts, name):
+    for address in (*STRINGS, *OBJECTS):
+        assert scalar(layouts[name], address, OPTIONS) == (f"{address:#x}", "")
+
+
+@pytest.mark.parametrize("space", ["user", "percpu", "iomem"])
+def test_a_pointer_that_an_annotation_puts_elsewhere_says_where(layouts, space):
+    field = Field("p", layouts["char *"], 0, min(STRINGS), MemberFacts(space=space))
+    assert field_scalar(field, OPTIONS) == (f"{min(STRINGS):#x}", f"__{space}")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._graph.edge import ELSEWHERE
 from btfdump._graph.rules.per_cpu import per_cpu
 from btfdump._graph.rules.problems import problems
 from btfdump._graph.visits import Settled
+from btfdump._kernel.pointers import ELSEWHERE
 
 if TYPE_CHECKING:
     from btfdump._graph.edge import Edge
