@@ -200,16 +200,26 @@ class Btf:
 
         `kind` is a `Kind` or a keyword: "struct", "union", "enum" (of either width), "typedef",
         "int", "float", "func", "var", "datasec" or "fwd". A forward declaration never counts as a
-        struct. Raises `TypeNotFoundError` if there is none, `AmbiguousTypeError` if there are
-        several, even if they look alike, and `ValueError` for an unknown keyword.
+        struct. Of copies that are laid out alike the first is meant. Raises `TypeNotFoundError` if
+        there is none, `AmbiguousTypeError` if there are different ones, and `ValueError` for an
+        unknown keyword.
         """
         found = self._find_ids(kind, name)
         if len(found) == 1:
             return self.type(found[0])
         label = kind.name.lower() if isinstance(kind, Kind) else kind
         if found:
-            ids = ", ".join(f"[{type_id}]" for type_id in found)
-            raise AmbiguousTypeError(f"{len(found)} types are called {label} {name}: {ids}", found)
+            from .alike import distinct
+
+            different = distinct(map(self.type, found))
+            if len(different) == 1:
+                return different[0]
+            ids = tuple(type_.id for type_ in different)
+            raise AmbiguousTypeError(
+                f"{len(ids)} different types are called {label} {name}: "
+                f"{', '.join(f'[{type_id}]' for type_id in ids)}; take one by its id",
+                ids,
+            )
         others = sorted({_kind_label(self.kind(i)) for i in self._ids_named(name)})
         hint = f" (there is a {' and a '.join(others)} of that name)" if others else ""
         raise TypeNotFoundError(f"no {label} {name} in {self.name or 'this BTF'}{hint}")

@@ -40,7 +40,7 @@ def test_find_an_unknown_keyword(b: BtfBuilder) -> None:
 
 def test_find_several(b: BtfBuilder) -> None:
     btf = sample(b)
-    with pytest.raises(AmbiguousTypeError, match=r"2 types are called struct twice") as caught:
+    with pytest.raises(AmbiguousTypeError, match=r"2 different types .* twice") as caught:
         btf.find("struct", "twice")
     assert caught.value.type_ids == (9, 10)
     assert [t.id for t in btf.find_all("struct", "twice")] == [9, 10]
