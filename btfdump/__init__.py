@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from btfdump._targets.memory import Memory, Platform, Target
     from btfdump._walk import Anomaly, Entry, Head, ValueEntry, walker, walker_of
     from btfdump.errors import (
+        AmbiguousSymbolError,
         AmbiguousTypeError,
         AnnotationError,
         BtfdumpError,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AmbiguousSymbolError",
     "AmbiguousTypeError",
     "AnnotationError",
     "Anomaly",

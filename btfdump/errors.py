@@ -9,6 +9,7 @@
     ├── UnprintableTypeError  a type that the kernel cannot print    (also a ValueError)
     ├── MemberNotFoundError   no such member in a struct or union    (also an AttributeError)
     ├── SymbolNotFoundError   the symbol table has no such name      (also a LookupError)
+    ├── AmbiguousSymbolError  several symbols have that name         (also a LookupError)
     ├── FaultError            an address cannot be read (address, size, reason)
     ├── CorruptDataError      memory was read but breaks an invariant (address)
     ├── TargetError           a dump, kernel or file cannot be opened or used
@@ -63,6 +64,14 @@ class MemberNotFoundError(BtfdumpError, AttributeError, LookupError):
 
 class SymbolNotFoundError(BtfdumpError, LookupError):
     """No symbol table that is at hand has the wanted name."""
+
+
+class AmbiguousSymbolError(BtfdumpError, LookupError):
+    """Several symbols have the wanted name; `addresses` are their virtual addresses, ascending."""
+
+    def __init__(self, message: str, addresses: tuple[int, ...] = ()) -> None:
+        super().__init__(message)
+        self.addresses = addresses
 
 
 class FaultError(BtfdumpError):

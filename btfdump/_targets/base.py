@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from btfdump._targets import percpu
 from btfdump._targets.kernel_symbols import KernelSymbols
+from btfdump._targets.memory import symbols_around, symbols_named
+from btfdump._targets.symbols import Symbol
 from btfdump.errors import MissingDataError, SymbolNotFoundError
 
 if TYPE_CHECKING:
@@ -42,6 +44,18 @@ class BaseTarget(ABC):
     def symbol(self, name: str) -> int:
         """Return the address of the vmlinux symbol `name`; raises `SymbolNotFoundError`."""
         raise SymbolNotFoundError(f"no symbol {name!r}")
+
+    def symbols_named(self, name: str) -> Sequence[Symbol]:
+        """Return the vmlinux symbols called `name`, one for each address, in that order."""
+        try:
+            return [Symbol(self.symbol(name))]
+        except SymbolNotFoundError:
+            return []
+
+    def symbols_around(self, address: int) -> tuple[str, str]:
+        """Return the names of the symbols before and after the one at `address`; "" for none."""
+        del address
+        return "", ""
 
     def symbolize(self, address: int) -> str | None:
         """Return `name` or `name+0x10` for an address inside the kernel image, None otherwise."""
@@ -102,8 +116,19 @@ class KernelTarget(BaseTarget):
         self._per_cpu_offsets: tuple[int, ...] | None = None
 
     def symbol(self, name: str) -> int:
-        """Return the address of the vmlinux symbol `name`; raises `SymbolNotFoundError`."""
+        """Return the address of the vmlinux symbol `name`.
+
+        Raises `SymbolNotFoundError`, or `AmbiguousSymbolError` if there are several local ones.
+        """
         return self.symbols.symbol(name)
+
+    def symbols_named(self, name: str) -> Sequence[Symbol]:
+        """Return the vmlinux symbols called `name`, one for each address, in that order."""
+        return self.symbols.find_all(name)
+
+    def symbols_around(self, address: int) -> tuple[str, str]:
+        """Return the names of the symbols before and after the one at `address`; "" for none."""
+        return self.symbols.around(address)
 
     def symbolize(self, address: int) -> str | None:
         """Return `name` or `name+0x10` for an address inside the kernel image, None otherwise."""
@@ -150,6 +175,14 @@ class LayeredTarget(BaseTarget):
     def symbol(self, name: str) -> int:
         """Return the address of `name` in the target below; raises `SymbolNotFoundError`."""
         return self._target.symbol(name)
+
+    def symbols_named(self, name: str) -> Sequence[Symbol]:
+        """Return the symbols called `name` in the target below."""
+        return symbols_named(self._target, name)
+
+    def symbols_around(self, address: int) -> tuple[str, str]:
+        """Return what the target below has before and after `address`."""
+        return symbols_around(self._target, address)
 
     def symbolize(self, address: int) -> str | None:
         """Return the name that the target below has for `address`, or None."""

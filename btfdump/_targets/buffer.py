@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._targets.base import BaseTarget, LayeredTarget
 from btfdump._targets.memory import UNMAPPED, Platform
+from btfdump._targets.symbols import REACH, Symbol, the_one
 from btfdump.errors import FaultError, MissingDataError, SymbolNotFoundError
 
 if TYPE_CHECKING:
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from btfdump._targets.memory import ByteOrder, Target
 
 _NO_SYMBOLS: Mapping[str, int] = MappingProxyType({})
-# How far past the last symbol an address may lie and still be named after it: these symbols have no
-# sizes.
-_SYMBOL_REACH = 0x10000
 
 
 class SegmentMap:
@@ -97,7 +95,8 @@ class BufferTarget(BaseTarget):
 
     `segments` maps virtual addresses to bytes, or is an iterable of such pairs, of which later ones
     overwrite earlier ones. Reads may cross from one segment into the next if they touch. `symbols`
-    maps names to virtual addresses, `btf` is a raw blob, and `pointer_size` is in bytes.
+    maps names to virtual addresses, or is an iterable of such pairs, in which a name may occur more
+    than once. `btf` is a raw blob, and `pointer_size` is in bytes.
     """
 
     def __init__(  # one keyword for each thing a Target tells
@@ -105,7 +104,7 @@ class BufferTarget(BaseTarget):
         segments: Mapping[int, bytes] | Iterable[tuple[int, bytes]] = (),
         byteorder: ByteOrder = "little",
         pointer_size: int = 8,
-        symbols: Mapping[str, int] = _NO_SYMBOLS,
+        symbols: Mapping[str, int] | Iterable[tuple[str, int]] = _NO_SYMBOLS,
         btf: bytes = b"",
         release: str = "",
         per_cpu_offsets: Sequence[int] = (0,),
@@ -123,8 +122,12 @@ class BufferTarget(BaseTarget):
         self.description = description
         self.is_live = is_live
         self._per_cpu_offsets = tuple(per_cpu_offsets)
-        self._symbols = dict(symbols)
-        self._by_address = sorted((address, name) for name, address in symbols.items())
+        named = symbols.items() if hasattr(symbols, "items") else symbols
+        self._by_address = sorted((address, name) for name, address in named)
+        self._symbols: dict[str, dict[int, Symbol]] = {}
+        for address, name in self._by_address:
+            found = self._symbols.setdefault(name, {})
+            found[address] = Symbol(address, is_global=False)
         self._btf = btf
 
     def read(self, address: int, size: int) -> bytes:
@@ -162,11 +165,27 @@ class BufferTarget(BaseTarget):
         self._map.remove(address, size)
 
     def symbol(self, name: str) -> int:
-        """Return the virtual address of the symbol `name`; raises `SymbolNotFoundError`."""
-        try:
-            return self._symbols[name]
-        except KeyError:
-            raise SymbolNotFoundError(f"no symbol {name!r}") from None
+        """Return the virtual address of the symbol `name`.
+
+        Raises `SymbolNotFoundError`, and `AmbiguousSymbolError` if there are several.
+        """
+        address = the_one(name, self.symbols_named(name))
+        if address is None:
+            raise SymbolNotFoundError(f"no symbol {name!r}")
+        return address
+
+    def symbols_named(self, name: str) -> Sequence[Symbol]:
+        """Return the symbols called `name`, one for each address, in that order."""
+        return list(self._symbols.get(name, {}).values())
+
+    def symbols_around(self, address: int) -> tuple[str, str]:
+        """Return the names of the symbols before and after the one at `address`; "" for none."""
+        before = bisect_right(self._by_address, (address, "")) - 1
+        after = bisect_right(self._by_address, (address, "\U0010ffff"))
+        return (
+            self._by_address[before][1] if before >= 0 else "",
+            self._by_address[after][1] if after < len(self._by_address) else "",
+        )
 
     def symbolize(self, address: int) -> str | None:
         """Return `name` or `name+0x10` for an address at or shortly after a symbol, else None."""
@@ -178,11 +197,7 @@ class BufferTarget(BaseTarget):
         if offset == 0:
             return name
         # These symbols have no sizes; stay inside the memory that holds the symbol.
-        if (
-            offset >= _SYMBOL_REACH
-            or self._map.find(start) is None
-            or self._map.find(address) is None
-        ):
+        if offset >= REACH or self._map.find(start) is None or self._map.find(address) is None:
             return None
         return f"{name}+{offset:#x}"
 

@@ -18,7 +18,7 @@ from elftools.elf.elffile import ELFFile
 
 from btfdump._targets import vmcoreinfo
 from btfdump._targets.dumpfile import elf_notes
-from btfdump._targets.symbols import alias_rank
+from btfdump._targets.symbols import SortedTable
 from btfdump.errors import TargetError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _require_build(path: Path, build_id: str, info: Mapping[str, str]) -> None:
         )
 
 
-class ElfSymbols:
+class ElfSymbols(SortedTable):
     """The symbols of a vmlinux file, shifted to where the running kernel had them.
 
     `.symtab` is unpacked as columns; no object is made for each symbol.
@@ -126,7 +126,7 @@ class ElfSymbols:
             raise TargetError(f"{self.path}: has no symbol table; expected an unstripped vmlinux")
         self._strings = strings
         self._mask = (1 << 8 * word) - 1
-        self._names, self._values, infos, sections = _columns(data, word, order)
+        self._names, self._values, infos, sections, self._sizes = _columns(data, word, order)
         self._globals = bytes(info >> 4 != _STB_LOCAL for info in infos)
         self._usable = bytes(
             section != _SHN_UNDEF and info & 0xF in _NAMING_TYPES
@@ -150,51 +150,29 @@ class ElfSymbols:
         else:
             self._shift = vmcoreinfo.kernel_offset(info)
 
-    def find(self, name: str) -> int | None:
-        """Return the virtual address of `name`, or None.
+    def __len__(self) -> int:
+        return len(self._by_address)
 
-        If several symbols have the name, a global one is preferred, then the lowest.
-        """
-        rows = list(self._rows(name))
-        if not rows:
-            return None
-        best = min(rows, key=lambda row: (not self._globals[row], self._values[row]))
-        return self._moved(self._values[best])
-
-    def extent(self, name: str) -> int:
-        """Return how many bytes there are from `name` to the next higher symbol.
-
-        Returns 0 if `name` is unknown or the last symbol.
-        """
-        address = self.find(name)
-        if address is None:
-            return 0
-        table = self._by_address()
-        after = bisect_right(table, (address, len(self._values)))
-        return table[after][0] - address if after < len(table) else 0
-
-    def nearest(self, address: int) -> tuple[str, int] | None:
-        """Return (name, offset in bytes) of the last symbol at or before `address`.
-
-        Returns None outside of the kernel image.
-        """
+    @property
+    def image(self) -> tuple[int, int]:
+        """Where the kernel's image begins and ends; nothing for a file that does not tell."""
         if self._link_text is None or self._link_end is None:
-            return None
-        if not self._moved(self._link_text) <= address < self._moved(self._link_end):
-            return None
-        table = self._by_address()
-        at = bisect_right(table, (address, len(self._values))) - 1
-        if at < 0:
-            return None
-        start = table[at][0]
-        rows = []
-        while at >= 0 and table[at][0] == start:
-            rows.append(table[at][1])
-            at -= 1
-        ranked = [
-            (alias_rank(self._name(row), bool(self._globals[row])), self._name(row)) for row in rows
-        ]
-        return min(ranked)[1], address - start
+            return 0, 0
+        return self._moved(self._link_text), self._moved(self._link_end)
+
+    def _called(self, name: str) -> Iterator[tuple[int, bool]]:
+        for row in self._rows(name):
+            yield self._moved(self._values[row]), bool(self._globals[row])
+
+    def _address_at(self, position: int) -> int:
+        return self._by_address[position][0]
+
+    def _name_at(self, position: int) -> tuple[str, bool, int]:
+        row = self._by_address[position][1]
+        return self._name(row), bool(self._globals[row]), self._sizes[row]
+
+    def _first_above(self, address: int) -> int:
+        return bisect_right(self._by_address, (address, len(self._values)))
 
     def _moved(self, value: int) -> int:
         # Below the kernel's text there are only absolute symbols and x86 per-CPU offsets, which
@@ -223,7 +201,9 @@ class ElfSymbols:
         start = self._names[row]
         return self._strings[start : self._strings.find(b"\0", start)].decode("utf-8", "replace")
 
+    @property
     def _by_address(self) -> list[tuple[int, int]]:
+        """The (address, row) of every symbol, sorted."""
         if self._sorted is None:
             self._sorted = sorted(
                 (self._moved(value), row)
@@ -235,13 +215,13 @@ class ElfSymbols:
 
 def _columns(
     data: bytes, word: int, order: ByteOrder
-) -> tuple[array[int], array[int], bytes, array[int]]:
-    """Split an Elf64_Sym or Elf32_Sym table into (st_name, st_value, st_info, st_shndx) columns."""
+) -> tuple[array[int], array[int], bytes, array[int], array[int]]:
+    """Split an Elf64_Sym or Elf32_Sym table into columns: st_name, _value, _info, _shndx, _size."""
     entry = 24 if word == 8 else 16
     data = data[: len(data) // entry * entry]
     # Elf64_Sym: name u32, info u8, other u8, shndx u16, value u64, size u64; Elf32_Sym has value
     # and size first.
-    info_at, shndx_at, value_at = (4, 6, 8) if word == 8 else (12, 14, 4)
+    info_at, shndx_at, value_at, size_at = (4, 6, 8, 16) if word == 8 else (12, 14, 4, 8)
     names, values, sections = (
         array("I", data),
         array("Q" if word == 8 else "I", data),
@@ -255,6 +235,7 @@ def _columns(
         values[value_at // word :: entry // word],
         data[info_at::entry],
         sections[shndx_at // 2 :: entry // 2],
+        values[size_at // word :: entry // word],
     )
 
 

@@ -15,6 +15,7 @@ from sys import byteorder as host_byteorder
 from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._targets import vmcoreinfo
+from btfdump._targets.symbols import Symbol
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
@@ -63,6 +64,16 @@ class Exports:
     def find(self, name: str) -> int | None:
         """Return the address of `name`, or None."""
         return self._addresses.get(name)
+
+    def find_all(self, name: str) -> list[Symbol]:
+        """Return the one symbol called `name`, if there is one."""
+        address = self._addresses.get(name)
+        return [] if address is None else [Symbol(address)]
+
+    def around(self, address: int) -> tuple[str, str]:
+        """Return nothing: of what lies between exports nothing is known."""
+        del address
+        return "", ""
 
     def extent(self, name: str) -> int:
         """Return 0: how large an exported variable is is not known."""

@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from btfdump._targets import vmcoreinfo
-from btfdump._targets.symbols import alias_rank
+from btfdump._targets.symbols import SortedTable
 from btfdump.errors import CorruptDataError, MissingDataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from btfdump._targets.memory import Platform
 
@@ -32,11 +33,9 @@ _MAX_SYMBOLS = 1 << 24
 _MAX_NAMES = 1 << 28
 _PAGE = 0x1000
 _SAMPLES = 61
-# Where text ends: what lies behind belongs to none of them.
-_ENDS = frozenset({"_etext", "_einittext"})
 
 
-class Kallsyms:
+class Kallsyms(SortedTable):
     """The compressed symbol table of a running or dumped kernel."""
 
     def __init__(self, read: Read, info: Mapping[str, str], platform: Platform) -> None:
@@ -49,10 +48,11 @@ class Kallsyms:
         self._mask = (1 << 8 * platform.pointer_size) - 1
         self._pairs: list[tuple[bytes, bytes, bytes]] = []
         self._index: dict[bytes, int] | None = None
-        self._by_name: dict[str, int] | None = None
+        self._by_name: dict[str, list[int]] | None = None
         self._tokens = self._read_tokens(read, info)
         self._parts = self._read_names(read, info)
         self._address_of = self._read_addresses(read, info, platform.pointer_size)
+        self._sizes = self._sizes_of_tables()
         stext = self.find("_stext")
         if stext is None:
             raise CorruptDataError("kallsyms holds no _stext")
@@ -61,60 +61,24 @@ class Kallsyms:
             raise CorruptDataError(
                 f"kallsyms puts _stext at {stext:#x}, VMCOREINFO at {expected:#x}"
             )
-        text = self.find("_text")
-        end = self.find("_end")
-        self._image = (
-            min(stext, stext if text is None else text),
-            (self._address_of(len(self._parts) - 1) + _PAGE if end is None else end),
-        )
 
     def __len__(self) -> int:
         return len(self._parts)
 
+    @cached_property
+    def image(self) -> tuple[int, int]:
+        """Where the kernel's image begins and ends."""
+        starts = [start for name in ("_text", "_stext") if (start := self.find(name)) is not None]
+        end = self.find("_end")
+        return min(starts), self._address_at(len(self) - 1) + _PAGE if end is None else end
+
     def find(self, name: str) -> int | None:
-        """Return the virtual address of `name`, or None.
-
-        If several symbols have the name, a global one is preferred, then the lowest.
-        """
+        """Return the address of `name`, or None: see `SymbolFinder.find()`."""
         at = self._find_index(name)
-        return None if at is None else self._address_of(at)
-
-    def extent(self, name: str) -> int:
-        """Return how many bytes there are from `name` to the next higher symbol.
-
-        Returns 0 if `name` is unknown or the last symbol.
-        """
-        at = self._find_index(name)
-        if at is None:
-            return 0
-        address = self._address_of(at)
-        after = self._first_above(address)
-        return self._address_of(after) - address if after < len(self._parts) else 0
-
-    def nearest(self, address: int) -> tuple[str, int] | None:
-        """Return (name, offset in bytes) of the last symbol at or before `address`.
-
-        Returns None outside of the kernel image.
-        """
-        low, high = self._image
-        if not low <= address < high:
-            return None
-        at = self._first_above(address) - 1
-        if at < 0:
-            return None
-        start = self._address_of(at)
-        typed = [self._expand(at)]
-        while at > 0 and self._address_of(at - 1) == start:
-            at -= 1
-            typed.append(self._expand(at))
-        best = (
-            min(typed, key=lambda one: alias_rank(one[1:], one[0].isupper()))
-            if len(typed) > 1
-            else typed[0]
-        )
-        if best[1:] in _ENDS and address > start:  # CONFIG_KALLSYMS_ALL=n: nothing names the data
-            return None
-        return best[1:], address - start
+        # Only local names are given twice, and looking for those takes longer.
+        if at is not None and self._expand(at)[:1].islower():
+            return super().find(name)
+        return None if at is None else self._address_at(at)
 
     def names(self) -> list[str]:
         """Return every name, in address order; expands the whole table."""
@@ -232,6 +196,24 @@ class Kallsyms:
             f"no known encoding of kallsyms_offsets puts _stext at {stext:#x}", table
         )
 
+    def _sizes_of_tables(self) -> dict[str, int]:
+        """Return the sizes of the last tables of kallsyms, in bytes.
+
+        Behind them, in rodata, there are the string literals, which have no names.
+        """
+        return {"kallsyms_token_index": 2 * 256, "kallsyms_seqs_of_names": 3 * len(self._parts)}
+
+    def _called(self, name: str) -> Iterator[tuple[int, bool]]:
+        for at in self._find_indexes(name):
+            yield self._address_of(at), self._expand(at)[:1].isupper()
+
+    def _address_at(self, position: int) -> int:
+        return self._address_of(position)
+
+    def _name_at(self, position: int) -> tuple[str, bool, int]:
+        typed = self._expand(position)
+        return typed[1:], typed[:1].isupper(), self._sizes.get(typed[1:], 0)
+
     # Names
 
     def _expand(self, at: int) -> str:
@@ -240,13 +222,35 @@ class Kallsyms:
         return b"".join([tokens[code] for code in self._parts[at]]).decode("utf-8", "replace")
 
     def _find_index(self, name: str) -> int | None:
+        """Return the number of the first symbol called `name`, a global one if there is any."""
+        for text in self._compressed(name):
+            at = (self._index or {}).get(text)
+            if at is not None:
+                return at
+        return self._by_name[name][0] if self._by_name and name in self._by_name else None
+
+    def _find_indexes(self, name: str) -> Iterator[int]:
+        """Yield the number of every symbol called `name`, however many there are."""
+        for text in self._compressed(name):
+            at = (self._index or {}).get(text, -1)
+            while at >= 0:
+                yield at
+                try:
+                    at = self._parts.index(text, at + 1)
+                except ValueError:
+                    break
         if self._by_name is not None:
-            return self._by_name.get(name)
-        index = self._index
-        if index is None:
-            index = self._build_index()
-            if index is None:
-                return self._find_index(name)
+            yield from self._by_name.get(name, ())
+
+    def _compressed(self, name: str) -> Iterator[bytes]:
+        """Yield `name` as the table would have it, with each type letter; nothing if it has none.
+
+        A kernel that compressed in an unknown way has its names in `_by_name` instead.
+        """
+        if self._index is None and self._by_name is None:
+            self._build_index()
+        if self._index is None:
+            return
         raw = name.encode()
         # A token applies only where its text occurs; its first byte may be the type letter, so look
         # without it.
@@ -255,12 +259,9 @@ class Kallsyms:
             text = letter.encode() + raw
             for pair, code in pairs:
                 text = text.replace(pair, code)
-            at = index.get(text)
-            if at is not None:
-                return at
-        return None
+            yield text
 
-    def _build_index(self) -> dict[bytes, int] | None:
+    def _build_index(self) -> None:
         """Index the compressed names.
 
         If this kernel compressed them in an unknown way, expand and index them all.
@@ -269,12 +270,12 @@ class Kallsyms:
         self._pairs = self._token_pairs()
         for at in range(0, len(parts), max(1, len(parts) // _SAMPLES)):
             if self._compress(b"".join([self._tokens[code] for code in parts[at]])) != parts[at]:
-                names = self.names()
-                self._by_name = {name: at for at, name in reversed(list(enumerate(names)))}
-                return None
+                self._by_name = {}
+                for number, name in enumerate(self.names()):
+                    self._by_name.setdefault(name, []).append(number)
+                return
         # Backwards, so that the lowest of several symbols of one name and type stays.
         self._index = dict(zip(reversed(parts), range(len(parts) - 1, -1, -1), strict=True))
-        return self._index
 
     def _token_pairs(self) -> list[tuple[bytes, bytes, bytes]]:
         """Return (text without its first byte, pair of codes, code) for every longer token.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from btfdump._targets import vmcoreinfo
 from btfdump._targets.image import Exports, KernelImage
 from btfdump._targets.kallsyms import Kallsyms
+from btfdump._targets.symbols import Symbol
 from btfdump.errors import (
     CorruptDataError,
     FaultError,
@@ -21,7 +22,7 @@ from btfdump.errors import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from btfdump._targets.elf import ElfSymbols
     from btfdump._targets.memory import Platform
@@ -65,7 +66,10 @@ class KernelSymbols:
         self._no_kallsyms = ""
 
     def symbol(self, name: str) -> int:
-        """Return the virtual address of `name`; raises `SymbolNotFoundError`."""
+        """Return the virtual address of `name`.
+
+        Raises `SymbolNotFoundError`, and `AmbiguousSymbolError` as `SymbolFinder.find()` does.
+        """
         address = self.find(name)
         if address is None:
             raise SymbolNotFoundError(self._no_symbol(name))
@@ -75,7 +79,7 @@ class KernelSymbols:
         """Return the virtual address of `name`, or None.
 
         Raises `MissingDataError` if there is no symbol table at all, `TargetError` if `vmlinux` is
-        unusable.
+        unusable, and `AmbiguousSymbolError` as `SymbolFinder.find()` does.
         """
         try:
             return self._addresses[name]
@@ -90,6 +94,20 @@ class KernelSymbols:
                 address = self._find_without_table(name)
         self._addresses[name] = address
         return address
+
+    def find_all(self, name: str) -> Sequence[Symbol]:
+        """Return the symbols called `name`, one for each address, in that order."""
+        found = self.table.find_all(name)
+        if found or self.table is self._vmlinux:
+            return found
+        if self._vmlinux_path is not None:
+            return self.vmlinux(self._vmlinux_path).find_all(name)
+        address = self.find(name)
+        return [] if address is None else [Symbol(address)]
+
+    def around(self, address: int) -> tuple[str, str]:
+        """Return the names of the symbols before and after the one at `address`; "" for none."""
+        return self.table.around(address)
 
     def _find_without_table(self, name: str) -> int | None:
         if name not in _NO_SYMBOLS and (address := vmcoreinfo.symbol(self._info, name)):

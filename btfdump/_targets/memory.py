@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-from btfdump.errors import FaultError
+from btfdump._targets.symbols import Symbol
+from btfdump.errors import FaultError, SymbolNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -130,6 +131,40 @@ def _read_or_none(memory: Memory, address: int, size: int) -> bytes | None:
         return None
 
 
+class NamedMemory(Memory, Protocol):
+    """A target that tells symbols of one name apart. Optional."""
+
+    def symbols_named(self, name: str) -> Sequence[Symbol]:
+        """Return the vmlinux symbols called `name`, one for each address, in that order.
+
+        Raises what `Target.symbol()` raises, but for `SymbolNotFoundError`.
+        """
+        ...
+
+    def symbols_around(self, address: int) -> tuple[str, str]:
+        """Return the names of the symbols before and after the one at `address`; "" for none."""
+        ...
+
+
+def symbols_named(target: Target, name: str) -> Sequence[Symbol]:
+    """Return `target.symbols_named(name)`, or the one symbol that the target finds, if any."""
+    many = getattr(type(target), "symbols_named", None)
+    if many is not None:
+        found: Sequence[Symbol] = many(target, name)
+        return found
+    try:
+        return [Symbol(target.symbol(name))]
+    except SymbolNotFoundError:
+        return []
+
+
+def symbols_around(target: Target, address: int) -> tuple[str, str]:
+    """Return `target.symbols_around(address)`, or nothing if the target cannot tell."""
+    around = getattr(type(target), "symbols_around", None)
+    found: tuple[str, str] = around(target, address) if around is not None else ("", "")
+    return found
+
+
 class Target(Memory, Protocol):
     """One kernel: memory, symbols, BTF bytes and platform. A context manager."""
 
@@ -154,7 +189,10 @@ class Target(Memory, Protocol):
         ...
 
     def symbol(self, name: str) -> int:
-        """Return the virtual address of the vmlinux symbol `name`; raises `SymbolNotFoundError`."""
+        """Return the virtual address of the vmlinux symbol `name`.
+
+        Raises `SymbolNotFoundError`, or `AmbiguousSymbolError` if there are several local ones.
+        """
         ...
 
     def symbolize(self, address: int) -> str | None:

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btfdump._targets.memory import Platform
-    from btfdump._targets.symbols import SymbolSource
+    from btfdump._targets.symbols import SymbolFinder
 
 # CONFIG_NR_CPUS goes up to 8192.
 _MAX_CPUS = 1 << 16
 
 
 def read_offsets(
-    read: Callable[[int, int], bytes], symbols: SymbolSource, platform: Platform
+    read: Callable[[int, int], bytes], symbols: SymbolFinder, platform: Platform
 ) -> tuple[int, ...]:
     """Return `__per_cpu_offset[]` for every possible CPU; (0,) for a kernel without SMP.
 
@@ -47,7 +47,7 @@ def read_offsets(
     return struct.unpack(f"{order}{count}{'Q' if word == 8 else 'I'}", read(array, count * word))
 
 
-def _count(read: Callable[[int, int], bytes], symbols: SymbolSource, platform: Platform) -> int:
+def _count(read: Callable[[int, int], bytes], symbols: SymbolFinder, platform: Platform) -> int:
     """Return the number of possible CPUs: nr_cpu_ids, or the highest bit of the possible mask."""
     address = symbols.find("nr_cpu_ids")
     if address is not None:

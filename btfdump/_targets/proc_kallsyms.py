@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from btfdump._targets.symbols import alias_rank
+from btfdump._targets.symbols import SortedTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SHOWN = re.compile(rb"^0*[1-9a-f]", re.MULTILINE)
 
 
-class ProcKallsyms:
+class ProcKallsyms(SortedTable):
     """The part of the text that belongs to vmlinux; symbols of modules are read from memory."""
 
     def __init__(self, text: bytes) -> None:
@@ -40,48 +44,33 @@ class ProcKallsyms:
         return [address for address, _ in self._symbols]
 
     @cached_property
-    def _image(self) -> tuple[int, int]:
-        """Where the kernel's image begins and ends."""
+    def image(self) -> tuple[int, int]:
+        """Where the kernel's image begins and ends; nothing where no symbol tells."""
         starts = [start for start in map(self.find, ("_text", "_stext")) if start is not None]
+        if not starts:  # per-CPU symbols may begin at 0
+            return 0, 0
         end = self.find("_end")
-        return min(starts, default=0), self._addresses[-1] + 1 if end is None else end
+        return min(starts), self._addresses[-1] + 1 if end is None else end
 
-    def find(self, name: str) -> int | None:
-        """Return the virtual address of `name`, or None.
+    def __len__(self) -> int:
+        return len(self._symbols)
 
-        If several symbols have the name, a global one is preferred, then the lowest. The text is
-        searched: for a few dozen names that is a tenth of the work of parsing it.
-        """
+    def _called(self, name: str) -> Iterator[tuple[int, bool]]:
+        # The text is searched: for a few dozen names that is a tenth of the work of parsing it.
         wanted = f" {name}\n".encode()
-        found = []
         at = self._text.find(wanted)
         while at >= 0:
             line = self._text[self._text.rfind(b"\n", 0, at) + 1 : at]
             address, _, letter = line.partition(b" ")
-            found.append((letter.islower(), int(address, 16)))
+            yield int(address, 16), letter.isupper()
             at = self._text.find(wanted, at + 1)
-        return min(found)[1] if found else None
 
-    def extent(self, name: str) -> int:
-        """Return how many bytes there are from `name` to the next higher symbol, 0 if unknown."""
-        address = self.find(name)
-        if address is None:
-            return 0
-        after = bisect_right(self._addresses, address)
-        return self._addresses[after] - address if after < len(self._addresses) else 0
+    def _address_at(self, position: int) -> int:
+        return self._addresses[position]
 
-    def nearest(self, address: int) -> tuple[str, int] | None:
-        """Return (name, offset) of the last symbol at or before `address` in the image, or None."""
-        low, high = self._image
-        if not low <= address < high:
-            return None
-        at = bisect_right(self._addresses, address) - 1
-        if at < 0:
-            return None
-        start = self._addresses[at]
-        typed = []
-        while at >= 0 and self._addresses[at] == start:
-            typed.append(self._symbols[at][1])
-            at -= 1
-        best = min(typed, key=lambda one: alias_rank(one[1:], one[0].isupper()))
-        return best[1:], address - start
+    def _name_at(self, position: int) -> tuple[str, bool, int]:
+        typed = self._symbols[position][1]
+        return typed[1:], typed[:1].isupper(), 0
+
+    def _first_above(self, address: int) -> int:
+        return bisect_right(self._addresses, address)

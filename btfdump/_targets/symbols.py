@@ -1,30 +1,198 @@
-"""The interface of a symbol table, whichever file or memory it comes from."""
+"""Symbol tables, whichever file or memory they come from."""
 
 from __future__ import annotations
 
 import re
-from typing import Protocol
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from btfdump.errors import AmbiguousSymbolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _DECORATED = re.compile(
     r"__(start|stop|pfx|cfi|do_sys|se_sys|initcall|BTF_ID|UNIQUE_ID|tracepoint_ptr|crc|kstrtab)_|[$.]"
     r"|_(start|end|begin|stop|load)\d*$|_[se]?(text|data|rodata)$|_[se]inittext$"
 )
+# Where text ends: what lies behind belongs to none of them.
+_ENDS = frozenset({"_etext", "_einittext"})
+REACH = 0x10000
+"""How far from a symbol of unknown size, in bytes, an address is still named after it."""
+_PADDING = 64
 
 
-class SymbolSource(Protocol):
-    """A table of symbols: addresses are unsigned integers as the kernel sees them."""
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """One symbol: its virtual `address`; whether other files could see it; whether it is code."""
+
+    address: int
+    is_global: bool = True
+    is_code: bool = False
+
+
+class SymbolFinder(Protocol):
+    """What finds symbols by name: addresses are unsigned integers as the kernel sees them."""
 
     def find(self, name: str) -> int | None:
-        """Return the address of `name`, or None."""
+        """Return the address of `name`, or None.
+
+        A global symbol goes before local ones, a variable before functions. Raises
+        `AmbiguousSymbolError` if several are left, at different addresses.
+        """
         ...
 
     def extent(self, name: str) -> int:
         """Return how many bytes there are from `name` to the next symbol, 0 if it is unknown."""
         ...
 
-    def nearest(self, address: int) -> tuple[str, int] | None:
-        """Return (name, offset) of the symbol at or before `address` in the image, or None."""
+
+class SymbolSource(SymbolFinder, Protocol):
+    """A table of symbols."""
+
+    def find_all(self, name: str) -> Sequence[Symbol]:
+        """Return the symbols called `name`, one for each address, in that order."""
         ...
+
+    def nearest(self, address: int) -> tuple[str, int] | None:
+        """Return (name, offset) of the symbol at or before `address` in the image, or None.
+
+        None as well for an address so far from any symbol that it hardly belongs to it.
+        """
+        ...
+
+    def around(self, address: int) -> tuple[str, str]:
+        """Return the names of the symbols before and after the one at `address`; "" for none."""
+        ...
+
+
+class SortedTable(ABC):
+    """A table that can be gone through by address, whatever it is made of: a `SymbolSource`."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of symbols."""
+
+    @abstractmethod
+    def _called(self, name: str) -> Iterable[tuple[int, bool]]:
+        """Yield (address, whether it is global) of every symbol called `name`, in any order."""
+
+    @property
+    @abstractmethod
+    def image(self) -> tuple[int, int]:
+        """Where the kernel's image begins and ends: what lies elsewhere has no name."""
+
+    @abstractmethod
+    def _address_at(self, position: int) -> int:
+        """Return the address of the symbol at a position; the table is sorted by it."""
+
+    @abstractmethod
+    def _name_at(self, position: int) -> tuple[str, bool, int]:
+        """Return (name, whether it is global, size in bytes or 0) of the symbol at a position."""
+
+    @abstractmethod
+    def _first_above(self, address: int) -> int:
+        """Return the position of the first symbol beyond `address`."""
+
+    def find(self, name: str) -> int | None:
+        """Return the address of `name`, or None: see `SymbolFinder.find()`."""
+        return the_one(name, self.find_all(name))
+
+    def find_all(self, name: str) -> list[Symbol]:
+        """Return the symbols called `name`, one for each address, in that order."""
+        is_global: dict[int, bool] = {}
+        for address, is_seen in self._called(name):
+            is_global[address] = is_seen or is_global.get(address, False)
+        return [
+            Symbol(address, is_global[address], self._is_code(address))
+            for address in sorted(is_global)
+        ]
+
+    def _is_code(self, address: int) -> bool:
+        # The letters of kallsyms do not tell: in Debian's 7.3, data has those of text too.
+        return any(start <= address < end for start, end in self._code)
+
+    @cached_property
+    def _code(self) -> list[tuple[int, int]]:
+        """Where functions are."""
+        bounds = [
+            [min((address for address, _ in self._called(name)), default=None) for name in names]
+            for names in (("_stext", "_etext"), ("_sinittext", "_einittext"))
+        ]
+        return [(start, end) for start, end in bounds if start is not None and end is not None]
+
+    def extent(self, name: str) -> int:
+        """Return how many bytes there are from `name` to the next higher symbol.
+
+        Returns 0 if `name` is unknown or the last symbol.
+        """
+        address = self.find(name)
+        if address is None:
+            return 0
+        after = self._first_above(address)
+        return self._address_at(after) - address if after < len(self) else 0
+
+    def nearest(self, address: int) -> tuple[str, int] | None:
+        """Return (name, offset in bytes) of the symbol that `address` belongs to, or None."""
+        low, high = self.image
+        if not low <= address < high:
+            return None
+        at = self._first_above(address) - 1
+        if at < 0:
+            return None
+        start = self._address_at(at)
+        name, size = self._best_at(at)
+        offset = address - start
+        if offset and (name in _ENDS or offset >= (size + _PADDING if size else REACH)):
+            return None
+        return name, offset
+
+    def around(self, address: int) -> tuple[str, str]:
+        """Return the names of the symbols before and after the one at `address`; "" for none."""
+        after = self._first_above(address)
+        before = self._first_above(address - 1) - 1
+        return (
+            self._best_at(before)[0] if before >= 0 else "",
+            self._best_at(self._first_above(self._address_at(after)) - 1)[0]
+            if after < len(self)
+            else "",
+        )
+
+    def _best_at(self, position: int) -> tuple[str, int]:
+        """Return the best name of those that share an address, and the largest size.
+
+        `position` is that of the last one of them.
+        """
+        start = self._address_at(position)
+        found = [self._name_at(position)]
+        while position > 0 and self._address_at(position - 1) == start:
+            position -= 1
+            found.append(self._name_at(position))
+        if len(found) == 1:
+            return found[0][0], found[0][2]
+        best = min(found, key=lambda one: alias_rank(one[0], one[1]))
+        return best[0], max(size for _, _, size in found)
+
+
+def the_one(name: str, found: Sequence[Symbol]) -> int | None:
+    """Return the address of the one that is global, or the only variable, or the only one at all.
+
+    Returns None if there is none; raises `AmbiguousSymbolError` if there are several.
+    """
+    globals_ = [symbol for symbol in found if symbol.is_global]
+    data = [symbol for symbol in found if not symbol.is_code]
+    meant = globals_ if len(globals_) == 1 else data or found
+    if len(meant) > 1:
+        addresses = tuple(symbol.address for symbol in meant)
+        shown = ", ".join(f"{address:#x}" for address in addresses[:8])
+        raise AmbiguousSymbolError(
+            f"{len(meant)} symbols are called {name}: at {shown}"
+            f"{', ...' if len(meant) > 8 else ''}; say which by its address",
+            addresses,
+        )
+    return meant[0].address if meant else None
 
 
 def alias_rank(name: str, is_global: bool) -> tuple[bool, bool, int, int, str]:

@@ -39,6 +39,8 @@ def test_a_target_is_what_reads() -> None:
         )
         with pytest.raises(SymbolNotFoundError, match="no symbol 'init_task'"):
             target.symbol("init_task")
+        assert zeros.symbols_named("init_task") == []
+        assert zeros.symbols_around(0x1000) == ("", "")
         with pytest.raises(MissingDataError, match="this memory has no BTF"):
             target.btf_bytes()
 

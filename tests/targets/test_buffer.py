@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 
 from btfdump._targets.buffer import BufferTarget, PatchedTarget
 from btfdump._targets.memory import UNMAPPED
-from btfdump.errors import FaultError, MissingDataError, SymbolNotFoundError
+from btfdump.errors import (
+    AmbiguousSymbolError,
+    FaultError,
+    MissingDataError,
+    SymbolNotFoundError,
+)
 
 
 def test_reads_across_adjacent_segments():
@@ -64,6 +69,19 @@ def test_symbols():
     assert target.symbolize(0x1040) is None
     with pytest.raises(SymbolNotFoundError, match="no_such"):
         target.symbol("no_such")
+
+
+def test_symbols_of_one_name():
+    symbols = [("x", 0x1010), ("before", 0x1000), ("x", 0x1020), ("alias", 0x1020), ("y", 0x1030)]
+    target = BufferTarget({0x1000: bytes(64)}, symbols=symbols)
+    with pytest.raises(AmbiguousSymbolError, match="2 symbols are called x: at 0x1010, 0x1020"):
+        target.symbol("x")
+    assert [symbol.address for symbol in target.symbols_named("x")] == [0x1010, 0x1020]
+    assert target.symbols_named("no_such") == []
+    assert target.symbols_around(0x1020) == ("x", "y")
+    assert target.symbols_around(0x1000) == ("", "x")
+    assert PatchedTarget(target).symbols_named("x") == target.symbols_named("x")
+    assert PatchedTarget(target).symbols_around(0x1020) == ("x", "y")
 
 
 def test_what_a_target_tells():

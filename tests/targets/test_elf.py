@@ -15,7 +15,7 @@ from btfdump._targets.elf import (
     read_btf_file,
 )
 from btfdump._targets.via_drgn import open_core
-from btfdump.errors import TargetError
+from btfdump.errors import AmbiguousSymbolError, TargetError
 from tests.support.vmlinux import BLOB, LINK, vmlinux
 
 VARIANTS = [("<", 64), (">", 64), ("<", 32), (">", 32)]
@@ -82,12 +82,19 @@ def test_symbols(tmp_path, build, order, bits):
     symbols.relocate({"SYMBOL(_stext)": f"{link + shift:x}"})
     assert symbols.find("init_task") == link + shift + 0x2000
     assert symbols.find("task") == link + shift + 0x2200  # also the tail of "init_task"
-    assert symbols.find("cache") == link + shift + 0x2300
+    caches = symbols.find_all("cache")
+    assert [found.address for found in caches] == [link + shift + 0x2300, link + shift + 0x2400]
+    assert not any(found.is_global or found.is_code for found in caches)
+    with pytest.raises(AmbiguousSymbolError, match="2 symbols are called cache: at 0x"):
+        symbols.find("cache")
+    assert symbols.around(caches[0].address) == ("task", "cache")
     assert symbols.find("runqueues") == 0x1A00  # an offset into the per-CPU area
     for absent in ("", "external", "ask", "no_such"):
         assert symbols.find(absent) is None
     assert symbols.nearest(link + shift + 0x2010) == ("init_task", 0x10)
     assert symbols.nearest(link + shift + 0x200) == ("schedule", 0)
+    assert symbols.nearest(link + shift + 0x220F) == ("task", 0xF)  # past its 8 bytes, but not far
+    assert symbols.nearest(link + shift + 0x2280) is None
     for outside in (0, 0x1A00, link + shift - 1, link + shift + 0x4000, 1 << 64, -1):
         assert symbols.nearest(outside) is None
     assert symbols.extent("init_task") == 0x200

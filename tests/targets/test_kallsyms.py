@@ -7,7 +7,7 @@ import pytest
 from btfdump._targets.buffer import BufferTarget
 from btfdump._targets.kallsyms import Kallsyms
 from btfdump._targets.memory import Platform
-from btfdump.errors import CorruptDataError, FaultError, MissingDataError
+from btfdump.errors import AmbiguousSymbolError, CorruptDataError, FaultError, MissingDataError
 from tests.support.kallsyms_image import BASE, IMAGE, table
 
 PER_CPU = [("Afixed_percpu_data", 0), ("D__per_cpu_start", 0), ("Dpcpu_hot", 0x1000)]
@@ -21,10 +21,15 @@ def test_encodings(build, byteorder, encoding):
     target, info = table(build, symbols, platform, encoding=encoding)
     found = Kallsyms(target.read, info, platform)
     assert found.names() == [text[1:] for text, _ in symbols]
-    lowest: dict[str, int] = {}
+    addresses: dict[str, set[int]] = {}
     for text, address in symbols:
-        lowest.setdefault(text[1:], address)
-    assert {name: found.find(name) for name in lowest} == lowest
+        addresses.setdefault(text[1:], set()).add(address)
+    for name, known in addresses.items():
+        assert [symbol.address for symbol in found.find_all(name)] == sorted(known)
+        if len(known) == 1:
+            assert {found.find(name)} == known
+    with pytest.raises(AmbiguousSymbolError, match=r"2 symbols are called local_state\.3: at 0x"):
+        found.find("local_state.3")
     assert found._by_name is None
     for absent in ("", "nosuch", "vfs_rea", "fs_read", "Tvfs_read", "vfs_read ", "\N{SNOWMAN}"):
         assert found.find(absent) is None
@@ -107,3 +112,41 @@ def test_disagreement_with_vmcoreinfo(build):
     info["SYMBOL(_stext)"] = "ffffffff82000000"
     with pytest.raises(CorruptDataError, match="_stext"):
         Kallsyms(target.read, info, Platform("little"))
+
+
+def test_string_literals_are_not_named_after_kallsyms(build):
+    """In rodata they follow the last table of kallsyms, which is large and has no size."""
+    tables = [("Rkallsyms_token_index", BASE + 0x1100), ("Rkallsyms_seqs_of_names", BASE + 0x1500)]
+    symbols = sorted([*IMAGE, *tables], key=lambda symbol: symbol[1])
+    target, info = table(build, symbols, Platform("little"))
+    found = Kallsyms(target.read, info, Platform("little"))
+    assert found.nearest(BASE + 0x12FF) == ("kallsyms_token_index", 0x1FF)
+    assert found.nearest(BASE + 0x1400) is None
+    assert found.nearest(BASE + 0x1500 + 3 * len(symbols)) is not None  # the padding
+    assert found.nearest(BASE + 0x1600) is None
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_variable_is_found_beside_functions_and_local_ones(build, is_known):
+    """A global one is meant, else the only variable, whatever letters they have."""
+    more = [
+        ("tprobe", BASE + 0x400),
+        ("T_etext", BASE + 0x500),
+        ("tprobe", BASE + 0x2A00),
+        ("dshared", BASE + 0x2B00),
+        ("Dshared", BASE + 0x2C00),
+    ]
+    symbols = sorted([*IMAGE, *more], key=lambda symbol: symbol[1])
+    target, info = table(build, symbols, Platform("little"))
+    found = Kallsyms(target.read, info, Platform("little"))
+    if not is_known:  # as if the kernel had compressed the names in an unknown way
+        found._index = None
+        found._by_name = {}
+        for number, name in enumerate(found.names()):
+            found._by_name.setdefault(name, []).append(number)
+    assert found.find("probe") == BASE + 0x2A00
+    assert found.find("shared") == BASE + 0x2C00
+    assert [(s.address - BASE, s.is_code) for s in found.find_all("probe")] == [
+        (0x400, True),
+        (0x2A00, False),
+    ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from btfdump._targets.buffer import BufferTarget
-from btfdump._targets.memory import read_many
+from btfdump._targets.memory import read_many, symbols_around, symbols_named
+from btfdump._targets.symbols import Symbol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,3 +54,19 @@ def test_a_wrapper_that_passes_attributes_on_is_read_through():
             raise AssertionError
 
     assert read_many(Wrapper(Gathering({0: b"abcd"})), [(0, 4)]) == [b"ABCD"]
+
+
+def test_symbols_of_a_target_that_knows_no_others():
+    class Plain:
+        """A target that somebody has written, with what the protocol asks for."""
+
+        def __init__(self, target: BufferTarget) -> None:
+            self._target = target
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._target, name)
+
+    plain: Any = Plain(BufferTarget(symbols={"x": 0x1000}))
+    assert symbols_named(plain, "x") == [Symbol(0x1000)]
+    assert symbols_named(plain, "y") == []
+    assert symbols_around(plain, 0x1000) == ("", "")

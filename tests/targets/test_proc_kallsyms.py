@@ -3,7 +3,7 @@
 import pytest
 
 from btfdump._targets.proc_kallsyms import ProcKallsyms
-from btfdump.errors import MissingDataError
+from btfdump.errors import AmbiguousSymbolError, MissingDataError
 from tests.support.proc_files import write
 
 SYMBOLS = b"""\
@@ -45,7 +45,10 @@ def test_names_and_addresses():
     assert table.has_addresses
     assert table.find("init_task") == 0xFFFFFFFF82000000  # not the module's
     assert table.find("helper") == 0xFFFFFFFF81000200  # the global one
-    assert table.find("twice") == 0xFFFFFFFF82001000  # the lower one
+    twice = [found.address for found in table.find_all("twice")]
+    assert twice == [0xFFFFFFFF82001000, 0xFFFFFFFF82002000]
+    with pytest.raises(AmbiguousSymbolError, match="2 symbols are called twice"):
+        table.find("twice")
     assert table.find("init_module") is None
     assert table.extent("init_task") == 0x1000
     assert table.extent("nosuch") == 0
