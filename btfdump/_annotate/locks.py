@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._annotate.members import find_member
 from btfdump._btf import types
+from btfdump.errors import AmbiguousSymbolError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -128,7 +129,10 @@ class _Check:
         lock = name + "".join(f"{operator}{step}" for operator, step in path)
         if self.find_global is None:
             return LockFact(self.lock.kind, f"{lock}, a global (no kernel is open to look it up)")
-        found = self.find_global(name)
+        try:
+            found = self.find_global(name)
+        except AmbiguousSymbolError as error:
+            raise _Misfit(str(error)) from error
         if found is None:
             raise _Misfit(f"the kernel has no symbol {name!r}")
         address, type_ = found

@@ -16,6 +16,7 @@ from btfdump._kernel.context import Context
 from btfdump._kernel.modules import LoadedModules
 from btfdump._kernel.pointers import read_string, space_of
 from btfdump._kernel.value_at import value_at
+from btfdump._kernel.variables import find_global
 from btfdump._render import Options, Root, get
 from btfdump._roots import global_value
 from btfdump._roots.task import task, tasks
@@ -58,8 +59,10 @@ class Kernel(Context):
         """
         self.kernel_btfs: KernelBtfs = KernelBtfs(self)
         self.map_types: MapTypes = MapTypes(self, self.kernel_btfs)
-        self.loaded_modules = LoadedModules(self, self.__getitem__, self.kernel_btfs)
-        self.modules = self.loaded_modules
+        self.loaded_modules = LoadedModules(
+            self, lambda name: find_global(self, name), self.kernel_btfs
+        )
+        self.set_modules(self.loaded_modules)
 
     @cached_property
     def bpf(self) -> Bpf:
@@ -104,7 +107,7 @@ class Kernel(Context):
         raised.
         """
         try:
-            comm = self["init_task"].comm.string_()
+            comm = find_global(self, "init_task").comm.string_()
         except BtfdumpError:
             return
         if not comm.startswith("swapper"):
@@ -132,18 +135,19 @@ class Kernel(Context):
     def __getitem__(self, name: str) -> Value:
         """Return the global variable `name`, typed by BTF, by an overlay or by the library.
 
-        Raises `SymbolNotFoundError` if there is no such symbol, and `ExpressionError` if its type
-        is not known.
+        `name` is as for `symbol()`: `foo`, `foo@2`, `MODULE:foo`. Raises `SymbolNotFoundError` if
+        there is no such symbol, `AmbiguousSymbolError` if there are several, and `ExpressionError`
+        if its type is not known.
         """
         return global_value(self, name)
 
     def value(self, type_: str, address: int) -> Value:
-        """Return the object of C type `type_` (`struct foo`, `pid_t`) at virtual `address`.
+        """Return the object of C type `type_` (`struct foo`, `void *`) at virtual `address`.
 
         Nothing is read yet. Raises `TypeNotFoundError`, `AmbiguousTypeError` or `ExpressionError`
-        as `type()` does.
+        as `type()` does, whose names are understood here.
         """
-        return value_at(self, type_, address)
+        return value_at(self, self.type(type_), address)
 
     def task(self, pid: int) -> Value:
         """Return the task (`struct task_struct`) with the id `pid` in the initial pid namespace.

@@ -53,7 +53,7 @@ def _list(kernel: Context) -> Value:
 
     The right one is next to `targets_mutex`, which is unique.
     """
-    head = kernel.type("struct list_head")
+    head = kernel.own_type("struct list_head")
     mutex = value_at(kernel, "struct mutex", "targets_mutex")
     size = kernel.layouts.of(head).size
     for address in (mutex.address_ + mutex.size_, mutex.address_ - size):
@@ -64,7 +64,7 @@ def _list(kernel: Context) -> Value:
 
 def _read(head: Value) -> Iterator[IteratorTarget | Note]:
     kernel = head._context_
-    struct = kernel.type("struct bpf_iter_target_info")
+    struct = kernel.own_type("struct bpf_iter_target_info")
     if not isinstance(struct, types.Composite):
         raise TypeNotFoundError("struct bpf_iter_target_info is not complete in the BTF")
     offset = offset_of(kernel, struct, "list")

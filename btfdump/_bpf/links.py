@@ -53,7 +53,7 @@ def find_links(kernel: Context) -> Iterator[Link | Note]:
 
     Raises `SymbolNotFoundError` for a kernel without links (before Linux 5.8), or without BPF.
     """
-    kernel.symbol("link_idr")
+    kernel.own_symbol("link_idr")
     return _read(registered(kernel, "link_idr", "struct bpf_link"))
 
 
@@ -87,7 +87,7 @@ def _placed(link: Link) -> Link:
     kernel = link.value._context_
     if place is None or not kernel.btf.find_all("struct", struct):
         return link
-    type_ = kernel.type(f"struct {struct}")
+    type_ = kernel.own_type(f"struct {struct}")
     offset = offset_of(kernel, type_, "link")
     target, details = place(value_at(kernel, type_, kernel.wrap(link.value.address_ - offset)))
     return Link(link.value, link.id, link.type, link.prog_id, target, details)

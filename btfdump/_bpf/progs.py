@@ -80,7 +80,7 @@ def find_progs(kernel: Context) -> Iterator[Prog | Note]:
     Raises `SymbolNotFoundError` for a kernel without BPF.
     """
     progs = registered(kernel, "prog_idr", "struct bpf_prog")
-    kernel.symbol("prog_idr")  # raises before the first program is asked for
+    kernel.own_symbol("prog_idr")  # raises before the first program is asked for
     return _read(progs)
 
 
@@ -182,7 +182,7 @@ def _statistics(prog: Value, aux: Value) -> RunStatistics:
     if not pointer:
         return RunStatistics()
     kernel = prog._context_
-    struct = kernel.type("struct bpf_prog_stats")
+    struct = kernel.own_type("struct bpf_prog_stats")
     runs = nanoseconds = misses = 0
     for offset in kernel.target.per_cpu_offsets:
         stats = value_at(kernel, struct, kernel.wrap(int(pointer) + offset)).read_()

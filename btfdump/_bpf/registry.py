@@ -27,10 +27,10 @@ def registered(context: Context, symbol: str, struct: str) -> Iterator[Value]:
     Mirrors idr_for_each_entry() (include/linux/idr.h). Raises `SymbolNotFoundError` if the kernel
     has no such idr, and at the end `CorruptDataError` if part of it could not be walked.
     """
-    element = context.type(struct)
+    element = context.own_type(struct)
     if not isinstance(element, types.Composite):
         raise TypeNotFoundError(f"{struct} is not complete in the BTF")
-    idr = value_at(context, "struct idr", context.symbol(symbol))
+    idr = value_at(context, "struct idr", context.own_symbol(symbol))
     troubles: list[str] = []
     for item in idr.entries_(Expansion("idr", element, "", 0, 0, "root")):
         if isinstance(item, Value):

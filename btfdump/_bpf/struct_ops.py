@@ -66,7 +66,7 @@ def find_struct_ops(kernel: Context) -> Iterator[StructOps | Note]:
 
     Raises `SymbolNotFoundError` for a kernel without BPF.
     """
-    kernel.symbol("map_idr")
+    kernel.own_symbol("map_idr")
     return _read(registered(kernel, "map_idr", "struct bpf_map"))
 
 

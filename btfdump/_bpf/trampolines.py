@@ -60,7 +60,7 @@ def find_trampolines(kernel: Context) -> Iterator[Trampoline | Note]:
 
     Raises `SymbolNotFoundError` for a kernel without BPF.
     """
-    kernel.symbol("prog_idr")  # variables are in the symbol table
+    kernel.own_symbol("prog_idr")  # variables are in the symbol table
     for name in _TABLES:
         try:
             return _read(find_global(kernel, name))

@@ -31,7 +31,9 @@ _ROOTS = """\
   'TYPE' ADDRESS...       Objects of a C type; ADDRESS may be a symbol, or SYMBOL+0xOFFSET.
   SYMBOL...               Global variables; a per-CPU one of every CPU, or SYMBOL[CPU].
 and ADDRESS, SYMBOL, task(PID|NAME) and map(ID|NAME) may be followed by a path of .member, ->member
-and [index].
+and [index]. Where several symbols have one name, SYMBOL@N is the Nth by address, MODULE:SYMBOL that
+of a module ('vmlinux' is one here); where several types have, 'MODULE:struct NAME' and
+'struct NAME@ID' say which.
 """
 _COLUMN = 26
 _WIDTH = 79
@@ -198,6 +200,7 @@ class Inspection:
                 self.shown += not isinstance(row, Note)
                 self.notes += isinstance(row, Note)
                 yield row
+            self.failed |= bool(self.notes and not self.shown)  # nothing but what is wrong
 
         return render_table(replace(table, rows=counted()), format, options)
 
@@ -291,10 +294,10 @@ class Inspection:
             arguments: list[str | None] = list(words[1:])
             for argument in arguments or [None]:
                 yield kind.find(self.kernel, argument)
-        elif len(words) > 1 and roots.is_type(words[0], words[1]):
+        elif len(words) > 1 and roots.is_type(self.kernel, words[0], words[1]):
             for word in words[1:]:
                 yield (roots.at_address(self.kernel, words[0], w) for w in (word,))
-        elif roots.is_type(words[0]):
+        elif roots.is_type(self.kernel, words[0]):
             raise ExpressionError(f"{words[0]!r} is a type: an address or a symbol must follow it")
         else:
             for word in words:

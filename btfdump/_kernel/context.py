@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from itertools import product
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._annotate.facts import Annotations, MemberFacts
@@ -12,45 +10,26 @@ from btfdump._btf import types
 from btfdump._btf.names import essential_name
 from btfdump._decode.layout import Layouts, StructLayout
 from btfdump._decode.scope import Scope
+from btfdump._kernel.symbol_names import SymbolNames
+from btfdump._kernel.type_names import VMLINUX, TypeNames
 from btfdump._walk import FAMILIES
 from btfdump._walk.structs import KernelStruct
-from btfdump.errors import (
-    AmbiguousTypeError,
-    ExpressionError,
-    SymbolNotFoundError,
-    TypeNotFoundError,
-)
+from btfdump.errors import AmbiguousSymbolError, ExpressionError, TypeNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from btfdump._annotate.facts import StructFacts
-    from btfdump._annotate.overlay import Overlay
+    from btfdump._annotate.overlay import Global, Overlay
     from btfdump._btf.reader import Btf
     from btfdump._btf.types import TypeTable
     from btfdump._decode.layout import FoundMember
     from btfdump._decode.scope import Stated
     from btfdump._kernel.services import LoadedBtfs, MapValueTypes, Modules, Slabs
+    from btfdump._kernel.symbol_names import FoundSymbol
     from btfdump._targets.memory import Target
 
     _Member: TypeAlias = tuple[FoundMember, MemberFacts | None, Stated]
-
-_TYPE_NAME = re.compile(
-    r"\s*(?:(?:const|volatile)\s+)*(?:(?P<keyword>struct|union|enum)\s+)?(?P<name>[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*)"
-    r"\s*(?P<stars>[*\s]*)(?P<array>\[\s*(?:\d+|0x[0-9a-fA-F]+)?\s*\])?\s*"
-)
-# The names that GCC gives to C's integer types in DWARF, and therefore in BTF.
-_C_INTEGERS = {
-    "unsigned long": "long unsigned int",
-    "unsigned": "unsigned int",
-    "long": "long int",
-    "unsigned long int": "long unsigned int",
-    "long long": "long long int",
-    "unsigned long long": "long long unsigned int",
-    "unsigned short": "short unsigned int",
-    "short": "short int",
-    "bool": "_Bool",
-}
 
 
 class Context:
@@ -64,6 +43,8 @@ class Context:
         self.target = target
         self.btf = btf
         self.modules: Modules | None = None
+        self._type_names = TypeNames(btf, None)
+        self._symbol_names = SymbolNames(target, None)
         self.kernel_btfs: LoadedBtfs | None = None
         self.map_types: MapValueTypes | None = None
         self.infers = True  # whether evidence may settle a type that nothing states
@@ -75,11 +56,11 @@ class Context:
         # Of structs about whose members no outer struct states anything.
         self._members: dict[tuple[StructLayout, str], _Member] = {}
         self._mask = (1 << self.layouts.pointer_size * 8) - 1
-        self._global_facts: dict[str, tuple[types.Type, MemberFacts] | None] = {}
-        self._types: dict[str, types.Type] = {}
+        self._global_facts: dict[tuple[FoundSymbol, str], tuple[types.Type, MemberFacts] | str] = {}
         self._arrays: dict[tuple[types.Type, int], types.Array] = {}
         self._pointees: dict[types.Ptr, types.Type] = {}
         self._real: dict[types.Type, types.Composite | None] = {}
+        self._different: dict[tuple[types.Composite, ...], list[types.Composite]] = {}
         self._shapes: dict[str, KernelStruct] = {}
         self._container_facts: dict[types.Type, MemberFacts | None] = {}
 
@@ -141,59 +122,36 @@ class Context:
         """
         found = self._shapes.get(name)
         if found is None:
-            layout = self.layouts.of(self.type(f"struct {name}"))
+            layout = self.layouts.of(self.own_type(f"struct {name}"))
             if not isinstance(layout, StructLayout):
                 raise TypeNotFoundError(f"struct {name} is not complete in the BTF")
             found = self._shapes[name] = KernelStruct(self.layouts, layout)
         return found
 
+    def set_modules(self, modules: Modules | None) -> None:
+        """Take these for the loaded modules from now on, and forget what names have meant."""
+        self.modules = modules
+        self._type_names = TypeNames(self.btf, modules)
+        self._symbol_names = SymbolNames(self.target, modules)
+        self._global_facts.clear()
+
     def type(self, name: str) -> types.Type:
-        """Return a type by its C name: `struct foo`, `unsigned long`, `struct foo *`, `u8[6]`.
+        """Return the type that a user's `name` means: `struct foo`, `unsigned long *`, `u8[6]`.
 
-        vmlinux is searched first, then the modules. Raises `TypeNotFoundError` if neither has it,
-        `AmbiguousTypeError` if there are several, and `ExpressionError` if the text is not a type
-        name.
+        `MODULE:struct foo` is that of a module, `vmlinux:struct foo` the kernel's own, and
+        `struct foo@13447` the one with a type id. Types of one name that are laid out alike are one
+        type. Raises `TypeNotFoundError`, `AmbiguousTypeError` if vmlinux and the modules have
+        different ones, and `ExpressionError` if the text is not a type name.
         """
-        found = self._types.get(name)
-        if found is None:
-            found = self._types[name] = self._parse_type(name)
-        return found
+        return self._type_names.find(name)
 
-    def _parse_type(self, text: str) -> types.Type:
-        match = _TYPE_NAME.fullmatch(text)
-        if match is None:
-            raise ExpressionError(f"{text!r} is not a type name such as 'struct task_struct'")
-        type_ = self._named(match["keyword"], " ".join(match["name"].split()))
-        stars = match["stars"].count("*")
-        if stars > 1 or (stars and match["array"]):
-            raise ExpressionError(f"{text!r}: of derived types, one * or one [N] is understood")
-        if stars:
-            type_ = types.Ptr(type_.btf, 0, "", type_.id)
-        if match["array"]:
-            length = match["array"].strip("[] \t")
-            type_ = types.Array(type_.btf, 0, "", type_.id, 0, int(length, 0) if length else 0)
-        return type_
+    def own_type(self, name: str) -> types.Type:
+        """Return a type that the kernel itself is known to have, by the same names.
 
-    def _named(self, keyword: str | None, name: str) -> types.Type:
-        kinds = (keyword,) if keyword else ("typedef", "int", "float")
-        # Clang spells integer types as C programmers do; GCC has its own spelling.
-        names = [name] if keyword or name not in _C_INTEGERS else [name, _C_INTEGERS[name]]
-        for btf in self._btfs(everywhere=True):
-            for kind, spelling in product(kinds, names):
-                try:
-                    return btf.find(kind, spelling)
-                except AmbiguousTypeError:
-                    alike = _one_integer(btf.find_all(kind, spelling))
-                    if alike is None:
-                        raise
-                    return alike
-                except TypeNotFoundError:
-                    continue
-        spelled = f"{keyword} {name}" if keyword else name
-        for other in ("struct", "union", "enum"):
-            if not keyword and self.btf.find_all(other, name):
-                raise TypeNotFoundError(f"no type {name!r}; there is a {other} {name}")
-        raise TypeNotFoundError(f"no {spelled} in the BTF of this kernel or its modules")
+        Modules are asked only where vmlinux has none of the name: this is for code that knows what
+        it looks for, and must not load the types of modules for it. Raises what `type()` raises.
+        """
+        return self._type_names.find(name, own=True)
 
     def btfs(self) -> Iterable[Btf]:
         """Yield the BTF of vmlinux, then those of the modules."""
@@ -209,9 +167,22 @@ class Context:
     def _find_structs(self, name: str, near: TypeTable, everywhere: bool) -> list[types.Composite]:
         for btf in self._btfs(everywhere=everywhere, near=near):
             found = [t for t in btf.find_all(None, name) if isinstance(t, types.Composite)]
+            if len(found) > 1:
+                return self._distinct(found)
             if found:
                 return found
         return []
+
+    def _distinct(self, found: list[types.Composite]) -> list[types.Composite]:
+        """Leave out the copies among structs of one name; the same ones are compared once."""
+        from btfdump._btf.alike import distinct
+
+        key = tuple(found)
+        known = self._different.get(key)
+        if known is None:
+            left = distinct(found)
+            known = self._different[key] = [struct for struct in found if struct in left]
+        return known
 
     def pointee(self, pointer: types.Ptr) -> types.Type:
         """Return the type that a pointer points to, without modifiers.
@@ -270,84 +241,107 @@ class Context:
         return None
 
     def symbol(self, name: str) -> int:
-        """Return the virtual address of a symbol of vmlinux or of a module.
+        """Return the virtual address of the symbol that a user's `name` means.
 
-        Raises `SymbolNotFoundError` if neither has it, and `MissingDataError` if there is no symbol
-        table.
+        `MODULE:foo` is that of a module, `vmlinux:foo` the kernel's own, and `foo@2` the second of
+        several by address. Raises `SymbolNotFoundError`, `AmbiguousSymbolError` if vmlinux and the
+        modules have several, and `MissingDataError` if there is no symbol table.
         """
-        try:
-            return self.target.symbol(name)
-        except SymbolNotFoundError:
-            address = self.modules.symbol(name) if self.modules is not None else None
-            if address is None:
-                raise
-            return address
+        return self._symbol_names.find(name).address
+
+    def own_symbol(self, name: str) -> int:
+        """Return the virtual address of a symbol that the kernel itself is known to have.
+
+        A global one goes before local ones, and vmlinux before the modules, which are asked only
+        where it has none. Raises what `symbol()` raises.
+        """
+        return self._symbol_names.own(name).address
 
     def symbolize(self, address: int) -> str | None:
         """Return `name`, `name+0x10` or `name [module]` for a virtual address, else None."""
+        if not address:  # where per-CPU variables begin; nothing is there
+            return None
         found = self.target.symbolize(address)
         if found is None and self.modules is not None:
             return self.modules.symbolize(address)
         return found
 
-    def global_type(self, name: str) -> tuple[types.Type, MemberFacts] | None:
-        """Return the type of a global variable and what is known about it.
-
-        The type comes from an overlay, from a BTF variable, or from the library's table of globals,
-        in that order. Returns None if none of them has the name.
-        """
-        if name not in self._global_facts:
-            self._global_facts[name] = self._find_global(name)
-        return self._global_facts[name]
-
-    def _find_global(self, name: str) -> tuple[types.Type, MemberFacts] | None:
-        declared = [(source.source, source.global_(name)) for source in self.annotations.sources()]
-        statements = [(source, known.alternatives) for source, known in declared if known]
-        for btf in self._btfs(everywhere=self._in_module(name)):
-            for var in btf.find_all("var", name):
-                tags = tuple(tag.text for tag in btf.decl_tags(var.id) if not tag.is_attribute)
-                type_ = btf.type(var.type_id)  # type: ignore[attr-defined]
-                return type_, self.annotations.of_global(type_, statements, tags)
-        for _, known in declared:
-            if known:
-                type_ = self.type(known.type)
-                return type_, self.annotations.of_global(type_, statements, ())
-        return None
-
     def variable(self, name: str) -> tuple[types.Type, int, MemberFacts]:
         """Return the type and virtual address of a global variable, and what is known about it.
 
-        Raises `SymbolNotFoundError` if there is no such variable, and `ExpressionError` if its type
-        is not known.
+        `name` is as for `symbol()`. The type comes from a BTF variable, from an overlay, or from
+        the library's table of globals, in that order. Raises what `symbol()` raises, and
+        `ExpressionError` if the type is not known.
         """
-        known = self.global_type(name)
-        address = self.symbol(name)
+        return self._variable(self._symbol_names.find(name, data=True), name)
+
+    def own_variable(self, name: str) -> tuple[types.Type, int, MemberFacts]:
+        """Return the same for a variable that the kernel itself is known to have.
+
+        See `own_symbol()`.
+        """
+        return self._variable(self._symbol_names.own(name), name)
+
+    def _variable(self, symbol: FoundSymbol, name: str) -> tuple[types.Type, int, MemberFacts]:
+        known = self._global_facts.get((symbol, name))
         if known is None:
+            known = self._global_facts[symbol, name] = self._find_global(symbol, name)
+        if isinstance(known, str):
+            key = name if name.isidentifier() else f'"{name}"'
             raise ExpressionError(
-                f"the type of {name} (at {address:#x}) is not known: BTF describes only per-CPU "
-                f"variables; say 'TYPE' {name}, or state it in an overlay: [global] {name} = "
+                f"the type of {name} (at {symbol.address:#x}) is not known: {known}; say 'TYPE' "
+                f"{name}, or state it in an overlay: [global] {key} = "
                 '{ type = "struct list_head", tag = "ELEMENT:LINK" }'
             )
-        return known[0], address, known[1]
+        return known[0], symbol.address, known[1]
+
+    def _find_global(self, symbol: FoundSymbol, name: str) -> tuple[types.Type, MemberFacts] | str:
+        """Return the type of a variable and what is known about it; or why that is not known."""
+        keys = [name] if name != symbol.name else []
+        keys += [f"{symbol.module}:{symbol.name}"]
+        is_clear = self._is_own(symbol)
+        stated: dict[str, Global] = {}
+        unclear = ""
+        for source in self.annotations.sources():
+            for key in (*keys, symbol.name):
+                known = source.global_(key)
+                if known is not None and (is_clear or key != symbol.name):
+                    stated.setdefault(source.source, known)
+                elif known is not None:
+                    unclear = f"{source.source} does not say which {symbol.name} it means"
+        statements = [(source, known.alternatives) for source, known in stated.items()]
+        found = self._vars(symbol)
+        if found:
+            different = {str(var.target): var for var in found}
+            if len(different) > 1:
+                return f"BTF has variables of that name of types {', '.join(different)}"
+            var = found[0]
+            tags = tuple(tag.text for tag in var.btf.decl_tags(var.id) if not tag.is_attribute)
+            return var.target, self.annotations.of_global(var.target, statements, tags)
+        for known in stated.values():
+            type_ = self.own_type(known.type)
+            return type_, self.annotations.of_global(type_, statements, ())
+        return unclear or "BTF describes only per-CPU variables"
+
+    def _is_own(self, symbol: FoundSymbol) -> bool:
+        """Whether the bare name of a symbol, as annotations have it, can mean only this one."""
+        try:
+            return self._symbol_names.own(symbol.name) == symbol
+        except AmbiguousSymbolError:
+            return False
 
     def is_per_cpu(self, name: str) -> bool:
-        """Whether `name` is a per-CPU variable, the only kind that a kernel's BTF describes."""
-        for btf in self._btfs(everywhere=self._in_module(name)):
-            if btf.find_all("var", name):
-                return True
-        return False
+        """Whether `name` is a per-CPU variable, the only kind that a kernel's BTF describes.
 
-    def _in_module(self, name: str) -> bool:
-        try:
-            self.target.symbol(name)
-        except SymbolNotFoundError:
-            return True
-        return False
+        Raises what `symbol()` raises.
+        """
+        return bool(self._vars(self._symbol_names.find(name, data=True)))
 
-
-def _one_integer(found: Sequence[types.Type]) -> types.Type | None:
-    """Return one of several types of the same name if all are the same integer type, else None."""
-    bases = [type_.btf.skip_modifiers(type_) for type_ in found]
-    shapes = {(b.size, b.bits, b.is_signed, b.is_bool) for b in bases if isinstance(b, types.Int)}
-    is_one = len(shapes) == 1 and all(isinstance(base, types.Int) for base in bases)
-    return found[0] if is_one else None
+    def _vars(self, symbol: FoundSymbol) -> list[types.Var]:
+        """Return what the BTF of its module, or of vmlinux, says about a variable."""
+        for btf in self.btfs() if symbol.module != VMLINUX else (self.btf,):
+            if symbol.module in (VMLINUX, btf.name):
+                found = [t for t in btf.find_all("var", symbol.name) if t.btf is btf]
+                if found:
+                    return [var for var in found if isinstance(var, types.Var)]
+        return []

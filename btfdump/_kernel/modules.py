@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_SYMBOLS = 1 << 20
 _SHN_UNDEF = 0
+_STT_FUNC = 2
 
 
 class LoadedModules:
@@ -72,8 +73,8 @@ class LoadedModules:
             try:
                 name = module.member_("name").string_()
                 symbols.ranges += [(start, end, name) for start, end in _ranges(module)]
-                for symbol, address, size in self._read_symbols(module):
-                    symbols.by_name.setdefault(symbol, address)
+                for symbol, address, size, is_code in self._read_symbols(module):
+                    symbols.by_name.setdefault(symbol, {})[address] = (address, name, is_code)
                     symbols.by_address.append((address, size, symbol))
             except BtfdumpError as error:
                 self.problems.append(f"symbols of a module: {error}")
@@ -83,8 +84,11 @@ class LoadedModules:
         self._extent = min(starts), max(ends)
         return symbols
 
-    def _read_symbols(self, module: Value) -> Iterator[tuple[str, int, int]]:
-        """Read a module's `struct mod_kallsyms`: an ELF symbol table and its strings."""
+    def _read_symbols(self, module: Value) -> Iterator[tuple[str, int, int, bool]]:
+        """Read a module's `struct mod_kallsyms`: an ELF symbol table and its strings.
+
+        Yields (name, address, size in bytes, whether it is a function).
+        """
         kallsyms = module.kallsyms
         count = int(kallsyms.num_symtab)
         if not 0 < count <= MAX_SYMBOLS:
@@ -95,7 +99,7 @@ class LoadedModules:
         layout = self._context.layouts
         struct = table._layout_
         readers = []
-        for member in ("st_name", "st_value", "st_shndx", "st_size"):
+        for member in ("st_name", "st_value", "st_shndx", "st_size", "st_info"):
             found = layout.locate(struct, member)  # type: ignore[arg-type]
             readers.append((found.bit_offset // 8, found.layout.decode))  # type: ignore[union-attr]
         rows = [
@@ -105,14 +109,26 @@ class LoadedModules:
         strings = _read_strings(
             self._context, int(kallsyms.strtab), max(int(row[0]) for row in rows)
         )
-        for name_offset, address, section, length in rows:
+        for name_offset, address, section, length, info in rows:
             name = decode_text(strings[int(name_offset) : int(name_offset) + 512])
             if name and section != _SHN_UNDEF and address:
-                yield name, int(address), int(length)
+                yield name, int(address), int(length), int(info) & 0xF == _STT_FUNC
 
-    def symbol(self, name: str) -> int | None:
-        """Return the virtual address of a module's symbol, or None if no module has it."""
-        return self._known().by_name.get(name)
+    def symbols_named(self, name: str) -> list[tuple[int, str, bool]]:
+        """Return (virtual address, module, whether it is a function) of each symbol of a name."""
+        return list(self._known().by_name.get(name, {}).values())
+
+    def symbols_around(self, address: int) -> tuple[str, str]:
+        """Return the names of a module's symbols before and after the one at `address`, or ""."""
+        symbols = self._known()
+        low, high = next((r[:2] for r in symbols.ranges if r[0] <= address < r[1]), (0, 0))
+        before = bisect_left(symbols.by_address, (address,)) - 1
+        after = bisect_right(symbols.by_address, (address, 1 << 64, ""))
+        near = []
+        for at in (before, after):
+            found = symbols.by_address[at] if 0 <= at < len(symbols.by_address) else (0, 0, "")
+            near.append(found[2] if low <= found[0] < high else "")
+        return near[0], near[1]
 
     def _known(self) -> _Symbols:
         """Return the modules' symbols, or none while they or the modules are being read."""
@@ -150,9 +166,13 @@ class LoadedModules:
 
 @dataclass
 class _Symbols:
-    """Symbols of all modules: addresses by name, (address, size, name), modules' [start, end)."""
+    """Symbols of all modules, and where each module is.
 
-    by_name: dict[str, int]
+    `by_name` has for each address of a name (address, module, whether it is a function);
+    `by_address` (address, size, name), and `ranges` (start, end, module), both sorted.
+    """
+
+    by_name: dict[str, dict[int, tuple[int, str, bool]]]
     by_address: list[tuple[int, int, str]]
     ranges: list[tuple[int, int, str]]
 

@@ -31,7 +31,7 @@ class Globals:
 
     def member_(self, name: str) -> TypedAddress:
         """Return a variable; raises `SymbolNotFoundError` or `ExpressionError`."""
-        type_, address, _ = self._near._context_.variable(name)
+        type_, address, _ = self._near._context_.own_variable(name)
         return self._near._at_(type_, address)
 
 

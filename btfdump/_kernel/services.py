@@ -49,8 +49,11 @@ class Modules(Protocol):
     def btfs(self) -> Sequence[Btf]:
         """Return each module's split BTF, based on that of vmlinux."""
 
-    def symbol(self, name: str) -> int | None:
-        """Return the virtual address of a module's symbol, or None if no module has it."""
+    def symbols_named(self, name: str) -> Sequence[tuple[int, str, bool]]:
+        """Return (virtual address, module, whether it is a function) of each symbol of a name."""
+
+    def symbols_around(self, address: int) -> tuple[str, str]:
+        """Return the names of a module's symbols before and after the one at `address`, or ""."""
 
     def symbolize(self, address: int) -> str | None:
         """Return `name+0x10 [module]` for an address inside a module, else None."""

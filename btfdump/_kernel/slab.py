@@ -103,7 +103,7 @@ class SlabFinder:
             return None
         value = value_at(
             self.kernel,
-            self.kernel.type(f"struct {name}"),
+            self.kernel.own_type(f"struct {name}"),
             address,
             data,
         )
@@ -132,7 +132,7 @@ class SlabFinder:
         found: dict[int, Cache] = {}
         kernel = self.kernel
         head = value_at(kernel, "struct list_head", "slab_caches")
-        element = kernel.type("struct kmem_cache")
+        element = kernel.own_type("struct kmem_cache")
         assert isinstance(element, types.Composite)
         link = kernel.struct("kmem_cache").offset("list")
         for cache in head.entries_(Expansion("list_head", element, "list", link, 0, "mm/slab.h")):
@@ -171,7 +171,7 @@ def _s390x(kernel: Context) -> _DirectMap:
     base = 0
     try:
         layout = kernel.struct("vm_layout")
-        data = kernel.target.read(kernel.symbol("vm_layout"), layout.size)
+        data = kernel.target.read(kernel.own_symbol("vm_layout"), layout.size)
         base = layout.integer(data, "identity_base")
     except (BtfdumpError, LookupError):
         base = 0
@@ -180,7 +180,7 @@ def _s390x(kernel: Context) -> _DirectMap:
 
 def _word(kernel: Context, name: str) -> int:
     platform = kernel.target.platform
-    data = kernel.target.read(kernel.symbol(name), platform.pointer_size)
+    data = kernel.target.read(kernel.own_symbol(name), platform.pointer_size)
     return int.from_bytes(data, platform.byteorder)
 
 

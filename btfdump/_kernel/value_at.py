@@ -35,9 +35,9 @@ def value_at(
     names, raises the same errors as `Context.type()` and `Context.symbol()`.
     """
     if isinstance(type_, str):
-        type_ = context.type(type_)
+        type_ = context.own_type(type_)
     if isinstance(address, str):
-        address = context.symbol(address)
+        address = context.own_symbol(address)
     return Value(
         context,
         type_,

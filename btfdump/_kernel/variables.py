@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._kernel.value_at import value_at
-from btfdump.errors import SymbolNotFoundError
+from btfdump.errors import ExpressionError, SymbolNotFoundError
 
 if TYPE_CHECKING:
     from btfdump._annotate.locks import FindGlobal
@@ -15,10 +15,18 @@ if TYPE_CHECKING:
 
 
 def find_global(kernel: Context, name: str) -> Value:
-    """Return a global variable as a value.
+    """Return a global variable that the kernel is known to have as a value.
 
-    Raises `SymbolNotFoundError` if there is no such variable, and `ExpressionError` if its type is
-    not known.
+    Raises what `Context.own_variable()` raises.
+    """
+    type_, address, facts = kernel.own_variable(name)
+    return value_at(kernel, type_, address, facts=facts)
+
+
+def named_global(kernel: Context, name: str) -> Value:
+    """Return the global variable that a user's `name` means as a value.
+
+    Raises what `Context.variable()` raises.
     """
     type_, address, facts = kernel.variable(name)
     return value_at(kernel, type_, address, facts=facts)
@@ -27,15 +35,18 @@ def find_global(kernel: Context, name: str) -> Value:
 def globals_of(kernel: Context) -> FindGlobal:
     """Return the function by which lock annotations look up global variables of `kernel`.
 
-    It returns (virtual address, type or None), or None if there is no such symbol.
+    It returns (virtual address, type or None), or None if there is no such symbol, and raises
+    `AmbiguousSymbolError` if there are several.
     """
 
     def find(name: str) -> tuple[int, types.Type | None] | None:
         try:
-            address = kernel.symbol(name)
+            address = kernel.own_symbol(name)
         except SymbolNotFoundError:
             return None
-        known = kernel.global_type(name)
-        return address, known[0] if known is not None else None
+        try:
+            return address, kernel.own_variable(name)[0]
+        except ExpressionError:
+            return address, None
 
     return find

@@ -57,7 +57,7 @@ def _aligned(table: Table, options: Options) -> Iterator[str]:
             yield _painted(f"! {_note(line)}", _RED, options) + "\n"
         else:
             yield aligned(line) + "\n"
-    if not cells:
+    if not lines:  # after a note, nobody knows what there would have been
         yield _painted(f"no {table.name.replace('-', ' ')}", _DIM, options) + "\n"
     if table.remark:
         yield _painted(printable(table.remark), _DIM, options) + "\n"

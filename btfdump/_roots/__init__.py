@@ -14,10 +14,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from btfdump._kernel.expression import Path
+from btfdump._kernel.symbol_names import SPELLED
+from btfdump._kernel.type_names import TypeName
 from btfdump._kernel.value_at import value_at
-from btfdump._kernel.variables import find_global
+from btfdump._kernel.variables import named_global
 from btfdump._plugins.registry import Registry, first_line
 from btfdump.errors import (
+    AmbiguousSymbolError,
     AmbiguousTypeError,
     ExpressionError,
     MissingDataError,
@@ -187,7 +190,7 @@ def named(kernel: Context, word: str, following: str = "") -> RootKind | TableKi
     `PluginError`.
     """
     if word not in ROOTS.built_in and (
-        not _NAME.fullmatch(word) or _is_known(kernel, word, following)
+        not re.fullmatch(_NAME, word) or _is_known(kernel, word, following)
     ):
         return None
     return ROOTS.get(word)
@@ -195,24 +198,41 @@ def named(kernel: Context, word: str, following: str = "") -> RootKind | TableKi
 
 def _is_known(kernel: Context, word: str, following: str) -> bool:
     try:
-        if is_type(word, following):
-            kernel.type(word)
-        else:
-            kernel.symbol(word)
-    except (ExpressionError, MissingDataError, SymbolNotFoundError, TypeNotFoundError):
+        known = _has_type if is_type(kernel, word, following) else _has_symbol
+    except ExpressionError:  # both
+        return True
+    return known(kernel, word)
+
+
+def _has_symbol(kernel: Context, name: str) -> bool:
+    try:
+        kernel.symbol(name)
+    except (MissingDataError, SymbolNotFoundError):
+        return False
+    except AmbiguousSymbolError:
+        return True
+    return True
+
+
+def _has_type(kernel: Context, name: str) -> bool:
+    try:
+        kernel.type(name)
+    except (ExpressionError, TypeNotFoundError):
         return False
     except AmbiguousTypeError:
         return True
     return True
 
 
-_NAME = re.compile(r"[A-Za-z_][\w-]*")
-_CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)")
-_SYMBOL = re.compile(r"\s*([A-Za-z_][\w.$]*?)(?=\s*(?:->|\.|\[|$))")
-_WORDS = re.compile(r"[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)+")
-_PLACE = re.compile(r"\s*([A-Za-z_][\w.$]*?)(?:\+(0x[0-9a-fA-F]+))?(?=\s*(?:->|\.|\[|$))")
-_ADDRESS = re.compile(r"\s*(0[xX][0-9a-fA-F]+|\d+)")
-_TYPE = re.compile(r"(?:struct|union|enum)\s+\w+\s*(?:\[\d*\])?|.*\*\s*")
+# What a user says. These are compiled when there is something to match, and kept by `re`.
+_NAME = r"[A-Za-z_][\w-]*"
+_CALL = r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)"
+_WHERE = r"(?=\s*(?:->|\.|\[|$))"
+_SYMBOL = rf"\s*({SPELLED}){_WHERE}"
+_PLACE = rf"\s*({SPELLED})(?:\+(0x[0-9a-fA-F]+))?{_WHERE}"
+_ADDRESS = r"\s*(0[xX][0-9a-fA-F]+|\d+)(?![\w:])"  # but not 8021q:SYMBOL
+# What can be nothing but a type: with a keyword, or a pointer.
+_TYPE = r"(?:[\w-]+\s*:\s*)?(?:struct|union|enum)\s+[^.>]*|[^.>]*\*[*\s]*(?:\[[^]]*\]\s*)*"
 
 
 def select(kernel: Context, text: str) -> Iterator[Selected]:
@@ -221,7 +241,7 @@ def select(kernel: Context, text: str) -> Iterator[Selected]:
     Raises `ExpressionError` for a text that cannot be understood, and `SymbolNotFoundError`,
     `MemberNotFoundError` or `ObjectNotFoundError` for what does not exist.
     """
-    call = _CALL.match(text)
+    call = re.match(_CALL, text)
     if call is not None:
         kind = root_of(call[1])
         if kind is None:
@@ -234,12 +254,13 @@ def select(kernel: Context, text: str) -> Iterator[Selected]:
             name = f"{found.name}{path.text}"
             yield Selected(path.follow(found.value), name, not path.steps, found.fate)
         return
-    symbol = _SYMBOL.match(text)
+    symbol = re.match(_SYMBOL, text)
     if symbol is None:
         raise ExpressionError(f"{text!r} is neither a root, nor a symbol, nor 'TYPE' ADDRESS")
     path = Path.parse(text[symbol.end() :], where=symbol[0])
+    variable = global_value(kernel, symbol[1])
     if not kernel.is_per_cpu(symbol[1]):
-        yield Selected(path.follow(global_value(kernel, symbol[1])), text)
+        yield Selected(path.follow(variable), text)
         return
     for cpu, value in per_cpu_values(kernel, symbol[1], path):
         rest = Path(path.text, path.steps[1:] if path.steps[:1] == (cpu,) else path.steps)
@@ -271,11 +292,11 @@ def text_after_cpu(path: Path) -> str:
 
 def at_address(kernel: Context, type_name: str, text: str) -> Selected:
     """Return the value of C type `type_name` at an address or symbol, and the path from there."""
-    match = _ADDRESS.match(text)
+    match = re.match(_ADDRESS, text)
     if match is not None:
         address = int(match[1], 0)
     else:
-        match = _PLACE.match(text)
+        match = re.match(_PLACE, text)
         if match is None:
             raise ExpressionError(f"{text!r} is neither an address nor a symbol")
         address = kernel.symbol(match[1]) + int(match[2] or "0", 16)
@@ -284,29 +305,44 @@ def at_address(kernel: Context, type_name: str, text: str) -> Selected:
     if address >= 1 << kernel.layouts.pointer_size * 8:
         raise ExpressionError(f"address {match[1]} does not fit into a pointer")
     path = Path.parse(text[match.end() :], where=match[0])
-    value = value_at(kernel, type_name, address)
+    value = value_at(kernel, kernel.type(type_name), address)
     return Selected(path.follow(value), text, not path.steps)
 
 
 def global_value(kernel: Context, name: str) -> Value:
-    """Return a global variable as a value.
+    """Return the global variable that a user means by `name` as a value.
 
-    Raises `SymbolNotFoundError` if there is none, `ExpressionError` if its type is not known.
+    Raises what `Context.variable()` raises.
     """
     try:
-        return find_global(kernel, name)
+        return named_global(kernel, name)
     except SymbolNotFoundError as error:
         hint = f"; did you mean {name}(...)?" if name in ROOTS and root_of(name) else ""
         raise SymbolNotFoundError(f"{error}{hint}") from error
 
 
-def is_type(word: str, following: str = "") -> bool:
-    """Whether a word of the command line is a C type, by its form or by the address after it."""
-    if _CALL.match(word):
+def is_type(kernel: Context, word: str, following: str = "") -> bool:
+    """Whether a word of the command line is a C type, by its form or by the word after it.
+
+    `u64`, `char[64]` and `runqueues[0]` have one form: there the kernel's types and symbols decide.
+    Raises `ExpressionError` if both have the name.
+    """
+    if re.match(_CALL, word):
         return False
-    word = word.strip()
-    return bool(
-        _TYPE.fullmatch(word)
-        or _ADDRESS.match(following)
-        or (" " in word and _WORDS.fullmatch(word) and following)
+    if re.fullmatch(_TYPE, word.strip()) or re.match(_ADDRESS, following):
+        return True
+    try:
+        name = TypeName.parse(word)
+    except ExpressionError:
+        return False
+    if not following or " " in name.name:
+        return bool(following)
+    symbol = name.text.partition("[")[0].strip()
+    if not _has_type(kernel, word):
+        return False
+    if not _has_symbol(kernel, symbol):
+        return True
+    raise ExpressionError(
+        f"{word!r} is a type and a symbol: say 'const {word}' for the type, or "
+        f"'vmlinux:{word}' for the symbol"
     )

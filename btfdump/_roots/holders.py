@@ -61,7 +61,7 @@ def find_holders(kernel: Context) -> Holders:
 def _addresses(kernel: Context) -> Iterator[int]:
     for name in _OPERATIONS:
         try:
-            yield kernel.symbol(name)
+            yield kernel.own_symbol(name)
         except SymbolNotFoundError:
             continue
 

@@ -41,7 +41,7 @@ def list_maps(kernel: Context, query: Query) -> Table:
     from btfdump._roots.holders import find_holders
 
     found = maps(kernel)
-    kernel.symbol("map_idr")  # raises before the first map is asked for
+    kernel.own_symbol("map_idr")  # raises before the first map is asked for
 
     def rows() -> Iterator[dict[str, Any] | Note]:
         users: dict[int, list[str]] = {}

@@ -6,7 +6,8 @@ import fnmatch
 from typing import TYPE_CHECKING
 
 from btfdump._kernel.value_at import offset_of, value_at
-from btfdump._roots import Selected, global_value, root
+from btfdump._kernel.variables import find_global
+from btfdump._roots import Selected, root
 from btfdump.errors import (
     CorruptDataError,
     FaultError,
@@ -29,8 +30,8 @@ def tasks(kernel: Context) -> Iterator[Value]:
     Raises `CorruptDataError` at the end if any of the lists is damaged, after everything that could
     be reached.
     """
-    init_task = global_value(kernel, "init_task")
-    task_struct = kernel.type("struct task_struct")
+    init_task = find_global(kernel, "init_task")
+    task_struct = kernel.own_type("struct task_struct")
     troubles: list[str] = []
     given: set[int] = set()  # live threads may become processes: exec() of one that is no leader
     for process in gathered(entries(init_task, "tasks", task_struct, "tasks"), troubles, ""):
@@ -161,7 +162,7 @@ def task(kernel: Context, pid: int) -> Value:
     Raises `ObjectNotFoundError` if there is none.
     """
     if pid == 0:
-        return global_value(kernel, "init_task")
+        return find_global(kernel, "init_task")
     count = 0
     trouble = ""
     try:

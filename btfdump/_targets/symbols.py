@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from btfdump.errors import AmbiguousSymbolError
 
@@ -24,8 +23,7 @@ REACH = 0x10000
 _PADDING = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(NamedTuple):
     """One symbol: its virtual `address`; whether other files could see it; whether it is code."""
 
     address: int

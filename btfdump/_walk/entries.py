@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         def struct(self, name: str) -> KernelStruct:
             """Return where the members of `struct name` are; raises `TypeNotFoundError`."""
 
-        def symbol(self, name: str) -> int:
+        def own_symbol(self, name: str) -> int:
             """Return the virtual address of a symbol; raises `SymbolNotFoundError`."""
 
 

@@ -55,7 +55,7 @@ def _node_count(head: Head) -> int:
     if head.kernel is None:
         return 1
     try:
-        address = head.kernel.symbol("nr_node_ids")
+        address = head.kernel.own_symbol("nr_node_ids")
     except SymbolNotFoundError:
         return 1
     return int.from_bytes(head.memory.read(address, 4), head.platform.byteorder)  # unsigned int

@@ -104,6 +104,6 @@ def test_an_idr_nobody_can_name(patched, monkeypatch):
     def missing(name):
         raise SymbolNotFoundError(f"no symbol {name}")
 
-    monkeypatch.setattr(patched, "symbol", missing)
+    monkeypatch.setattr(patched, "own_symbol", missing)
     with pytest.raises(SymbolNotFoundError, match="btf_idr"):
         list(patched.bpf.btf_objects())

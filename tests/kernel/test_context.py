@@ -131,3 +131,17 @@ def test_variables(item, world):
         context.variable("first")
     with pytest.raises(SymbolNotFoundError):
         context.variable("nonsense")
+
+
+def test_annotations_take_copies_of_a_struct_for_one():
+    """They are told by name: of copies the first is meant, different ones are said."""
+    b = BtfBuilder()
+    link = b.struct("list_head", 16, [])
+    for name in ("a", "a", "b"):
+        b.struct("item", 24, [("link", link, 0), (name, link, 64)])
+        b.struct("same", 16, [("link", link, 0)])
+    context = Context(BufferTarget({}), b.parse())
+    assert [s.id for s in context._find_structs("item", context.btf, False)] == [2, 6]
+    assert [s.id for s in context._find_structs("same", context.btf, False)] == [3]
+    found = context._find_structs("item", context.btf, False)
+    assert context._find_structs("item", context.btf, False) is found  # compared once

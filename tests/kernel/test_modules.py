@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.errors import (
-    CorruptDataError,
-)
+from btfdump.errors import AmbiguousSymbolError, CorruptDataError
 from tests.support.bpf_maps import DUMPS
 from tests.support.bpf_objects import btf_of
 
@@ -44,7 +42,8 @@ def test_symbols_of_modules(name, opened):
             if not (int(row.st_shndx) and int(row.st_name) and address):
                 continue
             symbol = kernel.value("char[64]", int(table.strtab) + int(row.st_name)).string_()
-            assert kernel.modules.symbol(symbol) is not None
+            assert address in [found[0] for found in kernel.modules.symbols_named(symbol)]
+            assert kernel.symbol(f"{owner}:{symbol}@1") <= address
             shown = kernel.modules.symbolize(address)
             assert shown is None or shown.endswith(f"[{owner}]")
             compared += shown == f"{symbol} [{owner}]"
@@ -53,7 +52,8 @@ def test_symbols_of_modules(name, opened):
 
 def test_what_is_no_modules_memory(opened):
     modules = opened("tagged").modules
-    assert modules.symbol("no_such_symbol") is None
+    assert modules.symbols_named("no_such_symbol") == []
+    assert modules.symbols_around(0) == ("", "")
     for address in (0, opened("tagged").symbol("init_task"), (1 << 64) - 1):
         assert modules.symbolize(address) is None
 
@@ -61,6 +61,7 @@ def test_what_is_no_modules_memory(opened):
 def test_a_module_whose_symbols_cannot_be_read(patched, poke):
     first, *others = patched["modules"].walk_()
     poke(first.kallsyms, 0xFFFF_F000_0000_1230)
+    patched.forget()
     name = first.member_("name").string_()
     start = int(first.mem[0].base)
     assert patched.modules.symbolize(start) == f"[{name}]"
@@ -71,5 +72,21 @@ def test_a_module_whose_symbols_cannot_be_read(patched, poke):
 
 def test_a_list_of_modules_that_is_cut(patched, poke):
     poke(patched["modules"].next, 0xFFFF_F000_0000_1230)
+    patched.forget()
     assert patched.modules.symbolize(patched.symbol("init_task")) is None
     assert patched.loaded_modules.problems[0].startswith("modules: ")
+
+
+def test_symbols_that_every_module_has(opened):
+    kernel = opened("tagged")
+    own = {
+        module.member_("name").string_(): module.address_ for module in kernel["modules"].walk_()
+    }
+    with pytest.raises(AmbiguousSymbolError, match=f"{len(own)} symbols are .* __this_module"):
+        kernel.symbol("__this_module")
+    for name, address in own.items():
+        assert kernel.symbol(f"{name}:__this_module") == address
+    before, after = kernel.modules.symbols_around(kernel.symbol("btfsample:sample_root"))
+    assert before or after
+    for near in filter(None, (before, after)):
+        assert kernel.symbolize(kernel.symbol(f"btfsample:{near}")) is not None

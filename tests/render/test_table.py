@@ -53,6 +53,11 @@ def test_an_empty_table_says_so():
     assert render("text", rows=()).splitlines() == ["id  name  used by", "no maps", "2 maps"]
 
 
+def test_nothing_but_a_note_is_not_said_to_be_empty():
+    lines = render("text", rows=[ROWS[1]]).splitlines()
+    assert lines == ["id  name  used by", "! the idr is corrupt", "2 maps"]
+
+
 def test_json():
     document = json.loads(render("json"))
     assert document["table"] == "maps"

@@ -13,8 +13,15 @@ from btfdump._graph.limits import Limits, selection_of
 from btfdump._graph.traverse import traverse
 from btfdump._kernel.value import Value
 from btfdump._render import Root, get
-from btfdump._roots import select
-from btfdump.errors import BtfdumpError, MemberNotFoundError
+from btfdump._roots import _is_known, at_address, is_type, select
+from btfdump.errors import (
+    AmbiguousSymbolError,
+    BtfdumpError,
+    ExpressionError,
+    MemberNotFoundError,
+    SymbolNotFoundError,
+)
+from tests.support.loaded_modules import load
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
@@ -252,3 +259,104 @@ def test_members_of_what_a_ring_holds(opened):
 def test_members_that_are_not_there(opened, root, path, struct):
     with pytest.raises(MemberNotFoundError, match=f"struct {struct} has no member"):
         shown(opened("tagged"), root, members=path)
+
+
+# Words of the command line: types, symbols, and which of several
+
+
+def world_of_globals() -> Kernel:
+    world = World()
+    world.struct("item", [("id", "int")])
+    world.b.typedef("both", world.id("int"))
+    world.b.typedef("item_t", world.id("int"))
+    world.id("u64")
+    world.id("char")
+    world.id("unsigned long")
+    for name in ("jiffies_64", "both", "init_task"):
+        world.symbols[name] = world.room(32)
+    return world.kernel()
+
+
+@pytest.mark.parametrize(
+    ("word", "following", "meant"),
+    [
+        ("u64", "jiffies_64", True),
+        ("item_t", "jiffies_64+0x8", True),
+        ("char[64]", "jiffies_64", True),
+        ("u64[2]", "jiffies_64", True),
+        ("struct item *", "jiffies_64", True),
+        ("struct item **", "jiffies_64", True),
+        ("struct item *[2]", "jiffies_64", True),
+        ("void *", "jiffies_64", True),
+        ("vmlinux:struct item@3", "jiffies_64", True),
+        ("vmlinux:u64", "jiffies_64", True),
+        ("unsigned long", "jiffies_64", True),
+        ("const both", "jiffies_64", True),
+        ("nothing_known", "0x1000", True),
+        ("struct item", "", True),
+        ("jiffies_64", "init_task", False),
+        ("jiffies_64[0]", "init_task", False),
+        ("nothing_known", "init_task", False),
+        ("init_task.comm", "init_task", False),
+        ("task(1).comm", "0x1000", False),
+        ("u64", "", False),
+        ("vmlinux:jiffies_64", "init_task", False),
+        ("jiffies_64@1", "init_task", False),
+    ],
+)
+def test_what_is_a_type(word, following, meant):
+    kernel = world_of_globals()
+    assert is_type(kernel, word, following) is meant
+
+
+def test_a_type_and_a_symbol_of_one_name():
+    kernel = world_of_globals()
+    with pytest.raises(ExpressionError, match=r"say 'const both' for .*, or 'vmlinux:both'"):
+        is_type(kernel, "both", "init_task")
+    assert is_type(kernel, "both", "0x1000")
+
+
+@pytest.mark.parametrize(
+    ("word", "following", "is_known"),
+    [
+        ("u64", "jiffies_64", True),
+        ("item_t", "0x1000", True),
+        ("both", "jiffies_64", True),
+        ("jiffies_64", "", True),
+        ("idle", "0", False),  # the root of another package, with a number
+        ("idle", "jiffies_64", False),
+        ("idle", "", False),
+    ],
+)
+def test_what_goes_before_the_roots_of_other_packages(word, following, is_known):
+    assert _is_known(world_of_globals(), word, following) is is_known
+
+
+def test_types_at_symbols():
+    kernel = world_of_globals()
+    address = kernel.symbol("jiffies_64")
+    for type_ in ("u64", "struct item *", "struct item **", "void *", "u64[2]", "item_t"):
+        assert at_address(kernel, type_, "jiffies_64").value.address_ == address
+    assert at_address(kernel, "u64", "vmlinux:jiffies_64+0x8").value.address_ == address + 8
+    assert at_address(kernel, "struct item", "jiffies_64@1.id").value.address_ == address
+    assert at_address(kernel, "u64", "0x1000").value.address_ == 0x1000
+    for text in ("8021q:jiffies_64", "jiffies_64@2"):
+        with pytest.raises(SymbolNotFoundError):
+            at_address(kernel, "u64", text)
+
+
+def test_modules_whose_names_begin_with_digits():
+    kernel = world_of_globals()
+    load(kernel, {}, (0x5000, "8021q", "vlan_net_id"))
+    assert at_address(kernel, "u64", "8021q:vlan_net_id").value.address_ == 0x5000
+
+
+def test_which_of_several_variables(opened):
+    """Two subsystems of one name: neither is taken in silence."""
+    kernel = opened("tagged")
+    with pytest.raises(AmbiguousSymbolError, match=r"pwq_cache@1 .* pwq_cache@2 .*unbound_wq"):
+        at_address(kernel, "struct kmem_cache *", "pwq_cache")
+    cache = at_address(kernel, "struct kmem_cache *", "pwq_cache@2").value
+    assert cache.member_("name").string_() == "pool_workqueue"
+    (modules,) = select(kernel, "vmlinux:modules")
+    assert modules.value == kernel["modules"]

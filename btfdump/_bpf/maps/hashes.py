@@ -35,7 +35,7 @@ def elements_in_use(map_: MapObject) -> int | None:
     """
     context = map_._context_
     if map_.has_member_("elem_count") and map_.elem_count:
-        each, pointer = context.type("s64"), int(map_.elem_count)
+        each, pointer = context.own_type("s64"), int(map_.elem_count)
         offsets = context.target.per_cpu_offsets
         copies = (value_at(context, each, context.wrap(pointer + offset)) for offset in offsets)
         return max(0, sum(int(copy) for copy in copies))

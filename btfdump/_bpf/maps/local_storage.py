@@ -45,7 +45,7 @@ def walk_local_storage(map_: MapObject) -> Iterator[Element | Anomaly]:
 
 
 def _walk_bucket(map_: MapObject, smap: int, bucket: Value) -> Iterator[Element | Anomaly]:
-    owner_type = map_._context_.type(_OWNERS[map_.kind_])
+    owner_type = map_._context_.own_type(_OWNERS[map_.kind_])
     for elem in bucket.list.entries_():
         if isinstance(elem, Anomaly):
             yield elem

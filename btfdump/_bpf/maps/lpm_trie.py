@@ -34,7 +34,7 @@ def walk_lpm_trie(map_: MapObject) -> Iterator[Element | Anomaly]:
     data_size = map_._size_of_("key") - _PREFIX_SIZE
     if not 0 < data_size <= MAX_DATA:
         raise CorruptDataError(f"key_size is {data_size + _PREFIX_SIZE}", map_.address_)
-    node_type = map_._context_.type("struct lpm_trie_node")
+    node_type = map_._context_.own_type("struct lpm_trie_node")
     seen: set[int] = set()
     pending = [(int(trie.root), -1)]
     while pending:

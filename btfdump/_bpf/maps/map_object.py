@@ -34,7 +34,7 @@ class MapObject(Value):
     __slots__ = ("_kind", "_types")
 
     def __init__(self, context: Context, address: int, data: bytes | None = None) -> None:
-        super().__init__(context, context.type("struct bpf_map"), address, data)
+        super().__init__(context, context.own_type("struct bpf_map"), address, data)
         self._types: MapType | None = None
         self._kind: str | None = None
 
@@ -66,7 +66,7 @@ class MapObject(Value):
 
     def _inside_(self, struct: str, member: str = "map") -> Value:
         """Return the map's own struct around the `struct bpf_map`, as container_of() does."""
-        type_ = self._context.type(f"struct {struct}")
+        type_ = self._context.own_type(f"struct {struct}")
         offset = offset_of(self._context, type_, member)
         return value_at(self._context, type_, self._context.wrap(self.address_ - offset))
 
@@ -96,14 +96,14 @@ class MapObject(Value):
         """Return an integer, which is nowhere in memory, as a key."""
         type_ = self.types_.key
         if type_ is None or not isinstance(self._context.layouts.of(type_), ScalarLayout):
-            type_ = self._context.type("unsigned int")
+            type_ = self._context.own_type("unsigned int")
         size = self._context.layouts.of(type_).size
         data = number.to_bytes(size, self._context.layouts.byteorder)
         return value_at(self._context, type_, 0, data)
 
     def _bytes_of_(self, size: int) -> types.Type:
         """Return the type of `size` bytes about which nothing is known."""
-        byte = self._context.type("u8")
+        byte = self._context.own_type("u8")
         return types.Array(byte.btf, 0, "", byte.id, 0, size)
 
     def _slots_(self, array: Value | int, count: int, struct: str) -> Iterator[tuple[int, Value]]:
@@ -112,7 +112,7 @@ class MapObject(Value):
         `array` is the array's address, or a pointer to it; `count` is in elements; objects are of
         type `struct`.
         """
-        type_ = self._context.type(struct)
+        type_ = self._context.own_type(struct)
         for index, pointer in self._pointers_(int(array), count):
             yield index, value_at(self._context, type_, pointer)
 

@@ -79,7 +79,7 @@ def _hash(map_: MapObject) -> int | None:
 def _lpm_trie(map_: MapObject) -> int:
     """trie_mem_usage()"""
     trie = map_._inside_("lpm_trie").read_()
-    node = map_._context_.layouts.of(map_._context_.type("struct lpm_trie_node")).size
+    node = map_._context_.layouts.of(map_._context_.own_type("struct lpm_trie_node")).size
     return (node + int(trie.data_size) + int(map_.value_size)) * int(trie.n_entries)
 
 
@@ -114,7 +114,7 @@ def _bloom_filter(map_: MapObject) -> int:
 def _stack_trace(map_: MapObject) -> int:
     """stack_map_mem_usage()"""
     stacks = map_._inside_("bpf_stack_map").read_()
-    bucket = map_._context_.layouts.of(map_._context_.type("struct stack_map_bucket")).size
+    bucket = map_._context_.layouts.of(map_._context_.own_type("struct stack_map_bucket")).size
     pointer = map_._context_.layouts.pointer_size
     each = bucket + int(map_.value_size)
     return stacks.size_ + int(stacks.n_buckets) * pointer + int(map_.max_entries) * each
@@ -124,7 +124,7 @@ def _devices(map_: MapObject) -> int:
     """dev_map_mem_usage()"""
     table = map_._inside_("bpf_dtab").read_()
     slots = int(table.n_buckets if map_.kind_ == "DEVMAP_HASH" else map_.max_entries)
-    each = map_._context_.layouts.of(map_._context_.type("struct bpf_dtab_netdev")).size
+    each = map_._context_.layouts.of(map_._context_.own_type("struct bpf_dtab_netdev")).size
     pointers = slots * map_._context_.layouts.pointer_size
     return table.size_ + pointers + int(table.member_("items")) * each
 

@@ -81,7 +81,7 @@ def walk_sockhash(map_: MapObject) -> Iterator[Element | Anomaly]:
     """Walk buckets of `struct bpf_shtab_elem`: a key and a `struct sock *`."""
     table = map_._inside_("bpf_shtab").read_()
     size = table.buckets.deref_().size_
-    sock = map_._context_.type("struct sock")
+    sock = map_._context_.own_type("struct sock")
     for value in _chained(
         map_, int(table.buckets), int(table.buckets_num), "bpf_shtab_elem", "node", size
     ):
@@ -99,7 +99,7 @@ def _chained(
     context = map_._context_
     if not 0 < count <= MAX_BUCKETS:
         raise CorruptDataError(f"{count} buckets", map_.address_)
-    type_ = context.type("struct hlist_head")
+    type_ = context.own_type("struct hlist_head")
     step = step or context.layouts.of(type_).size
     expansion = _expansion(map_, struct, link)
     empty = bytes(context.layouts.pointer_size)
@@ -117,7 +117,7 @@ def _expansion(map_: MapObject, struct: str, link: str) -> Expansion:
     from btfdump._annotate.facts import Expansion
     from btfdump._btf import types
 
-    element = map_._context_.type(f"struct {struct}")
+    element = map_._context_.own_type(f"struct {struct}")
     assert isinstance(element, types.Composite)
     offset = offset_of(map_._context_, element, link)
     return Expansion("hlist_head", element, link, offset, 0, "map")

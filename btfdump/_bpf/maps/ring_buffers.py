@@ -35,7 +35,7 @@ def walk_ring_buffer(map_: MapObject) -> Iterator[Element | Anomaly]:
         text = f"consumer at {consumer}, producer at {producer}, {mask + 1} bytes between them"
         yield Anomaly(text, buffer.address_, ends=True)
         return
-    header_type = context.type("struct bpf_ringbuf_hdr")
+    header_type = context.own_type("struct bpf_ringbuf_hdr")
     header_size = context.layouts.of(header_type).size
     at = consumer
     while at < producer:

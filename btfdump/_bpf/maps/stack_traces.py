@@ -47,7 +47,7 @@ def walk_stack_traces(map_: MapObject) -> Iterator[Element | Anomaly]:
 def _frame_type(map_: MapObject) -> types.Type:
     """Return the type of a frame: a build id and offset, or a void *, shown with its symbol."""
     if int(map_.map_flags) & BY_BUILD_ID:
-        return map_._context_.type("struct bpf_stack_build_id")
+        return map_._context_.own_type("struct bpf_stack_build_id")
     pointers = map_._inside_("bpf_array").ptrs.type_  # void *[]
     array = pointers.btf.skip_modifiers(pointers)
     assert isinstance(array, types.Array)
