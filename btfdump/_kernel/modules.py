@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from operator import itemgetter
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._decode.fields import decode_text
-from btfdump.errors import BtfdumpError, FaultError
+from btfdump.errors import BtfdumpError, CorruptDataError, FaultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
     from btfdump._kernel.value import Value
 
 MAX_SYMBOLS = 1 << 20
-_SHN_UNDEF = 0
+MAX_STRINGS = 1 << 26
+"""Bytes of the names of one module's symbols that are believed."""
+_MAX_NAME = 512  # KSYM_NAME_LEN
+_COLUMNS = ("st_name", "st_value", "st_size", "st_info", "st_shndx")
+_UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _STT_FUNC = 2
 
 
@@ -68,72 +73,82 @@ class LoadedModules:
 
     @cached_property
     def _symbols(self) -> _Symbols:
-        symbols = _Symbols({}, [], [])
+        symbols = _Symbols([], [], [])
         for module in self._entries("modules"):
             try:
                 name = module.member_("name").string_()
-                symbols.ranges += [(start, end, name) for start, end in _ranges(module)]
-                for symbol, address, size, is_code in self._read_symbols(module):
-                    symbols.by_name.setdefault(symbol, {})[address] = (address, name, is_code)
-                    symbols.by_address.append((address, size, symbol))
+                symbols.ranges.extend((start, end, name) for start, end in _ranges(module))
+                table = self._read_table(module, name)
             except BtfdumpError as error:
                 self.problems.append(f"symbols of a module: {error}")
+                continue
+            if table is not None:
+                number = len(symbols.tables)
+                symbols.tables.append(table)
+                symbols.by_address.extend((row[1], row[2], number, row[0]) for row in table.rows)
         symbols.by_address.sort()
         symbols.ranges.sort()
         starts, ends, _ = zip(*symbols.ranges, strict=True) if symbols.ranges else ((0,), (0,), ())
         self._extent = min(starts), max(ends)
         return symbols
 
-    def _read_symbols(self, module: Value) -> Iterator[tuple[str, int, int, bool]]:
-        """Read a module's `struct mod_kallsyms`: an ELF symbol table and its strings.
-
-        Yields (name, address, size in bytes, whether it is a function).
-        """
+    def _read_table(self, module: Value, name: str) -> _Table | None:
+        """Read a module's `struct mod_kallsyms`: an ELF symbol table and its strings."""
         kallsyms = module.kallsyms
         count = int(kallsyms.num_symtab)
         if not 0 < count <= MAX_SYMBOLS:
-            return
+            return None
         table = kallsyms.symtab.deref_()
         size = table.size_
         data = self._context.target.read(table.address_, count * size)
-        layout = self._context.layouts
-        struct = table._layout_
-        readers = []
-        for member in ("st_name", "st_value", "st_shndx", "st_size", "st_info"):
-            found = layout.locate(struct, member)  # type: ignore[arg-type]
-            readers.append((found.bit_offset // 8, found.layout.decode))  # type: ignore[union-attr]
-        rows = [
-            tuple(decode(data, at + offset) for offset, decode in readers)
-            for at in range(0, len(data), size)
-        ]
-        strings = _read_strings(
-            self._context, int(kallsyms.strtab), max(int(row[0]) for row in rows)
-        )
-        for name_offset, address, section, length, info in rows:
-            name = decode_text(strings[int(name_offset) : int(name_offset) + 512])
-            if name and section != _SHN_UNDEF and address:
-                yield name, int(address), int(length), int(info) & 0xF == _STT_FUNC
+        defined = [
+            row for row in self._rows(table, data) if row[0] and row[1] and row[4]
+        ]  # SHN_UNDEF is 0
+        last = max((row[0] for row in defined), default=0)
+        if last > MAX_STRINGS:
+            raise CorruptDataError(f"{name}: no string table has {last} bytes", table.address_)
+        return _Table(name, defined, _read_strings(self._context, int(kallsyms.strtab), last))
+
+    def _rows(self, table: Value, data: bytes) -> Iterator[tuple[int, ...]]:
+        """Yield the `_COLUMNS` of symbols: Elf64_Sym and Elf32_Sym have them in other orders."""
+        layouts = self._context.layouts
+        places = []
+        for column, member in enumerate(_COLUMNS):
+            found = layouts.locate(table._layout_, member)  # type: ignore[arg-type]
+            places.append((found.bit_offset // 8, found.layout.size, column))
+        places.sort()
+        order = "<" if layouts.byteorder == "little" else ">"
+        at, pieces = 0, [order]
+        for offset, size, _ in places:
+            if offset < at or size not in _UNSIGNED or offset + size > table.size_:
+                raise CorruptDataError(f"{table.type_} is no symbol of an ELF file", table.address_)
+            pieces.append(f"{offset - at}x{_UNSIGNED[size]}")
+            at = offset + size
+        rows = Struct("".join([*pieces, f"{table.size_ - at}x"])).iter_unpack(data)
+        positions = sorted(range(len(places)), key=lambda position: places[position][2])
+        return map(itemgetter(*positions), rows)
 
     def symbols_named(self, name: str) -> list[tuple[int, str, bool]]:
         """Return (virtual address, module, whether it is a function) of each symbol of a name."""
-        return list(self._known().by_name.get(name, {}).values())
+        found = (one for table in self._known().tables for one in table.called(name))
+        return list({one[:2]: one for one in found}.values())
 
     def symbols_around(self, address: int) -> tuple[str, str]:
         """Return the names of a module's symbols before and after the one at `address`, or ""."""
         symbols = self._known()
         low, high = next((r[:2] for r in symbols.ranges if r[0] <= address < r[1]), (0, 0))
         before = bisect_left(symbols.by_address, (address,)) - 1
-        after = bisect_right(symbols.by_address, (address, 1 << 64, ""))
-        near = []
-        for at in (before, after):
-            found = symbols.by_address[at] if 0 <= at < len(symbols.by_address) else (0, 0, "")
-            near.append(found[2] if low <= found[0] < high else "")
+        after = bisect_right(symbols.by_address, (address, 1 << 64))
+        near = ["", ""]
+        for side, at in enumerate((before, after)):
+            if 0 <= at < len(symbols.by_address) and low <= symbols.by_address[at][0] < high:
+                near[side] = symbols.name_at(at)
         return near[0], near[1]
 
     def _known(self) -> _Symbols:
         """Return the modules' symbols, or none while they or the modules are being read."""
         if self._loading:
-            return _Symbols({}, [], [])
+            return _Symbols([], [], [])
         self._loading = True
         try:
             return self._symbols
@@ -153,28 +168,59 @@ class LoadedModules:
         if at < 0 or address >= symbols.ranges[at][1]:
             return None
         module = symbols.ranges[at][2]
-        at = bisect_right(symbols.by_address, (address, 1 << 64, "")) - 1
+        at = bisect_right(symbols.by_address, (address, 1 << 64)) - 1
         if at < 0:
             return f"[{module}]"
-        start, size, name = symbols.by_address[at]
+        start, size, *_ = symbols.by_address[at]
         if address == start:
-            return f"{name} [{module}]"
+            return f"{symbols.name_at(at)} [{module}]"
         if address < start + size:
-            return f"{name}+{address - start:#x} [{module}]"
+            return f"{symbols.name_at(at)}+{address - start:#x} [{module}]"
         return f"[{module}]"
 
 
-@dataclass
-class _Symbols:
-    """Symbols of all modules, and where each module is.
+class _Table(NamedTuple):
+    """The symbols of one module: the `_COLUMNS` of each, and the strings that st_name is in.
 
-    `by_name` has for each address of a name (address, module, whether it is a function);
-    `by_address` (address, size, name), and `ranges` (start, end, module), both sorted.
+    Names are decoded when they are asked for: there are tens of thousands, and few are.
     """
 
-    by_name: dict[str, dict[int, tuple[int, str, bool]]]
-    by_address: list[tuple[int, int, str]]
+    module: str
+    rows: list[tuple[int, ...]]
+    strings: bytes
+
+    def name(self, offset: int) -> str:
+        """Return the name at an offset of the strings."""
+        return decode_text(self.strings[offset : offset + _MAX_NAME])
+
+    def called(self, name: str) -> Iterator[tuple[int, str, bool]]:
+        """Yield (virtual address, module, whether it is a function) of each symbol of a name."""
+        needle = name.encode("utf-8", "backslashreplace") + b"\0"
+        at, offsets = self.strings.find(needle), set()
+        while at >= 0:  # also in longer names that end like this one
+            offsets.add(at)
+            at = self.strings.find(needle, at + 1)
+        if offsets:
+            for offset, address, _, info, _ in self.rows:
+                if offset in offsets:
+                    yield address, self.module, info & 0xF == _STT_FUNC
+
+
+class _Symbols(NamedTuple):
+    """Symbols of all modules, and where each module is.
+
+    `by_address` has (address, size, number of the table, offset of the name), and `ranges` (start,
+    end, module), both sorted.
+    """
+
+    tables: list[_Table]
+    by_address: list[tuple[int, int, int, int]]
     ranges: list[tuple[int, int, str]]
+
+    def name_at(self, position: int) -> str:
+        """Return the name of a symbol by its position in `by_address`."""
+        *_, number, offset = self.by_address[position]
+        return self.tables[number].name(offset)
 
 
 def _ranges(module: Value) -> Iterator[tuple[int, int]]:

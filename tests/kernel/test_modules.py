@@ -90,3 +90,13 @@ def test_symbols_that_every_module_has(opened):
     assert before or after
     for near in filter(None, (before, after)):
         assert kernel.symbolize(kernel.symbol(f"btfsample:{near}")) is not None
+
+
+def test_a_string_table_that_no_module_has(patched, poke):
+    """What the offsets of names claim is not believed without bounds."""
+    first = next(iter(patched["modules"].walk_()))
+    row = first.kallsyms.symtab[int(first.kallsyms.num_symtab) - 1]
+    poke(row.st_name, 0xFFFF_FFFF)
+    patched.forget()
+    assert patched.symbol("vmlinux:init_task")
+    assert any("no string table has 4294967295" in p for p in patched.loaded_modules.problems)
