@@ -26,7 +26,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "to others, and the rest as text."
     )
     parser.epilog = "example:\n  btfdump source 'struct list_head' --btf /sys/kernel/btf/vmlinux\n"
-    parser.add_argument("type", metavar="TYPE", help="a struct or union: 'struct foo'")
+    parser.add_argument(
+        "type", metavar="TYPE", help="a struct or union: 'struct foo', 'struct foo@ID'"
+    )
     parser.add_argument("--btf", metavar="FILE", required=True, help="raw BTF, or ELF with .BTF")
     parser.add_argument("--base", metavar="FILE", help="the BTF that a module's is split on")
     parser.add_argument("--zero", action="store_true", help="the formatter that shows zeros")
@@ -39,14 +41,13 @@ def run(args: argparse.Namespace) -> int:
     """Print the source; return the exit status."""
     from btfdump._api.btffile import open_btf
     from btfdump._decode.layout import Layouts, StructLayout
+    from btfdump._kernel.type_names import TypeNames
 
     btf = open_btf(args.btf, base=args.base)
-    keyword, _, name = args.type.strip().partition(" ")
-    if keyword not in ("struct", "union") or not name:
-        raise ExpressionError(f"{args.type!r} is not 'struct NAME' or 'union NAME'")
     layouts = Layouts(btf.byteorder, btf.pointer_size or 8)
-    layout = layouts.of(btf.find(keyword, name.strip()))
-    assert isinstance(layout, StructLayout)
+    layout = layouts.of(TypeNames(btf, None).find(args.type))
+    if not isinstance(layout, StructLayout):
+        raise ExpressionError(f"{args.type!r} is not 'struct NAME' or 'union NAME'")
     if args.format:
         functions = _readers(args, btf, layout)
     elif args.members:

@@ -110,7 +110,8 @@ class TypeName(NamedTuple):
 class TypeNames:
     """The types of one kernel by name; every answer is remembered.
 
-    `btf` is that of vmlinux. `modules` may be None, and is asked no sooner than necessary.
+    `btf` is that of vmlinux, or of any file. `modules` may be None, and is asked no sooner than
+    necessary.
     """
 
     def __init__(self, btf: Btf, modules: Modules | None) -> None:
@@ -157,7 +158,8 @@ class TypeNames:
             found: list[types.Type] = []
             for btf in self._btfs(name.module):
                 for kind in name.kinds:
-                    found += (t for t in btf.find_all(kind, spelling) if t.btf is btf)
+                    every = btf.find_all(kind, spelling)
+                    found += every if btf is self._btf else (t for t in every if t.btf is btf)
                 # What a scalar is called means the same in all of C.
                 is_scalar = found and isinstance(found[0], types.Int | types.Float)
                 if is_scalar or (found and own and btf is self._btf):
@@ -169,7 +171,7 @@ class TypeNames:
     def _by_id(self, name: TypeName, type_id: int) -> Iterator[types.Type]:
         is_own = type_id < len(self._btf) and name.module in ("", VMLINUX)
         for btf in (self._btf,) if is_own else self._btfs(name.module):
-            if btf.start_id <= type_id < len(btf):
+            if is_own or btf.start_id <= type_id < len(btf):
                 type_ = btf.type(type_id)
                 if type_.name in name.spellings and any(
                     type_ in btf.find_all(kind, type_.name) for kind in name.kinds
@@ -208,11 +210,12 @@ class TypeNames:
         self, name: TypeName, found: Sequence[types.Type], own: bool
     ) -> AmbiguousTypeError:
         """Return the error that names each choice as `TypeName.parse()` understands it."""
-        owners = [type_.btf for type_ in found]
+        # What a file of split BTF has of its base is its own, too.
+        owners = [self._btf if t.btf in (self._btf, self._btf.base) else t.btf for t in found]
         choices = []
-        for type_ in found[:_SHOWN]:
-            is_own, is_one = type_.btf is self._btf, owners.count(type_.btf) == 1
-            module = "" if is_own and not is_one else f"{VMLINUX if is_own else type_.btf.name}:"
+        for type_, owner in zip(found[:_SHOWN], owners, strict=False):
+            is_own, is_one = owner is self._btf, owners.count(owner) == 1
+            module = "" if is_own and not is_one else f"{VMLINUX if is_own else owner.name}:"
             by_id = "" if is_one else f"@{type_.id}"
             size = getattr(type_.btf.skip_modifiers(type_), "size", None)
             told = f" ({size} bytes)" if isinstance(size, int) else ""
