@@ -22,14 +22,14 @@ KERNEL = "vmlinux"
 
 @dataclass(frozen=True, slots=True)
 class CongestionControl:
-    """A registered `struct tcp_congestion_ops`, which is `value`.
+    """A registered `struct tcp_congestion_ops` at virtual `address`.
 
     `owner` is "vmlinux", a module's name, or "map 24 btfs_cc" if BPF programs implement it; in that
     case `map_id` is not 0, and `slots` names programs. `slots` says what each function pointer that
     is set leads to. `is_default` means that new sockets of the initial network namespace use it.
     """
 
-    value: Value
+    address: int
     name: str
     owner: str
     map_id: int
@@ -53,7 +53,7 @@ def _read(head: Value) -> Iterator[CongestionControl | Note]:
         if isinstance(item, Note):
             yield item
         else:
-            by_address[item.ops.address_] = item
+            by_address[item.ops] = item
     default = _default(kernel)
     try:
         for value in head.walk_():
@@ -94,7 +94,7 @@ def _control(value: Value, bpf: StructOps | None, default: int) -> CongestionCon
             symbol = value._context_.symbolize(address) or f"{address:#x}"
             slots[name] = programs.get(name) or symbol.removesuffix(f" [{owner}]")
     return CongestionControl(
-        value=value,
+        address=value.address_,
         name=value.member_("name").string_(),
         owner=owner,
         map_id=bpf.map_id if bpf is not None else 0,

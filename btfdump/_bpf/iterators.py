@@ -29,12 +29,12 @@ FUNCTION_PREFIX = "bpf_iter_"
 
 @dataclass(frozen=True, slots=True)
 class IteratorTarget:
-    """A kind of thing to iterate over; `value` is its `struct bpf_iter_target_info`.
+    """A kind of thing to iterate over, a `struct bpf_iter_target_info` at virtual `address`.
 
     `function` is the prototype of its programs, "" if the BTF does not have it.
     """
 
-    value: Value
+    address: int
     name: str
     function: str
 
@@ -82,7 +82,7 @@ def _read(head: Value) -> Iterator[IteratorTarget | Note]:
 
 def _target(value: Value) -> IteratorTarget:
     name = value.reg_info.target.string_()
-    return IteratorTarget(value, name, _function(value._context_, name))
+    return IteratorTarget(value.address_, name, _function(value._context_, name))
 
 
 def _function(kernel: Context, target: str) -> str:

@@ -40,37 +40,36 @@ DTOR = "dtor"
 
 @dataclass(frozen=True, slots=True)
 class Kfunc:
-    """A registered kfunc: `func`, in the BTF of vmlinux or of the module that it comes from.
+    """A registered kfunc.
+
+    `module` is where it comes from: "vmlinux", or a module's name. `type_id` is the id of the
+    function in the BTF of that, `prototype` its declaration in C. `tags` are its decl tags:
+    "bpf_fastcall", and "x: arg:nonnull" for a parameter x.
 
     `hooks` are the kinds of programs that may call it ("xdp", "tracing"; "common" means all), in
     the kernel's order. If the flags differ from hook to hook, there is one `Kfunc` for each set of
-    flags. A destructor has the hook `DTOR` alone, and `destroys` is the type that it destroys.
+    flags. A destructor has the hook `DTOR` alone, and `destroys` is the type in C that it destroys.
     """
 
-    func: types.Func
+    name: str
+    module: str
+    type_id: int
+    prototype: str
+    tags: tuple[str, ...]
     hooks: tuple[str, ...]
     flags: tuple[str, ...] = ()
-    destroys: types.Type | None = None
+    destroys: str = ""
 
-    @property
-    def name(self) -> str:
-        """The name of the function."""
-        return self.func.name
 
-    @property
-    def module(self) -> str:
-        """Where it comes from: "vmlinux", or a module's name."""
-        return self.func.btf.name
-
-    @property
-    def prototype(self) -> str:
-        """The C declaration of the function."""
-        return prototype(self.func)
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """Its decl tags: "bpf_fastcall", and "x: arg:nonnull" for a parameter x."""
-        return function_tags(self.func)
+def _kfunc(
+    func: types.Func,
+    hooks: tuple[str, ...] = (),
+    flags: tuple[str, ...] = (),
+    destroys: str = "",
+) -> Kfunc:
+    """Return the record of a function."""
+    tags = function_tags(func)
+    return Kfunc(func.name, func.btf.name, func.id, prototype(func), tags, hooks, flags, destroys)
 
 
 def function_tags(func: types.Func) -> tuple[str, ...]:
@@ -110,7 +109,7 @@ def find_tagged_kfuncs(btf: Btf) -> Iterator[Kfunc]:
     }
     funcs = [func for func in tagged.values() if isinstance(func, types.Func)]
     for func in sorted(funcs, key=lambda func: func.name):
-        yield Kfunc(func, ())
+        yield _kfunc(func)
 
 
 class _Registry:
@@ -137,7 +136,7 @@ class _Registry:
             if isinstance(func, Note):
                 yield func
             else:
-                found.append(Kfunc(func, tuple(hooks), flags))
+                found.append(_kfunc(func, tuple(hooks), flags))
         yield from sorted(found, key=lambda kfunc: (kfunc.name, kfunc.flags))
 
     def destructors(self) -> Iterator[Kfunc | Note]:
@@ -156,7 +155,7 @@ class _Registry:
                 yield func
                 continue
             try:
-                yield Kfunc(func, (DTOR,), (), self._btf.type(type_id))
+                yield _kfunc(func, (DTOR,), destroys=str(self._btf.type(type_id)))
             except BtfdumpError as error:
                 yield Note(f"{self._where}: what {func.name}() destroys: {error}")
 

@@ -6,7 +6,7 @@ place. What is read of it mirrors each type's `fill_link_info`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from btfdump._bpf.enums import enumerator_names, short_name
@@ -33,14 +33,14 @@ MAX_DEPTH = 64
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link; `value` is its `struct bpf_link`.
+    """A link, a `struct bpf_link` at virtual `address`.
 
     `type` is as bpftool spells it; `prog_id` is 0 if the link holds no program. `target` says in
     words where the link is attached, `details` the same in numbers, named as in `bpftool link show
     -j`.
     """
 
-    value: Value
+    address: int
     id: int
     type: str
     prog_id: int
@@ -66,7 +66,7 @@ def _read(links: Iterator[Value]) -> Iterator[Link | Note]:
                 yield Note(f"link at {value.address_:#x}: {error}", value.address_)
                 continue
             try:
-                yield _placed(link)
+                yield _placed(link, value._context_)
             except BtfdumpError as error:
                 yield link
                 yield Note(f"link {link.id}: where it is attached: {error}", value.address_)
@@ -78,19 +78,19 @@ def link_of(value: Value) -> Link:
     """Read a `struct bpf_link`, but not where it is attached; raises `FaultError`."""
     value.read_()
     prog_id = int(value.prog.aux.id) if value.prog else 0
-    return Link(value, int(value.id), short_name(value.type, "BPF_LINK_TYPE_"), prog_id)
+    number = int(value.id)
+    return Link(value.address_, number, short_name(value.type, "BPF_LINK_TYPE_"), prog_id)
 
 
-def _placed(link: Link) -> Link:
+def _placed(link: Link, kernel: Context) -> Link:
     """Return a link with its target, as far as links of its type are understood here."""
     struct, place = _PLACES.get(link.type, ("", None))
-    kernel = link.value._context_
     if place is None or not kernel.btf.find_all("struct", struct):
         return link
     type_ = kernel.own_type(f"struct {struct}")
     offset = offset_of(kernel, type_, "link")
-    target, details = place(value_at(kernel, type_, kernel.wrap(link.value.address_ - offset)))
-    return Link(link.value, link.id, link.type, link.prog_id, target, details)
+    target, details = place(value_at(kernel, type_, kernel.wrap(link.address - offset)))
+    return replace(link, target=target, details=details)
 
 
 def _raw_tracepoint(link: Value) -> Attached:

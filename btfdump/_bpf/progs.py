@@ -36,7 +36,7 @@ class RunStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Prog:
-    """A loaded program; `value` is its `struct bpf_prog`.
+    """A loaded program, a `struct bpf_prog` at virtual `address`.
 
     `type` is as bpftool spells it. `target` is the function that a tracing, lsm, struct_ops or
     extension program was verified for ("fentry vfs_read"), "" for other types. `btf_id` is the id
@@ -44,7 +44,7 @@ class Prog:
     in bytes; `jited_size` is 0 for a program that is interpreted.
     """
 
-    value: Value
+    address: int
     id: int
     type: str
     name: str
@@ -100,7 +100,7 @@ def prog_of(value: Value) -> Prog:
     value.read_()
     aux = value.aux.deref_().read_()
     return Prog(
-        value=value,
+        address=value.address_,
         id=int(aux.id),
         type=short_name(value.type, "BPF_PROG_TYPE_"),
         name=_name(aux),

@@ -45,17 +45,18 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class StructOps:
-    """A struct_ops map; `ops` is the kernel's copy of the struct, `type` the struct's name.
+    """A struct_ops map, a `struct bpf_map` at virtual `address`.
 
+    `ops` is the virtual address of the kernel's copy of the struct, `type` the struct's name.
     `instance` is the struct's own `name`, if it has one. `state` is "inuse" once the struct is
     registered with its subsystem; others are "init", "tobefree" and "ready".
     """
 
-    value: Value
+    address: int
     map_id: int
     map_name: str
     type: str
-    ops: Value
+    ops: int
     instance: str
     state: str
     slots: tuple[Slot, ...]
@@ -101,11 +102,11 @@ def struct_ops_of(map_: Value) -> StructOps:
         raise CorruptDataError(f"{value_type} holds no struct of functions", map_.address_)
     state = value.common.state if value.has_member_("common") else value.state
     return StructOps(
-        value=map_,
+        address=map_.address_,
         map_id=int(map_.id),
         map_name=map_.member_("name").string_(),
         type=layout.base.name,
-        ops=ops,
+        ops=ops.address_,
         instance=_instance(ops),
         state=short_name(state, "BPF_STRUCT_OPS_STATE_"),
         slots=tuple(

@@ -31,7 +31,7 @@ _OF_KERNEL = 1 << 31  # bpf_trampoline_compute_key() (include/linux/bpf_verifier
 
 @dataclass(frozen=True, slots=True)
 class Trampoline:
-    """A trampoline; `value` is its `struct bpf_trampoline`.
+    """A trampoline, a `struct bpf_trampoline` at virtual `address`.
 
     `function` is what its programs run around or instead of. `progs` has the ids of the programs by
     kind ("fentry", "fexit", "modify_return"; "replace" for one that takes the function's place), in
@@ -39,7 +39,7 @@ class Trampoline:
     or None if there is none.
     """
 
-    value: Value
+    address: int
     function: str
     progs: Mapping[str, tuple[int, ...]]
     image: tuple[int, int] | None
@@ -94,7 +94,7 @@ def trampoline_of(value: Value) -> Trampoline:
             progs[kinds.get(number, f"kind {number}").lower()] = ids
     if value.extension_prog:
         progs[REPLACED] = (int(value.extension_prog.aux.id),)
-    return Trampoline(value, traced_function(value), progs, _image(value))
+    return Trampoline(value.address_, traced_function(value), progs, _image(value))
 
 
 def _prog_id(entry: Value) -> int:

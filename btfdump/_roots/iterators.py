@@ -43,7 +43,7 @@ def list_iterators(kernel: Context, query: Query) -> Table:
                     "name": item.name,
                     "progs": progs.get(item.name, []),
                     "prototype": item.function or None,
-                    "address": f"{item.value.address_:#x}",
+                    "address": f"{item.address:#x}",
                 }
 
     return Table("bpf-iters", ("name", "progs", "prototype"), rows())

@@ -106,7 +106,7 @@ def _row(kfunc: Kfunc) -> dict[str, Any]:
         "flags": kfunc.flags,
         "hooks": kfunc.hooks,
         "module": kfunc.module,
-        "destroys": kfunc.destroys and str(kfunc.destroys),
+        "destroys": kfunc.destroys or None,
         "tags": kfunc.tags,
         "prototype": kfunc.prototype,
     }

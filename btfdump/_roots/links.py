@@ -34,7 +34,7 @@ def list_links(kernel: Context, query: Query) -> Table:
             if isinstance(link, Note):
                 yield link
             elif query.wants(str(link.id), link.type):
-                yield _row(link, labels, holders.of(link.value.address_))
+                yield _row(link, labels, holders.of(link.address))
         yield from holders.notes
 
     return Table("links", _COLUMNS, rows())
@@ -49,5 +49,5 @@ def _row(link: Link, labels: dict[int, str], owners: list[str]) -> dict[str, Any
         "target": link.target or None,
         **link.details,
         "owner": owners,
-        "address": f"{link.value.address_:#x}",
+        "address": f"{link.address:#x}",
     }

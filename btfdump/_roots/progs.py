@@ -53,7 +53,7 @@ def list_progs(kernel: Context, query: Query) -> Table:
             if isinstance(prog, Note):
                 yield prog
             elif query.wants(str(prog.id), prog.name):
-                owners = holders.of(prog.value.address_)
+                owners = holders.of(prog.address)
                 yield _row(prog, attached.get(prog.id, []), owners)
         yield from (*notes, *holders.notes)
 
@@ -78,5 +78,5 @@ def _row(prog: Prog, attached: list[str], owners: list[str]) -> dict[str, Any]:
         "loaded_ns": prog.load_time,
         "bytes_xlated": prog.translated_size,
         "bytes_jited": prog.jited_size,
-        "address": f"{prog.value.address_:#x}",
+        "address": f"{prog.address:#x}",
     }

@@ -38,7 +38,7 @@ def list_struct_ops(kernel: Context, query: Query) -> Table:
                     "type": item.type,
                     "name": item.instance or None,
                     "state": item.state,
-                    "address": f"{item.ops.address_:#x}",
+                    "address": f"{item.ops:#x}",
                 }
                 for slot in item.slots:
                     if slot.address or slot.prog_id:
@@ -78,7 +78,7 @@ def list_congestion_controls(kernel: Context, query: Query) -> Table:
                     "map_id": item.map_id or None,
                     "default": item.is_default,
                     "functions": item.slots,
-                    "address": f"{item.value.address_:#x}",
+                    "address": f"{item.address:#x}",
                 }
 
     return Table("tcp-cc", ("name", "owner", "default", "address", "functions"), rows())

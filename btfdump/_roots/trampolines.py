@@ -65,5 +65,5 @@ def _row(trampoline: Trampoline, labels: dict[int, str]) -> dict[str, Any]:
         "progs": progs,
         "prog_ids": trampoline.progs,
         "image": f"{image[0]:#x}-{image[1]:#x}" if image is not None else None,
-        "address": f"{trampoline.value.address_:#x}",
+        "address": f"{trampoline.address:#x}",
     }

@@ -37,7 +37,7 @@ def test_links_and_maps(opened: Callable[[str], Kernel], name: str) -> None:
 def test_xdp(patched: Kernel, poke: Callable[[Value, int], None]) -> None:
     (prog,) = (p for p in patched.bpf.progs() if p.name == "fill_list")
     device = next(iter(patched["init_net"].dev_base_head.walk_()))
-    poke(device.xdp_state[1].prog, prog.value.address_)
+    poke(device.xdp_state[1].prog, prog.address)
     name = device.member_("name").string_()
     assert (prog.id, f"xdp drv {name}") in places(patched)
     poke(device.xdp_state[1].link, 0x1000)  # a link has it: listed as that

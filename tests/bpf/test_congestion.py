@@ -46,7 +46,8 @@ def test_the_list_of_congestion_controls_is_cut(
     patched: Kernel, poke: Callable[[Value, int], None]
 ) -> None:
     cubic = controls(patched)["cubic"]
-    poke(cubic.value.member_("list").next, 0)
+    value = patched.value("struct tcp_congestion_ops", cubic.address)
+    poke(value.member_("list").next, 0)
     found = list(find_congestion_controls(patched))
     names = [item.name for item in found if isinstance(item, CongestionControl)]
     assert names == ["reno", "cubic", "vegas", "btfs_cc"]  # from the other end

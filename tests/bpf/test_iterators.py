@@ -30,13 +30,16 @@ def test_targets(opened: Callable[[str], Kernel], name: str) -> None:
 
 def test_damage(patched: Kernel, poke: Callable[[Value, int], None]) -> None:
     items = list(without_notes(find_iterators(patched)))
-    poke(items[2].value.reg_info, 0x40)
-    poke(items[5].value.member_("list").next, 0)
+    third, sixth = (
+        patched.value("struct bpf_iter_target_info", items[at].address) for at in (2, 5)
+    )
+    poke(third.reg_info, 0x40)
+    poke(sixth.member_("list").next, 0)
     found = list(find_iterators(patched))
     names = [item.name for item in found if isinstance(item, IteratorTarget)]
     assert names == [item.name for at, item in enumerate(items) if at != 2]  # from the other end
     texts = [item.text for item in found if isinstance(item, Note)]
-    assert any(f"iterator at {items[2].value.address_:#x}: cannot read" in text for text in texts)
+    assert any(f"iterator at {items[2].address:#x}: cannot read" in text for text in texts)
     assert any("NULL" in text for text in texts)
 
 

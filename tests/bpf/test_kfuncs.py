@@ -75,7 +75,7 @@ def test_nothing_registered_is_lost(opened: Callable[[str], Kernel], name: str) 
         data = kernel.target.read(int(pointer) + 8, int(pointer.cnt) * 8)
         ids = {type_id for type_id, _ in struct.iter_unpack(f"{order}II", data)}
         found = {
-            k.func.id for k in kfuncs(kernel) if HOOKS[number] in k.hooks and k.module == "vmlinux"
+            k.type_id for k in kfuncs(kernel) if HOOKS[number] in k.hooks and k.module == "vmlinux"
         }
         assert found == ids, HOOKS[number]
 
@@ -92,7 +92,7 @@ def test_a_module_registers_its_own(opened: Callable[[str], Kernel]) -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_destructors(opened: Callable[[str], Kernel], name: str) -> None:
-    found = {k.name: str(k.destroys) for k in kfuncs(opened(name)) if k.destroys}
+    found = {k.name: k.destroys for k in kfuncs(opened(name)) if k.destroys}
     assert found["bpf_task_release_dtor"] == "struct task_struct"
     assert found["bpf_cgroup_release_dtor"] == "struct cgroup"
 
@@ -194,7 +194,7 @@ def test_pairs(byteorder: ByteOrder) -> None:
     ]
     assert found[0].tags == ("bpf_fastcall", "x: arg:nonnull")
     assert found[0].prototype == "int f0(int x)"
-    assert str(found[-1].destroys) == "int"
+    assert found[-1].destroys == "int"
 
 
 @pytest.mark.parametrize("byteorder", ["little", "big"])

@@ -38,12 +38,12 @@ def test_a_damaged_link_is_shown_with_a_note(
     patched: Kernel, poke: Callable[[Value, int], None]
 ) -> None:
     first, second, third = links(patched)
-    poke(first.value.member_("type"), 99)
-    raw = patched.value("struct bpf_raw_tp_link", second.value.address_)
+    poke(patched.value("struct bpf_link", first.address).member_("type"), 99)
+    raw = patched.value("struct bpf_raw_tp_link", second.address)
     poke(raw.btp, 0)
-    poke(third.value.prog, 0x10)
+    poke(patched.value("struct bpf_link", third.address).prog, 0x10)
     items = list(find_links(patched))
     shown = [(i.id, i.type, i.target) for i in items if isinstance(i, Link)]
     assert shown == [(1, "99", ""), (2, "raw_tracepoint", "")]
     assert "link 2: where it is attached: btp is NULL" in notes(items)[0]
-    assert f"link at {third.value.address_:#x}: cannot read" in notes(items)[1]
+    assert f"link at {third.address:#x}: cannot read" in notes(items)[1]

@@ -32,7 +32,7 @@ def test_progs_are_those_of_the_ground_truth(
         {
             "id": p.id,
             "name": p.name,
-            "addr": f"{p.value.address_:#x}",
+            "addr": f"{p.address:#x}",
             "type": f"BPF_PROG_TYPE_{p.type.upper()}",
             "btf_id": p.btf_id,
             "tag": p.tag,
@@ -73,12 +73,12 @@ def test_what_progs_are_verified_for(opened: Callable[[str], Kernel], name: str)
 
 
 def test_statistics_are_summed_over_cpus(patched: PatchedKernel) -> None:
-    prog = progs(patched)["on_exec"]
+    prog = patched.value("struct bpf_prog", progs(patched)["on_exec"].address)
     struct = patched.type("struct bpf_prog_stats")
     offsets = patched.target.per_cpu_offsets
     assert len(offsets) > 1
     for cpu, offset in enumerate(offsets):
-        stats = Value(patched, struct, patched.wrap(int(prog.value.stats) + offset))
+        stats = Value(patched, struct, patched.wrap(int(prog.stats) + offset))
         for member, number in (("cnt", 10 + cpu), ("nsecs", 1 << 40), ("misses", cpu)):
             target = stats.member_(member)
             patched.target.write(target.address_, number.to_bytes(8, "little"))
@@ -93,11 +93,12 @@ def test_statistics_are_summed_over_cpus(patched: PatchedKernel) -> None:
 
 
 def test_a_damaged_program_is_a_note(patched: Kernel, poke: Callable[[Value, int], None]) -> None:
-    victims = progs(patched)
-    poke(victims["on_newtask"].value.aux.used_map_cnt, 0xFFFF_FFFF)
-    poke(victims["on_exec"].value.aux, 0xDEAD_0000_0000)
-    poke(victims["fill_list"].value.member_("type"), 77)
-    poke(victims["fill_tree"].value.aux.func_cnt, 0xFFFF_FFFF)
+    found = progs(patched)
+    victims = {name: patched.value("struct bpf_prog", p.address) for name, p in found.items()}
+    poke(victims["on_newtask"].aux.used_map_cnt, 0xFFFF_FFFF)
+    poke(victims["on_exec"].aux, 0xDEAD_0000_0000)
+    poke(victims["fill_list"].member_("type"), 77)
+    poke(victims["fill_tree"].aux.func_cnt, 0xFFFF_FFFF)
     items = list(find_progs(patched))
     assert len([item for item in items if isinstance(item, Prog)]) == len(victims) - 3
     assert [p.type for p in items if isinstance(p, Prog) and p.name == "fill_list"] == ["77"]

@@ -50,16 +50,17 @@ def test_a_struct_of_programs(
 
 def test_damage(patched: Kernel, poke: Callable[[Value, int], None]) -> None:
     (tramp,) = without_notes(find_trampolines(patched))
-    poke(tramp.value.key, (1 << 32) | (1 << 31) | 0x7FFF_0000)
+    key = patched.value("struct bpf_trampoline", tramp.address).key
+    poke(key, (1 << 32) | (1 << 31) | 0x7FFF_0000)
     items = list(find_trampolines(patched))
     assert "no type [2147418112]" in notes(items)[0]
-    poke(tramp.value.key, 5 << 32 | 7)
+    poke(key, 5 << 32 | 7)
     (item,) = find_trampolines(patched)
     assert isinstance(item, Trampoline)
     assert item.function == "function [7] of program 5"
 
     (ops,) = without_notes(find_struct_ops(patched))
-    outer = patched.value("struct bpf_struct_ops_map", ops.value.address_)
+    outer = patched.value("struct bpf_struct_ops_map", ops.address)
     poke(outer.uvalue, 0x20)
     assert [type(item) for item in find_struct_ops(patched)] == [Note]
     # Whose it is cannot be told any more, and that is said; the list is whole.
@@ -67,7 +68,7 @@ def test_damage(patched: Kernel, poke: Callable[[Value, int], None]) -> None:
     assert len([item for item in found if isinstance(item, CongestionControl)]) == 3
     assert len(notes(found)) == 2
 
-    poke(ops.value.btf_vmlinux_value_type_id, 1 << 30)
+    poke(outer.map.btf_vmlinux_value_type_id, 1 << 30)
     assert "no type [1073741824]" in notes(find_struct_ops(patched))[0]
 
 
@@ -76,5 +77,5 @@ def test_a_map_that_is_no_struct_ops_any_more(
 ) -> None:
     (ops,) = without_notes(find_struct_ops(patched))
     assert isinstance(ops, StructOps)
-    poke(ops.value.map_type, 1)
+    poke(patched.value("struct bpf_map", ops.address).map_type, 1)
     assert list(find_struct_ops(patched)) == []

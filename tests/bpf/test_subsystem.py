@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import json
+import pickle
 import subprocess
 import sys
+from copy import deepcopy
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
 
 from btfdump._api.kernel import Kernel
 from btfdump._bpf.subsystem import Bpf
+from btfdump._kernel.value import Value
 from btfdump.errors import SymbolNotFoundError
 
 if TYPE_CHECKING:
@@ -40,6 +45,16 @@ def test_btf_is_read_again_after_forget(patched: Kernel) -> None:
 @pytest.mark.parametrize("name", TABLES)
 def test_every_table_has_something_in_it(opened: Callable[[str], Kernel], name: str) -> None:
     assert list(getattr(opened("tagged").bpf, name)())
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_records_are_plain_data(opened: Callable[[str], Kernel], name: str) -> None:
+    """They can be copied, kept when the kernel is closed, and made a row of any table."""
+    for item in getattr(opened("tagged").bpf, name)():
+        if not isinstance(item, Value):  # an object of the kernel: maps() and btf_objects()
+            copied = asdict(item)
+            assert json.loads(json.dumps(copied)).keys() == copied.keys()
+            assert pickle.loads(pickle.dumps(item)) == item == deepcopy(item)
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -37,19 +37,21 @@ NAMES = (
 def objects(kernel: Kernel) -> Iterator[tuple[int, int]]:
     """Yield (address, size) of what the tables read."""
     for prog in kernel.bpf.progs():
-        yield prog.value.address_, 56
-        yield int(prog.value.aux), prog.value.aux.deref_().size_
+        yield prog.address, 56
+        aux = kernel.value("struct bpf_prog", prog.address).aux.deref_()
+        yield aux.address_, aux.size_
     for link in kernel.bpf.links():
-        yield link.value.address_, 128
+        yield link.address, 128
     for tramp in kernel.bpf.trampolines():
-        yield tramp.value.address_, tramp.value.size_
-        yield int(tramp.value.cur_image), 128
+        value = kernel.value("struct bpf_trampoline", tramp.address)
+        yield value.address_, value.size_
+        yield int(value.cur_image), 128
     for ops in kernel.bpf.struct_ops():
-        yield ops.value.address_, 512
+        yield ops.address, 512
     for control in kernel.bpf.congestion_controls():
-        yield control.value.address_, control.value.size_
+        yield control.address, kernel.value("struct tcp_congestion_ops", 0).size_
     for target in kernel.bpf.iterators():
-        yield target.value.address_, target.value.size_
+        yield target.address, kernel.value("struct bpf_iter_target_info", 0).size_
     for symbol in ("prog_idr", "link_idr", "map_idr", "tcp_cong_list", "btf_modules"):
         yield kernel.symbol(symbol), 24
     btf = kernel["btf_vmlinux"].deref_()

@@ -29,7 +29,7 @@ def test_a_trampoline(opened: Callable[[str], Kernel], name: str) -> None:
     assert found.image is not None
     start, end = found.image
     assert 0 < end - start < 0x1000
-    function = kernel.symbolize(int(found.value.func.addr))
+    function = kernel.symbolize(int(kernel.value("struct bpf_trampoline", found.address).func.addr))
     assert function is not None
     assert function.startswith("bpf_lsm_file_open")
 
