@@ -20,7 +20,13 @@ from btfdump._kernel.variables import find_global
 from btfdump._render import Options, Root, get
 from btfdump._roots import global_value
 from btfdump._roots.task import task, tasks
-from btfdump.errors import BtfdumpError, FaultError, TargetError
+from btfdump.errors import (
+    AmbiguousTypeError,
+    BtfdumpError,
+    FaultError,
+    TargetError,
+    TypeNotFoundError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -102,10 +108,17 @@ class Kernel(Context):
     def check_btf(self, source: str) -> None:
         """Raise `TargetError` if types from elsewhere are obviously not those of this kernel.
 
-        `source` names them in the message. The first task is called `swapper` (init/init_task.c);
-        read through a foreign `task_struct` it hardly is. If that task cannot be read, nothing is
-        raised.
+        `source` names them in the message. Every kernel has `comm` and `tasks` in its
+        `task_struct`; BPF programs have what they use of it. The first task is called `swapper`
+        (init/init_task.c); read through a foreign `task_struct` it hardly is. If that task cannot
+        be read, nothing more is raised.
         """
+        lacks = self._lacks_of_task()
+        if lacks:
+            raise TargetError(
+                f"{source}: is not the BTF of a kernel: it has no {lacks}, as the BTF of a BPF "
+                f"program; give that of this kernel, {self.target.release}"
+            )
         try:
             comm = find_global(self, "init_task").comm.string_()
         except BtfdumpError:
@@ -115,6 +128,17 @@ class Kernel(Context):
                 f"{source}: is not the BTF of this kernel, {self.target.release}: by it init_task "
                 f'is called "{comm}", expected "swapper"; give that of the very same build'
             )
+
+    def _lacks_of_task(self) -> str:
+        """Return what the BTF lacks that every kernel's has: a struct, or members of it; or ""."""
+        try:
+            struct = self.struct("task_struct")
+        except TypeNotFoundError:
+            return "struct task_struct"
+        except AmbiguousTypeError:  # said where it is asked for
+            return ""
+        missing = [name for name in ("comm", "tasks") if name not in struct]
+        return f"{' and '.join(missing)} in struct task_struct" if missing else ""
 
     def unknown_structs(self, overlay: Overlay) -> list[str]:
         """Return a text for each struct of an overlay that this kernel and its modules lack."""
@@ -337,7 +361,7 @@ def _open(
             from btfdump._btf.join import is_split, join
             from btfdump._targets.elf import read_btf_file
 
-            data = read_btf_file(given)
+            data = read_btf_file(given, of_kernel=True)
             if is_split(data):  # tags alone: `btfdump annotations encode --split`
                 data = join(target.btf_bytes(), data)
         else:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     _Member: TypeAlias = tuple[FoundMember, MemberFacts | None, Stated]
 
+_PER_CPU_SECTION = ".data..percpu"  # include/asm-generic/vmlinux.lds.h, PERCPU_SECTION
+
 
 class Context:
     """The memory, types, symbols and annotations of one kernel.
@@ -63,6 +65,7 @@ class Context:
         self._different: dict[tuple[types.Composite, ...], list[types.Composite]] = {}
         self._shapes: dict[str, KernelStruct] = {}
         self._container_facts: dict[types.Type, MemberFacts | None] = {}
+        self._per_cpu: dict[TypeTable, frozenset[int]] = {}
 
     @property
     def slabs(self) -> Slabs | None:
@@ -331,11 +334,23 @@ class Context:
             return False
 
     def is_per_cpu(self, name: str) -> bool:
-        """Whether `name` is a per-CPU variable, the only kind that a kernel's BTF describes.
+        """Whether `name` is a per-CPU variable: by BTF, in the section of those.
 
-        Raises what `symbol()` raises.
+        Kernels' own BTF describes no others, but `pahole --btf_features=+global_var` does. Raises
+        what `symbol()` raises.
         """
-        return bool(self._vars(self._symbol_names.find(name, data=True)))
+        found = self._vars(self._symbol_names.find(name, data=True))
+        return any(var.id in self._per_cpu_ids(var.btf) for var in found)
+
+    def _per_cpu_ids(self, btf: TypeTable) -> frozenset[int]:
+        """Return the ids of a BTF's per-CPU variables."""
+        found = self._per_cpu.get(btf)
+        if found is None:
+            sections = btf.find_all("datasec", _PER_CPU_SECTION)
+            parts = (s.variables for s in sections if isinstance(s, types.Datasec))
+            found = frozenset(part.type_id for variables in parts for part in variables)
+            self._per_cpu[btf] = found
+        return found
 
     def _vars(self, symbol: FoundSymbol) -> list[types.Var]:
         """Return what the BTF of its module, or of vmlinux, says about a variable."""

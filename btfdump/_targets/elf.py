@@ -49,14 +49,20 @@ def btf_section(path: str | os.PathLike[str]) -> bytes:
     return btf_sections(path).btf
 
 
-def btf_sections(path: str | os.PathLike[str]) -> BtfSections:
+def btf_sections(path: str | os.PathLike[str], *, of_kernel: bool = False) -> BtfSections:
     """Return the `.BTF` and `.BTF.base` sections of an ELF file: vmlinux, module, BPF object.
 
-    Raises `TargetError` if the file cannot be read, is not an ELF file or has no `.BTF`.
+    Raises `TargetError` if the file cannot be read, is not an ELF file or has no `.BTF`, and with
+    `of_kernel` if it is a BPF object.
     """
     path = Path(path)
     with _open(path) as file:
         elf = _parse(path, file)
+        if of_kernel and elf["e_machine"] == "EM_BPF":
+            raise TargetError(
+                f"{path}: is a BPF program (ELF machine BPF); its BTF has only what the program "
+                "uses; expected the vmlinux of the kernel, or its BTF"
+            )
         btf = _section(path, elf, ".BTF")
         if not btf:
             raise TargetError(
@@ -66,10 +72,10 @@ def btf_sections(path: str | os.PathLike[str]) -> BtfSections:
         return BtfSections(btf, _section(path, elf, ".BTF.base"))
 
 
-def read_btf_file(path: str | os.PathLike[str]) -> bytes:
+def read_btf_file(path: str | os.PathLike[str], *, of_kernel: bool = False) -> bytes:
     """Return the raw BTF in `path`: a blob (as /sys/kernel/btf/vmlinux) or an ELF with `.BTF`.
 
-    Raises `TargetError` if the file is neither.
+    Raises `TargetError` if the file is neither, and with `of_kernel` if it is a BPF object.
     """
     path = Path(path)
     with _open(path) as file:
@@ -80,7 +86,7 @@ def read_btf_file(path: str | os.PathLike[str]) -> bytes:
         except OSError as error:
             raise TargetError(f"{path}: cannot be read: {error.strerror or error}") from None
     if head == b"\x7fELF":
-        return btf_section(path)
+        return btf_sections(path, of_kernel=of_kernel).btf
     seen = f"starts with {head!r}" if head else "is empty"
     raise TargetError(
         f"{path}: {seen}; expected raw BTF (magic 0xeb9f) or an ELF file with a .BTF section"

@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump._api.kernel import Kernel
+from btfdump._api.kernel import Kernel, open_core
+from btfdump._btf import BtfBuilder
 from btfdump.errors import (
     ExpressionError,
     SymbolNotFoundError,
+    TargetError,
     TypeNotFoundError,
 )
 from tests.support.items import full_item, world_of_items
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from btfdump._kernel.value import Value
     from tests.support.synthetic import World
 
@@ -50,3 +55,61 @@ def test_kernel(item, world):
             kernel.value(wrong, 0)
     with kernel as same:
         assert same is kernel
+
+
+# BTF from elsewhere
+
+
+@pytest.mark.parametrize(
+    ("members", "lacks"),
+    [
+        (None, "struct task_struct"),
+        (["pid"], "comm and tasks in struct task_struct"),
+        (["pid", "comm"], "tasks in struct task_struct"),
+    ],
+)
+def test_the_btf_of_a_bpf_program_is_refused(
+    sample: Callable[[str], Path], tmp_path: Path, members: list[str] | None, lacks: str
+) -> None:
+    """Its task_struct has what the program uses, where the compiler put it."""
+    b = BtfBuilder()
+    word = b.int_("int", 4)
+    if members is not None:
+        rows = [(name, word, 32 * at) for at, name in enumerate(members)]
+        b.struct("task_struct", 4 * len(rows), rows)
+    path = tmp_path / "prog.btf"
+    path.write_bytes(b.build())
+    match = f"prog.btf: is not the BTF of a kernel: it has no {lacks}"
+    with pytest.raises(TargetError, match=match):
+        open_core(sample("tagged"), btf=path)
+
+
+def test_the_btf_of_another_kernel_is_refused(
+    opened: Callable[[str], Kernel], sample: Callable[[str], Path], tmp_path: Path
+) -> None:
+    path = tmp_path / "other.btf"
+    path.write_bytes(opened("stock").target.btf_bytes())
+    with pytest.raises(TargetError, match=r"other\.btf: is not the BTF of this kernel, 6\.12"):
+        open_core(sample("tagged"), btf=path)
+
+
+def test_btf_with_all_global_variables(
+    opened: Callable[[str], Kernel], sample: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """As `pahole --btf_features=+global_var` writes it: what is per-CPU, its section tells."""
+    before = opened("tagged")
+    b = BtfBuilder.from_btf(before.btf)
+    types = ("struct task_struct", "struct list_head", "unsigned long")
+    names = ("init_task", "slab_caches", "max_pfn")
+    rows = [(b.var(n, before.type(t).id), 0, 8) for n, t in zip(names, types, strict=True)]
+    b.datasec(".data", rows)
+    path = tmp_path / "global_var.btf"
+    path.write_bytes(b.build())
+    with open_core(sample("tagged"), btf=path) as kernel:
+        assert not any(map(kernel.is_per_cpu, names))
+        assert kernel.is_per_cpu("runqueues")
+        assert kernel["init_task"].comm == "swapper/0"
+        assert str(kernel["slab_caches"].expansion_().element) == "struct kmem_cache"
+        assert int(kernel["max_pfn"]) > 1 << 12
+        with pytest.raises(ExpressionError, match="the type of max_pfn"):
+            before["max_pfn"]

@@ -25,8 +25,7 @@ SYMBOLS = [
 def kernel_of(overlay: str = "", *, variables: tuple[str, ...] = ()) -> Kernel:
     b = BtfBuilder()
     number = b.int_("int", 4, signed=True)
-    for name in variables:
-        b.var(name, number)
+    b.datasec(".data..percpu", [(b.var(name, number), 0, 4) for name in variables])
     b.struct("list_head", 16, [])
     target = BufferTarget({0x1000: bytes(0x100)}, symbols=SYMBOLS, description="buffer")
     overlays = [Overlay(overlay, "overlay mine")] if overlay else []

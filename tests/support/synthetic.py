@@ -62,7 +62,7 @@ class World:
         self._built: dict[str, int] = {}
         self._enums: dict[str, tuple[int, int]] = {}
         self._next = 0xFFFF_8880_0010_0000 if pointer_size == 8 else 0xC010_0000
-        self._variables: list[tuple[str, str]] = []
+        self._variables: list[tuple[str, str, str]] = []
         self.per_cpu_offsets: tuple[int, ...] = (0,)
         self.target: BufferTarget
         self.struct("list_head", [("next", "struct list_head *"), ("prev", "struct list_head *")])
@@ -115,9 +115,9 @@ class World:
         make = self.b.enum64 if size == 8 else self.b.enum
         self._enums[name] = (make(name, values, size=size, **how), size)
 
-    def variable(self, name: str, spelled: str) -> None:
-        """Give BTF a variable, as it has for per-CPU ones."""
-        self._variables.append((name, spelled))
+    def variable(self, name: str, spelled: str, section: str = ".data..percpu") -> None:
+        """Give BTF a variable in a section, by default that of per-CPU ones."""
+        self._variables.append((name, spelled, section))
 
     def sizeof(self, spelled: str) -> int:
         """Return the size of a C type."""
@@ -312,8 +312,13 @@ class World:
             keyword = "union" if name in self._unions else "struct"
             index = [f[0] for f in self._fields[name]].index(label)
             self.b.decl_tag(text, self._ids[f"{keyword} {name}"], index)
-        for name, spelled in self._variables:
-            self.b.var(name, self.id(spelled))
+        sections: dict[str, list[tuple[int, int, int]]] = {}
+        for name, spelled, section in self._variables:
+            rows, size = sections.setdefault(section, []), self.sizeof(spelled)
+            start = rows[-1][1] + rows[-1][2] if rows else 0
+            rows.append((self.b.var(name, self.id(spelled)), start, size))
+        for section, rows in sections.items():
+            self.b.datasec(section, rows)
         return self.b.parse("vmlinux", check=check, pointer_size=self.pointer_size)
 
     def kernel(self, overlays: Iterable[Overlay] = (), *, check: bool = True) -> Kernel:
