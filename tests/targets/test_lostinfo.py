@@ -7,7 +7,7 @@ import pytest
 
 from btfdump._targets import dumpfile, lostinfo, vmcoreinfo
 from btfdump._targets.via_drgn import open_core
-from btfdump.errors import FaultError
+from btfdump.errors import FaultError, MissingDataError
 
 
 def test_elf_without_note(tmp_path, sample, truth):
@@ -110,3 +110,53 @@ def test_scan_of_blocks(build):
     note = b"VMCOREINFO\0\0" + text
     split = note.rjust(4096, b"\0"), b"SYMBOL(x)=1\n" + bytes(100)
     assert list(find(lambda at: split[at >> 12], 4096, 1)) == [text + b"SYMBOL(x)=1\n"]
+
+
+LITTLE = b"OSRELEASE=%s\nPAGESIZE=4096\n"
+"""All that some hypervisors write of VMCOREINFO."""
+
+
+@pytest.fixture
+def incomplete(sample, truth):
+    """Return the bytes of an ELF dump whose note has two lines, and the release in them."""
+    data = bytearray(sample("filtered").read_bytes())
+    release = truth("filtered")["kernel"]["release"].encode()
+    at = data.find(b"OSRELEASE=", data.find(b"VMCOREINFO\0"))
+    size = int.from_bytes(data[data.find(b"VMCOREINFO\0") - 8 :][:4], "little")
+    assert bytes(data[at:]).startswith(b"OSRELEASE=" + release)
+    data[at : at + size] = (LITTLE % release).ljust(size, b"\0")
+    return data
+
+
+def test_elf_with_an_incomplete_note(tmp_path, incomplete, truth):
+    """The whole VMCOREINFO is in the guest's memory."""
+    path = tmp_path / "core"
+    path.write_bytes(incomplete)
+    with open_core(path) as target:
+        assert target.vmcoreinfo == vmcoreinfo.parse(
+            truth("filtered")["kernel"]["vmcoreinfo"].encode()
+        )
+        assert len(target.btf_bytes()) == truth("filtered")["vmlinux_btf"]["size"]
+
+
+@pytest.mark.parametrize("text", [LITTLE % b"6.1.0", b"OSRELEASE=6.1.0\n"])
+@pytest.mark.parametrize("form", ["elf", "kdump"])
+def test_incomplete_and_not_in_memory(tmp_path, build, form, text):
+    path = tmp_path / "core"
+    memory = [(at << 12, b"x" * 4096) for at in range(3)]
+    if form == "elf":
+        path.write_bytes(build.elf_core(memory, notes=[("VMCOREINFO", 0, text)], machine=62))
+    else:
+        path.write_bytes(build.kdump(memory, info=text, machine="x86_64"))
+    with pytest.raises(MissingDataError, match=r"incomplete VMCOREINFO .*none in its memory; dump"):
+        open_core(path)
+
+
+def test_kdump_with_an_incomplete_vmcoreinfo(tmp_path, sample, truth, build):
+    kernel = truth("filtered")["kernel"]
+    info = LITTLE % kernel["release"].encode()
+    path = tmp_path / "kdump"
+    path.write_bytes(build.kdump_from_elf(sample("filtered"), info=info))
+    with open_core(path) as target:
+        assert target.vmcoreinfo == vmcoreinfo.parse(kernel["vmcoreinfo"].encode())
+        assert target.read(target.symbol("init_task"), 8)

@@ -53,6 +53,8 @@ NUMBER(kimage_voffset)=0
 NUMBER(PHYS_OFFSET)=0
 """
 _BLOCK_CACHE = 256
+# Hypervisors write the two lines of which they know: OSRELEASE and PAGESIZE.
+_INCOMPLETE = "an incomplete VMCOREINFO (no address of the kernel in it)"
 _DUMP_AGAIN = "dump again with it (QEMU: -device vmcoreinfo, and qemu_fw_cfg in the guest)"
 
 
@@ -69,7 +71,8 @@ def open_kdump(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
             f"or fill a copy up with zeros to read the rest: truncate -s {core.whole_size} COPY"
         )
     page_size = vmcoreinfo.page_size(vmcoreinfo.parse(core.vmcoreinfo))
-    if core.block_count and (not core.vmcoreinfo or core.block_size != page_size):
+    is_whole = vmcoreinfo.plausible(core.vmcoreinfo)
+    if core.block_count and (not is_whole or core.block_size != page_size):
         return _open_blocks(core)
     if not core.machine:
         try:
@@ -99,9 +102,10 @@ def open_kdump(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
 def _open_blocks(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
     """Open a kdump-compressed dump that libkdumpfile can read, but not translate addresses in.
 
-    QEMU writes such dumps: without VMCOREINFO if it was started without `-device vmcoreinfo`, and
-    on AArch64 with blocks that are larger than the guest's pages, which libkdumpfile mistakes for
-    the pages. Here libkdumpfile reads physical memory, and drgn walks the page tables.
+    Hypervisors write such dumps, with the few lines of VMCOREINFO that they know. QEMU writes them
+    without any if it was started without `-device vmcoreinfo`, and on AArch64 with blocks that are
+    larger than the guest's pages, which libkdumpfile mistakes for the pages. Here libkdumpfile
+    reads physical memory, and drgn walks the page tables.
     """
     from btfdump._targets.lostinfo import find_vmcoreinfo_in_blocks
 
@@ -115,8 +119,9 @@ def _open_blocks(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
             return b""
 
     seen = "none in its memory"
+    is_whole = vmcoreinfo.plausible(core.vmcoreinfo)
     found = find_vmcoreinfo_in_blocks(block, size, core.block_count)
-    for raw in (core.vmcoreinfo,) if core.vmcoreinfo else found:
+    for raw in (core.vmcoreinfo,) if is_whole else found:
         info = vmcoreinfo.parse(raw)
         kernel = replace(core, machine=core.machine or vmcoreinfo.guess_machine(info, "big"))
         for one in _byte_orders(kernel):
@@ -136,12 +141,13 @@ def _open_blocks(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
             if _is_right_kernel(prog, info, one):
                 return prog, one
         seen = "what its memory holds does not fit"
-    if core.vmcoreinfo:
+    if is_whole:
         raise TargetError(
             f"{core.path}: its VMCOREINFO does not fit its memory, in blocks of {size} bytes; "
             "expected a whole vmcore; dump again in ELF format (QEMU: without format=kdump-...)"
         )
-    raise MissingDataError(f"{core.path}: no VMCOREINFO in the dump, and {seen}", _DUMP_AGAIN)
+    what = _INCOMPLETE if core.vmcoreinfo else "no VMCOREINFO"
+    raise MissingDataError(f"{core.path}: {what} in the dump, and {seen}", _DUMP_AGAIN)
 
 
 def _block_reader(core: CoreFile) -> Callable[[int, int], bytes]:
@@ -166,26 +172,37 @@ def _block_reader(core: CoreFile) -> Callable[[int, int], bytes]:
 
 
 def open_elf(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
-    """Open an ELF dump, with or without a VMCOREINFO note."""
+    """Open an ELF dump, with a VMCOREINFO note, with a part of one, or without."""
     prog = drgn.Program(_platform(core))
+    note = "no VMCOREINFO note"
     try:
         _set_core_dump(prog, core)
+    except MissingDataError:  # drgn lacks a line that it needs
+        note = _INCOMPLETE
     except TargetError as error:
         if "QEMU memory dump" not in str(error):  # what drgn says without a VMCOREINFO note
             raise
-    if drgn.ProgramFlags.IS_LINUX_KERNEL not in prog.flags:
-        prog, core = _open_without_note(core)
+    is_known = drgn.ProgramFlags.IS_LINUX_KERNEL in prog.flags
+    if not is_known or not vmcoreinfo.plausible(prog["VMCOREINFO"].string_()):
+        try:
+            prog, core = _open_without_note(core, note)
+        except MissingDataError:
+            if not is_known:
+                raise
     elif core.machine in PPC64:
         map_ppc64(prog, core, (), read_vmcoreinfo(prog))
     fault_on_excluded(prog, core)
     return prog, core
 
 
-def _open_without_note(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
-    """Open an ELF dump without VMCOREINFO note with the VMCOREINFO found in its memory."""
+def _open_without_note(core: CoreFile, note: str) -> tuple[drgn.Program, CoreFile]:
+    """Open an ELF dump without a whole VMCOREINFO note with the VMCOREINFO found in its memory.
+
+    `note` says for the error what there is of a note.
+    """
     from btfdump._targets.lostinfo import find_vmcoreinfo
 
-    seen = "no VMCOREINFO note, and none in its memory"
+    seen = f"{note}, and none in its memory"
     for raw in find_vmcoreinfo(core):
         info = vmcoreinfo.parse(raw)
         for one in _byte_orders(core):
@@ -196,7 +213,7 @@ def _open_without_note(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
                 map_ppc64(prog, one, pieces, info)
             if _is_right_kernel(prog, info, one):
                 return prog, one
-        seen = "no VMCOREINFO note, and what its memory holds does not fit"
+        seen = f"{note}, and what its memory holds does not fit"
     cut = " (the file is truncated)" if core.truncated else ""
     raise MissingDataError(f"{core.path}: {seen}{cut}", _DUMP_AGAIN)
 
