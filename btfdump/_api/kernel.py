@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from btfdump._annotate.overlay import Overlay
     from btfdump._bpf.subsystem import Bpf
+    from btfdump._kernel.bounds import Bounds
     from btfdump._kernel.slab import SlabFinder
     from btfdump._kernel.value import Value
     from btfdump._render import Format, Renderer
@@ -83,6 +84,13 @@ class Kernel(Context):
         from btfdump._kernel.slab import SlabFinder
 
         return SlabFinder(self)
+
+    @cached_property
+    def bounds(self) -> Bounds:
+        """What bounds objects by their slab objects; it looks nothing up until it is asked."""
+        from btfdump._kernel.bounds import Bounds
+
+        return Bounds(self, self.slabs)
 
     def __enter__(self) -> Kernel:
         return self
@@ -222,9 +230,13 @@ class Kernel(Context):
     def format(self, value: Value, *, zero: bool = False) -> str:
         """Return one object as C-like text, with nothing followed, like drgn's `format_()`.
 
-        `zero` shows zero members too. The formatter of a type that is used often is compiled.
-        Raises `FaultError` if the object cannot be read as a whole.
+        `zero` shows zero members too. The formatter of a type that is used often is compiled. Of an
+        object that is allocated shorter than its type, only what there is is shown. Raises
+        `FaultError` if the object cannot be read as a whole.
         """
+        bounded = self.bounds.of(value)
+        if bounded is not None:
+            value = bounded.value
         if self._formatter is None:
             from btfdump._render.plain import Formatter
 

@@ -89,7 +89,8 @@ class _Spelling:
                 declarator = _pointer([*qualifiers, *tags], declarator)
                 qualifiers, tags = [], []
             elif isinstance(type_, t.Array):
-                declarator = f"{_parenthesize(declarator)}[{type_.length}]"
+                of = f" of {type_.declared}" if isinstance(type_, t.ShortArray) else ""
+                declarator = f"{_parenthesize(declarator)}[{type_.length}{of}]"
             elif isinstance(type_, t.FuncProto):
                 declarator = f"{_parenthesize(declarator)}({self.params(type_)})"
             elif isinstance(type_, (t.Func, t.Var)):

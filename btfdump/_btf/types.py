@@ -276,6 +276,17 @@ class Array(Type):
         return self.btf.type(self.index_type_id)
 
 
+@dataclass(slots=True, eq=False, repr=False)
+class ShortArray(Array):
+    """An array of which an object has only `length` of the `declared` elements.
+
+    No BTF has it. The kernel allocates some objects shorter than their type: without the elements
+    of a last array that it does not use.
+    """
+
+    declared: int
+
+
 @dataclass(slots=True, unsafe_hash=True)
 class Member:
     """A member of a struct or union, `bit_offset` bits from its start.

@@ -86,9 +86,12 @@ class ScalarLayout:
 
 
 class ArrayLayout:
-    """`length` elements of `element`, `element.size` bytes apart."""
+    """`length` elements of `element`, `element.size` bytes apart.
 
-    __slots__ = ("base", "element", "is_text", "length", "size", "type")
+    `declared` is the length in the declaration where an object has fewer elements, else 0.
+    """
+
+    __slots__ = ("base", "declared", "element", "is_text", "length", "size", "type")
 
     def __init__(
         self, type_: types.Type, base: types.Array, element: Layout, is_text: bool
@@ -97,6 +100,7 @@ class ArrayLayout:
         self.base = base
         self.element = element
         self.length = base.length
+        self.declared = base.declared if isinstance(base, types.ShortArray) else 0
         self.size: int = base.length * element.size
         self.is_text = is_text
 
@@ -192,8 +196,8 @@ class FoundMember(NamedTuple):
 
     @property
     def type(self) -> types.Type:
-        """The type that the member is declared with."""
-        return self.owner.base.btf.type(self.owner.members[self.number].member.type_id)
+        """The type that the member is declared with, or a shorter array (decode/short.py)."""
+        return self.layout.type
 
 
 class Layouts:

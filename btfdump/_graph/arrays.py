@@ -59,6 +59,10 @@ def read_counted(
     """
     length = evaluate_length(scopes, facts.length or "0")
     context = state.context
+    notes: list[str] = []
+    if context.bounds is not None:
+        length, why = context.bounds.fit(context.wrap(address), element.size, length)
+        notes += [why] if why else []
     most = 4096 if element.size == 1 else state.limits.elements
     if is_table(context.layouts, element):
         most = length  # vacant elements are not shown
@@ -73,8 +77,8 @@ def read_counted(
     except FaultError as error:
         data, holes = read_around_holes(context.target, value.address_, value.size_, error)
         value = value_at(context, array, value.address_, data, stated=stated)
-        return Counted(value, length, [describe(error, holes)])
-    return Counted(value, length, [])
+        notes.append(describe(error, holes))
+    return Counted(value, length, notes)
 
 
 def pointee_of(array: Value) -> types.Type | None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from btfdump._graph.state import State
     from btfdump._graph.summaries import Summary
     from btfdump._graph.visits import ArrayVisit, Stream, Visit
+    from btfdump._kernel.bounds import Bounded
     from btfdump._kernel.value import Value
 
 
@@ -59,8 +60,11 @@ def _in_full(state: State, visit: Visit) -> Stream:
         yield from map(Note, refusal)
         return
     state.objects += 1
+    bounded = _bounded(state, value, position)
+    if bounded is not None:
+        value = bounded.value
     resolver = Resolver(state, value, position)
-    enter, trouble = _decode(state, visit, resolver)
+    enter, trouble = _decode(state, value, visit, resolver, bounded)
     if position.selection is None:
         state.seen[key] = True
     state.partial.add(key)
@@ -125,11 +129,33 @@ def _problems(state: State, value: Value, position: Position) -> Iterator[Note]:
                 yield Note(problem, value.address_)
 
 
-def _decode(state: State, visit: Visit, resolver: Resolver) -> tuple[Enter, str]:
-    """Read and decode an object; if bytes are missing, decode the rest and say what is missing."""
-    value, position, label = visit.value, visit.position, visit.label
+def _bounded(state: State, value: Value, position: Position) -> Bounded | None:
+    """Return what the slab object has of an object; None if that is all, or not known.
+
+    A root may be anything that the user says it is. Of all other objects, only those are looked at
+    whose type may have been allocated in part.
+    """
+    bounds = state.context.bounds
+    if bounds is None:
+        return None
     try:
-        decoded, trouble = _decoded(state, value, position)
+        found: Bounded | None = (bounds.of if position.nesting else bounds.of_any)(value)
+    except BtfFormatError:  # reported when it is decoded
+        return None
+    return found
+
+
+def _decode(
+    state: State, value: Value, visit: Visit, resolver: Resolver, bounded: Bounded | None
+) -> tuple[Enter, str]:
+    """Read and decode an object; if bytes are missing, decode the rest and say what is missing."""
+    position, label = visit.position, visit.label
+    try:
+        if bounded is not None and bounded.text:
+            decoded: Decoded | None = _first_bytes(state, bounded, position)
+            trouble = bounded.text
+        else:
+            decoded, trouble = _decoded(state, value, position)
     except BtfFormatError as error:
         return Enter(value, label=label), f"{value.type_} cannot be decoded: {error}"
     except FaultError as error:
@@ -183,6 +209,17 @@ def _decoded(state: State, value: Value, position: Position) -> tuple[Decoded | 
         fields = _fields(state, value, data, position.selection)
         kept = without_holes(fields, holes)
         return Decoded(kept, state.decoder.skipped), describe(error, holes)
+
+
+def _first_bytes(state: State, bounded: Bounded, position: Position) -> Decoded:
+    """Decode what there is of an object that does not fit; raises the same as `_decoded()`."""
+    value, room = bounded.value, bounded.room
+    size = value._layout_.size
+    if size > MAX_OBJECT:
+        raise BtfFormatError(0, f"{size} bytes are too large to be real")
+    data = state.context.target.read(value.address_, room).ljust(size, b"\0")
+    kept = without_holes(_fields(state, value, data, position.selection), [(room, size)])
+    return Decoded(kept, state.decoder.skipped)
 
 
 def _fields(state: State, value: Value, data: bytes, selection: Selection | None) -> list[Field]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from btfdump._btf.types import TypeTable
     from btfdump._decode.layout import FoundMember
     from btfdump._decode.scope import Stated
-    from btfdump._kernel.services import LoadedBtfs, MapValueTypes, Modules, Slabs
+    from btfdump._kernel.services import LoadedBtfs, MapValueTypes, Modules, ObjectBounds, Slabs
     from btfdump._kernel.symbol_names import FoundSymbol
     from btfdump._targets.memory import Target
 
@@ -70,6 +70,11 @@ class Context:
     @property
     def slabs(self) -> Slabs | None:
         """The finder of slab objects by address, or None if there is none."""
+        return None
+
+    @property
+    def bounds(self) -> ObjectBounds | None:
+        """What bounds objects by their slab objects, or None if nothing does."""
         return None
 
     def wrap(self, address: int) -> int:

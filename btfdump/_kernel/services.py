@@ -28,6 +28,11 @@ class Cache(NamedTuple):
     pad: int
     is_exact: bool
 
+    @property
+    def is_kmalloc(self) -> bool:
+        """Whether this is one of the caches of kmalloc()."""
+        return "kmalloc-" in self.name
+
 
 class SlabObject(NamedTuple):
     """An object of a slab cache; `start` is its virtual address."""
@@ -35,12 +40,33 @@ class SlabObject(NamedTuple):
     cache: Cache
     start: int
 
+    @property
+    def end(self) -> int:
+        """The virtual address of the byte after what may be used of it."""
+        return self.start + self.cache.object_size
+
 
 class Slabs(Protocol):
     """Finds the slab object that an address lies in."""
 
     def find(self, address: int) -> SlabObject | None:
         """Return the slab object that contains a virtual address, or None if none is found."""
+
+    def smallest(self, cache: Cache) -> int:
+        """Return the least size in bytes of what the kernel allocates from a cache."""
+
+
+class ObjectBounds(Protocol):
+    """Tells how much there is of objects: see btfdump/_kernel/bounds.py."""
+
+    def of(self, value: Any) -> Any:
+        """Return what there is of an object whose type ends in an array; None for all of it."""
+
+    def of_any(self, value: Any) -> Any:
+        """Return what there is of an object of whatever type; None for all of it."""
+
+    def fit(self, address: int, size: int, length: int) -> tuple[int, str]:
+        """Return how many of `length` elements at an address there are, and why not more."""
 
 
 class Modules(Protocol):

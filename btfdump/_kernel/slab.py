@@ -2,13 +2,17 @@
 
 The direct map leads from the address to its `struct page`, the compound head from there to the
 `struct slab` that overlays it (mm/slab.h; before Linux 5.17 the page itself), and that to the
-`struct kmem_cache`. A page counts as part of a slab only if the cache that it names is listed in
-`slab_caches`, because page flags have moved too often to be relied on. Offsets within the slab are
-computed as in nearest_obj() (mm/slub.c).
+`struct kmem_cache`. Page flags have moved too often to be relied on. A page counts as part of a
+slab only if what it names as its cache is one: an object of the cache of caches, `kmem_cache`
+(mm/slab_common.c), by its own page. Offsets within the slab are computed as in nearest_obj()
+(mm/slub.c). Nothing is read until an address is asked for, and then only what leads from there.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._annotate.facts import Expansion
@@ -19,7 +23,7 @@ from btfdump._kernel.value_at import value_at
 from btfdump.errors import BtfdumpError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from btfdump._kernel.context import Context
 
@@ -34,9 +38,10 @@ class _Slab(NamedTuple):
 
 
 class _DirectMap(NamedTuple):
-    """The virtual addresses of the direct map and of the array of `struct page`."""
+    """The virtual addresses of the direct map, [base, end), and of the array of `struct page`."""
 
     base: int
+    end: int
     pages: int
 
 
@@ -45,20 +50,16 @@ class SlabFinder:
 
     def __init__(self, kernel: Context) -> None:
         self.kernel = kernel
-        self._caches: dict[int, Cache] | None = None
+        self._caches: dict[int, Cache | None] = {}
         self._slabs: dict[int, _Slab | None] = {}
-        self._map: _DirectMap | None = None
+        self._kmalloc: list[Cache] | None = None
 
     def find(self, address: int) -> SlabObject | None:
         """Return the slab object that contains a virtual address, or None if none is found."""
-        caches = self._known_caches()
         direct = self._map
-        if not caches or direct is None:
+        if direct is None or not direct.base <= address < direct.end:
             return None
-        number = (address - direct.base) >> _PAGE_SHIFT
-        if number < 0 or number >> 40:
-            return None
-        slab = self._slab_of(number, direct, caches)
+        slab = self._slab_of((address - direct.base) >> _PAGE_SHIFT, direct)
         if slab is None:
             return None
         index, _ = divmod(address - slab.start, slab.cache.size)
@@ -75,82 +76,124 @@ class SlabFinder:
         where = f", object {found.start:#x}+{inside:#x}" if inside else ""
         return f"slab {found.cache.name}{where}"
 
-    def _slab_of(self, number: int, direct: _DirectMap, caches: dict[int, Cache]) -> _Slab | None:
+    def smallest(self, cache: Cache) -> int:
+        """Return the least size in bytes of what the kernel allocates from a cache.
+
+        kmalloc() takes the smallest cache that fits. Other caches may have been merged with some
+        that hold a little less.
+        """
+        if cache.is_exact:
+            return cache.object_size
+        if not cache.is_kmalloc:
+            return cache.object_size // 2 + 1
+        kind = cache.name.rpartition("-")[0]
+        smaller = [
+            other.object_size
+            for other in self._kmalloc_caches()
+            if other.object_size < cache.object_size and other.name.rpartition("-")[0] == kind
+        ]
+        return max(smaller, default=0) + 1
+
+    @cached_property
+    def _map(self) -> _DirectMap | None:
+        try:
+            return direct_map(self.kernel)
+        except BtfdumpError:
+            return None
+
+    @cached_property
+    def _cache_of_caches(self) -> int:
+        """The address of the `struct kmem_cache` that every other is an object of."""
+        return _word(self.kernel, "kmem_cache")
+
+    def _slab_of(self, number: int, direct: _DirectMap) -> _Slab | None:
         """Return the slab that a page belongs to, cached unless the kernel is running."""
         if number in self._slabs:
             return self._slabs[number]
         try:
-            slab = self._slab(number, direct, caches)
+            slab = self._slab(number, direct)
         except BtfdumpError:
             slab = None
         if not self.kernel.target.is_live:
             self._slabs[number] = slab
         return slab
 
-    def _slab(self, number: int, direct: _DirectMap, caches: dict[int, Cache]) -> _Slab | None:
-        page = self.kernel.struct("page")
-        memory = self.kernel.target
-        address = direct.pages + number * page.size
-        head = page.integer(memory.read(address, page.size), "compound_head")
-        if head & 1:
-            address = head - 1
-            number = (address - direct.pages) // page.size
-        name = "slab" if self._has("slab") else "page"
-        slab = self.kernel.struct(name)
-        data = memory.read(address, slab.size)
-        cache = caches.get(slab.integer(data, "slab_cache"))
+    def _slab(self, number: int, direct: _DirectMap) -> _Slab | None:
+        number, address, named = self._overlay(number, direct)
+        cache = self._cache(named, direct)
         if cache is None:
             return None
-        value = value_at(
-            self.kernel,
-            self.kernel.own_type(f"struct {name}"),
-            address,
-            data,
-        )
+        value = value_at(self.kernel, self.kernel.own_type(f"struct {self._name}"), address)
         start = self.kernel.wrap(direct.base + (number << _PAGE_SHIFT) + cache.pad)
         return _Slab(cache, start, int(value.member_("objects")))
 
-    def _has(self, name: str) -> bool:
+    def _overlay(self, number: int, direct: _DirectMap) -> tuple[int, int, int]:
+        """Return (number of the first page, address of its `struct slab`, what it names as cache).
+
+        That is what a slab would have there; other pages have other things in those words.
+        """
+        page = self.kernel.struct("page")
+        memory = self.kernel.target
+        address = direct.pages + number * page.size
+        data = memory.read(address, page.size)
+        head = page.integer(data, "compound_head")
+        if head & 1:
+            address = head - 1
+            number = (address - direct.pages) // page.size
+            data = memory.read(address, page.size)
+        return number, address, self.kernel.struct(self._name).integer(data, "slab_cache")
+
+    @cached_property
+    def _name(self) -> str:
+        """The struct that describes a slab: `slab`, or `page` before Linux 5.17."""
         try:
-            self.kernel.struct(name)
+            self.kernel.struct("slab")
         except LookupError:
-            return False
-        return True
+            return "page"
+        return "slab"
 
-    def _known_caches(self) -> dict[int, Cache]:
-        if self._caches is None:
-            self._caches = {}
-            try:
-                self._map = direct_map(self.kernel)
-                if self._map is not None:
-                    self._caches = self._read_caches()
-            except BtfdumpError:
-                self._caches = {}
-        return self._caches
+    def _cache(self, address: int, direct: _DirectMap) -> Cache | None:
+        """Return the cache at an address, if there is one; cached."""
+        if address not in self._caches:
+            self._caches[address] = self._read_cache(address, direct)
+        return self._caches[address]
 
-    def _read_caches(self) -> dict[int, Cache]:
-        found: dict[int, Cache] = {}
-        kernel = self.kernel
+    def _read_cache(self, address: int, direct: _DirectMap) -> Cache | None:
+        if not direct.base <= address < direct.end:
+            return None
+        *_, named = self._overlay((address - direct.base) >> _PAGE_SHIFT, direct)
+        if named != self._cache_of_caches:
+            return None
+        cache = value_at(self.kernel, self.kernel.own_type("struct kmem_cache"), address)
+        size, object_size = int(cache.member_("size")), int(cache.object_size)
+        if not 0 < object_size <= size:
+            return None
+        name = cache.member_("name").string_()
+        # Only where slabs can be debugged do objects begin after a red zone.
+        pad = int(cache.red_left_pad) if cache.has_member_("red_left_pad") else 0
+        is_exact = int(cache.refcount) == 1 and "kmalloc-" not in name
+        return Cache(address, name, size, object_size, pad, is_exact)
+
+    def _kmalloc_caches(self) -> list[Cache]:
+        """Return the caches of kmalloc(), as far as the list of all caches can be read."""
+        if self._kmalloc is None:
+            self._kmalloc = []
+            with suppress(BtfdumpError):
+                self._kmalloc += (c for c in self._every_cache() if c.is_kmalloc)
+        return self._kmalloc
+
+    def _every_cache(self) -> Iterator[Cache]:
+        kernel, direct = self.kernel, self._map
         head = value_at(kernel, "struct list_head", "slab_caches")
         element = kernel.own_type("struct kmem_cache")
         assert isinstance(element, types.Composite)
         link = kernel.struct("kmem_cache").offset("list")
-        for cache in head.entries_(Expansion("list_head", element, "list", link, 0, "mm/slab.h")):
-            if isinstance(cache, Value) and len(found) < _MAX_CACHES:
-                size = int(cache.member_("size"))
-                name = cache.member_("name").string_()
-                if size <= 0:
-                    continue
-                is_exact = int(cache.refcount) == 1 and "kmalloc-" not in name
-                found[cache.address_] = Cache(
-                    cache.address_,
-                    name,
-                    size,
-                    int(cache.object_size),
-                    int(cache.red_left_pad),
-                    is_exact,
-                )
-        return found
+        expansion = Expansion("list_head", element, "list", link, 0, "mm/slab.h")
+        for entry in islice(head._links_(expansion), _MAX_CACHES):
+            if isinstance(entry, Value) and direct is not None:
+                cache = self._cache(entry.address_, direct)
+                if cache is not None:
+                    yield cache
 
 
 def direct_map(kernel: Context) -> _DirectMap | None:
@@ -163,7 +206,9 @@ def direct_map(kernel: Context) -> _DirectMap | None:
 
 
 def _x86_64(kernel: Context) -> _DirectMap:
-    return _DirectMap(_word(kernel, "page_offset_base"), _word(kernel, "vmemmap_base"))
+    """Read what KASLR has moved; vmalloc() has what follows the direct map."""
+    bases = (_word(kernel, f"{name}_base") for name in ("page_offset", "vmalloc", "vmemmap"))
+    return _DirectMap(*bases)
 
 
 def _s390x(kernel: Context) -> _DirectMap:
@@ -175,7 +220,8 @@ def _s390x(kernel: Context) -> _DirectMap:
         base = layout.integer(data, "identity_base")
     except (BtfdumpError, LookupError):
         base = 0
-    return _DirectMap(base, _word(kernel, "vmemmap"))
+    pages = _word(kernel, "vmemmap")
+    return _DirectMap(base, pages, pages)
 
 
 def _word(kernel: Context, name: str) -> int:

@@ -301,7 +301,14 @@ class Value:
             bits = member.bit_offset % 8, member.bit_size
             size = (sum(bits) + 7) // 8
         return self._part(
-            member.type, offset, size, bits=bits, facts=facts, outer=(self, name), stated=stated
+            member.type,
+            offset,
+            size,
+            bits=bits,
+            facts=facts,
+            outer=(self, name),
+            stated=stated,
+            layout=member.layout,
         )
 
     def has_member_(self, name: str) -> bool:
@@ -347,10 +354,11 @@ class Value:
         outer: tuple[Value, str] | None = None,
         stated: Stated = (),
         index: int = 0,
+        layout: Layout | None = None,
     ) -> Value:
         if outer is None:  # an array's element: facts about the array apply to it
             facts, outer, stated = self._facts, self._outer, self._stated
-        return Value(
+        part = Value(
             self._context,
             type_,
             self._context.wrap(self.address_ + offset),
@@ -362,6 +370,24 @@ class Value:
             index=index,
             stated=stated,
         )
+        part._layout = layout
+        return part
+
+    def _shortened_(self, layout: Layout) -> Value:
+        """Return the object with what `layout` has of it, its first bytes (decode/short.py)."""
+        short = Value(
+            self._context,
+            layout.type,
+            self.address_,
+            self._slice_(0, layout.size),
+            facts=self._facts,
+            outer=self._outer,
+            index=self._index,
+            key=self.key_,
+            stated=self._stated,
+        )
+        short._layout = layout
+        return short
 
     def _pointee(self, index: int) -> Value:
         facts = self._facts

@@ -216,10 +216,10 @@ class _JsonSink(Sink):
         if element.category in (Category.INT, Category.CHAR) and is_unpackable(element):
             # A list of numbers has the same text in Python and in JSON.
             write = self.source.constant("X", cut_array)
-            text = f"{write}({layout.length}, {items}, {elided})"
+            text = f"{write}({layout.length}, {items}, {elided}, {layout.declared})"
         else:
             write = self.source.once("V", element, lambda: partial(self.values.array, element))
-            text = f"{write}({items}, {elided})"
+            text = f"{write}({items}, {elided}, {layout.declared})"
         self.append(step, f"{{{text}}}", into)
 
     def array(self, step: Step, into: Into) -> None:
@@ -232,7 +232,7 @@ class _JsonSink(Sink):
             for element in step.inner:
                 self.compound(element, each)
         write = self.source.constant("X", array_of_structs)
-        text = f"{{{write}({layout.length}, J({found}), {elided})}}"
+        text = f"{{{write}({layout.length}, J({found}), {elided}, {layout.declared})}}"
         self.append(step, text, into)
 
 

@@ -124,12 +124,12 @@ class Values:
             return quote(text_of(field.value, self.options.string))
         assert isinstance(field.value, list)
         if isinstance(layout.element, ScalarLayout):
-            return self.array(layout.element, field.value, field.elided)
+            return self.array(layout.element, field.value, field.elided, layout.declared)
         elements = ", ".join(
             f'"{inner.name.strip("[]")}": {HOLE if inner.has_group else self.value(inner)}'
             for inner in _inner(field)
         )
-        return array_of_structs(layout.length, elements, field.elided)
+        return array_of_structs(layout.length, elements, field.elided, layout.declared)
 
     def scalar(self, field: Field) -> str:
         """Return a scalar, with the names of its bits if annotations give them."""
@@ -158,10 +158,15 @@ class Values:
             return self.pointers(layout).whole(value)
         return str(int(value))
 
-    def array(self, element: ScalarLayout, values: Sequence[object], elided: int) -> str:
-        """Return an array of scalars; `elided` counts the elements that are not in `values`."""
+    def array(
+        self, element: ScalarLayout, values: Sequence[object], elided: int, declared: int
+    ) -> str:
+        """Return an array of scalars; `elided` counts the elements that are not in `values`.
+
+        `declared` is `ArrayLayout.declared`.
+        """
         items = f"[{', '.join([self.one(element, value) for value in values])}]"
-        return cut_array(len(values) + elided, items, elided)
+        return cut_array(len(values) + elided, items, elided, declared)
 
     def pointers(self, layout: ScalarLayout) -> PointerWriter:
         """Return what writes pointers of a type."""
@@ -214,17 +219,25 @@ def _inner(field: Field) -> list[Field]:
     return [inner for inner in field.value if isinstance(inner, Field)]
 
 
-def cut_array(length: int, items: object, elided: int) -> str:
-    """Return an array of `length` scalars, of which `items` are shown and `elided` are not."""
-    if elided > 0:
-        return f'{{"length": {length}, "first": {items}, "elided": {elided}}}'
+def cut_array(length: int, items: object, elided: int, declared: int = 0) -> str:
+    """Return an array of `length` scalars, of which `items` are shown and `elided` are not.
+
+    `declared` is `ArrayLayout.declared`.
+    """
+    if elided > 0 or declared:
+        more = f', "declared": {declared}' if declared else ""
+        return f'{{"length": {length}{more}, "first": {items}, "elided": {elided}}}'
     return str(items)
 
 
-def array_of_structs(length: int, elements: str, elided: int) -> str:
-    """Return an array of `length` structs or arrays, given the text of the elements shown."""
+def array_of_structs(length: int, elements: str, elided: int, declared: int = 0) -> str:
+    """Return an array of `length` structs or arrays, given the text of the elements shown.
+
+    `declared` is `ArrayLayout.declared`.
+    """
+    more = f', "declared": {declared}' if declared else ""
     cut = f', "elided": {elided}' if elided > 0 else ""
-    return f'{{"length": {length}, "at": {{{elements}}}{cut}}}'
+    return f'{{"length": {length}{more}, "at": {{{elements}}}{cut}}}'
 
 
 def empty_list(layout: Layout, facts: Any) -> str:

@@ -63,10 +63,11 @@ def _print(value: Value, options: Options) -> str:
         raise UnprintableTypeError("a bit field has no address")
     if value.size_ > MAX_OBJECT:
         raise UnprintableTypeError(f"{value.size_} bytes are too large to be real")
+    size = value._context_.layouts.of(value.type_).size
     raw = snprintf_btf(
         value.type_.btf,
         value.type_.id,
-        value.bytes_(),
+        value.bytes_().ljust(size, b"\0"),  # elements that the object does not have are zero
         compact=options.compact,
         noname=options.noname,
         ptr_raw=options.ptr_raw,

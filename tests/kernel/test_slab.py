@@ -41,6 +41,29 @@ def test_what_is_no_slab_object(kernel):
         assert slabs.find(address) is None
 
 
+def test_what_a_cache_holds_at_least(kernel):
+    """kmalloc() takes the smallest of the caches of a kind that fits."""
+    slabs = kernel.slabs
+    sizes = {}
+    for cache in kernel["slab_caches"].walk_():
+        slabs.find(cache.address_)
+        found = slabs._cache(cache.address_, slabs._map)
+        sizes[found.name] = (slabs.smallest(found), found.object_size)
+    assert sizes["kmalloc-192"] == sizes["kmalloc-cg-192"] == (129, 192)
+    assert sizes["kmalloc-256"] == (193, 256)
+    assert sizes["kmalloc-8"] == (1, 8)
+    assert sizes["task_struct"][0] == sizes["task_struct"][1]
+
+
+def test_a_page_that_names_no_cache(patched, poke):
+    """Other pages have other things where a slab names its cache."""
+    task = patched.task(1)
+    assert patched.slabs.find(task.address_) is not None
+    cache = patched.value("struct kmem_cache *", patched.symbol("kmem_cache"))
+    poke(cache, int(cache) + 256)
+    assert SlabFinder(patched).find(task.address_) is None
+
+
 def test_descriptions(kernel):
     task = kernel.task(1).address_
     assert kernel.slab_object(task) == "slab task_struct"
