@@ -249,9 +249,12 @@ class Inspection:
                 self.notes += 1
             elif isinstance(event, Enter):
                 self.failed |= is_root and event.is_missing
-            is_root = False
             unfinished.follow(event)
             yield event
+            if is_root and selected.doubt:
+                self.notes += 1
+                yield Note(selected.doubt, selected.value.address_)
+            is_root = False
         if self.interrupt.came:
             yield from unfinished.ends("interrupted")
         fate = selected.fate()

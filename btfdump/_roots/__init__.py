@@ -46,6 +46,7 @@ class Selected(NamedTuple):
     """A value that a user's words stand for, and what to call it: `task(1)`, `init_task.comm`.
 
     `is_plain` means that the output itself says what it is, so that a heading would be noise.
+    `doubt` says why the value is hardly of the type that the user says it is, "" if it may be.
     `fate()` says what has become of a live value since it was read, "" if nothing has.
     """
 
@@ -53,6 +54,7 @@ class Selected(NamedTuple):
     name: str
     is_plain: bool = False
     fate: Callable[[], str] = str
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -305,8 +307,10 @@ def at_address(kernel: Context, type_name: str, text: str) -> Selected:
     if address >= 1 << kernel.layouts.pointer_size * 8:
         raise ExpressionError(f"address {match[1]} does not fit into a pointer")
     path = Path.parse(text[match.end() :], where=match[0])
+    from btfdump._kernel.claims import doubt
+
     value = value_at(kernel, kernel.type(type_name), address)
-    return Selected(path.follow(value), text, not path.steps)
+    return Selected(path.follow(value), text, not path.steps, doubt=doubt(value))
 
 
 def global_value(kernel: Context, name: str) -> Value:

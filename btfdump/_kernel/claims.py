@@ -1,0 +1,137 @@
+"""Claims: whether the object at an address may be of the type that somebody asks for.
+
+A slab cache tells a little of what it holds. One that is named after a struct holds that. What
+kmalloc() returns is of the smallest cache that fits: a struct, or an array of one, of the right
+size. The type that was asked for may be that struct, or a member of it at the right place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump._btf import types
+from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump.errors import BtfFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btfdump._decode.layout import Layout
+    from btfdump._kernel.context import Context
+    from btfdump._kernel.services import Cache, Slabs
+    from btfdump._kernel.value import Value
+
+_MAX_STEPS = 1 << 12
+"""The most members of one struct that are looked into."""
+
+
+def doubt(value: Value) -> str:
+    """Return why an object is hardly of the type that it was asked for as; "" if it may be.
+
+    An object that does not even fit is left to btfdump/_kernel/bounds.py.
+    """
+    context = value._context_
+    slabs, layout = context.slabs, value._layout_
+    if slabs is None or not isinstance(layout, StructLayout) or not layout.base.name:
+        return ""
+    found = slabs.find(value.address_)
+    if found is None or value.address_ + layout.size > found.end or not layout.size:
+        return ""
+    cache, inside = found.cache, value.address_ - found.start
+    try:
+        if cache.is_exact:
+            return _against_name(context, cache, inside, layout)
+        if cache.is_kmalloc:
+            return _against_size(context, slabs, cache, inside, layout)
+    except BtfFormatError:  # a struct that cannot be read might be the right one
+        return ""
+    return ""
+
+
+def _against_name(context: Context, cache: Cache, inside: int, wanted: StructLayout) -> str:
+    """Compare with the struct that the cache is named after, if there is one."""
+    stem = cache.name.removesuffix("_cache")
+    names = dict.fromkeys((cache.name, stem, f"{stem}_struct"))
+    owners = [
+        context.layouts.of(struct)
+        for name in names
+        for struct in context.btf.find_all("struct", name)
+    ]
+    if not owners or any(_holds(context, owner, inside, wanted) for owner in owners):
+        return ""
+    return (
+        f"hardly {_one(wanted)}: slab {cache.name} holds objects of {owners[0].type}, which has "
+        f"none at offset {inside}"
+    )
+
+
+def _against_size(
+    context: Context, slabs: Slabs, cache: Cache, inside: int, wanted: StructLayout
+) -> str:
+    """Compare with what kmalloc() takes this cache for."""
+    least, most = slabs.smallest(cache), cache.object_size
+    # BPF's allocator keeps a link in front of each object (kernel/bpf/memalloc.c, LLIST_NODE_SZ).
+    if inside == context.layouts.pointer_size and least <= wanted.size + inside <= most:
+        return ""
+    for layout in (wanted, *_structs(context, wanted.size, most)):
+        # One object, an array of them, or one with any number of elements at its end.
+        is_right_size = most // layout.size * layout.size >= least
+        at = inside % layout.size if is_right_size else inside
+        if (is_right_size or _is_flexible(context, layout)) and _holds(context, layout, at, wanted):
+            return ""
+    return (
+        f"hardly {_one(wanted)}: slab {cache.name} holds objects of {least} to {most} bytes, and "
+        f"no struct of that size has one at offset {inside}; by itself it has {wanted.size} bytes"
+    )
+
+
+def _structs(context: Context, smallest: int, largest: int) -> Iterator[StructLayout]:
+    for btf in context.btfs():
+        for struct in btf.structs_of_size(max(smallest, 1), largest):
+            layout = context.layouts.of(struct)
+            if isinstance(layout, StructLayout):
+                yield layout
+
+
+def _holds(context: Context, outer: Layout, offset: int, wanted: StructLayout) -> bool:
+    """Whether a struct is, or has at a byte offset, one of the name of `wanted`."""
+    pending: list[tuple[Layout, int]] = [(outer, offset)]
+    for _ in range(_MAX_STEPS):
+        if not pending:
+            return False
+        layout, at = pending.pop()
+        if isinstance(layout, ArrayLayout):
+            if layout.element.size and (at < layout.size or not layout.length):
+                pending.append((layout.element, at % layout.element.size))
+        elif isinstance(layout, StructLayout):
+            if at == 0 and layout.base.name == wanted.base.name and layout.size == wanted.size:
+                return True
+            for member in layout.members:
+                if not member.bit_size and member.offset <= at:
+                    inner = context.layouts.of_member(member, layout)
+                    if at < member.offset + inner.size or _is_empty_array(inner):
+                        pending.append((inner, at - member.offset))
+    return True  # too much to tell
+
+
+def _is_flexible(context: Context, layout: StructLayout) -> bool:
+    """Whether a struct ends in an array of as many elements as are allocated with it."""
+    current: Layout = layout
+    for _ in range(_MAX_STEPS):
+        if isinstance(current, ArrayLayout):
+            return not current.length
+        if not isinstance(current, StructLayout) or not current.members:
+            return False
+        if isinstance(current.base, types.Union):
+            inner = [context.layouts.of_member(m, current) for m in current.members]
+            return any(map(_is_empty_array, inner))
+        current = context.layouts.of_member(current.members[-1], current)
+    return True
+
+
+def _is_empty_array(layout: Layout) -> bool:
+    return isinstance(layout, ArrayLayout) and not layout.length
+
+
+def _one(layout: StructLayout) -> str:
+    return f"a {layout.type}"

@@ -1,0 +1,148 @@
+"""What a slab object can be, and what it is hardly."""
+
+from __future__ import annotations
+
+import json
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from btfdump._kernel.claims import doubt
+from btfdump._kernel.services import Cache, SlabObject
+from tests.support.command import run
+from tests.support.synthetic import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from btfdump._api.kernel import Kernel
+
+START = 0xFFFF_8880_0020_0000
+
+
+class OneObject:
+    """Finds one slab object, at START, of a cache of kmalloc() or of one named after a struct."""
+
+    def __init__(self, cache: Cache, least: int) -> None:
+        self.cache = cache
+        self.least = least
+
+    def find(self, address: int) -> SlabObject | None:
+        is_inside = START <= address < START + self.cache.size
+        return SlabObject(self.cache, START) if is_inside else None
+
+    def smallest(self, cache: Cache) -> int:
+        return self.least
+
+
+def kernel_with(cache: Cache, least: int) -> Kernel:
+    world = World()
+    world.struct("leaf", [("a", "u64"), ("b", "u64[3]")])  # 32 bytes
+    world.struct("tall", [("leaf", "struct leaf"), ("rest", "u8[80]")])  # 112
+    world.struct("lonely", [("a", "u64[10]")])  # 80
+    world.struct("pair", [("x", "u64"), ("lonely", "struct lonely"), ("y", "u64[3]")])  # 112
+    world.struct("bag", [("n", "u64"), ("items", "u64[]")])
+    world.union("any", [("tall", "struct tall"), ("raw", "u8[112]")])
+    world.struct("thing_struct", [("any", "union any"), ("leaves", "struct leaf[2]")])  # 176
+    kernel = world.kernel()
+    kernel.slabs = OneObject(cache, least)  # type: ignore[assignment]
+    return kernel
+
+
+@pytest.mark.parametrize(
+    ("type_", "offset", "is_doubted"),
+    [
+        ("struct tall", 0, False),  # of that size
+        ("struct leaf", 32, False),  # an element of an array of four
+        ("struct leaf", 40, True),
+        ("struct lonely", 8, False),  # a member of a pair
+        ("struct lonely", 0, True),
+        ("struct lonely", 16, True),
+        ("struct bag", 0, False),  # with as many items as it takes
+        ("struct bag", 64, False),  # an array of bags, as far as one can tell
+        ("union any", 0, False),
+        ("u64", 24, False),  # no struct
+        ("struct thing_struct", 0, False),  # does not fit: bounds.py says so
+        ("struct lonely", 4096, False),  # no slab object
+    ],
+)
+def test_what_kmalloc_returns(type_: str, offset: int, is_doubted: bool) -> None:
+    kernel = kernel_with(Cache(1, "kmalloc-128", 128, 128, 0, False), 97)
+    found = doubt(kernel.value(type_, START + offset))
+    assert bool(found) == is_doubted
+    if is_doubted:
+        assert found.startswith(f"hardly a {type_}: slab kmalloc-128 holds objects of 97 to 128")
+
+
+def test_behind_the_link_of_the_allocator_of_bpf() -> None:
+    kernel = kernel_with(Cache(1, "kmalloc-96", 96, 96, 0, False), 65)
+    assert doubt(kernel.value("struct lonely", START + 8)) == ""
+    assert doubt(kernel.value("struct lonely", START + 16)) != ""
+
+
+@pytest.mark.parametrize(
+    ("type_", "offset", "is_doubted"),
+    [
+        ("struct thing_struct", 0, False),
+        ("struct tall", 0, False),  # in a union in it
+        ("struct leaf", 0, False),
+        ("struct leaf", 144, False),  # the second of an array in it
+        ("struct leaf", 120, True),
+        ("struct lonely", 0, True),
+    ],
+)
+def test_a_cache_that_is_named_after_its_struct(type_: str, offset: int, is_doubted: bool) -> None:
+    kernel = kernel_with(Cache(1, "thing_cache", 192, 176, 0, True), 176)
+    found = doubt(kernel.value(type_, START + offset))
+    assert found == (
+        f"hardly a {type_}: slab thing_cache holds objects of struct thing_struct, which has none "
+        f"at offset {offset}"
+        if is_doubted
+        else ""
+    )
+    for name, is_exact in (("other", True), ("thing_cache", False)):  # merged caches share a name
+        kernel = kernel_with(Cache(1, name, 192, 176, 0, is_exact), 176)
+        assert doubt(kernel.value(type_, START + offset)) == ""
+
+
+# Real objects
+
+
+def a_pipe(kernel: Kernel) -> int:
+    """Return the address of the `struct pipe_inode_info` of some open pipe."""
+    for task in kernel.tasks():
+        for file in task.files.fdt.fd.walk_() if task.files else ():
+            if file.f_inode and stat.S_ISFIFO(int(file.f_inode.i_mode)):
+                return int(file.private_data)
+    raise AssertionError("no pipe is open")
+
+
+@pytest.mark.parametrize("name", ["tagged", "stock"])
+def test_a_socket_that_is_a_pipe(
+    opened: Callable[[str], Kernel],
+    sample: Callable[[str], Path],
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    kernel = opened(name)
+    pipe = a_pipe(kernel)
+    assert doubt(kernel.value("struct pipe_inode_info", pipe)) == ""
+    words = "inspect", str(sample(name)), "struct socket", f"{pipe:#x}"
+    status, out, _ = run(capsys, *words)
+    assert status == 0
+    assert out.count("/* ! hardly a struct socket: slab kmalloc-cg-192") == 1
+    status, out, _ = run(capsys, *words, "--strict", "--format", "json")
+    assert status == 1
+    (note,) = json.loads(out)["roots"][0]["notes"]
+    assert note["text"].startswith("hardly a struct socket")
+
+
+@pytest.mark.parametrize("name", ["tagged", "stock", "s390x"])
+def test_what_lists_lead_to_is_not_doubted(opened: Callable[[str], Kernel], name: str) -> None:
+    kernel = opened(name)
+    inits = [kernel.task(1), kernel.task(1).mm.deref_(), kernel.task(1).files.deref_()]
+    vmas = [v.vm_file.deref_() for v in kernel.task(1).mm.mm_mt.walk_() if v.vm_file]
+    for value in [*inits, *kernel.tasks(), *vmas, *kernel["super_blocks"].walk_()]:
+        assert doubt(value) == ""
