@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import COMMANDS, CommandParser, Parser
 from btfdump._cli.interrupt import INTERRUPTED
-from btfdump._cli.terminal import FAILED, USAGE, complain
+from btfdump._cli.terminal import FAILED, USAGE, complain, give_up_stdout
 from btfdump.errors import BtfdumpError, ExpressionError, PluginError
 
 if TYPE_CHECKING:
@@ -58,7 +58,22 @@ def build_parser(only: str = "") -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line, or that of this process; return the exit status."""
+    """Run the command line, or that of this process; return the exit status.
+
+    Output that cannot be written is an error like any other: a full disk, a closed stdout.
+    """
+    if sys.stdout is None:  # closed before the start
+        return give_up_stdout("it is closed", is_own=argv is None)
+    try:
+        try:
+            return _run(argv)
+        finally:  # after what argparse prints before it exits, too
+            sys.stdout.flush()
+    except OSError as error:
+        return give_up_stdout(error.strerror or str(error), is_own=argv is None)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     if argv is None and hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `btfdump ... | head` ends without a word
     reconfigure = getattr(sys.stdout, "reconfigure", None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
-from btfdump._cli.terminal import OK, complain
+from btfdump._cli.terminal import OK, complain, write_file
 from btfdump.errors import ExpressionError
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ def _harvest(args: argparse.Namespace) -> int:
     if args.output == "-":
         sys.stdout.writelines(pieces)
     else:
-        Path(args.output).write_text("".join(pieces), "utf-8")
+        write_file(args.output, "".join(pieces).encode("utf-8"))
     complain(
         f"{len(found.entries)} heads, {len(found.links)} links, {len(found.rings)} rings, "
         f"{len(found.pointers)} pointers to heads, {len(found.conflicts)} conflicts"
@@ -186,7 +186,7 @@ def _encode(args: argparse.Namespace) -> int:
     btf = open_btf(args.btf, base=args.base)
     overlays = [Overlay.load(path) for path in reversed(args.overlay)]
     result = encode(btf, [*overlays, library()], split=args.split)
-    Path(args.output).write_bytes(result.data)
+    write_file(args.output, result.data)
     for place, why in result.left_out:
         complain(f"{place} is left out: {why}")
     complain(f"{args.output}: {result.tags} decl tags added")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
 from btfdump._cli.options import add_color, add_sources
-from btfdump._cli.terminal import FAILED, OK
+from btfdump._cli.terminal import FAILED
 
 if TYPE_CHECKING:
     import argparse
@@ -56,9 +56,8 @@ def run(args: argparse.Namespace) -> int:
     query = Query(tuple(args.names))
     with open_types(args.file, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay) as opened:
         if not args.tagged:
-            write_table(function_table(opened.btfs, query), opened, args)
-            return OK
+            return write_table(function_table(opened.btfs, query), query, opened, args)
         find_global = globals_of(opened.kernel) if opened.kernel is not None else None
         tags = list(tagged_functions(opened.btfs, query, find_global))
-        write_table(tagged_table(tags), opened, args)
-    return FAILED if args.strict and any(tag.problem for tag in tags) else OK
+        status = write_table(tagged_table(tags), query, opened, args)
+    return FAILED if args.strict and any(tag.problem for tag in tags) else status

@@ -188,10 +188,12 @@ class Inspection:
             if filters:
                 raise ExpressionError(f"--{next(iter(filters))}: for tables such as kfuncs only")
             return None
-        return kind.table(self.kernel, roots.Query(tuple(self.args.root[1:]), filters))
+        self.query = roots.Query(tuple(self.args.root[1:]), filters)
+        return kind.table(self.kernel, self.query)
 
     def rows(self, table: Table, format: str, options: Options) -> Iterator[str]:
-        """Yield a table as text, and keep account of its notes."""
+        """Yield a table as text, and keep account of its notes, and of what matches no row."""
+        from btfdump._cli.tables import unmatched
         from btfdump._kernel.notes import Note
         from btfdump._render.table import render_table
 
@@ -202,7 +204,12 @@ class Inspection:
                 yield row
             self.failed |= bool(self.notes and not self.shown)  # nothing but what is wrong
 
-        return render_table(replace(table, rows=counted()), format, options)
+        yield from render_table(replace(table, rows=counted()), format, options)
+        if not self.interrupt.came:
+            for text in unmatched(table, self.query, self.shown):
+                self.complain(text)
+                self.failed = True
+            self.failed |= bool(self.notes) and not self.shown
 
     def roots(self, reader: Reader) -> Iterator[Root]:
         """Yield what is shown of every root that was asked for."""
@@ -233,30 +240,37 @@ class Inspection:
             yield Root(events, "" if selected.is_plain else selected.name)
 
     def counted(self, selected: Selected, events: Iterable[Event]) -> Iterator[Event]:
-        """Pass events on, and count notes and roots of which nothing could be read.
+        """Pass events on, and count notes and roots of which nothing could be shown.
 
         If the user interrupts, everything that is open is closed properly.
         """
-        from btfdump._graph.events import Enter
+        from btfdump._graph.events import Enter, Number, Seen
         from btfdump._graph.interrupted import InterruptedEvents
         from btfdump._kernel.notes import Note
 
         self.shown += 1
-        is_root = True
+        is_first, has_notes, is_something_shown = True, False, False
         unfinished = InterruptedEvents(selected.value)
         for event in self.interrupt.until(events):
             if isinstance(event, Note):
                 self.notes += 1
-            elif isinstance(event, Enter):
-                self.failed |= is_root and event.is_missing
+                has_notes = True
+            elif not is_something_shown:
+                is_something_shown = (
+                    not event.is_missing
+                    if isinstance(event, Enter)
+                    else isinstance(event, Seen | Number)
+                )
             unfinished.follow(event)
             yield event
-            if is_root and selected.doubt:
+            if is_first and selected.doubt:
                 self.notes += 1
                 yield Note(selected.doubt, selected.value.address_)
-            is_root = False
+            is_first = False
         if self.interrupt.came:
             yield from unfinished.ends("interrupted")
+        # Without a note, there was nothing to show: the root is an empty container.
+        self.failed |= has_notes and not is_something_shown
         fate = selected.fate()
         if fate:
             self.notes += 1

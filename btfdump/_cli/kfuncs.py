@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
 from btfdump._cli.options import add_color, add_sources
-from btfdump._cli.terminal import OK
 
 if TYPE_CHECKING:
     import argparse
@@ -53,5 +52,4 @@ def run(args: argparse.Namespace) -> int:
     filters = {name: tuple(given) for name in ("hook", "flag") if (given := getattr(args, name))}
     query = Query(tuple(args.names), filters)
     with open_types(args.file, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay) as opened:
-        write_table(tagged_kfunc_table(opened.btfs, query), opened, args)
-    return OK
+        return write_table(tagged_kfunc_table(opened.btfs, query), query, opened, args)

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from btfdump._cli.terminal import is_colorful
+from btfdump._cli.terminal import FAILED, OK, complain, is_colorful
 
 if TYPE_CHECKING:
     import argparse
 
     from btfdump._api.types import Opened
+    from btfdump._roots import Query
     from btfdump._roots.table import Table
 
 
-def write_table(table: Table, opened: Opened, args: argparse.Namespace) -> None:
-    """Write a table to stdout, in the format and colour that were asked for."""
+def unmatched(table: Table, query: Query, rows: int) -> list[str]:
+    """Return what to say of the patterns that match none of a table's rows, once all are shown.
+
+    `rows` is the number of those.
+    """
+    return [f"{table.name}: nothing is called {name!r}" for name in query.unmatched(rows)]
+
+
+def write_table(table: Table, query: Query, opened: Opened, args: argparse.Namespace) -> int:
+    """Write a table to stdout, in the format and colour that were asked for.
+
+    Returns the exit status: it failed if one of the names in `query` is none of the table's.
+    """
     from btfdump._render import Options
     from btfdump._render.table import render_table
 
@@ -25,5 +38,10 @@ def write_table(table: Table, opened: Opened, args: argparse.Namespace) -> None:
         source=kernel.target.description if kernel is not None else args.file,
         release=kernel.release if kernel is not None else "",
     )
-    for piece in render_table(table, args.format, options):
+    rows = list(table.rows)
+    for piece in render_table(replace(table, rows=rows), args.format, options):
         sys.stdout.write(piece)
+    missing = unmatched(table, query, len(rows))
+    for text in missing:
+        complain(text)
+    return FAILED if missing else OK

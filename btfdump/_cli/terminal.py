@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
+
+from btfdump.errors import TargetError
 
 OK, FAILED, USAGE = 0, 1, 2
 
@@ -18,12 +21,42 @@ def write(text: str) -> None:
         sys.stdout.write(text[start : start + _PIECE])
 
 
+def write_file(path: str, data: bytes) -> None:
+    """Write a file that the user names; raises `TargetError` if that cannot be done."""
+    from pathlib import Path
+
+    try:
+        Path(path).write_bytes(data)
+    except OSError as error:
+        raise TargetError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
 def complain(message: str) -> None:
     """Write one line to stderr, after everything that has gone to stdout so far."""
     from btfdump._render.escape import printable
 
-    sys.stdout.flush()
-    sys.stderr.write(f"btfdump: {printable(message)}\n")
+    # Whatever is wrong with stdout is told at the end, and nobody can be told of stderr.
+    with suppress(OSError, AttributeError):
+        sys.stdout.flush()
+    with suppress(OSError, AttributeError):
+        sys.stderr.write(f"btfdump: {printable(message)}\n")
+        sys.stderr.flush()
+
+
+def give_up_stdout(reason: str, *, is_own: bool) -> int:
+    """Say that stdout cannot be written to; return the exit status.
+
+    Where the process is our own, what is still to be written is lost: Python would try again when
+    it ends, and say so at length.
+    """
+    complain(f"stdout: cannot be written: {reason}")
+    if not is_own:
+        return FAILED
+    with suppress(OSError, AttributeError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    return FAILED
 
 
 def is_unicode() -> bool:

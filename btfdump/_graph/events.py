@@ -80,7 +80,7 @@ class Enter:
 
     `fields` are its members, and `skipped` is the number of zero ones left out. A `brief` object
     shows only its `summary`: (label, value) pairs such as ("comm", "init"). `label` is "[3]" for an
-    entry. `is_missing` means that nothing of the object could be read.
+    entry. `is_missing` means that nothing of the object could be read or decoded.
 
     `rest` is set if a `Reader` (btfdump/_graph/readers.py) has decoded only the members that may
     lead somewhere: those are in `fields`, at whatever level of the object they are. The renderer

@@ -101,6 +101,7 @@ def _brief(state: State, visit: Visit) -> Iterator[Enter | Note | Exit]:
         try:
             state.context.target.read(value.address_, 1)
         except FaultError as error:
+            enter = Enter(value, (), visit.label, summary, True, is_missing=True)
             return iter((enter, Note(f"unreadable: {error.reason}", value.address_), EXIT))
     return iter((enter, EXIT))
 
@@ -157,11 +158,12 @@ def _decode(
         else:
             decoded, trouble = _decoded(state, value, position)
     except BtfFormatError as error:
-        return Enter(value, label=label), f"{value.type_} cannot be decoded: {error}"
+        trouble = f"{value.type_} cannot be decoded: {error}"
+        return Enter(value, label=label, is_missing=True), trouble
     except FaultError as error:
         return Enter(value, label=label, is_missing=True), f"unreadable: {error.reason}"
-    if decoded is None:
-        return Enter(value, label=label), trouble
+    if decoded is None or (bounded is not None and not bounded.room):
+        return Enter(value, label=label, is_missing=True), trouble
     summary = () if value.bit_size_ else state.summary(value)
     return _enter(value, decoded, resolver, label, summary), trouble
 

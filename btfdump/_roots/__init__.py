@@ -82,17 +82,36 @@ class RootKind:
 class Query:
     """Which rows of a table are wanted: those whose name matches one of `patterns`, or all.
 
-    `filters` holds the values of the options that `TableKind.filters` names.
+    `filters` holds the values of the options that `TableKind.filters` names. `asked` is what
+    `wants()` has been asked, and which patterns matched.
     """
 
     patterns: tuple[str, ...] = ()
     filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    asked: dict[str, bool] = field(default_factory=dict, compare=False)
 
     def wants(self, *names: str) -> bool:
-        """Whether one of a row's names matches a pattern, in which * and ? are as in the shell."""
-        return not self.patterns or any(
-            fnmatch.fnmatchcase(name, pattern) for name in names for pattern in self.patterns
-        )
+        """Whether one of a row's names matches a pattern, in which * and ? are as in the shell.
+
+        Ask about every row: a pattern that matches none is reported.
+        """
+        if not self.patterns:
+            return True
+        is_wanted = False
+        for pattern in self.patterns:
+            found = any(fnmatch.fnmatchcase(name, pattern) for name in names)
+            self.asked[pattern] = found or self.asked.get(pattern, False)
+            is_wanted |= found
+        return is_wanted
+
+    def unmatched(self, rows: int) -> list[str]:
+        """Return the patterns that matched none of a table's rows, of which `rows` were shown.
+
+        A table of another package that shows rows without asking has no use for patterns.
+        """
+        if rows and not self.asked:
+            return []
+        return [pattern for pattern in self.patterns if not self.asked.get(pattern)]
 
 
 @dataclass(frozen=True)
