@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from btfdump._btf.reader import Btf
-from btfdump.errors import BtfFormatError, TargetError
+from btfdump._btf.wire import is_split
+from btfdump.errors import BtfFormatError, MissingDataError, TargetError
 
 _SYSFS = Path("/sys/kernel/btf")
 
@@ -15,28 +16,44 @@ def open_btf(path: str | Path, *, base: Btf | str | Path | None = None) -> Btf:
 
     A module's BTF is split on its kernel's; `base` is that BTF, or a file that has it. For the
     files of /sys/kernel/btf, and for .ko files with a .BTF.base section, the base is found without
-    it. Raises `TargetError` if the file cannot be read or has no BTF, and `BtfFormatError` if its
-    BTF is malformed or if a base is needed and missing.
+    it. A blob may be compressed with gzip. Raises `TargetError` if the file cannot be read, has no
+    BTF, or does not fit its base, `MissingDataError` if a base is needed and missing, and
+    `BtfFormatError` if its BTF is malformed.
     """
-    from btfdump._targets.elf import btf_sections, read_btf_file
+    from btfdump._targets.elf import read_btf
 
     path = Path(path)
-    data = read_btf_file(path)
+    found = read_btf(path)
     if base is None and path.parent == _SYSFS and path.name != "vmlinux":
         base = _SYSFS / "vmlinux"
     if isinstance(base, str | Path):
         base = open_btf(base)
-    if base is None:
-        try:
-            distilled = btf_sections(path).base
-        except TargetError:  # a raw blob
-            distilled = b""
-        if distilled:
-            base = Btf.from_bytes(distilled, name=f"{path.name} base")
+    if base is None and found.base:
+        base = Btf.from_bytes(found.base, name=f"{path.name} base")
+    if base is not None:
+        return _split(path, found.btf, base, found.pointer_size)
+    if is_split(found.btf):
+        raise MissingDataError(
+            f"{path}: is split BTF, as that of a module, and its base is missing",
+            "give the BTF of its kernel as the base (--base FILE)",
+        )
+    return Btf.from_bytes(found.btf, name=path.name, pointer_size=found.pointer_size)
+
+
+def _split(path: Path, data: bytes, base: Btf, pointer_size: int | None) -> Btf:
+    """Read BTF on top of its base; raises `TargetError` if the two do not belong together."""
+    is_split(data)  # a malformed header is no fault of the base
+    remedy = "give the BTF of the very kernel that it was built for (--base FILE)"
     try:
-        return Btf.from_bytes(data, base=base, name=path.name)
+        btf = Btf.from_bytes(data, base=base, name=path.name, pointer_size=pointer_size)
     except BtfFormatError as error:
-        if base is not None:
-            raise
-        reason = f"{error.reason} (a module's BTF is split: it needs its kernel's as a base)"
-        raise BtfFormatError(error.offset, reason) from error
+        raise TargetError(
+            f"{path}: does not fit its base {base.name}, or is damaged, at offset "
+            f"{error.offset:#x}: {error.reason}; {remedy}"
+        ) from error
+    if not btf.fits_base():
+        raise TargetError(
+            f"{path}: does not fit its base {base.name}: names in it begin in the middle of "
+            f"others; {remedy}"
+        )
+    return btf

@@ -370,7 +370,8 @@ def _open(
     try:
         given = btf if btf is not None else vmlinux
         if given is not None:
-            from btfdump._btf.join import is_split, join
+            from btfdump._btf.join import join
+            from btfdump._btf.wire import is_split
             from btfdump._targets.elf import read_btf_file
 
             data = read_btf_file(given, of_kernel=True)

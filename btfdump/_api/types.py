@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from btfdump._api.btffile import open_btf
-from btfdump.errors import TargetError
+from btfdump.errors import ExpressionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,21 +29,26 @@ class Opened:
 def open_types(
     path: str,
     *,
+    base: str | Path | None = None,
     btf: str | Path | None = None,
     vmlinux: str | Path | None = None,
     overlays: Sequence[str | Path] = (),
 ) -> Iterator[Opened]:
-    """Open a raw BTF file, an ELF file with .BTF, or a vmcore; for a module, `btf` is its base.
+    """Open a raw BTF file, an ELF file with .BTF, or a vmcore.
 
-    Raises `TargetError` if the file is none of these, and `BtfFormatError`.
+    `base` is the BTF that a module's is split on; `btf` and `vmlinux` stand for it where they are
+    given instead. Raises `TargetError` if the file is none of these, `ExpressionError` for a base
+    of a vmcore, and what `open_btf()` raises.
     """
     from btfdump._api.kernel import open_core
-    from btfdump._targets.elf import read_btf_file
+    from btfdump._targets.dumpfile import is_core
 
-    try:
-        read_btf_file(path)
-    except TargetError:
+    if is_core(path):
+        if base is not None:
+            raise ExpressionError(
+                f"{path}: is a vmcore, whose modules bring their base along: no --base"
+            )
         with open_core(path, btf=btf, vmlinux=vmlinux, overlays=overlays) as kernel:
             yield Opened((kernel.btf, *kernel.loaded_modules.btfs()), kernel)
         return
-    yield Opened((open_btf(path, base=btf if btf is not None else vmlinux),))
+    yield Opened((open_btf(path, base=next((b for b in (base, btf, vmlinux) if b), None)),))

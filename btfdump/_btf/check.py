@@ -44,6 +44,7 @@ _FIXED_IDS: dict[int, tuple[int, ...]] = {
     Kind.ARRAY: (3, 4),
 }
 _ELEMENT_ID: dict[int, int] = {Kind.STRUCT: 1, Kind.UNION: 1, Kind.FUNC_PROTO: 1, Kind.DATASEC: 0}
+_FORGIVEN = 16
 _ELEMENT_NAME = frozenset(  # always word 0
     (Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.ENUM64, Kind.FUNC_PROTO)
 )
@@ -81,6 +82,16 @@ def check_all(btf: Checked, records: Records) -> None:
         return
     for type_id in range(records.start_id, records.end_id):
         check_record(btf, records, type_id)
+
+
+def names_fit(offsets: Sequence[int], strings: Strings) -> bool:
+    """Whether almost all of these offsets are those of whole strings, not of parts of some.
+
+    Nothing that writes BTF lets one string be the tail of another; a few are forgiven.
+    """
+    distinct = {offset for offset in offsets if 0 < offset < strings.end}
+    strays = sum(not strings.is_start(offset) for offset in distinct)
+    return strays * _FORGIVEN <= len(distinct)
 
 
 def _group_is_good(btf: Checked, words: array[int], info: int, starts: Sequence[int]) -> bool:

@@ -4,13 +4,6 @@ from __future__ import annotations
 
 from .builder import BtfBuilder
 from .reader import Btf
-from .wire import parse_header
-
-
-def is_split(data: bytes) -> bool:
-    """Whether a blob can only be read together with a base: its strings do not begin with ""."""
-    header = parse_header(data, split=True)
-    return data[header.str_start : header.str_start + 1] not in (b"", b"\0")
 
 
 def join(base: bytes, split: bytes) -> bytes:

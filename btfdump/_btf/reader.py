@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from btfdump.errors import AmbiguousTypeError, BtfFormatError, TypeNotFoundError
 
-from .check import check_all, check_record
+from .check import check_all, check_record, names_fit
 from .inflate import inflate
 from .lookup import NameIndex, make_index
 from .names import spell
@@ -145,6 +145,13 @@ class Btf:
         """Return the kind number of a type without making an object; raises `TypeNotFoundError`."""
         records = self._owner(type_id)
         return kind_of(records.words[records.at(type_id) + 1]) if records else Kind.UNKN
+
+    def fits_base(self) -> bool:
+        """Whether the names in a split BTF begin where strings begin, in it and in its base.
+
+        On top of another base than its own, most do not.
+        """
+        return names_fit(self._records.name_offsets(), self.strings)
 
     def iter_types(self, kind: Kind | None = None) -> Iterator[Type]:
         """Yield the types of this blob by ascending id, or only those of one kind.

@@ -44,6 +44,13 @@ class Strings:
         offset -= self.start
         return self.data[offset : self.data.index(b"\0", offset)]
 
+    def is_start(self, offset: int) -> bool:
+        """Whether a string begins at `offset`, rather than being the tail of a longer one."""
+        if offset < self.start and self.base:
+            return self.base.is_start(offset)
+        at = offset - self.start
+        return at == 0 or self.data[at - 1] == 0
+
     def offsets(self, name: bytes) -> list[int]:
         """Return every offset at which `name` can be read, also as the tail of a longer string."""
         found = self.base.offsets(name) if self.base else []

@@ -156,6 +156,15 @@ def parse_header(data: bytes, *, split: bool) -> Header:
     return header
 
 
+def is_split(data: bytes) -> bool:
+    """Whether a blob can only be read together with a base: its strings do not begin with "".
+
+    Raises `BtfFormatError` for a malformed header.
+    """
+    header = parse_header(data, split=True)
+    return data[header.str_start : header.str_start + 1] not in (b"", b"\0")
+
+
 def _byteorder(data: bytes) -> ByteOrder:
     """Tell the byte order from the magic."""
     for byteorder in STRUCT_FORMAT:

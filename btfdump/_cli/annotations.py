@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
+from btfdump._cli.options import add_base
 from btfdump._cli.terminal import OK, complain, write_file
 from btfdump.errors import ExpressionError
 
@@ -130,7 +131,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _add_btf(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--btf", metavar="FILE", help="raw BTF, or ELF with .BTF")
-    parser.add_argument("--base", metavar="FILE", help="the BTF that a module's is split on")
+    add_base(parser)
 
 
 @command(configure, help="check, harvest and write what the members of structs hold")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
-from btfdump._cli.options import add_color, add_sources
+from btfdump._cli.options import add_base, add_color, add_sources
 from btfdump._cli.terminal import FAILED
 
 if TYPE_CHECKING:
@@ -41,20 +41,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--strict", action="store_true", help="exit with 1 if an annotation does not fit"
     )
     add_color(parser)
-    add_sources(parser)
+    add_base(add_sources(parser))
 
 
 @command(configure, help="list functions, and what is tagged on them: locks, pointers")
 def run(args: argparse.Namespace) -> int:
     """List the functions; return the exit status."""
-    from btfdump._api.types import open_types
-    from btfdump._cli.tables import write_table
+    from btfdump._cli.tables import open_named_types, write_table
     from btfdump._kernel.variables import globals_of
     from btfdump._reports.functions import function_table, tagged_functions, tagged_table
     from btfdump._roots import Query
 
     query = Query(tuple(args.names))
-    with open_types(args.file, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay) as opened:
+    with open_named_types(args) as opened:
         if not args.tagged:
             return write_table(function_table(opened.btfs, query), query, opened, args)
         find_global = globals_of(opened.kernel) if opened.kernel is not None else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
-from btfdump._cli.options import add_color, add_sources
+from btfdump._cli.options import add_base, add_color, add_sources
 
 if TYPE_CHECKING:
     import argparse
@@ -38,18 +38,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument("--format", choices=("text", "json", "jsonl"), default="text")
     add_color(parser)
-    add_sources(parser)
+    add_base(add_sources(parser))
 
 
 @command(configure, help="list the kernel functions that a BTF marks as callable from BPF")
 def run(args: argparse.Namespace) -> int:
     """List the kfuncs; return the exit status."""
-    from btfdump._api.types import open_types
-    from btfdump._cli.tables import write_table
+    from btfdump._cli.tables import open_named_types, write_table
     from btfdump._roots import Query
     from btfdump._roots.kfuncs import tagged_kfunc_table
 
     filters = {name: tuple(given) for name in ("hook", "flag") if (given := getattr(args, name))}
     query = Query(tuple(args.names), filters)
-    with open_types(args.file, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay) as opened:
+    with open_named_types(args) as opened:
         return write_table(tagged_kfunc_table(opened.btfs, query), query, opened, args)

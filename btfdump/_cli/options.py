@@ -114,8 +114,18 @@ def add_color(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def add_sources(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name other sources of types, symbols and annotations."""
+def add_base(parser: argparse._ActionsContainer) -> None:
+    """Add the option that names the base of split BTF."""
+    parser.add_argument(
+        "--base", metavar="FILE", help="the BTF that a module's is split on: that of its kernel"
+    )
+
+
+def add_sources(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the options that name other sources of types, symbols and annotations.
+
+    Returns their group.
+    """
     sources = parser.add_argument_group("where types and annotations come from")
     sources.add_argument(
         "--overlay", action="append", default=[], metavar="FILE", help="TOML file of annotations"
@@ -124,6 +134,7 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
     sources.add_argument(
         "--vmlinux", metavar="FILE", help="vmlinux ELF file: BTF, and symbols if the dump has none"
     )
+    return sources
 
 
 def add_cache(parser: argparse.ArgumentParser) -> None:

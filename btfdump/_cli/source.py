@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from btfdump._cli.commands import command
-from btfdump._cli.options import paths
+from btfdump._cli.options import add_base, paths
 from btfdump._cli.terminal import OK
 from btfdump.errors import ExpressionError
 
@@ -30,7 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "type", metavar="TYPE", help="a struct or union: 'struct foo', 'struct foo@ID'"
     )
     parser.add_argument("--btf", metavar="FILE", required=True, help="raw BTF, or ELF with .BTF")
-    parser.add_argument("--base", metavar="FILE", help="the BTF that a module's is split on")
+    add_base(parser)
     parser.add_argument("--zero", action="store_true", help="the formatter that shows zeros")
     parser.add_argument("--members", type=paths, action="extend", default=[], metavar="PATH,...")
     parser.add_argument("--format", choices=("fields", "json"))

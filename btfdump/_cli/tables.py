@@ -10,6 +10,7 @@ from btfdump._cli.terminal import FAILED, OK, complain, is_colorful
 
 if TYPE_CHECKING:
     import argparse
+    from contextlib import AbstractContextManager
 
     from btfdump._api.types import Opened
     from btfdump._roots import Query
@@ -22,6 +23,15 @@ def unmatched(table: Table, query: Query, rows: int) -> list[str]:
     `rows` is the number of those.
     """
     return [f"{table.name}: nothing is called {name!r}" for name in query.unmatched(rows)]
+
+
+def open_named_types(args: argparse.Namespace) -> AbstractContextManager[Opened]:
+    """Open the types in the file that a command was given."""
+    from btfdump._api.types import open_types
+
+    return open_types(
+        args.file, base=args.base, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay
+    )
 
 
 def write_table(table: Table, query: Query, opened: Opened, args: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
-from btfdump._cli.options import add_sources
+from btfdump._cli.options import add_base, add_sources
 from btfdump._cli.terminal import OK
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     kind.add_argument("--decl", action="store_true", help="decl tags only")
     kind.add_argument("--type", action="store_true", help="type tags only")
     parser.add_argument("--format", choices=("text", "json"), default="text")
-    add_sources(parser)
+    add_base(add_sources(parser))
 
 
 @command(configure, help="list the decl tags and type tags in a BTF or vmcore")
@@ -36,7 +36,9 @@ def run(args: argparse.Namespace) -> int:
     """List the tags; return the exit status."""
     from btfdump._reports.tags import list_tags, render_tags
 
-    rows = list_tags(args.file, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay)
+    rows = list_tags(
+        args.file, base=args.base, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay
+    )
     if args.decl or args.type:
         rows = (row for row in rows if row.is_type_tag == bool(args.type))
     for piece in render_tags(rows, args.format):

@@ -40,6 +40,7 @@ class TagRow:
 def list_tags(
     path: str,
     *,
+    base: str | Path | None = None,
     btf: str | Path | None = None,
     vmlinux: str | Path | None = None,
     overlays: Sequence[str | Path] = (),
@@ -48,7 +49,7 @@ def list_tags(
 
     Raises `TargetError` where the file is none of these.
     """
-    with open_types(path, btf=btf, vmlinux=vmlinux, overlays=overlays) as opened:
+    with open_types(path, base=base, btf=btf, vmlinux=vmlinux, overlays=overlays) as opened:
         if opened.kernel is not None:
             for one in opened.btfs:
                 yield from tags_of(one, opened.kernel.annotations, globals_of(opened.kernel))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import mmap
 import os
-import stat
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from btfdump._targets import vmcoreinfo
+from btfdump._files import open_file
+from btfdump._targets import foreign, vmcoreinfo
 from btfdump.errors import TargetError
 
 if TYPE_CHECKING:
@@ -29,14 +29,6 @@ EXPECTED = "expected a vmcore: an ELF core file or a kdump-compressed file"
 KDUMP_SIGNATURE = b"KDUMP   "
 FLAT_SIGNATURE = b"makedumpfile\0\0\0\0"
 _FLAT_HEADER_SIZE = 4096
-_COMPRESSIONS = (
-    (b"\xfd7zXZ\0", "xz", "xz -dk"),
-    (b"\x1f\x8b", "gzip", "gzip -dk"),
-    (b"\x28\xb5\x2f\xfd", "zstd", "zstd -d"),
-    (b"BZh", "bzip2", "bzip2 -dk"),
-    (b"\x04\x22\x4d\x18", "lz4", "lz4 -d"),
-    (b"PK\x03\x04", "zip", "unzip"),
-)
 _ELF_TYPES = {1: "relocatable object", 2: "executable", 3: "shared object or executable"}
 _ELF_MACHINES = {
     3: "i386", 21: "ppc64", 22: "s390x", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv64",
@@ -44,8 +36,10 @@ _ELF_MACHINES = {
 }  # fmt: skip
 PT_LOAD, PT_NOTE = 1, 4
 _ET_CORE = 4
+_EM_X86_64 = 62
 _PN_XNUM = 0xFFFF
 _NT_AUXV, _NT_FILE = 6, 0x46494C45
+_XEN_OWNER = b"Xen\0"
 # Utsname machine (and aliases) -> the name used here.
 _MACHINES = {
     "x86_64": "x86_64", "aarch64": "aarch64", "s390x": "s390x", "ppc64": "ppc64",
@@ -55,9 +49,14 @@ _MACHINES = {
 _UTSNAME_AT, _UTSNAME_FIELD = 12, 65
 _MIN_BLOCK, _MAX_BLOCK = 512, 1 << 20
 _WIDE_VERSION = 6
+_SPLIT_VERSION = 2
+# makedumpfile's flags of a dump that it could not finish, for want of room.
+_DUMP_DH_COMPRESSED_INCOMPLETE = 0x8
+_DUMP_ELF_INCOMPLETE = 0x1
 _PAGE_DESC_SIZE = 24  # page_desc: offset, size, flags, page_flags
 _LAST_PAGES = 4096
-_MAX_NOTES = 1 << 24
+MAX_NOTES = 1 << 24
+"""Bytes of the largest section or segment of notes that is read."""
 _MAX_HEADERS = 1 << 28
 
 
@@ -77,9 +76,10 @@ class CoreFile:
 
     `machine` is "" if nothing says it. `truncated` means that the file ends before the data that
     its ELF headers or its last page descriptors promise; `whole_size` is the size it should have,
-    for kdump-compressed files only. A flattened file cannot be checked in this way. For both of
-    these, `vmcoreinfo` is the text that the header leads to, and memory is `block_count` blocks of
-    `block_size` bytes (both 0 if the header is nonsense).
+    for kdump-compressed files only, 0 if not even the part that tells is there. A flattened file
+    cannot be checked in this way. For both of these, `vmcoreinfo` is the text that the header leads
+    to, and memory is `block_count` blocks of `block_size` bytes (both 0 if the header is nonsense).
+    `is_incomplete` means that the program that wrote the dump says it could not write all of it.
     """
 
     path: Path
@@ -94,6 +94,7 @@ class CoreFile:
     block_size: int = 0
     block_count: int = 0
     whole_size: int = 0
+    is_incomplete: bool = False
 
     def reader(self, segment: Segment) -> Callable[[int, int, int, bool], bytes]:
         """Return a function (address, size, offset, physical) -> bytes of `segment`, for drgn.
@@ -119,27 +120,31 @@ def sniff(path: str | os.PathLike[str]) -> CoreFile:
     Raises `TargetError`, which says what the file is, if it is not a vmcore.
     """
     path = Path(path)
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise TargetError(f"{path}: is a directory; {EXPECTED}")
-        if not (stat.S_ISREG(mode) or stat.S_ISBLK(mode)):
-            raise TargetError(f"{path}: is not a regular file; {EXPECTED}")
-        with path.open("rb") as file:
+    with open_file(path, EXPECTED, devices=True) as file:
+        try:
             return _sniff(path, file)
-    except FileNotFoundError:
-        raise TargetError(f"{path}: no such file") from None
-    except PermissionError:
-        raise TargetError(
-            f"{path}: permission denied; reading a vmcore usually needs root"
-        ) from None
-    except OSError as error:
-        raise TargetError(f"{path}: cannot be read: {error.strerror or error}") from None
+        except OSError as error:
+            raise TargetError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def is_core(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a dump by its first bytes, whatever is wrong with the rest of it.
+
+    Raises `TargetError` if it cannot be read.
+    """
+    with open_file(path, EXPECTED, devices=True) as file:
+        try:
+            head = file.read(64)
+        except OSError as error:
+            raise TargetError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if head.startswith(b"\x7fELF") and len(head) >= 18:
+        return int.from_bytes(head[16:18], "big" if head[5] == 2 else "little") == _ET_CORE
+    return head.startswith((KDUMP_SIGNATURE, FLAT_SIGNATURE))
 
 
 def _sniff(path: Path, file: BinaryIO) -> CoreFile:
     size = os.fstat(file.fileno()).st_size
-    head = file.read(4096)
+    head = file.read(foreign.HEAD)
     if not head:
         raise TargetError(f"{path}: is empty; {EXPECTED}")
     if head.startswith(b"\x7fELF"):
@@ -148,12 +153,7 @@ def _sniff(path: Path, file: BinaryIO) -> CoreFile:
         return _sniff_kdump(path, "kdump", file)
     if head.startswith(FLAT_SIGNATURE):
         return _sniff_kdump(path, "flattened", FlatFile(file))
-    for magic, name, command in _COMPRESSIONS:
-        if head.startswith(magic):
-            raise TargetError(
-                f"{path}: is compressed with {name}; {EXPECTED}; "
-                f"decompress it first: {command} {path}"
-            )
+    foreign.refuse(path, head, EXPECTED)
     if head.startswith((b"\x9f\xeb", b"\xeb\x9f")):
         raise TargetError(f"{path}: is a raw BTF file; {EXPECTED}; give BTF with --btf FILE")
     raise TargetError(f"{path}: starts with {head[:8]!r}; {EXPECTED}")
@@ -174,7 +174,12 @@ def _sniff_elf(path: Path, file: BinaryIO, head: bytes, size: int) -> CoreFile:
     machine = _ELF_MACHINES.get(e_machine, "")
     if machine == "ppc64" and byteorder == "little":
         machine = "ppc64le"
-    segments, user_process = _program_headers(path, file, head, order, is_64)
+    segments, owners, user_process = _program_headers(path, file, head, order, is_64)
+    if _XEN_OWNER in owners:
+        raise TargetError(
+            f"{path}: is of a Xen host or guest; {EXPECTED} of Linux on the machine itself: drgn "
+            "knows nothing of Xen's addresses; let kdump write one in the guest, or try crash"
+        )
     return CoreFile(
         path=path,
         format="elf",
@@ -184,12 +189,16 @@ def _sniff_elf(path: Path, file: BinaryIO, head: bytes, size: int) -> CoreFile:
         segments=segments,
         truncated=0 < size < max((part.offset + part.filesz for part in segments), default=0),
         user_process=user_process,
+        is_incomplete=is_64
+        and e_machine == _EM_X86_64  # others keep something else in these flags
+        and bool(struct.unpack_from(f"{order}I", head, 48)[0] & _DUMP_ELF_INCOMPLETE),
     )
 
 
 def _program_headers(
     path: Path, file: BinaryIO, head: bytes, order: str, is_64: bool
-) -> tuple[tuple[Segment, ...], bool]:
+) -> tuple[tuple[Segment, ...], frozenset[bytes], bool]:
+    """Return the segments, who wrote the notes, and whether it is the core of a process."""
     if is_64:
         phoff, shoff = struct.unpack_from(f"{order}QQ", head, 32)
         phentsize, phnum = struct.unpack_from(f"{order}HH", head, 54)
@@ -207,11 +216,17 @@ def _program_headers(
         )
     wanted = phnum * entry.size
     table = _read_at(file, phoff, wanted) if wanted <= _MAX_HEADERS else b""
-    if len(table) != wanted or not phnum:
+    if not phnum:
         raise TargetError(
-            f"{path}: is truncated or has no program headers; {EXPECTED}; copy the dump again"
+            f"{path}: is an ELF core without program headers, as 'xl dump-core' writes of a Xen "
+            f"guest; {EXPECTED}; let kdump write one in the guest, or try crash"
+        )
+    if len(table) != wanted:
+        raise TargetError(
+            f"{path}: is truncated in its program headers; {EXPECTED}; copy the dump again"
         )
     segments: list[Segment] = []
+    owners: set[bytes] = set()
     user_process = False
     for fields in entry.iter_unpack(table):
         if is_64:
@@ -219,11 +234,24 @@ def _program_headers(
         else:
             p_type, offset, vaddr, paddr, filesz, memsz, _, _ = fields
         if p_type == PT_LOAD:
+            _check_extent(path, vaddr, paddr, max(filesz, memsz), 64 if is_64 else 32)
             segments.append(Segment(offset, vaddr, paddr, filesz, memsz))
         elif p_type == PT_NOTE and not user_process:
-            notes = _read_at(file, offset, min(filesz, _MAX_NOTES))
+            notes = _read_at(file, offset, min(filesz, MAX_NOTES))
             user_process = _is_user_core(notes, order)
-    return tuple(segments), user_process
+            owners.update(owner for owner, _, _ in elf_notes(notes, order))
+    return tuple(segments), frozenset(owners), user_process
+
+
+def _check_extent(path: Path, vaddr: int, paddr: int, size: int, bits: int) -> None:
+    """Raise `TargetError` for a segment that passes the end of an address space."""
+    unknown = (1 << bits) - 1  # what p_paddr is where nobody knows it
+    for name, start in (("p_vaddr", vaddr), ("p_paddr", paddr)):
+        if start + size > 1 << bits and not (name == "p_paddr" and start == unknown):
+            raise TargetError(
+                f"{path}: has a damaged ELF program header: {name} {start:#x} and {size:#x} bytes "
+                f"pass the end of {bits}-bit addresses; {EXPECTED}; copy the dump again"
+            )
 
 
 def _is_user_core(notes: bytes, order: str) -> bool:
@@ -311,21 +339,42 @@ def _sniff_kdump(path: Path, kind: CoreFormat, file: BinaryIO | FlatFile) -> Cor
         machine = vmcoreinfo.guess_machine(vmcoreinfo.parse(raw), byteorder)
     is_64 = machine not in ("i386", "arm")
     block_size, block_count = _kdump_blocks(file, head, byteorder) if is_64 else (0, 0)
-    whole_size = size = 0
+    if is_64:
+        _refuse_piece(path, file, head, byteorder)
+    least = whole_size = size = 0
     if block_count and not isinstance(file, FlatFile):
         size = os.fstat(file.fileno()).st_size
-        whole_size = _kdump_end(file, head, byteorder)
+        least, whole_size = _kdump_end(file, head, byteorder)
+    order = "<" if byteorder == "little" else ">"
+    (status,) = struct.unpack_from(f"{order}I", head, 424 if is_64 else 412)
     return CoreFile(
         path=path,
         format=kind,
         byteorder=byteorder,
         pointer_size=8 if is_64 else 4,
         machine=machine,
-        truncated=0 < size < whole_size,
+        truncated=0 < size < least,
         vmcoreinfo=raw,
         block_size=block_size,
         block_count=block_count,
         whole_size=whole_size,
+        is_incomplete=bool(status & _DUMP_DH_COMPRESSED_INCOMPLETE),
+    )
+
+
+def _refuse_piece(path: Path, file: BinaryIO | FlatFile, head: bytes, byteorder: ByteOrder) -> None:
+    """Raise `TargetError` for one of the files that `makedumpfile --split` writes of a dump."""
+    order = "<" if byteorder == "little" else ">"
+    version, block_size = (struct.unpack_from(f"{order}i", head, at)[0] for at in (8, 428))
+    if version < _SPLIT_VERSION or not _MIN_BLOCK <= block_size <= _MAX_BLOCK:
+        return
+    sub = _read_at(file, block_size, 104)
+    if len(sub) < 104 or not struct.unpack_from(f"{order}i", sub, 12)[0]:
+        return
+    first, end = struct.unpack_from(f"{order}QQ", sub, 80 if version >= _WIDE_VERSION else 16)
+    raise TargetError(
+        f"{path}: is a piece of a dump that was split, with pages {first:#x} to {end:#x}; "
+        f"{EXPECTED}; join the pieces: makedumpfile --reassemble PIECE1 PIECE2 ... NEWFILE"
     )
 
 
@@ -366,32 +415,33 @@ def _kdump_blocks(file: BinaryIO | FlatFile, head: bytes, byteorder: ByteOrder) 
     return (block_size, count) if 0 < count * block_size < 1 << 63 else (0, 0)
 
 
-def _kdump_end(file: BinaryIO, head: bytes, byteorder: ByteOrder) -> int:
-    """Return where the data of the last page ends in a 64-bit dump, or 0 if nothing tells.
+def _kdump_end(file: BinaryIO, head: bytes, byteorder: ByteOrder) -> tuple[int, int]:
+    """Return (bytes that a 64-bit dump has at least, bytes that it has), 0 for what nothing tells.
 
-    makedumpfile and QEMU write the pages in order, so the last descriptors tell.
+    makedumpfile and QEMU write the pages in order, so the last descriptors tell where the data of
+    the last page ends. If the descriptors are not all there, they do not.
     """
     order = "<" if byteorder == "little" else ">"
     block_size: int
     block_size, sub_blocks, bitmap_blocks = struct.unpack_from(f"{order}iiI", head, 428)
-    (split,) = struct.unpack_from(f"{order}i", _read_at(file, block_size + 12, 4) or bytes(4))
     half: int = (
         bitmap_blocks * block_size // 2
     )  # the first bitmap is of memory, the second of the dump
     bitmaps: int = block_size * (1 + sub_blocks)
-    if split or sub_blocks < 1 or not 0 < half <= _MAX_HEADERS:
-        return 0
+    if sub_blocks < 1 or not 0 < half <= _MAX_HEADERS:
+        return 0, 0
     bitmap = _read_at(file, bitmaps + half, half)
     if len(bitmap) < half:
-        return bitmaps + 2 * half
+        return bitmaps + 2 * half, 0
     count = int.from_bytes(bitmap, "little").bit_count()
     end = bitmaps + 2 * half + count * _PAGE_DESC_SIZE
     last = min(count, _LAST_PAGES) * _PAGE_DESC_SIZE
     table = _read_at(file, end - last, last)
-    if len(table) == last:
-        for offset, size, _, _ in struct.iter_unpack(f"{order}QIIQ", table):
-            end = max(end, offset + size)
-    return end
+    if len(table) < last:
+        return end, 0
+    for offset, size, _, _ in struct.iter_unpack(f"{order}QIIQ", table):
+        end = max(end, offset + size)
+    return end, end
 
 
 def _read_at(file: BinaryIO | FlatFile, offset: int, size: int) -> bytes:

@@ -1,23 +1,19 @@
-"""ELF files: the `.BTF` of a vmlinux, module or BPF object, and the symbols of a vmlinux.
-
-The only place that uses pyelftools.
-"""
+"""ELF files: the `.BTF` of a vmlinux, module or BPF object, and the symbols of a vmlinux."""
 
 from __future__ import annotations
 
-import zlib
 from array import array
 from bisect import bisect_right
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from sys import byteorder as host_byteorder
 from typing import TYPE_CHECKING
 
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
-
-from btfdump._targets import vmcoreinfo
-from btfdump._targets.dumpfile import elf_notes
+from btfdump._files import MAX_BTF, open_file, read_rest
+from btfdump._targets import foreign, vmcoreinfo
+from btfdump._targets.dumpfile import MAX_NOTES, elf_notes
+from btfdump._targets.elf_sections import MAX_SYMBOLS, ElfFile
 from btfdump._targets.symbols import SortedTable
 from btfdump.errors import TargetError
 
@@ -29,6 +25,9 @@ if TYPE_CHECKING:
     from btfdump._targets.memory import ByteOrder
 
 BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
+_EXPECTED = "expected raw BTF (magic 0xeb9f) or an ELF file with a .BTF section"
+_EXPECTED_ELF = "expected the vmlinux of the kernel, an ELF file"
+_GZIP = b"\x1f\x8b"
 _NT_GNU_BUILD_ID = 3
 _SHN_UNDEF = 0
 _STB_LOCAL = 0
@@ -38,10 +37,17 @@ _NAMING_TYPES = frozenset({0, 1, 2, 5, 10})
 
 @dataclass(frozen=True)
 class BtfSections:
-    """The raw BTF of one ELF file; `base` is its `.BTF.base` (distilled base, 6.11) or None."""
+    """The BTF in one file.
+
+    `base` is its `.BTF.base` (a distilled base, since 6.11), or None. `pointer_size` is that of the
+    ELF file in bytes, None if the file is nothing but BTF. `is_bpf` tells whether it is an object
+    for BPF, with the types of a program rather than those of a kernel.
+    """
 
     btf: bytes
     base: bytes | None = None
+    pointer_size: int | None = None
+    is_bpf: bool = False
 
 
 def btf_section(path: str | os.PathLike[str]) -> bytes:
@@ -56,48 +62,83 @@ def btf_sections(path: str | os.PathLike[str], *, of_kernel: bool = False) -> Bt
     `of_kernel` if it is a BPF object.
     """
     path = Path(path)
-    with _open(path) as file:
-        elf = _parse(path, file)
-        if of_kernel and elf["e_machine"] == "EM_BPF":
-            raise TargetError(
-                f"{path}: is a BPF program (ELF machine BPF); its BTF has only what the program "
-                "uses; expected the vmlinux of the kernel, or its BTF"
-            )
-        btf = _section(path, elf, ".BTF")
-        if not btf:
-            raise TargetError(
-                f"{path}: is an ELF file without a .BTF section; "
-                "expected one built with CONFIG_DEBUG_INFO_BTF=y (or clang -target bpf -g)"
-            )
-        return BtfSections(btf, _section(path, elf, ".BTF.base"))
+    with open_file(path, _EXPECTED) as file:
+        return _sections_of(path, ElfFile(path, file), of_kernel)
+
+
+def _sections_of(path: Path, elf: ElfFile, of_kernel: bool) -> BtfSections:
+    if of_kernel and elf.is_bpf:
+        raise TargetError(
+            f"{path}: is a BPF program (ELF machine BPF); its BTF has only what the program "
+            "uses; expected the vmlinux of the kernel, or its BTF"
+        )
+    btf = elf.section(".BTF", MAX_BTF)
+    if not btf:
+        raise TargetError(
+            f"{path}: is an ELF file without a .BTF section; "
+            "expected one built with CONFIG_DEBUG_INFO_BTF=y (or clang -target bpf -g)"
+        )
+    return BtfSections(btf, elf.section(".BTF.base", MAX_BTF), elf.pointer_size, elf.is_bpf)
+
+
+def read_btf(path: str | os.PathLike[str], *, of_kernel: bool = False) -> BtfSections:
+    """Return the BTF in `path`: a blob (as /sys/kernel/btf/vmlinux), or an ELF file with `.BTF`.
+
+    A blob may be compressed with gzip. Raises `TargetError` if the file is none of these, and with
+    `of_kernel` if it is a BPF object.
+    """
+    path = Path(path)
+    with open_file(path, _EXPECTED) as file:
+        head = read_head(path, file)
+        if head[:4] == b"\x7fELF":
+            return _sections_of(path, ElfFile(path, file), of_kernel)
+        if head.startswith(BTF_MAGICS):
+            return BtfSections(read_rest(path, file, MAX_BTF, _EXPECTED))
+        if head.startswith(_GZIP):
+            return BtfSections(_gunzipped(path, read_rest(path, file, MAX_BTF, _EXPECTED)))
+    if not head:
+        raise TargetError(f"{path}: is empty; {_EXPECTED}")
+    foreign.refuse(path, head, _EXPECTED)
+    raise TargetError(f"{path}: starts with {head[:4]!r}; {_EXPECTED}")
 
 
 def read_btf_file(path: str | os.PathLike[str], *, of_kernel: bool = False) -> bytes:
-    """Return the raw BTF in `path`: a blob (as /sys/kernel/btf/vmlinux) or an ELF with `.BTF`.
+    """Return the raw BTF in `path`; see `read_btf()`."""
+    return read_btf(path, of_kernel=of_kernel).btf
 
-    Raises `TargetError` if the file is neither, and with `of_kernel` if it is a BPF object.
-    """
-    path = Path(path)
-    with _open(path) as file:
-        try:
-            head = file.read(4)
-            if head.startswith(BTF_MAGICS):
-                return head + file.read()
-        except OSError as error:
-            raise TargetError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if head == b"\x7fELF":
-        return btf_sections(path, of_kernel=of_kernel).btf
-    seen = f"starts with {head!r}" if head else "is empty"
-    raise TargetError(
-        f"{path}: {seen}; expected raw BTF (magic 0xeb9f) or an ELF file with a .BTF section"
-    )
+
+def read_head(path: Path, file: BinaryIO) -> bytes:
+    """Return the first bytes of an open file, by which it is known; leave them to be read."""
+    try:
+        head = file.read(foreign.HEAD)
+        file.seek(0)
+    except OSError as error:
+        raise TargetError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return head
+
+
+def _gunzipped(path: Path, data: bytes) -> bytes:
+    import zlib
+
+    try:
+        plain = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data, MAX_BTF + 1)
+    except zlib.error as error:
+        raise TargetError(f"{path}: is damaged: {error}; copy the file again") from None
+    if not plain.startswith(BTF_MAGICS):
+        raise TargetError(
+            f"{path}: is compressed with gzip, and no BTF; {_EXPECTED}; "
+            f"decompress it first: gzip -dk {path}"
+        )
+    if len(plain) > MAX_BTF:
+        raise TargetError(f"{path}: unpacks to more than {MAX_BTF} bytes; {_EXPECTED}")
+    return plain
 
 
 def check_build(path: str | os.PathLike[str], info: Mapping[str, str]) -> None:
     """Raise `TargetError` if `path` has a build ID, and another than VMCOREINFO `info` has."""
     path = Path(path)
-    with _open(path) as file:
-        _require_build(path, _build_id(path, _parse(path, file)), info)
+    with open_file(path, _EXPECTED_ELF) as file:
+        _require_build(path, _build_id(_elf(path, file)), info)
 
 
 def _require_build(path: Path, build_id: str, info: Mapping[str, str]) -> None:
@@ -121,18 +162,19 @@ class ElfSymbols(SortedTable):
         Raises `TargetError` if that is no ELF file or has been stripped.
         """
         self.path = Path(path)
-        with _open(self.path) as file:
-            elf = _parse(self.path, file)
-            word = 8 if elf.elfclass == 64 else 4
-            data = _section(self.path, elf, ".symtab")
-            strings = _section(self.path, elf, ".strtab")
-            self.build_id = _build_id(self.path, elf)
-            order: ByteOrder = "little" if elf.little_endian else "big"
+        with open_file(self.path, _EXPECTED_ELF) as file:
+            elf = _elf(self.path, file)
+            word = elf.pointer_size
+            data = elf.section(".symtab", MAX_SYMBOLS)
+            strings = elf.section(".strtab", MAX_SYMBOLS)
+            self.build_id = _build_id(elf)
         if not data or not strings:
             raise TargetError(f"{self.path}: has no symbol table; expected an unstripped vmlinux")
         self._strings = strings
         self._mask = (1 << 8 * word) - 1
-        self._names, self._values, infos, sections, self._sizes = _columns(data, word, order)
+        self._names, self._values, infos, sections, self._sizes = _columns(
+            data, word, elf.byteorder
+        )
         self._globals = bytes(info >> 4 != _STB_LOCAL for info in infos)
         self._usable = bytes(
             section != _SHN_UNDEF and info & 0xF in _NAMING_TYPES
@@ -245,56 +287,20 @@ def _columns(
     )
 
 
-def _open(path: Path) -> BinaryIO:
-    try:
-        return path.open("rb")
-    except FileNotFoundError:
-        raise TargetError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise TargetError(f"{path}: is a directory; expected an ELF or BTF file") from None
-    except OSError as error:
-        raise TargetError(f"{path}: cannot be opened: {error.strerror or error}") from None
+def _elf(path: Path, file: BinaryIO) -> ElfFile:
+    """Return the headers of an ELF file; raises `TargetError` for another, and says what it is."""
+    head = read_head(path, file)
+    if not head.startswith(b"\x7fELF"):
+        foreign.refuse(path, head, _EXPECTED_ELF)
+    return ElfFile(path, file)
 
 
-# What pyelftools lets escape on damaged files, beside its own errors.
-_DAMAGE = (
-    ELFError,
-    ValueError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    TypeError,
-    OverflowError,
-    MemoryError,
-    OSError,
-)
-
-
-def _parse(path: Path, file: BinaryIO) -> ELFFile:
-    try:
-        return ELFFile(file)
-    except _DAMAGE as error:
-        raise TargetError(
-            f"{path}: is not a readable ELF file ({error}); expected a vmlinux, module or object"
-        ) from None
-
-
-def _section(path: Path, elf: ELFFile, name: str) -> bytes | None:
-    try:
-        section = elf.get_section_by_name(name)
-        if section is None or section["sh_type"] == "SHT_NOBITS":
-            return None
-        return bytes(section.data())
-    except (*_DAMAGE, zlib.error) as error:
-        raise TargetError(
-            f"{path}: section {name} cannot be read ({error}); the file is damaged"
-        ) from None
-
-
-def _build_id(path: Path, elf: ELFFile) -> str:
+def _build_id(elf: ElfFile) -> str:
     for name in (".notes", ".note.gnu.build-id"):
-        notes = _section(path, elf, name)
-        for owner, kind, desc in elf_notes(notes or b"", "<" if elf.little_endian else ">"):
+        notes = None
+        with suppress(TargetError):  # damaged notes are none
+            notes = elf.section(name, MAX_NOTES)
+        for owner, kind, desc in elf_notes(notes or b"", "<" if elf.byteorder == "little" else ">"):
             if owner == b"GNU\0" and kind == _NT_GNU_BUILD_ID:
                 return desc.hex()
     return ""

@@ -73,8 +73,8 @@ def test_permission_error_is_told(tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "open", refuse)
-    rejected(path, "permission denied; reading a vmcore usually needs root")
+    monkeypatch.setattr(os, "open", refuse)
+    rejected(path, "permission denied; expected a vmcore.*; it may take root to read it")
 
 
 @pytest.mark.parametrize(
@@ -178,16 +178,87 @@ def test_kdump_cut_short_is_refused(tmp_path, sample):
     """libkdumpfile would die of SIGBUS at the first page behind the end of the file."""
     data = sample("tagged").read_bytes()
     path = tmp_path / "cut"
-    for keep in (9000, 30000, 1 << 20, len(data) - 1):
+    for keep in (1 << 20, len(data) - 1):
         path.write_bytes(data[:keep])
         assert dumpfile.sniff(path).truncated
-        rejected(path, "is truncated: its pages end at byte.*truncate -s")
+        rejected(path, f"is truncated: its pages end at byte {len(data)}.*truncate -s {len(data)} ")
+    for keep in (9000, 30000):  # what tells the size is cut off itself
+        path.write_bytes(data[:keep])
+        assert "truncate" not in rejected(path, "is cut inside its headers.*copy it again")
     path.write_bytes(data)
     core = dumpfile.sniff(path)
     assert (core.truncated, core.whole_size) == (False, len(data))
     path.write_bytes(data[: len(data) // 2].ljust(len(data), b"\0"))
     with open_core(path) as target, pytest.raises((MissingDataError, FaultError)):
         target.btf_bytes()
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("version", [2, 6])
+def test_a_piece_of_a_split_dump(tmp_path, build, order, version):
+    data = bytearray(build.kdump([(0, bytes(8192))], machine="x86_64", order=order))
+    struct.pack_into(f"{order}i", data, 8, version)
+    struct.pack_into(f"{order}i", data, 4096 + 12, 1)
+    struct.pack_into(f"{order}QQ", data, 4096 + (80 if version == 6 else 16), 0x100, 0x300)
+    path = tmp_path / "dump.1"
+    path.write_bytes(data)
+    rejected(path, "piece of a dump.* pages 0x100 to 0x300; .*makedumpfile --reassemble ")
+
+
+def test_a_dump_that_is_marked_as_incomplete(tmp_path, sample):
+    """What makedumpfile leaves when the disk is full: zeros, and pages that are missing."""
+    data = bytearray(sample("tagged").read_bytes())
+    (status,) = struct.unpack_from("<I", data, 424)
+    struct.pack_into("<I", data, 424, status | 8)
+    path = tmp_path / "incomplete"
+    path.write_bytes(data)
+    with open_core(path) as target:
+        assert target.description == "vmcore (kdump-compressed, marked as incomplete)"
+        with pytest.raises(FaultError, match=r"filtered.*, or lost: the dump is incomplete"):
+            target.read(target.symbol("_stext"), 8)
+
+
+@pytest.mark.parametrize(
+    ("flags", "machine", "is_incomplete"), [(1, 62, 1), (0, 62, 0), (1, 243, 0)]
+)
+def test_an_elf_core_that_is_marked_as_incomplete(tmp_path, build, flags, machine, is_incomplete):
+    """The flag is makedumpfile's; architectures that keep others there are not asked."""
+    data = bytearray(build.elf_core(machine=machine))
+    struct.pack_into("<I", data, 48, flags)
+    path = tmp_path / "core"
+    path.write_bytes(data)
+    assert dumpfile.sniff(path).is_incomplete == is_incomplete
+
+
+@pytest.mark.parametrize("field", ["p_vaddr", "p_paddr"])
+@pytest.mark.parametrize("bits", [32, 64])
+def test_a_segment_that_passes_the_end_of_addresses(tmp_path, build, bits, field):
+    """drgn is never asked to map it; a physical address that is not known is no damage."""
+    data = bytearray(build.elf_core([(0x1000, bytes(64))], bits=bits))
+    load = (64 + 56 if bits == 64 else 52 + 32) + (16 if bits == 64 else 8)
+    at = load + (bits // 8 if field == "p_paddr" else 0)
+    word = "<Q" if bits == 64 else "<I"
+    struct.pack_into(word, data, at, (1 << bits) - 63)
+    path = tmp_path / "core"
+    path.write_bytes(data)
+    rejected(path, f"damaged ELF program header: {field} 0xff.* pass the end of {bits}-bit addr")
+    struct.pack_into(word, data, at, (1 << bits) - 64)
+    path.write_bytes(data)
+    assert dumpfile.sniff(path).segments
+    if field == "p_paddr":
+        struct.pack_into(word, data, at, (1 << bits) - 1)
+        path.write_bytes(data)
+        assert dumpfile.sniff(path).segments
+
+
+def test_xen(tmp_path, build):
+    path = tmp_path / "core"
+    path.write_bytes(build.elf_core(notes=[("CORE", 1, bytes(8)), ("Xen", 0x1000002, bytes(8))]))
+    rejected(path, "is of a Xen host or guest; .*crash")
+    data = bytearray(build.elf_core())
+    struct.pack_into("<H", data, 56, 0)
+    path.write_bytes(data)
+    rejected(path, "ELF core without program headers, as 'xl dump-core' writes")
 
 
 @pytest.mark.parametrize("order", ["<", ">"])

@@ -51,7 +51,9 @@ def open_core(
     info = read_vmcoreinfo(prog)
     if core.machine == "s390x":
         fault_beyond_s390x_tables(prog, info)
-    cut = ", truncated" if core.truncated else ""
+    cut = (", truncated" if core.truncated else "") + (
+        ", marked as incomplete" if core.is_incomplete else ""
+    )
     return DrgnTarget(
         prog,
         describe_platform(prog, core.machine),
@@ -59,6 +61,7 @@ def open_core(
         f"vmcore ({_KINDS[core.format]}{cut})",
         vmlinux,
         is_truncated=core.truncated,
+        is_incomplete=core.is_incomplete,
     )
 
 
@@ -75,10 +78,12 @@ class DrgnTarget(KernelTarget):
         *,
         running: RunningKernel | None = None,
         is_truncated: bool = False,
+        is_incomplete: bool = False,
     ) -> None:
         self._prog: drgn.Program | None = prog
         self._read: Callable[[int, int], bytes] = prog.read
         self._is_truncated = is_truncated
+        self._is_incomplete = is_incomplete
         self.description = description
         self.page_size = vmcoreinfo.page_size(info)
         super().__init__(platform, info, vmlinux, running)
@@ -124,7 +129,9 @@ class DrgnTarget(KernelTarget):
 
     def _reason(self, text: str) -> str:
         if FILTERED in text or "Excluded page" in text or "could not find physical" in text:
-            return FILTERED
+            return (
+                f"{FILTERED}, or lost: the dump is incomplete" if self._is_incomplete else FILTERED
+            )
         if UNMAPPED in text or "not present" in text or "No way to translate" in text:
             return UNMAPPED
         if "short read" in text or self._is_truncated:

@@ -66,6 +66,11 @@ def read_vmcoreinfo(prog: drgn.Program) -> dict[str, str]:
 def open_kdump(core: CoreFile) -> tuple[drgn.Program, CoreFile]:
     """Open a kdump-compressed dump, flattened or not."""
     if core.truncated:  # libkdumpfile maps the file: a page beyond its end kills the process
+        if not core.whole_size:
+            raise TargetError(
+                f"{core.path}: is cut inside its headers, and has none of the memory; "
+                "expected a whole vmcore; copy it again"
+            )
         raise TargetError(
             f"{core.path}: is truncated: its pages end at byte {core.whole_size}; copy it again, "
             f"or fill a copy up with zeros to read the rest: truncate -s {core.whole_size} COPY"

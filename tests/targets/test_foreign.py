@@ -1,0 +1,82 @@
+"""Files in formats that are not read: named, each with what makes a vmcore of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from btfdump._targets import dumpfile
+from btfdump._targets.elf import ElfSymbols, read_btf
+from btfdump._targets.foreign import FORMATS
+from btfdump.errors import TargetError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SEEN = [
+    (0, b"EMiL\1\0\0\0", "LiME.*avml-convert --source-format lime --format raw .*crash "),
+    (0, b"AVML\2\0\0\0", "AVML.*avml-convert --source-format lime_compressed "),
+    (0, b"\xd2\xbe\xd2\xbe", "VMware.*vmss2core -N6 "),
+    (0, b"\xd1\xba\xd1\xba", "VMware.*vmss2core -N6 "),
+    (0, b"\x14\x20\x28\x01", "Hyper-V.*vm2core"),
+    (0, b"LibvirtQemudSave\2\0\0\0", "virsh save.*virsh dump --memory-only "),
+    (0, b"LibvirtQemudPart\2\0\0\0", "unfinished .*virsh dump --memory-only "),
+    (0, b"QEVM\0\0\0\3", "QEMU.*virsh dump --memory-only "),
+    (0, b"QFI\xfb\0\0\0\3", "qcow2 disk.*virsh dump --memory-only "),
+    (0, b"PAGEDU64", "Windows crash dump"),
+    (0, b"PAGEDUMP", "32-bit Windows crash dump"),
+    (0, b"MDMP", "Windows minidump"),
+    (0, b"LinuxGuestRecord", "xl save.*kdump"),
+    (0x202, b"HdrS", "bzImage.*scripts/extract-vmlinux "),
+    (4, b"zimg", "EFI image of a kernel.*extract-vmlinux "),
+    (0x38, b"ARMd", "arm64 Image.*extract-vmlinux "),
+    (0x38, b"RSC\x05", "riscv64 Image.*extract-vmlinux "),
+    (0, b"\x28\xb5\x2f\xfd", "compressed with zstd.*zstd -d "),
+    (0, b"\x89LZO", "compressed with lzop.*lzop -d "),
+]
+
+
+def image(at: int, magic: bytes) -> bytes:
+    return (bytes(at) + magic).ljust(5000, b"\0")
+
+
+@pytest.mark.parametrize(("at", "magic", "match"), SEEN)
+def test_named_wherever_a_file_is_expected(
+    tmp_path: Path, at: int, magic: bytes, match: str
+) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(image(at, magic))
+    for use, expected in (
+        (dumpfile.sniff, "expected a vmcore"),
+        (read_btf, "expected raw BTF"),
+        (ElfSymbols, "expected the vmlinux"),
+    ):
+        with pytest.raises(TargetError, match=match) as error:
+            use(path)
+        assert str(error.value).startswith(f"{path}: ")
+        assert expected in str(error.value)
+        assert "\n" not in str(error.value)
+        assert "{" not in str(error.value)
+
+
+def test_every_format_is_named_by_itself() -> None:
+    """No magic hides another one, and every message can be made."""
+    for one in FORMATS:
+        head = image(one.offset, one.magic)
+        first = next(f for f in FORMATS if head.startswith(f.magic, f.offset))
+        assert first.magic == one.magic
+        assert "{" not in one.remedy.format(path="PATH")
+
+
+@pytest.mark.parametrize(
+    ("name", "match"),
+    [("guest.vmem", "VMware's memory.*vmss2core -N6 GUEST.vmss "), ("G.BIN", "Hyper-V.*vm2core")],
+)
+def test_without_a_header_by_its_name(tmp_path: Path, name: str, match: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"\x53\xff\0\xf0" * 2000)
+    with pytest.raises(TargetError, match=match):
+        dumpfile.sniff(path)
+    with pytest.raises(TargetError, match=r"starts with b'S\\xff\\x00\\xf0S"):
+        dumpfile.sniff(path.rename(tmp_path / "other"))
