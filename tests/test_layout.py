@@ -50,6 +50,7 @@ ACROSS = {
     "btf/test_malformed.py": "blobs damaged at random",
     "btf/test_real_kernels.py": "BTF of real kernels",
     "btf/test_roundtrip.py": "building and reading as inverses",
+    "decode/test_bombs.py": "types that every reader refuses",
     "render/test_goldens.py": "every format on one small kernel",
     "render/test_streaming.py": "every format as its memory is read",
     "render/test_twice.py": "every format on events that were rendered before",

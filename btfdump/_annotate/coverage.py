@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 from btfdump._annotate.facts import Annotations, MemberFacts
 from btfdump._annotate.members import head_type
 from btfdump._btf import types
+from btfdump._btf.expansion import is_overgrown
 from btfdump._walk import FAMILIES
+from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -108,6 +110,8 @@ def tally(members: Iterable[Known]) -> dict[str, Tally]:
 
 def _members(struct: types.Composite, annotations: Annotations) -> Iterator[Known]:
     """Go through a struct and the anonymous structs inside it."""
+    if is_overgrown(struct, struct.size):
+        raise BtfFormatError(0, f"{struct} contains itself, or more than its bytes hold")
     facts = annotations.of_struct(struct)
     pending: list[tuple[types.Composite, str]] = [(struct, "")]
     while pending:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from btfdump._btf import types
 from btfdump._decode.paths import split_path
 from btfdump._walk import FAMILIES
@@ -96,12 +98,14 @@ def resolve_path(struct: types.Composite, path: str) -> tuple[types.Type, int, i
 
 def find_member(type_: types.Type, name: str) -> tuple[types.Type, int] | None:
     """Find a member by name, in anonymous members too: (type, offset in bytes), or None."""
-    pending: list[tuple[types.Type, int, int]] = [(type_, 0, 0)]
+    pending: deque[tuple[types.Type, int, int]] = deque([(type_, 0, 0)])
+    met: set[types.Type] = set()  # the same struct again has no other names
     while pending:
-        current, base_offset, nesting = pending.pop(0)
+        current, base_offset, nesting = pending.popleft()
         base = current.btf.skip_modifiers(current)
-        if not isinstance(base, types.Composite) or nesting > 32:
+        if not isinstance(base, types.Composite) or nesting > 32 or base in met:
             continue
+        met.add(base)
         for member in base.members:
             if member.name == name:
                 return base.btf.type(member.type_id), base_offset + member.offset

@@ -7,8 +7,10 @@ them.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from btfdump._btf.expansion import is_overgrown
 from btfdump._decode.layout import (
     MAX_NESTING,
     ArrayLayout,
@@ -21,11 +23,14 @@ from btfdump._decode.scope import Scope
 from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from btfdump._decode.layout import Layout, Layouts
     from btfdump._decode.scope import FactsOf, Stated
 
 
 _ZEROS = bytes(4096)
+_NONZERO = re.compile(rb"[^\0]")
 
 
 def is_zero(data: bytes, start: int, size: int) -> bool:
@@ -34,6 +39,18 @@ def is_zero(data: bytes, start: int, size: int) -> bool:
         piece = data[start : start + size]
         return piece == _ZEROS[: len(piece)]
     return not data[start : start + size].strip(b"\0")
+
+
+def nonzero(data: bytes, start: int, length: int, size: int) -> Iterator[int]:
+    """Yield the index of each element of an array that is not zero.
+
+    There are `length` elements of `size` bytes (not 0), from offset `start` of `data` on.
+    """
+    at, end = start, start + length * size
+    while (match := _NONZERO.search(data, at, end)) is not None:
+        index = (match.start() - start) // size
+        yield index
+        at = start + (index + 1) * size
 
 
 EMPTY_LIST = -1
@@ -115,23 +132,46 @@ Selection: TypeAlias = "dict[str, Selection]"
 """The members to show, by name, each with what to show inside it ({} = everything)."""
 
 
+MAX_MEMBERS = 1 << 20
+"""The most members that are decoded of one object."""
+_FEW_MEMBERS = 4096
+"""A type of more members than this is looked at as a whole before it is decoded further."""
+
+
 class Budget:
-    """Limits how many members are decoded for one object of `size` bytes.
+    """Limits how many members are decoded of one object of type `layout`: `most`.
 
     Only corrupt BTF exceeds it, with a struct that contains itself or endlessly nested unions: the
-    kernel's own types stay far below.
+    kernel's own types stay far below. A type that has more than its bytes can hold is refused as
+    soon as it turns out to be large.
     """
 
-    __slots__ = ("left",)
+    __slots__ = ("_is_checked", "_layout", "_most", "left")
 
-    def __init__(self, size: int) -> None:
-        self.left = 4096 + 64 * size
+    def __init__(self, layout: Layout, most: int = MAX_MEMBERS) -> None:
+        self._layout = layout
+        self._most = most
+        self._is_checked = False
+        self.left = min(_FEW_MEMBERS, most)
 
     def spend(self, layout: StructLayout, nesting: int) -> None:
         """Charge for the members of a struct; raises `BtfFormatError` if they exceed the limits."""
         self.left -= len(layout.members)
         if nesting > MAX_NESTING or self.left < 0:
+            self._grow(layout, nesting)
+
+    def _grow(self, layout: StructLayout, nesting: int) -> None:
+        """Grant the rest, once, if the type is what a type can be."""
+        whole = self._layout
+        if nesting > MAX_NESTING or is_overgrown(whole.type, whole.size):
             raise BtfFormatError(0, f"{layout.type} contains itself, or more than its bytes hold")
+        if not self._is_checked:
+            self._is_checked = True
+            self.left += self._most - min(_FEW_MEMBERS, self._most)
+        if self.left < 0:
+            raise BtfFormatError(
+                0, f"{whole.type} has more than {self._most} members: too many to be decoded"
+            )
 
 
 class Decoder:
@@ -154,7 +194,7 @@ class Decoder:
         self.zero = zero
         self.elements = elements
         self.skipped = 0
-        self._budget = Budget(0)
+        self._budget: Budget
 
     def fields(
         self,
@@ -174,7 +214,7 @@ class Decoder:
         `BtfFormatError` if the type is malformed.
         """
         self.skipped = 0
-        self._budget = Budget(layout.size)
+        self._budget = Budget(layout)
         if isinstance(layout, StructLayout):
             return self._members(layout, data, at, selection, stated, 0)
         return [self._field("", layout, data, at, facts, selection, stated, 0)]
@@ -274,16 +314,15 @@ class Decoder:
         if is_text:
             return Field(name, layout, at, data[at : at + layout.size], facts)
         size = element.size
-        shown = min(layout.length, self.elements)
+        shown = min(layout.length, self.elements) if size else 0
         if isinstance(element, ScalarLayout):
             values = element.decode_many(data, at, shown)
             return Field(name, layout, at, values, facts, elided=layout.length - shown)
         fields: list[Field] = []
         elided = 0
-        for i in range(layout.length if size else 0):
+        indexes = range(layout.length) if self.zero else nonzero(data, at, layout.length, size)
+        for i in indexes if size else ():
             where = at + i * size
-            if not self.zero and is_zero(data, where, size):
-                continue
             if len(fields) >= shown:
                 elided = layout.length - i
                 break
@@ -299,7 +338,7 @@ def to_python(layouts: Layouts, layout: Layout, data: bytes, at: int = 0) -> Any
     A char array becomes a str. Members of anonymous structs belong to the struct around them, as in
     C. Zero members are kept. Raises `BtfFormatError` if the type is malformed.
     """
-    return _to_python(layouts, layout, data, at, 0, Budget(layout.size))
+    return _to_python(layouts, layout, data, at, 0, Budget(layout))
 
 
 def _to_python(

@@ -7,6 +7,7 @@ first `task_struct`, whose definition reaches a third of the kernel's types, at 
 
 from __future__ import annotations
 
+from collections import deque
 from enum import Enum, auto
 from itertools import pairwise
 from struct import Struct as Packer
@@ -215,6 +216,7 @@ class Layouts:
         self.pointer_size = pointer_size
         self._cache: dict[types.Type, Layout] = {}
         self._declarers: dict[tuple[StructLayout, str, int], tuple[StructLayout, int] | None] = {}
+        self._leaves: dict[tuple[StructLayout, int], int] = {}
         # Generated functions, by what they were generated for; see decode/compiled.
         self.compiled: dict[object, Any] = {}
         mark = "<" if byteorder == "little" else ">"
@@ -334,6 +336,12 @@ class Layouts:
 
     def leaves(self, layout: StructLayout, nesting: int) -> int:
         """Count a struct's scalars, stopping soon after MAX_INLINE; a char array counts as one."""
+        count = self._leaves.get((layout, nesting))
+        if count is None:
+            count = self._leaves[layout, nesting] = self._count_leaves(layout, nesting)
+        return count
+
+    def _count_leaves(self, layout: StructLayout, nesting: int) -> int:
         count = 0
         for member in layout.members:
             inner = self.of_member(member, layout)
@@ -430,10 +438,17 @@ class Layouts:
         return ()
 
     def _spread(self, layout: StructLayout) -> Iterator[tuple[StructLayout, int, int]]:
-        """Yield a struct and the anonymous ones in it, as (layout, bit offset, nesting)."""
-        pending = [(layout, 0, 0)]
+        """Yield a struct and the anonymous ones in it, as (layout, bit offset, nesting).
+
+        Each comes once, where it is met first: what else it is in has no other names.
+        """
+        pending = deque([(layout, 0, 0)])
+        met: set[StructLayout] = set()
         while pending:
-            current, base, nesting = pending.pop(0)
+            current, base, nesting = pending.popleft()
+            if current in met:
+                continue
+            met.add(current)
             yield current, base, nesting
             if nesting >= MAX_NESTING:
                 continue

@@ -8,6 +8,7 @@ assigned, passed or returned, and a macro's parameters are replaced by its argum
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
@@ -368,9 +369,14 @@ def strip(type_: types.Type) -> tuple[types.Type, int, bool]:
 def members_of(struct: types.Composite) -> dict[str, types.Type]:
     """Return the types of a struct's members by name, including those of anonymous members."""
     found: dict[str, types.Type] = {}
-    pending = [struct]
+    pending = deque([struct])
+    met: set[types.Type] = set()  # the same struct again has no other names
     while pending:
-        for member in pending.pop(0).members:
+        current = pending.popleft()
+        if current in met:
+            continue
+        met.add(current)
+        for member in current.members:
             base = struct.btf.skip_modifiers(member.type_id)
             if member.name:
                 found.setdefault(member.name, base)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from btfdump._decode.layout import Layout, Layouts
     from btfdump._decode.scope import FactsOf, Stated
 
-MAX_STEPS = 200_000
-"""The most steps of one plan, far more than any kernel struct needs with all it contains."""
+MAX_STEPS = 1 << 15
+"""The most steps of one plan: ten times what the largest struct needs with all it contains."""
 
 
 class Step(NamedTuple):
@@ -103,8 +103,7 @@ class _Planner:
     ) -> None:
         self._layouts = layouts
         self._facts_of = facts_of
-        self._budget = Budget(layout.size)
-        self._budget.left = min(self._budget.left, MAX_STEPS)
+        self._budget = Budget(layout, MAX_STEPS)
         self._layout = layout
         self._zero = zero
         self._next_number = count(1).__next__

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from struct import Struct as Packer
 from typing import TYPE_CHECKING, TypeAlias
 
+from btfdump._btf.expansion import is_overgrown
 from btfdump._btf.types import Int
 from btfdump._btf.wire import STRUCT_FORMAT, Kind
 from btfdump._render.show.shapes import shapes_of
@@ -38,8 +39,11 @@ _MAX_ERRNO = 4095
 _U32_MAX = 0xFFFFFFFF
 _U64_MAX = 0xFFFFFFFFFFFFFFFF
 
-_STEPS, _STEPS_PER_BYTE = 250_000, 64
-"""How often a value may be looked at: kernel types stay far below, hostile BTF has no limit."""
+_FREE_STEPS, _STEPS, _STEPS_PER_BYTE = 65_536, 1 << 22, 8
+"""How often a value may be looked at: without a question, and if the type can be one at all.
+
+Kernel types stay far below, hostile BTF has no limit.
+"""
 
 _INTEGERS = {
     byteorder: {
@@ -125,7 +129,8 @@ class Show:
         self.hash_pointer = None if flags.ptr_raw else hash_pointer
         self.newline = "" if flags.compact else "\n"
         self.text: list[str] = []
-        self.steps = _STEPS
+        self.steps = _FREE_STEPS
+        self.is_checked = False
         # struct btf_show.state
         self.depth = 0
         self.depth_to_show = 0
@@ -137,6 +142,7 @@ class Show:
         self.type_id = 0
         self.member: MemberShape | None = None
         self.problem: Exception | None = None  # state.status
+        self.whole_id = 0
         # struct btf_show.obj: `safe` holds the bytes of the object from offset `window` on
         self.object_size = 0
         self.window = -_WINDOW
@@ -149,6 +155,7 @@ class Show:
         """Show the object: btf_type_show(). The walks are kept on a stack of our own."""
         if type_id == 0:
             raise UnprintableTypeError("type [0] is void: it cannot be printed")
+        self.whole_id = type_id
         stack = [self._show(self.shapes.of(self.btf, type_id), type_id, 0, 0)]
         while stack:
             part = next(stack[-1], None) if stack[-1] is not None else None
@@ -164,7 +171,7 @@ class Show:
         """Show a scalar now, or return the walk that shows a struct or array."""
         self.steps -= 1
         if self.steps < 0:
-            raise BtfFormatError(0, f"type [{self.type_id}] repeats itself without end")
+            self._grant_steps()
         handler = _HANDLERS.get(shape.kind)
         if handler is not None:
             return handler(self, shape, type_id, at, bit_offset)
@@ -240,7 +247,17 @@ class Show:
         if len(self.data) < size:
             raise ValueError(f"data has {len(self.data)} bytes, the object needs {size}")
         self.object_size = size
-        self.steps += _STEPS_PER_BYTE * size
+
+    def _grant_steps(self) -> None:
+        """Let the walk of a large object go on, once; raises `BtfFormatError` for a senseless one.
+
+        A type of which only so much can be looked at is not printed at all.
+        """
+        whole = self.btf.type(self.whole_id)
+        if self.is_checked or is_overgrown(whole, self.object_size):
+            raise BtfFormatError(0, f"type [{self.whole_id}] repeats itself without end")
+        self.is_checked = True
+        self.steps = _STEPS + _STEPS_PER_BYTE * self.object_size
 
     def _end_type(self) -> None:
         """btf_show_end_type()."""

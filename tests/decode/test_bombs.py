@@ -1,0 +1,115 @@
+"""Types that amount to more than anybody can show: refused before the work, not after it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from btfdump._btf import BtfBuilder
+from btfdump._decode.compiled.plan import plan_of
+from btfdump._decode.fields import Decoder, nonzero, to_python
+from btfdump._decode.layout import Layouts, StructLayout
+from btfdump._render.show.snprintf import snprintf_btf
+from btfdump.errors import BtfdumpError, BtfFormatError, MemberNotFoundError
+from tests.support.effort import effort
+
+if TYPE_CHECKING:
+    from btfdump._btf import Btf
+
+SIZE = 1 << 16
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Btf:
+    b = BtfBuilder()
+    u8, u64 = b.int_("u8", 1), b.int_("u64", 8)
+    named, bare = u64, b.struct("", 8, [("x", u64, 0)])
+    for level in range(40):
+        named = b.union(f"bomb{level}", SIZE, [("a", named, 0), ("b", named, 0)])
+        bare = b.union("anonymous" if level == 39 else "", 8, [("", bare, 0), ("", bare, 0)])
+    empty = b.struct("empty", 0, [])
+    b.struct("empties", 8, [("x", u64, 0), ("many", b.array(empty, 0xFFFFFFFF), 64)])
+    b.struct("unknown", 8, [("x", u64, 0), ("many", b.array(b.fwd("fwd"), 0xFFFFFFFF), 64)])
+    one = b.struct("one", 1, [("x", u8, 0)])
+    b.struct("long", 1 << 24, [("many", b.array(one, 1 << 24), 0)])
+    wide = b.struct("wide", 0, [(f"m{n}", empty, 0) for n in range(300)])
+    for level in range(2):
+        wide = b.struct(f"wide{level}", 0, [(f"m{n}", wide, 0) for n in range(300)])
+    b.struct("leafless", 8, [("x", u64, 0), ("m", wide, 64)])
+    return b.parse()
+
+
+def layout_of(btf: Btf, kind: str, name: str) -> tuple[Layouts, StructLayout]:
+    layouts = Layouts("little", 8)
+    layout = layouts.of(btf.find(kind, name))
+    assert isinstance(layout, StructLayout)
+    return layouts, layout
+
+
+def test_a_bomb_is_refused_by_every_reader(hostile: Btf) -> None:
+    layouts, layout = layout_of(hostile, "union", "bomb39")
+    data = b"\1" * SIZE
+    refused = pytest.raises(BtfFormatError, match="contains itself, or more than its bytes hold")
+    with effort(200_000), refused:
+        Decoder(layouts).fields(layout, data)
+    with effort(200_000), refused:
+        Decoder(layouts).fields(layout, data, {"a": {}})
+    with effort(200_000), refused:
+        to_python(layouts, layout, data)
+    with effort(400_000), refused:
+        plan_of(layouts, None, layout, elements=64)
+    with effort(4_000_000), pytest.raises(BtfFormatError, match="repeats itself without end"):
+        snprintf_btf(hostile, layout.type.id, data)
+
+
+def test_members_of_anonymous_members_are_looked_up_once_each(hostile: Btf) -> None:
+    layouts, layout = layout_of(hostile, "union", "anonymous")
+    with effort(20_000):
+        assert layouts.member(layout, "x").bit_offset == 0
+        assert layouts.member_names(layout) == ["x"]
+        with pytest.raises(MemberNotFoundError):
+            layouts.member(layout, "y")
+
+
+def test_whether_a_struct_is_small_is_found_out_at_once(hostile: Btf) -> None:
+    _, layout = layout_of(hostile, "struct", "leafless")
+    with effort(200_000):
+        assert layout.is_small
+
+
+@pytest.mark.parametrize("name", ["empties", "unknown"])
+@pytest.mark.parametrize("zero", [False, True])
+def test_elements_without_a_size_are_not_gone_through(hostile: Btf, name: str, zero: bool) -> None:
+    layouts, layout = layout_of(hostile, "struct", name)
+    with effort(20_000):
+        x, *rest = Decoder(layouts, zero=zero, elements=1 << 40).fields(layout, b"\1" * 8)
+        assert x.value == 0x0101010101010101
+        assert [field.value for field in rest] == ([[]] if zero else [])
+        to_python(layouts, layout, b"\1" * 8)
+    with effort(2_000_000), pytest.raises(BtfdumpError, match=r"no size|without end"):
+        snprintf_btf(hostile, layout.type.id, b"\1" * 8)
+
+
+def test_a_long_array_of_zeros_is_passed_over(hostile: Btf) -> None:
+    layouts, layout = layout_of(hostile, "struct", "long")
+    data = bytearray(1 << 24)
+    data[-2] = 7
+    with effort(20_000):
+        (many,) = Decoder(layouts).fields(layout, bytes(data))
+        assert isinstance(many.value, list)
+        assert [getattr(field, "name", "") for field in many.value] == ["[16777214]"]
+
+
+def test_more_members_than_are_decoded_of_one_object(hostile: Btf) -> None:
+    layouts, layout = layout_of(hostile, "struct", "long")
+    data = b"\1" * (1 << 24)
+    with pytest.raises(BtfFormatError, match="long has more than 1048576 members: too many"):
+        Decoder(layouts, elements=1 << 24).fields(layout, data)
+
+
+def test_nonzero_elements() -> None:
+    data = bytes(3) + b"\0\0\1\0" + b"\1\1\1\1" + bytes(4) + b"\0\0\0\1" + b"\1"
+    assert list(nonzero(data, 3, 4, 4)) == [0, 1, 3]
+    assert list(nonzero(data, 3, 3, 4)) == [0, 1]
+    assert list(nonzero(bytes(100), 0, 100, 1)) == []
