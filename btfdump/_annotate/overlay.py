@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from btfdump._annotate.grammar import Annotation, Unknown, parse
-from btfdump.errors import AnnotationError
+from btfdump._files import MAX_TEXT, read_file
+from btfdump.errors import AnnotationError, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,10 +70,9 @@ class Overlay:
         Raises `AnnotationError` if the file cannot be read or anything in it is not understood.
         """
         try:
-            text = Path(path).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            raise AnnotationError(f"cannot read overlay {path}: {reason}") from error
+            text = read_file(path, MAX_TEXT, "expected an overlay in TOML").decode("utf-8")
+        except (TargetError, UnicodeDecodeError) as error:
+            raise AnnotationError(f"cannot read overlay {path}: {error}") from error
         overlay = cls(text, f"overlay {Path(path).name}", str(path))
         overlay._check(text)
         return overlay
@@ -164,8 +164,9 @@ class Overlay:
         toml = _toml()
         try:
             return toml.loads(text)  # type: ignore[no-any-return]
-        except toml.TOMLDecodeError as error:
-            raise self._error(where, str(error)) from error
+        except (toml.TOMLDecodeError, RecursionError) as error:
+            is_deep = isinstance(error, RecursionError)
+            raise self._error(where, "nested too deep" if is_deep else str(error)) from error
 
     def _check(self, text: str) -> None:
         """Parse everything, so that a mistake is reported once, at the start."""

@@ -1,8 +1,9 @@
 """What a `Btf` works out when it is loaded and when names are looked up; `cache.py` keeps it.
 
-No entry is trusted to the point where it could turn one type into another: a name that was found
-through the index is compared with the name in the BTF, and each record is checked as it is without
-an index.
+An index tells where records start and which names there are, and what it does not tell cannot be
+missed: so a file is sealed with a key of the user's, and one that has not been written by btfdump
+for this very user counts as damaged. Beside that, a name that was found through the index is
+compared with the name in the BTF, and each record is checked as it is without an index.
 """
 
 from __future__ import annotations
@@ -18,9 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_HEAD = Struct("=8s32sII")  # magic, digest of the BTF, number of types, CRC of that and the rest
-_MAGIC = b"BTFidx1" + sys.byteorder[:1].encode()
+_HEAD = Struct("=8s32sI32s")  # magic, digest of the BTF, number of types, seal of that and the rest
+_MAGIC = b"BTFidx2" + sys.byteorder[:1].encode()
 _WORD = array("I").itemsize
+KEY = 32
+"""Bytes of a key."""
+
+
+def _seal(key: bytes, digest: bytes, count: int, body: bytes | memoryview) -> bytes:
+    from hashlib import blake2b  # here, where it is needed: not every start is with an index
+
+    sealed = blake2b(digest + count.to_bytes(4, "little"), key=key, digest_size=32)
+    sealed.update(body)
+    return sealed.digest()
 
 
 class Index(NamedTuple):
@@ -39,22 +50,24 @@ class Index(NamedTuple):
             yield self.ids[at]
             at += 1
 
-    def to_bytes(self, digest: bytes) -> bytes:
+    def to_bytes(self, digest: bytes, key: bytes) -> bytes:
         """Return what `from_bytes()` reads; `digest` is the SHA-256 of the BTF, 32 bytes."""
         body = b"".join(
             [self.starts.tobytes(), self.sums.tobytes(), self.ids.tobytes(), self.kinds]
         )
         count = len(self.starts)
-        return _HEAD.pack(_MAGIC, digest, count, crc32(body, count)) + body
+        return _HEAD.pack(_MAGIC, digest, count, _seal(key, digest, count, body)) + body
 
     @classmethod
-    def from_bytes(cls, data: bytes, digest: bytes) -> Index | None:
-        """Return the index in `data`, or None if it is damaged or belongs to another BTF."""
+    def from_bytes(cls, data: bytes, digest: bytes, key: bytes) -> Index | None:
+        """Return the index in `data`, or None if it is not sealed with `key`, or of another BTF."""
         if len(data) < _HEAD.size:
             return None
-        magic, of_btf, count, checksum = _HEAD.unpack_from(data)
+        magic, of_btf, count, seal = _HEAD.unpack_from(data)
         body = memoryview(data)[_HEAD.size :]
-        if (magic, of_btf, checksum) != (_MAGIC, digest, crc32(body, count)):
+        if (magic, of_btf) != (_MAGIC, digest):
+            return None
+        if seal != _seal(key, digest, count, body):
             return None
         names, rest = divmod(len(body) - count * (_WORD + 1), 2 * _WORD)
         if names < 0 or rest:

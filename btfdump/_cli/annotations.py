@@ -170,6 +170,8 @@ def _harvest(args: argparse.Namespace) -> int:
         sys.stdout.writelines(pieces)
     else:
         write_file(args.output, "".join(pieces).encode("utf-8"))
+    for problem in program.problems:
+        complain(f"{problem}; passed over")
     complain(
         f"{len(found.entries)} heads, {len(found.links)} links, {len(found.rings)} rings, "
         f"{len(found.pointers)} pointers to heads, {len(found.conflicts)} conflicts"

@@ -27,8 +27,10 @@ class Parser(argparse.ArgumentParser):
     """Adds where help is to what argparse says of a mistake."""
 
     def error(self, message: str) -> None:  # type: ignore[override]
-        """Exit with 2, saying what is wrong."""
-        self.exit(USAGE, f"{self.prog}: {message}\ntry '{self.prog} --help'\n")
+        """Exit with 2, saying what is wrong; what was typed may hold anything."""
+        from btfdump._render.escape import printable
+
+        self.exit(USAGE, f"{self.prog}: {printable(message)}\ntry '{self.prog} --help'\n")
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Print help, or the version; argparse keeps quiet about a full disk."""

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from btfdump._files import MAX_DOCUMENT, open_file, read_file
 from btfdump.errors import TargetError
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 Json: TypeAlias = "dict[str, Any] | list[Any] | str | int | float | bool | None"
+
+_EXPECTED = "expected what btfdump writes with --format json or jsonl"
 
 
 def is_document(path: str | Path) -> bool:
     """Whether a file begins like a JSON object, as no vmcore does."""
-    try:
-        with Path(path).open("rb") as file:
+    with open_file(path, f"{_EXPECTED}, or a vmcore", devices=True) as file:
+        try:
             return file.read(64).lstrip().startswith(b"{")
-    except OSError as error:
-        raise TargetError(f"{path}: cannot be opened: {error.strerror}") from None
+        except OSError as error:
+            raise TargetError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def load(path: str | Path) -> dict[str, Any]:
     """Read a document of `--format json` or `jsonl`; raises `TargetError` if it is not one."""
     try:
-        text = Path(path).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_file(path, MAX_DOCUMENT, _EXPECTED).decode("utf-8")
+    except UnicodeDecodeError as error:
         raise TargetError(f"{path}: cannot be read as JSON: {error}") from None
     try:
         document = json.loads(text)
@@ -39,9 +44,7 @@ def load(path: str | Path) -> dict[str, Any]:
     if not isinstance(document, dict) or not isinstance(
         document.get("roots", document.get("rows")), list
     ):
-        raise TargetError(
-            f"{path}: has no roots; expected what btfdump writes with --format json or jsonl"
-        )
+        raise TargetError(f"{path}: has no roots; {_EXPECTED}")
     if not _is_well_formed(document):
         raise TargetError(f"{path}: does not follow docs/json-schema.json; write it again")
     return document
@@ -56,6 +59,7 @@ _SHAPES = {
     "notes": list,
     "roots": list,
     "rows": list,
+    "address": str,
 }
 _LISTS_OF_OBJECTS = ("elements", "notes", "roots", "rows")
 

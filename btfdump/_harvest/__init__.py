@@ -14,12 +14,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from btfdump._btf import types
+from btfdump._files import MAX_TEXT, read_file
 from btfdump._harvest.conclude import Concluder, Conclusions
 from btfdump._harvest.observe import Observer
 from btfdump._harvest.program import Program
 from btfdump._harvest.resolve import Resolver, members_of
 from btfdump._harvest.scan import FileFacts, c_parser, scan
-from btfdump.errors import AnnotationError
+from btfdump.errors import AnnotationError, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -111,7 +112,12 @@ def _remember(members: Mapping[str, frozenset[str]]) -> None:
 
 
 def _scan_file(root: Path, path: Path) -> FileFacts:
-    return scan(str(path.relative_to(root)), path.read_bytes(), _members)
+    name = str(path.relative_to(root))
+    try:
+        source = read_file(path, MAX_TEXT, "expected C source")
+    except TargetError as error:  # one file does not end the run
+        return FileFacts(name, problem=str(error))
+    return scan(name, source, _members)
 
 
 def _member_names(btf: Btf) -> dict[str, frozenset[str]]:

@@ -17,7 +17,10 @@ _WELL_KNOWN = {"current": CType("struct task_struct", 1)}
 
 
 class Program:
-    """Functions, macros, globals and struct definitions of many files."""
+    """Functions, macros, globals and struct definitions of many files.
+
+    `problems` says which files could not be read.
+    """
 
     def __init__(self, files: Iterable[FileFacts]) -> None:
         self._functions: dict[tuple[str, str], Function] = {}
@@ -27,7 +30,10 @@ class Program:
         self._structs: dict[str, dict[str, bool]] = {}
         self._renamed: dict[str, set[str]] = {}
         self.functions: list[Function] = []
+        self.problems: list[str] = []
         for file in files:
+            if file.problem:
+                self.problems.append(file.problem)
             for function in file.functions:
                 self._add(function)
             for name, type_ in file.globals.items():

@@ -87,7 +87,8 @@ class FileFacts:
     """What one file says.
 
     `structs` says whether its definition of a struct is that of the BTF. `renamed` has the macros
-    that stand for a member of a member (`#define sk_node __sk_common.skc_node`).
+    that stand for a member of a member (`#define sk_node __sk_common.skc_node`). `problem` says why
+    nothing was read, "" if the file was.
     """
 
     path: str
@@ -95,6 +96,7 @@ class FileFacts:
     globals: dict[str, CType] = field(default_factory=dict)
     structs: dict[str, bool] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
+    problem: str = ""
 
 
 def scan(path: str, source: bytes, members: Mapping[str, frozenset[str]]) -> FileFacts:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node
 
+    Lookup: TypeAlias = "Callable[[str], int | None]"
+
 
 @dataclass(frozen=True, slots=True)
 class CType:
@@ -104,6 +106,9 @@ Expression: TypeAlias = (
 )
 
 OTHER = Other()
+MAX_DEPTH = 50
+"""The deepest nesting of an expression that is followed."""
+_MAX_TEXT = 2000
 _SPACES = re.compile(r"\s+")
 _TYPE_TEXT = re.compile(r"(?:const )?((?:struct |union )?[A-Za-z_]\w*)(?: const)? ?((?:\* ?)*)")
 _ONE_WORD = re.compile(r"^(struct|union)__")
@@ -111,8 +116,8 @@ _WRAPPERS = frozenset(("READ_ONCE", "rcu_dereference", "rcu_access_pointer", "sm
 
 
 def text_of(node: Node) -> str:
-    """Return the source of a node in one line."""
-    text = node.text
+    """Return the source of a node in one line, "" for one that is too long to be a name or type."""
+    text = node.text if node.end_byte - node.start_byte <= _MAX_TEXT else None
     return _SPACES.sub(" ", text.decode("utf-8", "replace")).strip() if text else ""
 
 
@@ -187,13 +192,16 @@ def function_name(node: Node) -> tuple[Node, Node, int] | None:
     return name, params, stars
 
 
-def expression(node: Node, lookup: Callable[[str], int | None]) -> Expression:
-    """Turn a node into an expression; `lookup` gives the number of a local variable."""
-    convert = _CONVERSIONS.get(node.type)
-    return convert(node, lookup) if convert is not None else OTHER
+def expression(node: Node, lookup: Lookup, depth: int = 0) -> Expression:
+    """Turn a node into an expression; `lookup` gives the number of a local variable.
+
+    What is nested deeper than people write is `Other`; `depth` is that of the node.
+    """
+    convert = _CONVERSIONS.get(node.type) if depth < MAX_DEPTH else None
+    return convert(node, lookup, depth) if convert is not None else OTHER
 
 
-def arguments(node: Node, lookup: Callable[[str], int | None]) -> Call | None:
+def arguments(node: Node, lookup: Lookup, depth: int = 0) -> Call | None:
     """Turn a call expression into a `Call`; None if what is called is not a plain name."""
     name, args = node.child_by_field_name("function"), node.child_by_field_name("arguments")
     if name is None or args is None or name.type != "identifier":
@@ -202,7 +210,7 @@ def arguments(node: Node, lookup: Callable[[str], int | None]) -> Call | None:
     texts: list[str] = []
     for parts in _split(args):
         texts.append(" ".join(text_of(part) for part in parts))
-        found.append(expression(parts[0], lookup) if len(parts) == 1 else OTHER)
+        found.append(expression(parts[0], lookup, depth + 1) if len(parts) == 1 else OTHER)
     return Call(text_of(name), tuple(found), tuple(texts))
 
 
@@ -220,17 +228,17 @@ def _split(args: Node) -> Iterator[list[Node]]:
         yield parts
 
 
-def _identifier(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+def _identifier(node: Node, lookup: Lookup, depth: int) -> Expression:
     name = text_of(node)
     number = lookup(name)
     return Name(name) if number is None else Var(number)
 
 
-def _field(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+def _field(node: Node, lookup: Lookup, depth: int) -> Expression:
     base, field = node.child_by_field_name("argument"), node.child_by_field_name("field")
     if base is None or field is None:
         return OTHER
-    return Member(expression(base, lookup), text_of(field), b"->" in _operator(node))
+    return Member(expression(base, lookup, depth + 1), text_of(field), b"->" in _operator(node))
 
 
 def _operator(node: Node) -> bytes:
@@ -238,21 +246,21 @@ def _operator(node: Node) -> bytes:
     return (operator.text or b"") if operator is not None else b""
 
 
-def _subscript(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+def _subscript(node: Node, lookup: Lookup, depth: int) -> Expression:
     base = node.child_by_field_name("argument")
-    return OTHER if base is None else Index(expression(base, lookup))
+    return OTHER if base is None else Index(expression(base, lookup, depth + 1))
 
 
-def _pointer(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+def _pointer(node: Node, lookup: Lookup, depth: int) -> Expression:
     operand = node.child_by_field_name("argument")
     if operand is None:
         return OTHER
-    inner = expression(operand, lookup)
+    inner = expression(operand, lookup, depth + 1)
     return AddressOf(inner) if _operator(node) == b"&" else Deref(inner)
 
 
-def _call(node: Node, lookup: Callable[[str], int | None]) -> Expression:
-    call = arguments(node, lookup)
+def _call(node: Node, lookup: Lookup, depth: int) -> Expression:
+    call = arguments(node, lookup, depth)
     if call is None:
         return OTHER
     if call.args and call.name.startswith(tuple(_WRAPPERS)):
@@ -260,40 +268,40 @@ def _call(node: Node, lookup: Callable[[str], int | None]) -> Expression:
     return call
 
 
-def _cast(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+def _cast(node: Node, lookup: Lookup, depth: int) -> Expression:
     type_, value = node.child_by_field_name("type"), node.child_by_field_name("value")
     if type_ is None or value is None:
         return OTHER
     known = type_of_text(text_of(type_))
-    inner = expression(value, lookup)
+    inner = expression(value, lookup, depth + 1)
     return inner if known is None else Cast(known, inner)
 
 
-def _parenthesized(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+def _parenthesized(node: Node, lookup: Lookup, depth: int) -> Expression:
     inner = node.named_children
-    return expression(inner[0], lookup) if len(inner) == 1 else OTHER
+    return expression(inner[0], lookup, depth + 1) if len(inner) == 1 else OTHER
 
 
-def _conditional(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+def _conditional(node: Node, lookup: Lookup, depth: int) -> Expression:
     one, other = (node.child_by_field_name(n) for n in ("consequence", "alternative"))
     if one is None or other is None:
         return OTHER
-    return Choice(expression(one, lookup), expression(other, lookup))
+    return Choice(expression(one, lookup, depth + 1), expression(other, lookup, depth + 1))
 
 
-def _assignment(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+def _assignment(node: Node, lookup: Lookup, depth: int) -> Expression:
     value = node.child_by_field_name("right")
-    return OTHER if value is None else expression(value, lookup)
+    return OTHER if value is None else expression(value, lookup, depth + 1)
 
 
-def _binary(node: Node, lookup: Callable[[str], int | None]) -> Expression:
+def _binary(node: Node, lookup: Lookup, depth: int) -> Expression:
     left = node.child_by_field_name("left")
     if left is None or left.type == "binary_expression" or _operator(node) != b"+":
         return OTHER
-    return Index(expression(left, lookup), is_sum=True)
+    return Index(expression(left, lookup, depth + 1), is_sum=True)
 
 
-_CONVERSIONS: dict[str, Callable[[Node, Callable[[str], int | None]], Expression]] = {
+_CONVERSIONS: dict[str, Callable[[Node, Lookup, int], Expression]] = {
     "identifier": _identifier,
     "field_expression": _field,
     "subscript_expression": _subscript,

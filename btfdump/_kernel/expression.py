@@ -49,13 +49,33 @@ if TYPE_CHECKING:
 MAX_LENGTH = 1 << 28
 """The most elements an array may have; a greater length is taken for corrupt data."""
 
+MAX_EXPRESSION = 1000
+"""The most characters of an expression: those of the library have a tenth of that."""
+_BEYOND = 1 << 128
+
 _TOKEN = re.compile(
     r"(?:0[xX][0-9a-fA-F]+|\d+)(?!\w)|[A-Za-z_]\w*|->|<<|>>|&&|\|\||[=!<>]=|[-+*/%&|^().~!<>]|\s",
     re.ASCII,
 )
 _STEP = re.compile(
-    r"\s*(?:(?:->|\.)\s*(?P<member>[A-Za-z_]\w*)|\[\s*(?P<index>-?\d+|-?0x[0-9a-fA-F]+)\s*\])"
+    r"\s*(?:(?:->|\.)\s*(?P<member>[A-Za-z_]\w*)|\[\s*(?P<index>-?(?:\d+|0x[0-9a-fA-F]+))\s*\])"
 )
+
+
+def parse_number(text: str, where: str = "") -> int:
+    """Return the integer that a user wrote, decimal or after 0x.
+
+    Raises `ExpressionError`, with the text `where` it stands, if it is none or has more than 64
+    bits: Python itself does not print the longest ones.
+    """
+    try:
+        value = int(text, 10 if text.lstrip("+-").isdecimal() else 0)
+    except ValueError:
+        value = 1 << 64
+    if abs(value) >= 1 << 64:
+        shown, place = (t if len(t) <= 40 else f"{t[:40]}..." for t in (text, where or text))
+        raise ExpressionError(f"{place}: {shown} is no number of at most 64 bits")
+    return value
 
 
 @dataclass(frozen=True)
@@ -82,7 +102,7 @@ class Path:
                     f"{where}{text}: {text[at:]!r} is not understood: "
                     "expected .MEMBER, ->MEMBER or [INDEX]"
                 )
-            steps.append(match["member"] or int(match["index"], 0))
+            steps.append(match["member"] or parse_number(match["index"], f"{where}{text}"))
             at = match.end()
         return cls(text, tuple(steps), where)
 
@@ -132,11 +152,15 @@ def evaluate(scopes: Sequence[Scope], text: str, what: str = "condition") -> int
     """Evaluate an integer expression over members.
 
     A name is looked up in each of `scopes` in turn; `what` names the expression in error messages.
-    Understood are integers, members (`.` and `->`), parentheses, + - * / % << >> & | ^ ~ !,
-    comparisons, && and ||; unlike in C, & binds more tightly than ==. Raises `ExpressionError` for
-    any other syntax, `CorruptDataError` for a division by zero or an impossible shift,
-    `MemberNotFoundError`, and `FaultError`.
+    Understood are integers of up to 64 bits, members (`.` and `->`), parentheses, + - * / % << >> &
+    | ^ ~ !, comparisons, && and ||; unlike in C, & binds more tightly than ==. Raises
+    `ExpressionError` for any other syntax, `CorruptDataError` for a division by zero, an impossible
+    shift or a result that no integer of C holds, `MemberNotFoundError`, and `FaultError`.
     """
+    if len(text) > MAX_EXPRESSION:
+        raise ExpressionError(
+            f"{what} {text[:40]!r}... has {len(text)} characters, more than {MAX_EXPRESSION}"
+        )
     if _TOKEN.sub("", text).strip():
         raise ExpressionError(f"{what} {text!r} uses more than members and arithmetic")
     try:
@@ -172,6 +196,8 @@ class _Evaluation:
         import ast
 
         if isinstance(node, ast.Constant) and isinstance(node.value, int):
+            if node.value >= 1 << 64:
+                raise ExpressionError(f"{self.what} {self.text!r}: a number of more than 64 bits")
             return int(node.value)
         if isinstance(node, ast.Name | ast.Attribute):
             value = self.member(node).value_()
@@ -208,7 +234,10 @@ class _Evaluation:
             raise ExpressionError(
                 f"{self.what} {self.text!r} uses more than members and arithmetic"
             )
-        return operate(left, right)
+        result = operate(left, right)
+        if abs(result) >= _BEYOND:
+            raise CorruptDataError(f"{self.what} {self.text}: the result passes 128 bits")
+        return result
 
     def member(self, node: ast.expr) -> Operand:
         import ast
@@ -241,7 +270,6 @@ _OPERATORS: dict[str, Callable[[int, int], int]] = {
     "Sub": operator.sub,
     "Mult": operator.mul,
     "Div": operator.floordiv,
-    "FloorDiv": operator.floordiv,
     "Mod": operator.mod,
     "LShift": operator.lshift,
     "RShift": operator.rshift,

@@ -13,6 +13,7 @@ from btfdump._graph.events import Enter, Open, Seen
 from btfdump._graph.limits import MAX_OBJECT
 from btfdump._render import Options, Root, renderer
 from btfdump._render.escape import printable
+from btfdump._render.show.shapes import shapes_of
 from btfdump._render.show.snprintf import snprintf_btf
 from btfdump.errors import BtfFormatError, FaultError, UnprintableTypeError
 
@@ -64,10 +65,15 @@ def _print(value: Value, options: Options) -> str:
     if value.size_ > MAX_OBJECT:
         raise UnprintableTypeError(f"{value.size_} bytes are too large to be real")
     size = value._context_.layouts.of(value.type_).size
+    data = value.bytes_().ljust(size, b"\0")  # elements that the object does not have are zero
+    btf = value.type_.btf
+    needed = shapes_of(btf).of(btf, value.type_.id).size
+    if needed is not None and needed > len(data):  # a variable of the type of a variable
+        raise UnprintableTypeError(f"the kernel takes it for {needed} bytes, not {len(data)}")
     raw = snprintf_btf(
-        value.type_.btf,
+        btf,
         value.type_.id,
-        value.bytes_().ljust(size, b"\0"),  # elements that the object does not have are zero
+        data,
         compact=options.compact,
         noname=options.noname,
         ptr_raw=options.ptr_raw,

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from btfdump._kernel.expression import Path
+from btfdump._kernel.expression import Path, parse_number
 from btfdump._kernel.symbol_names import SPELLED
 from btfdump._kernel.type_names import TypeName
 from btfdump._kernel.value_at import value_at
@@ -315,12 +315,12 @@ def at_address(kernel: Context, type_name: str, text: str) -> Selected:
     """Return the value of C type `type_name` at an address or symbol, and the path from there."""
     match = re.match(_ADDRESS, text)
     if match is not None:
-        address = int(match[1], 0)
+        address = parse_number(match[1])
     else:
         match = re.match(_PLACE, text)
         if match is None:
             raise ExpressionError(f"{text!r} is neither an address nor a symbol")
-        address = kernel.symbol(match[1]) + int(match[2] or "0", 16)
+        address = kernel.symbol(match[1]) + parse_number(match[2] or "0")
         if kernel.is_per_cpu(match[1]):
             raise ExpressionError(f"{match[1]} is per-CPU: say {match[1]}[0] for that of CPU 0")
     if address >= 1 << kernel.layouts.pointer_size * 8:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from typing import TYPE_CHECKING
 
+from btfdump._kernel.expression import parse_number
 from btfdump._kernel.value_at import offset_of, value_at
 from btfdump._kernel.variables import find_global
 from btfdump._roots import Selected, root
@@ -105,7 +106,7 @@ def count_tasks(kernel: Context) -> int | None:
 def find_tasks(kernel: Context, argument: str | None) -> Iterator[Selected]:
     """Tasks by id or by name (* and ? as in the shell); or all, a line each (--all: in full)."""
     if argument is not None and argument.isdecimal():
-        yield _selected(task(kernel, int(argument)))
+        yield _selected(task(kernel, parse_number(argument)))
         return
     pattern = argument.strip("\"'") if argument is not None else "*"
     found = False

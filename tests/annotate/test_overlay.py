@@ -15,6 +15,20 @@ def load(tmp_path, text: str) -> Overlay:
     return Overlay.load(path)
 
 
+def test_a_file_without_an_end_is_refused(tmp_path):
+    with pytest.raises(AnnotationError, match="/dev/zero: is a character device"):
+        Overlay.load("/dev/zero")
+    with (tmp_path / "sparse").open("wb") as file:
+        file.truncate(40 << 30)
+    with pytest.raises(AnnotationError, match="has 42949672960 bytes; expected an overlay"):
+        Overlay.load(tmp_path / "sparse")
+
+
+def test_a_file_that_is_nested_without_end_is_refused(tmp_path):
+    with pytest.raises(AnnotationError):
+        load(tmp_path, "[struct.a]\nx = " + "[" * 50_000)
+
+
 def test_every_entry_form(tmp_path):
     overlay = load(
         tmp_path,

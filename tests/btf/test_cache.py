@@ -13,6 +13,7 @@ from btfdump._api.kernel import open_core
 from btfdump._btf import Btf
 from btfdump._btf import cache as indexcache
 from btfdump._btf.index import Index
+from tests.support.effort import hangs_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,7 @@ def data(opened: Callable[[str], Kernel]) -> bytes:
 def kept(cache: Path, data: bytes) -> Path:
     """Return the file of the tagged kernel's BTF."""
     indexcache.store(Btf.from_bytes(data, check=False))
-    (path,) = cache.iterdir()
+    (path,) = cache.glob("*.index")
     return path
 
 
@@ -62,7 +63,8 @@ def test_an_index_answers_as_the_btf_does(kept: Path, data: bytes) -> None:
 
 def test_big_endian_and_split_btf(opened: Callable[[str], Kernel]) -> None:
     for btf in (opened("s390x").btf, *opened("tagged").loaded_modules.btfs()):
-        index = Index.from_bytes(btf.index().to_bytes(bytes(32)), bytes(32))
+        key = b"k" * 32
+        index = Index.from_bytes(btf.index().to_bytes(bytes(32), key), bytes(32), key)
         again = Btf.from_bytes(btf.data, base=btf.base, check=False, index=index)
         assert again._records.index is index
         names = {t.name for t in btf.iter_types()}
@@ -71,13 +73,13 @@ def test_big_endian_and_split_btf(opened: Callable[[str], Kernel]) -> None:
             assert found == [t.id for t in btf.find_all(None, name)]
 
 
-@pytest.mark.parametrize("cut", [0, 10, 47, 48, 1000, -1])
+@pytest.mark.parametrize("cut", [0, 10, 75, 76, 1000, -1])
 def test_a_truncated_file_is_none(kept: Path, data: bytes, cut: int) -> None:
     kept.write_bytes(kept.read_bytes()[:cut])
     assert indexcache.load(data) is None
 
 
-@pytest.mark.parametrize("at", [0, 8, 41, 45, 100, 200_000, -1])
+@pytest.mark.parametrize("at", [0, 8, 41, 45, 75, 100, 200_000, -1])
 def test_a_damaged_file_is_none(kept: Path, data: bytes, at: int) -> None:
     damaged = bytearray(kept.read_bytes())
     damaged[at] ^= 1
@@ -106,6 +108,57 @@ def test_a_forged_index_makes_no_type_another(data: bytes) -> None:
     )
 
 
+def test_whole_and_of_this_btf_but_of_another_key(kept: Path, data: bytes) -> None:
+    """Content that somebody else has made up: names it leaves out could not be missed."""
+    digest = indexcache._digest(data)
+    index = Btf.from_bytes(data, check=False).index()
+    empty = Index(index.starts, index.kinds, index.sums[:0], index.ids[:0])
+    kept.write_bytes(empty.to_bytes(digest, bytes(32)))
+    assert indexcache.load(data) is None
+    kept.write_bytes(index.to_bytes(digest, (kept.parent / "key").read_bytes()))
+    assert indexcache.load(data) is not None
+
+
+def test_a_key_is_the_users_own(kept: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = kept.parent / "key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    for mode in (0o640, 0o604, 0o622):
+        key.chmod(mode)
+        assert indexcache.load(data) is None
+    key.chmod(0o600)
+    assert indexcache.load(data) is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: 4242)
+        assert indexcache.load(data) is None
+    key.rename(kept.parent / "elsewhere")
+    key.symlink_to(kept.parent / "elsewhere")
+    assert indexcache.load(data) is None
+    indexcache.store(Btf.from_bytes(data, check=False))  # refuses as well
+    assert indexcache.load(data) is None
+    key.unlink()
+    key.write_bytes(b"short")
+    key.chmod(0o600)
+    assert indexcache.load(data) is None
+
+
+def test_an_index_that_others_may_write_is_none(kept: Path, data: bytes) -> None:
+    kept.chmod(0o666)
+    assert indexcache.load(data) is None
+
+
+@pytest.mark.parametrize("name", ["key", "index"])
+def test_what_is_no_file_blocks_nobody(kept: Path, data: bytes, name: str) -> None:
+    path = kept.parent / "key" if name == "key" else kept
+    path.unlink()
+    os.mkfifo(path, 0o600)
+    with hangs_after(60):
+        assert indexcache.load(data) is None
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    with hangs_after(60):
+        assert indexcache.load(data) is None
+
+
 def test_what_cannot_be_written_is_left_alone(
     tmp_path: Path, data: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,7 +179,7 @@ def test_a_read_only_folder(cache: Path, data: bytes, monkeypatch: pytest.Monkey
         patch.setattr("pathlib.Path.open", refuse)
         indexcache.store(Btf.from_bytes(data, check=False))
     assert indexcache.load(data) is None
-    assert list(cache.iterdir()) == []
+    assert list(cache.glob("*.index*")) == []
 
 
 def test_a_relative_folder_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,7 +196,7 @@ def test_only_so_many_are_kept(cache: Path, data: bytes, monkeypatch: pytest.Mon
         old.write_bytes(b"")
         os.utime(old, (number, number))
     indexcache.store(Btf.from_bytes(data, check=False))
-    left = sorted(path.name for path in cache.iterdir())
+    left = sorted(path.name for path in cache.glob("*.index"))
     assert len(left) == 3
     assert {"3.index", "4.index"} < set(left)
 
@@ -163,7 +216,7 @@ def test_runs_at_once_and_one_after_the_other(
     core = sample("tagged")
     at_once = [command(core, tmp_path) for _ in range(3)]
     outputs = {process.communicate()[0] for process in at_once}
-    (path,) = (tmp_path / "btfdump").iterdir()
+    (path,) = (tmp_path / "btfdump").glob("*.index")
     before = path.stat()
     outputs.add(command(core, tmp_path).communicate()[0])
     assert path.stat().st_mtime_ns == before.st_mtime_ns
@@ -177,4 +230,4 @@ def test_the_library_keeps_nothing_unless_told(sample: Callable[[str], Path], ca
     open_core(sample("tagged")).close()
     assert not cache.exists()
     open_core(sample("tagged"), cache=True).close()
-    assert len(list(cache.iterdir())) == 1
+    assert len(list(cache.glob("*.index"))) == 1

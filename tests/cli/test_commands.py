@@ -15,6 +15,25 @@ def test_options_may_stand_between_words(run):
     assert "--nonsense" in err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["\x1b[31m"],
+        ["inspect", "core", "task", "--bad\x1b[31m"],
+        ["inspect", "core", "task", "--format", "\x1b]0;x\x07"],
+        ["inspect", "core", "task", "--elements", "\x1b[31m"],
+        ["annotations", "\x1b[31m"],
+    ],
+)
+def test_what_was_typed_cannot_drive_the_terminal(words, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(words)
+    assert stopped.value.code == USAGE
+    err = capsys.readouterr().err
+    assert "x1b" in err
+    assert err.replace("\n", "").isprintable()
+
+
 @pytest.mark.parametrize("words", [["--help"], ["inspect", "--help"], ["tags", "--help"]])
 def test_help(words, capsys):
     with pytest.raises(SystemExit) as stopped:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from btfdump._diff.compare import Change, Kind, compare
-from btfdump._diff.document import load
+from btfdump._diff.document import is_document, load
 from btfdump.errors import TargetError
 from tests.support.documents import task
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
         ('{"roots": [{"members": [1]}]}', "does not follow"),
         ('{"roots": [{"members": {"c": {"elements": [1]}}}]}', "does not follow"),
         ('{"roots": ' + "[" * 100_000, "nested too deep"),
+        ('{"roots": [{"address": [1], "type": "x"}]}', "does not follow"),
+        ('{"roots": [{"members": {"m": {"target": {"address": {}}}}}]}', "does not follow"),
+        ('{"roots": [{"members": {"m": ' + "9" * 100_000 + "}}]}", "is no JSON"),
     ],
 )
 def test_what_is_no_document_is_refused(tmp_path: Path, text: str, message: str):
@@ -34,6 +37,13 @@ def test_what_is_no_document_is_refused(tmp_path: Path, text: str, message: str)
     file.write_text(text)
     with pytest.raises(TargetError, match=message):
         load(file)
+
+
+def test_a_file_without_an_end_is_refused():
+    with pytest.raises(TargetError, match="is a character device, not a regular file"):
+        load("/dev/zero")
+    with pytest.raises(TargetError, match="is a character device, not a regular file"):
+        is_document("/dev/zero")
 
 
 def test_members_may_be_called_as_our_keys_are(tmp_path: Path):

@@ -4,9 +4,80 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump.errors import CorruptDataError
+from btfdump._kernel.expression import MAX_EXPRESSION, Path, evaluate, parse_number
+from btfdump.errors import CorruptDataError, ExpressionError
 from tests.support.annotated import dumped, holder, ids, items, overlay, texts
 from tests.support.synthetic import World
+
+
+class Nine:
+    """A scope in which every name is 9."""
+
+    def member_(self, name: str) -> Nine:
+        return self
+
+    def value_(self) -> int:
+        return 9
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("1//0", ExpressionError),
+        ("n//0", ExpressionError),
+        ("n/0", CorruptDataError),
+        ("n%(n-9)", CorruptDataError),
+        ("1**9", ExpressionError),
+        ("9" * 100_000, ExpressionError),
+        ("9" * 999, ExpressionError),
+        ("0x" + "f" * 100_000, ExpressionError),
+        ("0x" + "f" * 900, ExpressionError),
+        ("18446744073709551616", ExpressionError),
+        ("*".join(["n"] * 400), CorruptDataError),
+        ("n<<63<<63<<63", CorruptDataError),
+        ("(" * 499 + "n" + ")" * 499, ExpressionError),
+        ("-" * 5000 + "n", ExpressionError),
+        ("!" * 3000 + "n", ExpressionError),
+        ("n&&" * 9000 + "n", ExpressionError),
+        ("n." * 5000 + "n", ExpressionError),
+        ("n if n else n", ExpressionError),
+        ("lambda", ExpressionError),
+    ],
+)
+def test_an_expression_has_a_value_or_an_error_of_ours(text: str, error: type[Exception]) -> None:
+    with pytest.raises(error) as raised:
+        evaluate([Nine()], text)
+    assert len(str(raised.value)) < 3 * MAX_EXPRESSION
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("0xffffffffffffffff", (1 << 64) - 1), ("n*n+n/2", 85), ("~n&0xff", 0xF6), ("-n", -9)],
+)
+def test_what_c_can_count_is_counted(text: str, value: int) -> None:
+    assert evaluate([Nine()], text) == value
+
+
+def test_a_length_that_divides_by_zero_is_a_note() -> None:
+    """As `len:1//0` in a tag: it does not end the dump."""
+    for tag in ("len:1//0", "len:n//0", "len:" + "9" * 100_000, "len:n<<63<<62"):
+        world = World()
+        world.struct("counted", [("n", "u32"), ("p", "u8 *")], {"p": tag})
+        address = world.new("counted", n=3)
+        world.set(address, "counted.p", address)
+        kernel = world.kernel()
+        (note,) = texts(dumped(kernel, kernel.value("struct counted", address)))
+        assert "len" in note
+
+
+@pytest.mark.parametrize("text", ["9" * 100_000, "0x" + "f" * 100_000, "18446744073709551616"])
+def test_numbers_that_no_one_can_print(text: str) -> None:
+    with pytest.raises(ExpressionError, match="no number of at most 64 bits"):
+        Path.parse(f"[{text}]", where="x")
+    with pytest.raises(ExpressionError, match="no number of at most 64 bits"):
+        parse_number(text)
+    assert parse_number("-0x10") == -16
+    assert parse_number("08") == 8
 
 
 def conditional(flags: int) -> tuple[World, int]:

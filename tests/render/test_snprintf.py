@@ -10,6 +10,7 @@ from btfdump import _cli as cli
 from btfdump._cli.terminal import FAILED, USAGE
 from btfdump._graph.traverse import traverse
 from btfdump._kernel.notes import Note
+from btfdump._kernel.value_at import value_at
 from btfdump._render import Root, get
 from btfdump._render.show.snprintf import snprintf_btf
 from tests.support.synthetic import World
@@ -150,3 +151,14 @@ def test_an_unreadable_root_fails(
     command = ["inspect", str(sample("tagged")), "struct file", "0x10", "--format", "snprintf"]
     assert cli.main(command) == FAILED
     assert capsys.readouterr().out == "/* ! struct file at 0x10: unreadable: not mapped */\n"
+
+
+def test_a_variable_of_the_type_of_a_variable_is_not_printed(world: World) -> None:
+    """It has no size of its own, though the kernel gives it one."""
+    address = world.new("item", id=7)
+    inner = world.b.var("inner", world.b.int_("evil", 4))
+    outer = world.b.var("outer", inner)
+    kernel = world.kernel()
+    text = show(kernel, value_at(kernel, kernel.btf.type(outer), address))
+    assert text.startswith("/* ! ")
+    assert "cannot be printed" in text

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._bpf.maps.map_value import MapValue
 from btfdump._bpf.registry import registered
+from btfdump._kernel.expression import parse_number
 from btfdump.errors import CorruptDataError, FaultError, ObjectNotFoundError
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def find_map(context: Context, which: int | str) -> MapValue:
 def _is_meant(map_: MapValue, which: str) -> bool:
     try:
         if which.isdecimal():
-            return int(map_.id) == int(which)
+            return int(map_.id) == parse_number(which)
         return fnmatch.fnmatchcase(map_.member_("name").string_(), which)
     except FaultError:
         return False

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import drgn
 
 from btfdump._targets.via_drgn import DrgnTarget, describe_platform
+from btfdump._targets.via_drgn.deadline import Deadline
 from btfdump._targets.via_drgn.opening import read_vmcoreinfo, without_plugins
 from btfdump._targets.via_drgn.segments import READ_ERRORS
 from btfdump.errors import MissingDataError, TargetError
@@ -53,19 +54,23 @@ def open_qemu(
         _connect(connection, where, patience)
         _await_greeting(connection, where, patience)
         prog = drgn.Program()
+        limit = _ANSWERS * patience
+        deadline = Deadline(connection, limit)
         try:
-            with _AsOSError(), without_plugins():
-                prog.set_qemu_qmp(_detach(connection, _ANSWERS * patience))
+            with _AsOSError(), without_plugins(), deadline:
+                prog.set_qemu_qmp(_detach(connection, limit))
         except READ_ERRORS as error:
-            stuck = isinstance(error, OSError) and error.errno == EAGAIN
-            reason = f"no answer within {_ANSWERS * patience:g} s" if stuck else error
+            deadline.end()
+            stuck = deadline.has_passed or (isinstance(error, OSError) and error.errno == EAGAIN)
+            reason = f"no answer within {limit:g} s" if stuck else error
             raise TargetError(f"{where}: drgn cannot attach: {reason}") from None
     if drgn.ProgramFlags.IS_LINUX_KERNEL not in prog.flags:
+        deadline.end()
         raise MissingDataError(
             f"{where}: the guest has left QEMU no VMCOREINFO",
             "start QEMU with -device vmcoreinfo, and load the module qemu_fw_cfg in the guest",
         )
-    return GuestTarget(prog, read_vmcoreinfo(prog), vmlinux)
+    return GuestTarget(prog, read_vmcoreinfo(prog), vmlinux, deadline)
 
 
 class GuestTarget(DrgnTarget):
@@ -78,17 +83,24 @@ class GuestTarget(DrgnTarget):
         prog: drgn.Program,
         info: Mapping[str, str],
         vmlinux: str | os.PathLike[str] | None,
+        deadline: Deadline,
     ) -> None:
+        self._deadline = deadline
         super().__init__(prog, describe_platform(prog), info, "QEMU guest", vmlinux)
-        self._read = _reader(prog)
+        self._read = _reader(prog, deadline)
+
+    def close(self) -> None:
+        """Release the guest: every read faults from now on."""
+        self._deadline.end()
+        super().close()
 
 
-def _reader(prog: drgn.Program) -> Callable[[int, int], bytes]:
+def _reader(prog: drgn.Program, deadline: Deadline) -> Callable[[int, int], bytes]:
     """Return drgn's read, with what QEMU complains of as an OSError."""
     plain_read = prog.read
 
     def read(address: int, size: int) -> bytes:
-        with _AsOSError():
+        with _AsOSError(), deadline:
             data: bytes = plain_read(address, size)
             return data
 

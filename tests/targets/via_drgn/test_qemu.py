@@ -102,6 +102,28 @@ def test_occupied(serve):
             open_qemu(path, patience=0.3)
 
 
+def test_a_server_that_drips(tmp_path):
+    """A time-out on the socket would begin anew with each byte."""
+    code = SERVER.replace(
+        "for line in",
+        "while True:\n            client.sendall(b' '); time.sleep(0.05)\n        for line in",
+    )
+    server = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "qmp"), json.dumps([GREETING]), "{}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    with server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "ready\n"
+        try:
+            with hangs_after(120), pytest.raises(TargetError, match=r"no answer within 1\.8 s"):
+                open_qemu(tmp_path / "qmp", patience=0.3)
+        finally:
+            server.kill()
+
+
 def test_a_queue_behind_the_occupant(serve):
     path = str(serve(GREETING))
     clients = []
