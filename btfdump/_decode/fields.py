@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from btfdump._btf.expansion import is_overgrown
 from btfdump._decode.layout import (
     MAX_NESTING,
     ArrayLayout,
@@ -162,6 +161,8 @@ class Budget:
 
     def _grow(self, layout: StructLayout, nesting: int) -> None:
         """Grant the rest, once, if the type is what a type can be."""
+        from btfdump._btf.expansion import is_overgrown  # objects this large are rare
+
         whole = self._layout
         if nesting > MAX_NESTING or is_overgrown(whole.type, whole.size):
             raise BtfFormatError(0, f"{layout.type} contains itself, or more than its bytes hold")

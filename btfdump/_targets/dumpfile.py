@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from btfdump._files import open_file
-from btfdump._targets import foreign, vmcoreinfo
+from btfdump._targets import vmcoreinfo
 from btfdump.errors import TargetError
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 CoreFormat = Literal["elf", "kdump", "flattened"]
 
+HEAD = 4096
+"""How many bytes of a file tell what it is."""
 EXPECTED = "expected a vmcore: an ELF core file or a kdump-compressed file"
 KDUMP_SIGNATURE = b"KDUMP   "
 FLAT_SIGNATURE = b"makedumpfile\0\0\0\0"
@@ -144,7 +146,7 @@ def is_core(path: str | os.PathLike[str]) -> bool:
 
 def _sniff(path: Path, file: BinaryIO) -> CoreFile:
     size = os.fstat(file.fileno()).st_size
-    head = file.read(foreign.HEAD)
+    head = file.read(HEAD)
     if not head:
         raise TargetError(f"{path}: is empty; {EXPECTED}")
     if head.startswith(b"\x7fELF"):
@@ -153,7 +155,9 @@ def _sniff(path: Path, file: BinaryIO) -> CoreFile:
         return _sniff_kdump(path, "kdump", file)
     if head.startswith(FLAT_SIGNATURE):
         return _sniff_kdump(path, "flattened", FlatFile(file))
-    foreign.refuse(path, head, EXPECTED)
+    from btfdump._targets.foreign import refuse  # its table is for those who need it
+
+    refuse(path, head, EXPECTED)
     if head.startswith((b"\x9f\xeb", b"\xeb\x9f")):
         raise TargetError(f"{path}: is a raw BTF file; {EXPECTED}; give BTF with --btf FILE")
     raise TargetError(f"{path}: starts with {head[:8]!r}; {EXPECTED}")

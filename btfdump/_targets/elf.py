@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._files import MAX_BTF, open_file, read_rest
 from btfdump._targets import foreign, vmcoreinfo
-from btfdump._targets.dumpfile import MAX_NOTES, elf_notes
+from btfdump._targets.dumpfile import HEAD, MAX_NOTES, elf_notes
 from btfdump._targets.elf_sections import MAX_SYMBOLS, ElfFile
 from btfdump._targets.symbols import SortedTable
 from btfdump.errors import TargetError
@@ -110,7 +110,7 @@ def read_btf_file(path: str | os.PathLike[str], *, of_kernel: bool = False) -> b
 def read_head(path: Path, file: BinaryIO) -> bytes:
     """Return the first bytes of an open file, by which it is known; leave them to be read."""
     try:
-        head = file.read(foreign.HEAD)
+        head = file.read(HEAD)
         file.seek(0)
     except OSError as error:
         raise TargetError(f"{path}: cannot be read: {error.strerror or error}") from None

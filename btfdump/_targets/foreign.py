@@ -13,9 +13,6 @@ from btfdump.errors import TargetError
 if TYPE_CHECKING:
     import os
 
-HEAD = 4096
-"""How many bytes of a file tell what it is."""
-
 
 class Format(NamedTuple):
     """A format that is known by `magic`, at byte `offset`; `remedy` says what to do with a file."""
@@ -100,9 +97,9 @@ _SUFFIXES = {
 
 
 def refuse(path: str | os.PathLike[str], head: bytes, expected: str) -> None:
-    """Raise `TargetError` if the first `HEAD` bytes of a file tell what it is, as none is expected.
+    """Raise `TargetError` if a file is in one of these formats, of which none is expected.
 
-    `expected` says in the message what would have been right.
+    `head` are its first `dumpfile.HEAD` bytes; `expected` says what would have been right.
     """
     from pathlib import Path
 
