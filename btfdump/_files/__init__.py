@@ -23,6 +23,7 @@ MAX_TEXT = 1 << 24
 MAX_DOCUMENT = 1 << 30
 """Bytes of the largest document of `--format json` that is read back."""
 
+_PIECE = 1 << 20
 _KINDS = (
     (stat.S_ISDIR, "a directory"),
     (stat.S_ISFIFO, "a pipe"),
@@ -78,7 +79,9 @@ def read_rest(path: str | os.PathLike[str], file: BinaryIO, most: int, expected:
     """Return what is left of an open file of at most `most` bytes; raises as `read_file()` does."""
     try:
         size = os.fstat(file.fileno()).st_size  # 0 in /proc, whatever the file holds
-        data = file.read(most + 1) if size <= most else b""
+        data = file.read(size + 1) if size <= most else b""
+        while size < len(data) <= most and (more := file.read(_PIECE)):
+            data += more
     except OSError as error:
         raise TargetError(f"{path}: cannot be read: {error.strerror or error}") from None
     if size > most or len(data) > most:
