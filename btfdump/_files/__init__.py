@@ -34,12 +34,19 @@ _KINDS = (
 
 
 def open_file(
-    path: str | os.PathLike[str], expected: str, *, devices: bool = False, links: bool = True
+    path: str | os.PathLike[str],
+    expected: str,
+    *,
+    devices: bool = False,
+    links: bool = True,
+    pipes: bool = False,
 ) -> BinaryIO:
     """Open a regular file, or with `devices` a block device, for reading; never blocks.
 
-    `expected` says in messages what the file should be. Without `links`, the path itself may be no
-    symbolic link. Raises `TargetError`, which says what is there instead.
+    With `pipes`, what the shell has connected may be read as well (/dev/stdin, `<(command)`): that
+    has a writer, who is waited for. A FIFO with a name of its own may have none. `expected` says in
+    messages what the file should be. Without `links`, the path itself may be no symbolic link.
+    Raises `TargetError`, which says what is there instead.
     """
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if links else os.O_NOFOLLOW)
     try:
@@ -54,7 +61,9 @@ def open_file(
         reason = error.strerror if isinstance(error, OSError) else error
         raise TargetError(f"{path}: cannot be opened: {reason}; {expected}") from None
     mode = os.fstat(descriptor).st_mode
-    if not (stat.S_ISREG(mode) or (devices and stat.S_ISBLK(mode))):
+    if pipes and stat.S_ISFIFO(mode) and os.path.realpath(path).startswith("/proc/"):
+        os.set_blocking(descriptor, True)
+    elif not (stat.S_ISREG(mode) or (devices and stat.S_ISBLK(mode))):
         os.close(descriptor)
         other = "" if stat.S_ISDIR(mode) else ", not a regular file"
         raise TargetError(f"{path}: is {kind_of(mode)}{other}; {expected}")
@@ -67,11 +76,11 @@ def kind_of(mode: int) -> str:
 
 
 def read_file(path: str | os.PathLike[str], most: int, expected: str) -> bytes:
-    """Return what is in a regular file of at most `most` bytes.
+    """Return what is in a regular file, or comes out of a pipe: at most `most` bytes.
 
     Raises `TargetError` if it is larger, is something else, or cannot be read.
     """
-    with open_file(path, expected) as file:
+    with open_file(path, expected, pipes=True) as file:
         return read_rest(path, file, most, expected)
 
 

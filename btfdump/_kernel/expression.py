@@ -65,16 +65,16 @@ _STEP = re.compile(
 def parse_number(text: str, where: str = "") -> int:
     """Return the integer that a user wrote, decimal or after 0x.
 
-    Raises `ExpressionError`, with the text `where` it stands, if it is none or has more than 64
+    Raises `ExpressionError`, with the text `where` it stands, if it is none or has more than 128
     bits: Python itself does not print the longest ones.
     """
     try:
         value = int(text, 10 if text.lstrip("+-").isdecimal() else 0)
     except ValueError:
-        value = 1 << 64
-    if abs(value) >= 1 << 64:
+        value = _BEYOND
+    if abs(value) >= _BEYOND:
         shown, place = (t if len(t) <= 40 else f"{t[:40]}..." for t in (text, where or text))
-        raise ExpressionError(f"{place}: {shown} is no number of at most 64 bits")
+        raise ExpressionError(f"{place}: {shown} is no number of at most 128 bits")
     return value
 
 
@@ -159,7 +159,8 @@ def evaluate(scopes: Sequence[Scope], text: str, what: str = "condition") -> int
     """
     if len(text) > MAX_EXPRESSION:
         raise ExpressionError(
-            f"{what} {text[:40]!r}... has {len(text)} characters, more than {MAX_EXPRESSION}"
+            f"{what} {text[:40]!r}... is not an expression: it has {len(text)} characters, "
+            f"more than {MAX_EXPRESSION}"
         )
     if _TOKEN.sub("", text).strip():
         raise ExpressionError(f"{what} {text!r} uses more than members and arithmetic")

@@ -50,7 +50,7 @@ def test_mistakes_are_told_apart_from_differences(core, tmp_path, capsys):
     for words, message in [
         ((core, core), "say what to compare"),
         ((str(document), str(document), "task"), "no ROOT"),
-        ((core, str(tmp_path / "none"), "task"), "No such file"),
+        ((core, str(tmp_path / "none"), "task"), "no such file"),
         ((core, core, "task", "nosuch"), "could not be read in full"),
     ]:
         assert main(["diff", *words]) == TROUBLE

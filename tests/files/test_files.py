@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,6 +53,24 @@ def test_what_is_no_file(tmp_path: Path) -> None:
         server.bind(str(tmp_path / "socket"))
         refused(tmp_path / "socket", "cannot be opened: ")
     refused(f"{tmp_path}/a\0b", "cannot be opened: embedded null byte")
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    with suppress(BrokenPipeError), os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+
+
+def test_what_the_shell_connects_is_read() -> None:
+    """As /dev/stdin in a pipe, or <(command); bounded as anything else."""
+    for size, most in ((70_000, 1 << 20), (70_000, 69_999)):
+        reading, writing = os.pipe()
+        with os.fdopen(reading, "rb"), hangs_after(60):
+            threading.Thread(target=write_all, args=(writing, bytes(size))).start()
+            if size <= most:
+                assert read_file(f"/dev/fd/{reading}", most, "") == bytes(size)
+            else:
+                with pytest.raises(TargetError, match="has more than 69999 bytes"):
+                    read_file(f"/dev/fd/{reading}", most, "")
 
 
 def test_permission_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

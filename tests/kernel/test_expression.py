@@ -70,11 +70,11 @@ def test_a_length_that_divides_by_zero_is_a_note() -> None:
         assert "len" in note
 
 
-@pytest.mark.parametrize("text", ["9" * 100_000, "0x" + "f" * 100_000, "18446744073709551616"])
+@pytest.mark.parametrize("text", ["9" * 100_000, "0x" + "f" * 100_000, str(1 << 128)])
 def test_numbers_that_no_one_can_print(text: str) -> None:
-    with pytest.raises(ExpressionError, match="no number of at most 64 bits"):
+    with pytest.raises(ExpressionError, match="no number of at most 128 bits"):
         Path.parse(f"[{text}]", where="x")
-    with pytest.raises(ExpressionError, match="no number of at most 64 bits"):
+    with pytest.raises(ExpressionError, match="no number of at most 128 bits"):
         parse_number(text)
     assert parse_number("-0x10") == -16
     assert parse_number("08") == 8
