@@ -31,15 +31,18 @@ def digest(files: Iterable[Path], *words: str) -> str:
     return total.hexdigest()[:16]
 
 
-def keep(name: str, key: str, make: Callable[[Path], None]) -> Path:
-    """Return the file or folder `name` of this key; `make` writes it first when it is missing."""
+def keep(name: str, key: str, make: Callable[[Path], None], versions: int = KEPT_VERSIONS) -> Path:
+    """Return the file or folder `name` of this key; `make` writes it first when it is missing.
+
+    Of a name, the `versions` used last are kept.
+    """
     place = FOLDER / name
     place.mkdir(parents=True, exist_ok=True)
     wanted = place / key
     with _locked(place / ".lock"):
         if not wanted.exists():
             _make_whole(wanted, make)
-            _drop_old(place)
+            _drop_old(place, versions)
         os.utime(wanted)
     return wanted
 
@@ -55,10 +58,10 @@ def _make_whole(wanted: Path, make: Callable[[Path], None]) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _drop_old(place: Path) -> None:
+def _drop_old(place: Path, versions: int) -> None:
     entries = [path for path in place.iterdir() if not path.name.startswith(".")]
     entries.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in entries[KEPT_VERSIONS:]:
+    for path in entries[versions:]:
         if path.is_dir():
             shutil.rmtree(path)
         else:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from . import cache
+from .apt import MACHINE, Apt
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,19 +27,21 @@ class Pin:
     version: str
     family: str
     """Regular expression over package names."""
+    apt: Apt = MACHINE
+    """Where it comes from."""
 
 
 def find(pin: Pin) -> Pin:
     """Return the pin, or the newest package of its family if Debian no longer has it (said)."""
-    unpacked = cache.FOLDER / "unpacked" / _key(pin)
-    if unpacked.exists() or pin.version in _versions(pin.name):
+    unpacked = cache.FOLDER / _place(pin) / _key(pin)
+    if unpacked.exists() or pin.version in _versions(pin.apt, pin.name):
         return pin
-    names = _run("apt-cache", "search", "--names-only", pin.family).splitlines()
+    names = pin.apt.run("apt-cache", "search", "--names-only", pin.family).splitlines()
     candidates = [
         (version, name)
         for name in (line.split(" ", 1)[0] for line in names)
         if re.fullmatch(pin.family, name)
-        for version in _versions(name)
+        for version in _versions(pin.apt, name)
     ]
     if not candidates:
         raise PackageError(f"no package {pin.family} in apt's lists: try `apt-get update`")
@@ -46,12 +49,21 @@ def find(pin: Pin) -> Pin:
     for candidate in candidates[1:]:
         if _is_newer(candidate[0], newest[0]):
             newest = candidate
-    chosen = Pin(newest[1], newest[0], pin.family)
+    chosen = replace(pin, name=newest[1], version=newest[0])
     print(
         f"{pin.name} {pin.version} is gone from Debian; using {chosen.name} {chosen.version}",
         file=sys.stderr,
     )
     return chosen
+
+
+def newest(name: str, apt: Apt, suite: str) -> Pin:
+    """Return the package that a suite has under a name; raises PackageError."""
+    for line in apt.run("apt-cache", "madison", name).splitlines():
+        package, version, origin = (field.strip() for field in line.split("|"))
+        if package == name and f" {suite}/" in origin:
+            return Pin(name, version, re.escape(name), apt)
+    raise PackageError(f"no package {name} in {suite}: try `apt-get update`")
 
 
 def unpack(pin: Pin, member: str = ".") -> Path:
@@ -68,23 +80,28 @@ def unpack(pin: Pin, member: str = ".") -> Path:
             raise PackageError(f"dpkg-deb cannot unpack {pin.name} {pin.version}")
         deb.unlink()
 
-    return cache.keep("unpacked", _key(pin), extract)
+    return cache.keep(_place(pin), _key(pin), extract, versions=pin.apt.kept)
 
 
 def _download(pin: Pin, into: Path) -> Path:
-    command = ["apt-get", "download", "--quiet", f"{pin.name}={pin.version}"]
+    command = pin.apt.command("apt-get", "download", "--quiet", f"{pin.name}={pin.version}")
     done = subprocess.run(command, cwd=into, capture_output=True, text=True, check=False)
     if done.returncode:
         raise PackageError(f"{' '.join(command)}: {done.stderr.strip()}")
     return next(into.glob("*.deb"))
 
 
+def _place(pin: Pin) -> str:
+    """Return the folder of the cache for what is unpacked of one architecture's packages."""
+    return "-".join(filter(None, ("unpacked", pin.apt.architecture)))
+
+
 def _key(pin: Pin) -> str:
     return f"{pin.name}_{pin.version}"
 
 
-def _versions(name: str) -> list[str]:
-    lines = _run("apt-cache", "madison", name).splitlines()
+def _versions(apt: Apt, name: str) -> list[str]:
+    lines = apt.run("apt-cache", "madison", name).splitlines()
     fields = (line.split("|") for line in lines)
     return [row[1].strip() for row in fields if len(row) == 3 and row[0].strip() == name]
 
@@ -92,8 +109,3 @@ def _versions(name: str) -> list[str]:
 def _is_newer(one: str, other: str) -> bool:
     command = ["dpkg", "--compare-versions", one, "gt", other]
     return subprocess.run(command, check=False).returncode == 0
-
-
-def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode == 0 else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sample_dumps.build import cache, packages
+from sample_dumps.build.apt import Apt
 from sample_dumps.build.packages import PackageError, Pin
 
 PIN = Pin("linux-image-6.1.0-50-cloud", "6.1.100-1", r"linux-image-6\.1\.0-\d+-cloud")
@@ -22,14 +23,14 @@ def archive(monkeypatch, tmp_path) -> dict[str, str]:
     monkeypatch.setattr(cache, "FOLDER", tmp_path)
     has = dict(SERIES)
 
-    def run(*command: str) -> str:
+    def run(_: Apt, *command: str) -> str:
         if command[:2] == ("apt-cache", "search"):
             return "".join(f"{name} - a kernel\n" for name in has)
         assert command[:2] == ("apt-cache", "madison")
         version = has.get(command[2])
         return f" {command[2]} | {version} | http://deb.debian.org\n" if version else ""
 
-    monkeypatch.setattr(packages, "_run", run)
+    monkeypatch.setattr(Apt, "run", run)
     return has
 
 
