@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AgentError", "CommandTimeout", "Guest", "GuestError", "QmpError", "Result"]
 
-APPEND = "rootfstype=ramfs console=ttyS0 panic=-1 loglevel=4 lsm=lockdown,yama,bpf"
+APPEND = "rootfstype=ramfs panic=-1 loglevel=4 lsm=lockdown,yama,bpf"
 # Guests take a few seconds, and far more on a busy machine: whoever waits longer waits for nothing.
 BOOT_SECONDS = 600.0
 COMMAND_SECONDS = 600.0
@@ -46,7 +46,10 @@ class Guest:
         cpus: int = 2,
         append: str = "",
         shell: bool = False,
+        drives: Sequence[Path] = (),
+        archives: Sequence[Path] = (),
     ) -> None:
+        """Boot it: `drives` are images of disks, `archives` are unpacked over its own."""
         self.kernel = kernel
         self.folder = Path(tempfile.mkdtemp(prefix="btfdump-guest-"))
         self.qmp_socket = self.folder / "qmp-free"
@@ -55,7 +58,9 @@ class Guest:
         self._qmp: Qmp | None = None
         self._agent: Agent | None = None
         try:
-            self._start(python, memory_mib, cpus, append, shell)
+            self._make_initramfs(python, archives)
+            command = self._command(memory_mib, cpus, shell, append)
+            self._start([*command, *self._drives(drives)], shell)
         except BaseException:
             self.close()
             raise
@@ -154,15 +159,13 @@ class Guest:
         if self._qemu is not None:
             self._qemu.wait()
 
-    def _start(self, python: bool, memory_mib: int, cpus: int, append: str, shell: bool) -> None:
-        archive = self.folder / "initramfs"
-        with archive.open("wb") as out:
-            for part in initramfs.archives(self.kernel, python=python):
+    def _make_initramfs(self, python: bool, archives: Sequence[Path]) -> None:
+        with (self.folder / "initramfs").open("wb") as out:
+            for part in (*initramfs.archives(self.kernel, python=python), *archives):
                 with part.open("rb") as source:
                     shutil.copyfileobj(source, out, 1 << 20)
-        words = [APPEND, append, "btfdump.shell" if shell else ""]
-        command = self._command(memory_mib, cpus, shell)
-        command += ["-append", " ".join(filter(None, words))]
+
+    def _start(self, command: Sequence[str], shell: bool) -> None:
         stdin = None if shell else subprocess.DEVNULL
         with (self.folder / "qemu.err").open("wb") as errors:
             self._qemu = subprocess.Popen(command, stdin=stdin, stderr=errors)
@@ -175,22 +178,32 @@ class Guest:
         except (AgentError, QmpError, OSError) as error:
             tail = self.console()[-2000:] + (self.folder / "qemu.err").read_text()
             raise GuestError(f"{self.kernel.release} does not boot: {error}\n{tail}") from error
-        archive.unlink()
+        (self.folder / "initramfs").unlink()
 
-    def _command(self, memory_mib: int, cpus: int, shell: bool) -> list[str]:
+    def _command(self, memory_mib: int, cpus: int, shell: bool, append: str) -> list[str]:
+        machine = self.kernel.machine
         # The kernel ends QEMU when this process dies, whatever kills it.
-        command = ["setpriv", "--pdeathsig", "KILL", "qemu-system-x86_64"]
-        command += ["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(cpus)]
+        command = ["setpriv", "--pdeathsig", "KILL", machine.qemu, *machine.options]
+        words = [APPEND, f"console={machine.console}", append, "btfdump.shell" if shell else ""]
+        command += ["-append", " ".join(filter(None, words)), "-smp", str(cpus)]
         command += ["-m", str(memory_mib), "-nodefaults", "-no-reboot", "-display", "none"]
         command += ["-kernel", str(self.kernel.image), "-initrd", str(self.folder / "initramfs")]
-        command += ["-device", "vmcoreinfo", "-serial", f"file:{self.folder / 'console'}"]
+        command += ["-device", "vmcoreinfo"] if machine.has_vmcoreinfo else []
+        command += ["-serial", f"file:{self.folder / 'console'}"]
         if shell:
             command += ["-chardev", "stdio,id=shell,signal=off", "-serial", "chardev:shell"]
         for name in ("qmp", "qmp-free"):
             command += ["-qmp", f"unix:{self.folder / name},server=on,wait=off"]
-        command += ["-device", "virtio-serial-pci"]
+        command += ["-device", f"virtio-serial-{machine.bus}"]
         command += ["-chardev", f"socket,id=agent,path={self.folder / 'agent'},server=on,wait=off"]
         return [*command, "-device", "virtserialport,chardev=agent,name=btfdump.agent"]
+
+    def _drives(self, images: Sequence[Path]) -> list[str]:
+        command: list[str] = []
+        for number, image in enumerate(images):
+            command += ["-drive", f"if=none,id=drive{number},format=raw,file={image}"]
+            command += ["-device", f"virtio-blk-{self.kernel.machine.bus},drive=drive{number}"]
+        return command
 
     def _connect(self, name: str, deadline: float) -> socket.socket:
         """Connect to a socket of QEMU's as soon as it listens."""

@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import cache, kernels, programs, runtime
+from . import cache, kernels, packages, programs, runtime
+from .apt import private
 from .cpio import Archive
 
 if TYPE_CHECKING:
     from .kernels import KernelFiles
+    from .machines import Machine
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = REPOSITORY / "btfdump"
@@ -27,28 +29,29 @@ FOLDERS = ("dev", "proc", "sys", "tmp", "mnt", "root", "run")
 
 def archives(kernel: KernelFiles, *, python: bool) -> list[Path]:
     """Return the archives for a kernel, each built once per state of what it holds."""
-    parts = [_userland(), _modules(kernel)]
+    parts = [_userland(kernel.machine), _modules(kernel)]
     if python:
         parts += [_python(), _btfdump()]
     return parts
 
 
-def _userland() -> Path:
-    tools = [_program("busybox"), _program("bpftool")]
+def _userland(machine: Machine) -> Path:
+    busybox = _program("busybox")
+    tools = [busybox, _program("bpftool")] if machine.is_native else [_foreign_busybox(machine)]
     stamps = [f"{path} {path.stat().st_mtime_ns}" for path in tools]
     files = [*programs.sources(), Path(programs.__file__), Path(__file__)]
-    key = cache.digest(files, *stamps)
+    key = cache.digest(files, machine.architecture, *stamps)
 
     def make(into: Path) -> None:
         archive = Archive()
         for folder in FOLDERS:
             archive.add_folder(folder)
         runtime.add_programs(archive, tools)
-        listing = subprocess.run([tools[0], "--list"], capture_output=True, text=True, check=True)
+        listing = subprocess.run([busybox, "--list"], capture_output=True, text=True, check=True)
         for name in listing.stdout.split():
             if f"bin/{name}" not in archive:
                 archive.add_link(f"bin/{name}", "busybox")
-        for path in sorted(programs.compiled().iterdir()):
+        for path in sorted(programs.compiled(machine).iterdir()):
             folder = "lib/bpf" if path.suffix == ".o" else "bin"
             archive.add(f"{folder}/{path.name}", path, executable=True)
         archive.add("init", programs.ROOTFS / "init", executable=True)
@@ -63,12 +66,12 @@ def _modules(kernel: KernelFiles) -> Path:
     def make(into: Path) -> None:
         archive = Archive()
         archive.add_folder("lib/modules")
-        for name, data in kernels.module_files(kernel, MODULES):
+        for name, data in kernels.module_files(kernel, (*MODULES, *kernel.more_modules)):
             archive.add(f"lib/modules/{name}", data)
         _write(archive, into)
 
     files = [Path(__file__), Path(kernels.__file__), *kernel.extra_modules]
-    key = cache.digest(files, str(kernel.modules))
+    key = cache.digest(files, str(kernel.modules), *kernel.more_modules)
     return cache.keep("modules.cpio", key, make)
 
 
@@ -100,6 +103,11 @@ def _program(name: str) -> Path:
     if path is None:
         raise FileNotFoundError(f"{name} is missing: apt-get install {programs.NEEDED[name]}")
     return path
+
+
+def _foreign_busybox(machine: Machine) -> Path:
+    pin = packages.newest("busybox-static", private(machine.architecture), "bookworm")
+    return packages.unpack(pin) / "bin/busybox"
 
 
 def _write(archive: Archive, into: Path) -> None:

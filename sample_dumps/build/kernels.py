@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from elftools.elf.elffile import ELFFile
 
 from . import packages
+from .machines import AMD64, Machine
 from .packages import Pin
 
 if TYPE_CHECKING:
@@ -38,21 +39,34 @@ class KernelFiles:
     """The folder that holds `kernel/` and modules.builtin."""
     extra_modules: tuple[Path, ...] = ()
     """Modules of our own, loaded last."""
+    machine: Machine = AMD64
+    more_modules: tuple[str, ...] = ()
+    """Names of modules to load beyond those that every guest needs."""
 
 
 def debian(version: str) -> KernelFiles:
     """Return Debian's cloud kernel of a series: "6.1" or "6.12"."""
-    root = packages.unpack(packages.find(DEBIAN[version]))
-    image = next((root / "boot").glob("vmlinuz-*"))
-    release = image.name.removeprefix("vmlinuz-")
+    return files_of(DEBIAN[version])
+
+
+def files_of(pin: Pin, machine: Machine = AMD64, more_modules: tuple[str, ...] = ()) -> KernelFiles:
+    """Return the files of a package with a kernel."""
+    root = packages.unpack(packages.find(pin))
+    image = next((root / "boot").glob("vmlinu[xz]-*"))
+    release = image.name.partition("-")[2]
     modules = next(path for path in root.glob(f"*/**/modules/{release}") if path.is_dir())
-    return KernelFiles(release, image, modules)
+    return KernelFiles(release, image, modules, (), machine, more_modules)
 
 
 def debian_vmlinux(version: str) -> Path:
     """Return the vmlinux with DWARF of the kernel that `debian` returns: a download of 300 MB."""
-    image = packages.find(DEBIAN[version])
-    debug = Pin(f"{image.name}-dbg", image.version, f"{image.family}-dbg")
+    return vmlinux_of(DEBIAN[version])
+
+
+def vmlinux_of(pin: Pin) -> Path:
+    """Return the vmlinux with DWARF of the kernel that `files_of` returns."""
+    image = packages.find(pin)
+    debug = Pin(f"{image.name}-dbg", image.version, f"{image.family}-dbg", image.apt)
     folder = packages.unpack(debug, "./usr/lib/debug/boot/")
     return next(folder.rglob("vmlinux-*"))
 

@@ -23,6 +23,8 @@ SYMBOLS = (
     *("init_cred", "runqueues", "inode_hashtable", "file_systems", "cgrp_dfl_root"),
     *("slab_caches", "tcp_hashinfo", "workqueues", "jiffies_64"),
 )
+# Where the kernel's memory is: x86-64 has them as variables.
+BASES = ("page_offset_base", "vmemmap_base", "vmalloc_base")
 
 
 def kernel(prog: drgn.Program) -> dict[str, Any]:
@@ -37,9 +39,7 @@ def kernel(prog: drgn.Program) -> dict[str, Any]:
         "machine": text(names.machine),
         "vmcoreinfo": vmcoreinfo,
         "linux_banner": prog.read_c_string(prog.symbol("linux_banner").address).decode(),
-        "page_offset_base": address(prog["page_offset_base"]),
-        "vmemmap_base": address(prog["vmemmap_base"]),
-        "vmalloc_base": address(prog["vmalloc_base"]),
+        **{name: address(prog[name]) for name in BASES if name in prog},
         "nr_cpu_ids": cpus,
         "jiffies": prog["jiffies"].value_(),
         "init_task": address(prog["init_task"].address_of_()),
