@@ -83,7 +83,7 @@ def module_files(kernel: KernelFiles, names: Iterable[str]) -> list[tuple[str, b
     for name in names:
         _add_module(name.replace("-", "_"), known, builtin, order)
     order |= {_plain(path.name): path.read_bytes() for path in kernel.extra_modules}
-    return [(f"{index:02}-{name}.ko", data) for index, (name, data) in enumerate(order.items())]
+    return [(f"{index:03}-{name}.ko", data) for index, (name, data) in enumerate(order.items())]
 
 
 def _add_module(
