@@ -9,7 +9,7 @@ BENCH_CORES = $(SAMPLE) sample_dumps/stock-6.12/vmcore
 BENCH_ELF = tests/data/formats/filtered.elf.xz
 VMLINUX_CORE = $(lastword $(BENCH_CORES))
 
-.PHONY: demo test lint docs bench tools clean
+.PHONY: demo test lint docs bench kernels tools clean
 
 demo: $(VENV)/.installed
 	$(BIN)/btfdump inspect $(SAMPLE) task 1
@@ -40,6 +40,11 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.long_list
 	$(BIN)/python -m bench.walkers $(BENCH_CORES)
 	$(if $(VMLINUX),$(BIN)/python -m bench.debuginfo $(VMLINUX) $(VMLINUX_CORE))
+
+# Boots the kernels of docs/kernels.md and reads them again, or those of KERNELS: hours, and many
+# gigabytes. It needs Debian's packages: $(BIN)/python -m sample_dumps.build packages --kernels
+kernels: $(VENV)/.installed-dev
+	$(BIN)/python -m sample_dumps.build kernels $(KERNELS)
 
 # One test feeds what BtfBuilder writes to bpftool, the only tool of Debian's the tests need.
 tools:

@@ -68,6 +68,7 @@ CONTENTS = {  # of which page, what stands below it in the side bar
         "docs/reference",
         "docs/architecture",
         "docs/performance",
+        "docs/kernels",
         "docs/decisions/README",
         "sample_dumps/README",
         "sample_dumps/build/README",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import kernels, programs, sample, tagged_kernel
 from .guest import Guest
+from .machines import MACHINES
 
 
 def main() -> int:
@@ -31,8 +32,16 @@ def main() -> int:
     tagged.add_argument("--memory", type=int, default=64, metavar="MIB")
     tagged.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="of make")
     tagged.set_defaults(run=_tagged)
+    matrix = commands.add_parser("kernels", help="read the kernels of docs/kernels.md again")
+    matrix.add_argument("name", nargs="*", help="which: 6.12, 6.12-generic, ...; all by default")
+    matrix.add_argument("--update", action="store_true", help="fetch apt's lists of them again")
+    matrix.add_argument("--list", action="store_true", help="list names and packages, run none")
+    keep = "leave the dumps in FOLDER; do not boot, but read again, what is there already"
+    matrix.add_argument("--keep", type=Path, metavar="FOLDER", help=keep)
+    matrix.set_defaults(run=_kernels)
     packages = commands.add_parser("packages", help="list the Debian packages still to install")
     packages.add_argument("--tagged", action="store_true", help="and those for `tagged`")
+    packages.add_argument("--kernels", action="store_true", help="and those for `kernels`")
     packages.set_defaults(run=_packages)
     arguments = parser.parse_args()
     status: int = arguments.run(arguments)
@@ -64,10 +73,23 @@ def _tagged(arguments: argparse.Namespace) -> int:
     return sample.build(arguments.folder, kernel, debug_files, arguments.memory)
 
 
+def _kernels(arguments: argparse.Namespace) -> int:
+    from .matrix import command  # btfdump is needed for nothing else here
+
+    return command.run(
+        arguments.name,
+        update=arguments.update,
+        only_list=arguments.list,
+        keep=arguments.keep,
+    )
+
+
 def _packages(arguments: argparse.Namespace) -> int:
     missing = programs.missing_packages()
     if arguments.tagged:
         missing += tagged_kernel.missing_packages()
+    if arguments.kernels:
+        missing += programs.missing_for(MACHINES.values())
     print(*dict.fromkeys(missing))
     return 0
 

@@ -12,13 +12,19 @@ from sample_dumps.build.guest import Guest
 from sample_dumps.build.packages import PackageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import NoReturn
 
     from sample_dumps.build.kernels import KernelFiles
 
 # Set where these tests must run: what is missing then is a failure.
 REQUIRED = "BTFDUMP_REQUIRE_GUESTS"
+
+
+@pytest.fixture(scope="session")
+def unavailable() -> Callable[[str], NoReturn]:
+    """Return what to call, with the reason, when this machine cannot have a guest."""
+    return _unavailable
 
 
 @pytest.fixture(scope="session")

@@ -40,12 +40,25 @@ PARTS: dict[str, Callable[[drgn.Program], Any]] = {
 }
 
 
-def read(dump: Path, *debug_files: Path) -> dict[str, Any]:
-    """Read a dump by the DWARF of vmlinux and, where there are some, of modules."""
-    prog = drgn.Program()
+def open_dump(dump: Path, *debug_files: Path, vmcoreinfo: bytes | None = None) -> drgn.Program:
+    """Open a dump with the DWARF of vmlinux and, where there are some, of modules.
+
+    `vmcoreinfo` is for dumps of machines whose guests cannot leave theirs with QEMU.
+    """
+    prog = drgn.Program(vmcoreinfo=vmcoreinfo)
     prog.set_core_dump(dump)
     with contextlib.suppress(drgn.MissingDebugInfoError):  # modules that no file was given for
         prog.load_debug_info([str(path) for path in debug_files])
+    return prog
+
+
+def read(dump: Path, *debug_files: Path) -> dict[str, Any]:
+    """Open a dump and read everything out of it."""
+    return read_all(open_dump(dump, *debug_files))
+
+
+def read_all(prog: drgn.Program) -> dict[str, Any]:
+    """Read everything out of an opened dump."""
     truth: dict[str, Any] = {"errors": []}
     for name, part in PARTS.items():
         try:

@@ -1,0 +1,55 @@
+"""The survey tells entries that are what a line says from those that are not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from btfdump._api.kernel import open_core
+from sample_dumps.build.matrix.places import by_btfdump
+from sample_dumps.build.matrix.survey import Survey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sample_dumps.build.matrix.survey import Evidence
+
+
+@pytest.fixture
+def run(sample, tmp_path: Path) -> Callable[[str], dict[str, Evidence]]:
+    """Return what surveys the sample of Debian's kernel by an overlay's lines, too."""
+
+    def survey(lines: str) -> dict[str, Evidence]:
+        file = tmp_path / "lines.toml"
+        file.write_text(lines)
+        with open_core(sample("stock"), overlays=[file]) as kernel:
+            return Survey(kernel, by_btfdump(kernel)).run()
+
+    return survey
+
+
+def test_entries_and_how_they_lie(run):
+    found = run("")
+    children = found["task_struct.children"]
+    assert children.heads > 50
+    assert children.entries == children.fitting > 50
+    assert (children.misfits, children.broken, children.example) == (0, 0, "")
+    # Behind a pointer, behind a condition, of a per-CPU variable, an array of heads.
+    assert found["inode_hashtable"].fitting > 20
+    assert found["tasks"].fitting > 70
+    assert found["pid.tasks"].entries > 100
+    total = [(e.entries, e.fitting + e.inside + e.elsewhere + e.misfits) for e in found.values()]
+    assert all(entries == judged for entries, judged in total)
+
+
+def test_a_wrong_link_is_a_misfit(run):
+    found = run('[struct.task_struct]\nchildren = "task_struct:tasks"\n')
+    assert found["task_struct.children"].misfits > 50
+    assert "task_struct of" in found["task_struct.children"].example
+
+
+def test_a_wrong_element_is_no_fit(run):
+    found = run('[struct.task_struct]\nchildren = "inode:i_sb_list"\n')
+    assert found["task_struct.children"].fitting == 0
