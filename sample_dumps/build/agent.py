@@ -10,8 +10,9 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
-REQUEST = struct.Struct("<III")
-FRAME = struct.Struct("<II")
+    from .machines import ByteOrder
+
+REQUEST, FRAME = "III", "II"
 READY, OUTPUT, ERRORS, TIMEOUT, STATUS = range(1, 6)
 # A killed command's last words have this long to arrive.
 GRACE_SECONDS = 120.0
@@ -38,10 +39,11 @@ class Result(NamedTuple):
 
 
 class Agent:
-    """Runs commands in the guest, one at a time."""
+    """Runs commands in the guest, one at a time; numbers are in the guest's byte order."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, byteorder: ByteOrder = "little") -> None:
         self._socket = connection
+        self._order = ">" if byteorder == "big" else "<"
 
     def wait_ready(self, timeout: float) -> None:
         """Wait until the guest's workload runs and the agent listens."""
@@ -52,7 +54,7 @@ class Agent:
     def run(self, command: Sequence[str], timeout: float, stdin: bytes) -> Result:
         """Run a program with arguments and wait for it."""
         arguments = b"".join(word.encode() + b"\0" for word in command)
-        header = REQUEST.pack(int(timeout * 1000), len(arguments), len(stdin))
+        header = struct.pack(self._order + REQUEST, int(timeout * 1000), len(arguments), len(stdin))
         deadline = time.monotonic() + timeout + GRACE_SECONDS
         self._socket.settimeout(timeout + GRACE_SECONDS)
         self._socket.sendall(header + arguments + stdin)
@@ -68,7 +70,7 @@ class Agent:
                 streams[kind] += data
             else:
                 raise AgentError(f"unknown frame {kind}")
-        (status,) = struct.unpack("<i", data)
+        (status,) = struct.unpack(f"{self._order}i", data)
         result = Result(status, bytes(streams[OUTPUT]), bytes(streams[ERRORS]))
         if timed_out:
             raise CommandTimeout(command, timeout, result)
@@ -79,7 +81,8 @@ class Agent:
         self._socket.close()
 
     def _frame(self, deadline: float) -> tuple[int, bytes]:
-        kind, size = FRAME.unpack(self._receive(FRAME.size, deadline))
+        form = self._order + FRAME
+        kind, size = struct.unpack(form, self._receive(struct.calcsize(form), deadline))
         return kind, self._receive(size, deadline)
 
     def _receive(self, size: int, deadline: float) -> bytes:

@@ -171,7 +171,8 @@ class Guest:
             self._qemu = subprocess.Popen(command, stdin=stdin, stderr=errors)
         deadline = time.monotonic() + BOOT_SECONDS
         try:
-            self._agent = Agent(self._connect("agent", deadline))
+            connection = self._connect("agent", deadline)
+            self._agent = Agent(connection, self.kernel.machine.byteorder)
             self._qmp = Qmp(self._connect("qmp", deadline))
             self._qmp.negotiate()
             self._agent.wait_ready(deadline - time.monotonic())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+ByteOrder: TypeAlias = Literal["little", "big"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,7 @@ class Machine:
     """What virtio devices hang on: "pci" or "ccw"."""
     has_vmcoreinfo: bool
     """Whether the guest can leave its VMCOREINFO with QEMU."""
+    byteorder: ByteOrder = "little"
     cross: str = ""
     """Prefix of the cross compiler's name; "" where this machine's own compiler does."""
 
@@ -50,7 +54,7 @@ MACHINES = {
             "ttyAMA0",
             "pci",
             True,
-            "aarch64-linux-gnu-",
+            cross="aarch64-linux-gnu-",
         ),
         Machine(
             "s390x",
@@ -60,6 +64,7 @@ MACHINES = {
             "ttysclp0",
             "ccw",
             False,
+            "big",
             "s390x-linux-gnu-",
         ),
     )

@@ -151,6 +151,6 @@ def _step(figures: Figures, what: str) -> Iterator[None]:
     try:
         yield
     except ERRORS as error:
-        figures.failures[what] = f"{type(error).__name__}: {error}"
+        figures.failures[what] = f"{type(error).__name__}: {' '.join(str(error).split())}"
         traceback.print_exc()
     print(f"  {what}: {time.monotonic() - started:.1f} s", flush=True)
