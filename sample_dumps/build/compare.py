@@ -66,10 +66,13 @@ class Comparison:
             self.check_object(f"{where}[{index}]", inner, value[index])
 
 
-def compare(dump: Path, truth: dict[str, Any]) -> Comparison:
-    """Read a dump with btfdump and compare all that the truth has of it."""
+def compare(dump: Path, truth: dict[str, Any], vmlinux: Path | None = None) -> Comparison:
+    """Read a dump with btfdump and compare all that the truth has of it.
+
+    `vmlinux` has the symbols that some dumps lack.
+    """
     comparison = Comparison()
-    with open_core(dump) as kernel:
+    with open_core(dump, vmlinux=vmlinux) as kernel:
         _compare_symbols(comparison, kernel, truth)
         _compare_tasks(comparison, kernel, truth["tasks"])
         _compare_super_blocks(comparison, kernel, truth["supers"])

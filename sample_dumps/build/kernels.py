@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import lzma
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from elftools.elf.elffile import ELFFile
 
 from . import packages
 from .machines import AMD64, Machine
-from .packages import Pin
+from .packages import PackageError, Pin
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,17 +50,42 @@ def debian(version: str) -> KernelFiles:
 
 
 def files_of(pin: Pin, machine: Machine = AMD64, more_modules: tuple[str, ...] = ()) -> KernelFiles:
-    """Return the files of a package with a kernel."""
-    root = packages.unpack(packages.find(pin))
-    image = next((root / "boot").glob("vmlinu[xz]-*"))
-    release = image.name.partition("-")[2]
-    modules = next(path for path in root.glob(f"*/**/modules/{release}") if path.is_dir())
+    """Return the files of a package with a kernel.
+
+    Since Linux 6.19 Debian's linux-image-X is empty, and depends on linux-binary-X and
+    linux-modules-X. Raises PackageError.
+    """
+    found = packages.find(pin)
+    roots = [packages.unpack(found)]
+    if not _image(roots):
+        for part in ("binary", "modules"):
+            name = found.name.replace("linux-image-", f"linux-{part}-", 1)
+            roots.append(packages.unpack(replace(found, name=name)))
+    image = _image(roots)
+    if image is None:
+        raise PackageError(f"{found.name} {found.version} has no kernel")
+    release = image.name.partition("-")[2] or image.parent.name
+    modules = _modules(roots, release)
     return KernelFiles(release, image, modules, (), machine, more_modules)
 
 
 def debian_vmlinux(version: str) -> Path:
     """Return the vmlinux with DWARF of the kernel that `debian` returns: a download of 300 MB."""
     return vmlinux_of(DEBIAN[version])
+
+
+def _image(roots: Iterable[Path]) -> Path | None:
+    places = ("boot/vmlinu[xz]-*", "usr/lib/modules/*/vmlinu[xz]")
+    return next((path for root in roots for place in places for path in root.glob(place)), None)
+
+
+def _modules(roots: Iterable[Path], release: str) -> Path:
+    """Return the folder with `kernel/`; the lists of modules may come in another package."""
+    found = [path for root in roots for path in root.glob(f"*/**/modules/{release}")]
+    with_files = [path for path in found if (path / "kernel").is_dir()]
+    if not with_files:
+        raise PackageError(f"no modules of {release} in its packages")
+    return with_files[0]
 
 
 def vmlinux_of(pin: Pin) -> Path:
