@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from .catalogue import Entry
     from .figures import Figures
@@ -32,24 +32,15 @@ def render(order: Iterable[Entry], figures: Mapping[str, Figures]) -> str:
     entries = list(order)
     known = [figures[entry.name] for entry in entries if entry.name in figures]
     text = TEMPLATE.read_text("utf-8")
+    missing = [entry.name for entry in entries if entry.name not in figures]
     parts = {
         "matrix": _matrix(known),
         "roots": _roots(known),
-        "troubles": _sections(entries, figures),
+        "troubles": _troubles(known, missing),
     }
     for name, lines in parts.items():
         text = text.replace(f"{{{name}}}", "\n".join(lines))
-    return text
-
-
-def _sections(entries: Sequence[Entry], figures: Mapping[str, Figures]) -> Iterator[str]:
-    for number, entry in enumerate(entries):
-        yield from ("",) * (number > 0)
-        yield f"### {entry.name}\n"
-        if entry.name in figures:
-            yield from _troubles(figures[entry.name]) or ["Nothing was found."]
-        else:
-            yield "* not run yet"
+    return text.rstrip() + "\n"
 
 
 def _matrix(known: Sequence[Figures]) -> Iterator[str]:
@@ -93,20 +84,52 @@ def _count(one: Figures, name: str) -> str:
     return f"{one.shown[name]:,}" + (f" ({notes:,})" if notes else "")
 
 
-def _troubles(one: Figures) -> list[str]:
-    """Return a line for each thing that does not work, with the reason."""
-    found = [f"* {what}: {why}" for what, why in one.failures.items()]
-    found += [f"* the guest: {text}" for text in one.estate]
-    found += [f"* differs from DWARF: {text}" for text in one.differences]
-    found += [f"* misfit: {line}: {text}" for line, text in one.misfits.items()]
-    found += [f"* broken: {line}: {text}" for line, text in one.broken.items()]
-    if one.dead:
-        names = ", ".join(f"{line} ({elements})" for line, elements in one.dead.items())
-        found.append(f"* lines without effect, and the elements they name: {names}")
-    found += [f"* not read: {name}: {why}" for name, why in one.unread.items()]
-    for name, texts in one.notes.items():
-        found += [f"* note of {name}, {count:,} times: {text}" for text, count in texts.items()]
-    return [_escaped(line) for line in found]
+def _troubles(known: Sequence[Figures], missing: Sequence[str]) -> Iterator[str]:
+    """Yield a line for each thing that does not work, with the reason, and where it was seen."""
+    found = {title: _seen(known, troubles) for title, troubles in KINDS.items()}
+    found["Not run yet"] = [(name, "") for name in missing]
+    for title, lines in found.items():
+        yield from (f"### {title}", "")
+        yield from (_escaped(f"* {line}", where) for line, where in lines)
+        yield from () if lines else ("None.",)
+        yield ""
+
+
+def _seen(
+    known: Sequence[Figures], troubles: Callable[[Figures], Mapping[str, str]]
+) -> list[tuple[str, str]]:
+    """Return what is wrong, in the words of the first kernel that it is wrong of, and all these."""
+    words: dict[str, str] = {}
+    names: dict[str, list[str]] = {}
+    for one in known:
+        for key, text in troubles(one).items():
+            words.setdefault(key, f"{key}: {text}" if text else key)
+            names.setdefault(key, []).append(one.name)
+    everywhere = len(known)
+    return [
+        (words[key], "all" if len(seen) == everywhere > 1 else ", ".join(seen))
+        for key, seen in names.items()
+    ]
+
+
+def _notes(one: Figures) -> dict[str, str]:
+    return {
+        f"{root}: {text}": f"{count:,} times"
+        for root, texts in one.notes.items()
+        for text, count in texts.items()
+    }
+
+
+KINDS: Mapping[str, Callable[[Figures], Mapping[str, str]]] = {
+    "Steps that failed": lambda one: one.failures,
+    "What the guest could not be given": lambda one: dict.fromkeys(one.estate, ""),
+    "Values that differ from DWARF": lambda one: dict.fromkeys(one.differences, ""),
+    "Misfits": lambda one: one.misfits,
+    "Broken containers": lambda one: one.broken,
+    "Globals and roots that cannot be read": lambda one: one.unread,
+    "Notes": _notes,
+    "Lines of the library without effect, and the elements they name": lambda one: one.dead,
+}
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[str]:
@@ -117,7 +140,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[st
         yield "| " + " | ".join(cells) + " |"
 
 
-def _escaped(line: str) -> str:
+def _escaped(line: str, where: str) -> str:
     """Return a line that Markdown takes for text, without addresses, which differ each time."""
     line = _ADDRESS.sub("ADDRESS", line)
-    return line[:2] + _SPECIAL.sub(r"\\\g<0>", line[2:])
+    end = f" ({where})" if where else ""
+    return line[:2] + _SPECIAL.sub(r"\\\g<0>", line[2:]) + end

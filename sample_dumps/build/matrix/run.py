@@ -129,9 +129,9 @@ def _survey(figures: Figures, kernel: Kernel, prog: drgn.Program | None) -> None
         figures.inside += evidence.inside
         figures.elsewhere += evidence.elsewhere
         if evidence.misfits:
-            figures.misfits[line] = f"{evidence.misfits} of {evidence.entries}: {evidence.example}"
+            figures.misfits[line] = f"{evidence.misfits} of {evidence.entries}: {evidence.misfit}"
         if evidence.broken:
-            figures.broken[line] = f"{evidence.broken} of {evidence.heads}: {evidence.example}"
+            figures.broken[line] = f"{evidence.broken} of {evidence.heads}: {evidence.damage}"
     figures.objects = survey.objects
 
 

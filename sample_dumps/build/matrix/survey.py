@@ -57,7 +57,10 @@ class Evidence:
     elsewhere: int = 0
     misfits: int = 0
     broken: int = 0
-    example: str = ""
+    misfit: str = ""
+    """The last of the misfits."""
+    damage: str = ""
+    """The last damage."""
 
 
 @dataclass(frozen=True)
@@ -179,14 +182,14 @@ class Survey:
             for number, entry in enumerate(entries):
                 if isinstance(entry, Anomaly) and NEVER_INITIALISED not in entry.message:
                     evidence.broken += 1
-                    evidence.example = f"{entry.address or 0:#x}: {entry.message}"
+                    evidence.damage = f"{entry.address or 0:#x}: {entry.message}"
                 if isinstance(entry, Value):
                     self._judge(evidence, entry)
                 if number >= MAX_ENTRIES:
                     break
         except BtfdumpError as error:
             evidence.broken += 1
-            evidence.example = str(error)
+            evidence.damage = str(error)
 
     def _judge(self, evidence: Evidence, entry: Value) -> None:
         element = entry.type_.btf.skip_modifiers(entry.type_)
@@ -203,7 +206,7 @@ class Survey:
             evidence.fitting += 1
         elif inside < 0 or inside + element.size > where.size:
             evidence.misfits += 1
-            evidence.example = (
+            evidence.misfit = (
                 f"{element} of {element.size} bytes is at {inside:#x} of an object"
                 f" of {where.size} bytes of {where.cache}"
             )

@@ -35,18 +35,25 @@ def test_every_kernel_has_its_row_and_its_section():
     text = page.render(ENTRIES, {"6.12": one})
     assert "| 6.12 | 6.12-cloud | 0 | 0 | 1,234, 0 differ | 7, 1 dead |" in text
     assert "| task | 1,500 (2) |" in text
-    assert "* open: no BTF\n" in text
-    assert "net\\_bridge.mdb\\_list (net\\_bridge\\_mdb\\_entry)" in text
-    assert "### 7.3\n\n* not run yet\n" in text
-    assert text.count("\n### ") == len(ENTRIES)
+    assert "* open: no BTF (6.12)\n" in text
+    assert "net\\_bridge.mdb\\_list: net\\_bridge\\_mdb\\_entry (6.12)\n" in text
+    assert "* task: damaged at ADDRESS: 2 times (6.12)\n" in text
+    assert "### Not run yet\n\n* 5.10\n* 6.1\n* 6.18\n* 7.3\n" in text
+
+
+def test_a_trouble_of_several_kernels_is_told_once():
+    kept = {
+        name: Figures(name, "p", broken={"a.b": f"{count} of 9"})
+        for name, count in (("6.1", 3), ("6.12", 4))
+    }
+    kept["6.1"].unread = {"modules": "no symbol"}
+    text = page.render(ENTRIES, kept)
+    assert "### Broken containers\n\n* a.b: 3 of 9 (all)\n\n" in text
+    assert "* modules: no symbol (6.1)\n" in text
+    assert "### Misfits\n\nNone.\n" in text
 
 
 def test_addresses_do_not_make_two_runs_differ():
     one = Figures("6.12", "p", misfits={"a.b": "at 0xffff888012345678, 0x10 of kmalloc-64"})
     text = page.render(ENTRIES, {"6.12": one})
-    assert "* misfit: a.b: at ADDRESS, 0x10 of kmalloc-64\n" in text
-
-
-def test_nothing_found_is_said():
-    text = page.render(ENTRIES, {"6.12": Figures("6.12", "p")})
-    assert "### 6.12\n\nNothing was found.\n" in text
+    assert "* a.b: at ADDRESS, 0x10 of kmalloc-64 (6.12)\n" in text

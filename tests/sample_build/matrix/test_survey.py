@@ -35,7 +35,7 @@ def test_entries_and_how_they_lie(run):
     children = found["task_struct.children"]
     assert children.heads > 50
     assert children.entries == children.fitting > 50
-    assert (children.misfits, children.broken, children.example) == (0, 0, "")
+    assert (children.misfits, children.broken, children.misfit) == (0, 0, "")
     # Behind a pointer, behind a condition, of a per-CPU variable, an array of heads.
     assert found["inode_hashtable"].fitting > 20
     assert found["tasks"].fitting > 70
@@ -47,7 +47,7 @@ def test_entries_and_how_they_lie(run):
 def test_a_wrong_link_is_a_misfit(run):
     found = run('[struct.task_struct]\nchildren = "task_struct:tasks"\n')
     assert found["task_struct.children"].misfits > 50
-    assert "task_struct of" in found["task_struct.children"].example
+    assert "task_struct of" in found["task_struct.children"].misfit
 
 
 def test_a_wrong_element_is_no_fit(run):
