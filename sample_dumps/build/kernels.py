@@ -92,8 +92,10 @@ def vmlinux_of(pin: Pin) -> Path:
     """Return the vmlinux with DWARF of the kernel that `files_of` returns."""
     image = packages.find(pin)
     debug = Pin(f"{image.name}-dbg", image.version, f"{image.family}-dbg", image.apt)
-    folder = packages.unpack(debug, "./usr/lib/debug/boot/")
-    return next(folder.rglob("vmlinux-*"))
+    folder = packages.unpack(debug, "./usr/lib/debug/*vmlinux*")
+    # In boot/, or beside the modules with a link to it from boot/.
+    files = (path for path in folder.rglob("vmlinux*") if path.is_file() and not path.is_symlink())
+    return next(files)
 
 
 def module_files(kernel: KernelFiles, names: Iterable[str]) -> list[tuple[str, bytes]]:

@@ -67,7 +67,10 @@ def newest(name: str, apt: Apt, suite: str) -> Pin:
 
 
 def unpack(pin: Pin, member: str = ".") -> Path:
-    """Return a folder with the package's files, or with those below `member` (as in ./usr/lib)."""
+    """Return a folder with the package's files, or with those that match `member`.
+
+    That is a path below which all files are meant, as in ./usr/lib, or a pattern of the shell.
+    """
 
     def extract(into: Path) -> None:
         into.mkdir()
@@ -75,7 +78,9 @@ def unpack(pin: Pin, member: str = ".") -> Path:
         with subprocess.Popen(
             ["dpkg-deb", "--fsys-tarfile", str(deb)], stdout=subprocess.PIPE
         ) as contents:
-            subprocess.run(["tar", "x", "-C", into, member], stdin=contents.stdout, check=True)
+            subprocess.run(
+                ["tar", "x", "-C", into, "--wildcards", member], stdin=contents.stdout, check=True
+            )
         if contents.returncode:
             raise PackageError(f"dpkg-deb cannot unpack {pin.name} {pin.version}")
         deb.unlink()

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 class Effect(NamedTuple):
-    """The number of lines met, and those of them that are dead: `line` -> the elements it names."""
+    """The number of lines met, and those of them that are dead: `line` -> the elements it names.
+
+    A struct may be in the BTF of several modules: a line is dead if it is for one of them.
+    """
 
     met: int
     dead: dict[str, str]
@@ -32,7 +35,7 @@ class Effect(NamedTuple):
 def effect_of(kernel: Kernel, overlay: Overlay | None = None) -> Effect:
     """Look at every line that says what a container holds: of the library, or of an overlay."""
     source = overlay or library()
-    met = 0
+    met: set[str] = set()
     dead: dict[str, str] = {}
     for name in source.structs():
         lines = dict(_containers(source, name))
@@ -46,10 +49,10 @@ def effect_of(kernel: Kernel, overlay: Overlay | None = None) -> Effect:
             for path, elements in lines.items():
                 if resolve_place(struct, path) is None:
                     continue
-                met += 1
+                met.add(f"{name}.{path}")
                 if not _is_typed(_known(facts, struct, path)):
                     dead[f"{name}.{path}"] = elements
-    return Effect(met, dead)
+    return Effect(len(met), dead)
 
 
 def _containers(source: Overlay, struct: str) -> Iterator[tuple[str, str]]:

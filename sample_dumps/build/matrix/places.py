@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import drgn
+from drgn.helpers import ValidationError
 from drgn.helpers.common.format import escape_ascii_string
 from drgn.helpers.linux.slab import slab_object_info
 
@@ -51,7 +52,7 @@ def by_drgn(prog: drgn.Program) -> FindPlace:
     def find(address: int) -> Place | None:
         try:
             info = slab_object_info(prog, address)
-        except (drgn.FaultError, LookupError, ValueError):
+        except (drgn.FaultError, ValidationError):
             return None
         if info is None or not info.slab_cache:
             return None
