@@ -11,7 +11,7 @@ kernel's DWARF (places.py).
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
     from .places import FindPlace, Place
 
-MAX_OBJECTS = 20_000
+# Of each type: the ten thousandth dentry shows nothing that the thousandth did not, and keeps what
+# is further away from being reached.
+MAX_OF_TYPE = 1_000
+MAX_OBJECTS = 50_000
 MAX_ENTRIES = 300
 MAX_HEADS = 256
 MAX_DEPTH = 6
@@ -93,6 +96,7 @@ class Survey:
         self.find = find
         self.found: dict[str, Evidence] = {}
         self._seen: set[tuple[int, str]] = set()
+        self._of_type: Counter[str] = Counter()
         self._queue: deque[tuple[types.Composite, int]] = deque()
         self._plans: dict[types.Composite, Plan] = {}
         self._places: dict[int, Place | None] = {}
@@ -171,8 +175,12 @@ class Survey:
         return self._places[address]
 
     def _reach(self, struct: types.Composite, address: int) -> None:
-        if (address, struct.name) not in self._seen and len(self._seen) < MAX_OBJECTS:
-            self._seen.add((address, struct.name))
+        key = address, struct.name
+        if key in self._seen or len(self._seen) >= MAX_OBJECTS:
+            return
+        if self._of_type[struct.name] < MAX_OF_TYPE:
+            self._of_type[struct.name] += 1
+            self._seen.add(key)
             self._queue.append((struct, address))
 
     def _examine(self, name: str, entries: Iterable[Value | ValueEntry | Anomaly]) -> None:
