@@ -56,3 +56,12 @@ def test_what_cannot_be_read_differs(sample, known):
     array["elems"][0]["addr"] = "0x10"
     (difference,) = compare(sample("tagged"), wrong).differences
     assert "FaultError" in difference
+
+
+def test_parts_that_could_not_be_read_are_left_out(sample, known):
+    part = known("tagged")
+    for name in ("tasks", "maps", "kernel", "vmlinux_btf", "sk_storage", "inode_storage", "supers"):
+        del part[name]
+    comparison = compare(sample("tagged"), part)
+    assert comparison.differences == []
+    assert comparison.compared > 1000

@@ -9,7 +9,7 @@ from drgn.helpers.linux.list import list_for_each_entry
 from drgn.helpers.linux.pid import for_each_task
 from drgn.helpers.linux.sched import task_cpu
 
-from .common import address, storage, text
+from .common import address, has, storage, text
 
 if TYPE_CHECKING:
     import drgn
@@ -40,7 +40,7 @@ def _task(task: drgn.Object) -> dict[str, Any]:
         "comm": text(task.comm),
         "ppid": task.parent.pid.value_(),
         "real_ppid": task.real_parent.pid.value_(),
-        "state": task.member_("__state").value_(),
+        "state": task.member_("__state" if has(task, "__state") else "state").value_(),
         "flags": hex(task.flags.value_()),
         "cpu": task_cpu(task),
         "uid": task.cred.uid.val.value_(),
@@ -49,7 +49,7 @@ def _task(task: drgn.Object) -> dict[str, Any]:
         "children": [child.pid.value_() for child in children],
         "threads": [thread.pid.value_() for thread in threads],
         "fds": [_file(fd, file) for fd, file in for_each_file(task)] if task.files else [],
-        "bpf_storage": storage(task.bpf_storage),
+        "bpf_storage": storage(task.bpf_storage) if has(task, "bpf_storage") else None,
     }
 
 
