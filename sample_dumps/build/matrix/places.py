@@ -47,7 +47,11 @@ def by_btfdump(kernel: Kernel) -> FindPlace:
 
 
 def by_drgn(prog: drgn.Program) -> FindPlace:
-    """Return what finds slab objects with drgn, in a program that has the kernel's DWARF."""
+    """Return what finds slab objects with drgn, in a program that has the kernel's DWARF.
+
+    Raises what drgn raises if the kernel's memory cannot be read at all.
+    """
+    prog["slab_caches"].next.read_()
 
     def find(address: int) -> Place | None:
         try:

@@ -11,6 +11,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 import drgn
+from elftools.elf.elffile import ELFFile
 
 from . import bpf, files, garden, objects, system, tasks
 
@@ -47,9 +48,24 @@ def open_dump(dump: Path, *debug_files: Path, vmcoreinfo: bytes | None = None) -
     """
     prog = drgn.Program(vmcoreinfo=vmcoreinfo)
     prog.set_core_dump(dump)
+    if vmcoreinfo is not None:  # only with the note does drgn take addresses for physical ones
+        _add_physical_memory(prog, dump)
     with contextlib.suppress(drgn.MissingDebugInfoError):  # modules that no file was given for
         prog.load_debug_info([str(path) for path in debug_files])
     return prog
+
+
+def _add_physical_memory(prog: drgn.Program, dump: Path) -> None:
+    file = dump.open("rb")  # as long as the program lives
+    for segment in ELFFile(file).iter_segments("PT_LOAD"):
+        start = segment.header.p_offset
+
+        def read(_: int, count: int, offset: int, __: bool, start: int = start) -> bytes:
+            file.seek(start + offset)
+            return file.read(count)
+
+        header = segment.header
+        prog.add_memory_segment(header.p_paddr, header.p_filesz, read, physical=True)
 
 
 def read(dump: Path, *debug_files: Path) -> dict[str, Any]:
