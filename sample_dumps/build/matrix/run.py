@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 ESTATE = Path(__file__).with_name("estate.sh")
 DRIVES = 3
 DRIVE_BYTES = 400 << 20  # mkfs.xfs makes none below 300 MiB
+# What the workload could not do: which BPF objects do not load here, which programs do not attach.
+WORKLOAD = "grep -h 'does not' /run/workload/*.err"
 # What only a guest that runs can tell.
 SAID = ("package", "release", "modules", "estate")
 
@@ -95,6 +97,7 @@ def _boot_and_dump(entry: Entry, figures: Figures, dump: Path, scratch: Path) ->
     ) as guest:
         said = guest.run(ESTATE.read_text("utf-8"))
         figures.estate = said.stderr.decode(errors="replace").splitlines()
+        figures.estate += guest.run(WORKLOAD).stdout.decode(errors="replace").splitlines()
         figures.modules = len(guest.check("cat /proc/modules").splitlines())
         guest.stop()
         guest.dump(dump)
