@@ -6,7 +6,10 @@ A name that a kernel does not have is left out; what modules depend on comes by 
 from __future__ import annotations
 
 # What file systems ask the kernel to load, which in a guest nobody does for it.
-_CHECKSUMS = ("crc32c_generic", "crc32c_intel", "xxhash_generic", "blake2b_generic")
+_CHECKSUMS = (
+    *("crc32c_generic", "crc32c_cryptoapi", "crc32c_intel"),
+    *("xxhash_generic", "blake2b_generic"),
+)
 _DISKS = (
     *("virtio_blk", "virtio_scsi", "nvme", "nvme_tcp", "loop", "nbd", "zram", "sd_mod", "sr_mod"),
     *("dm_mod", "dm_thin_pool", "dm_crypt", "dm_snapshot", "dm_multipath", "dm_mirror"),
