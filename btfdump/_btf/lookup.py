@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, TypeAlias
 from .strings import encode
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .index import Index
     from .records import Records
     from .strings import Strings
 
 Ids: TypeAlias = int | tuple[int, ...]  # a bare int, where it is one, spares the garbage collector
 
+_WORD = 4
 SEARCHES = 40  # after as many it is time for the dict, which costs about what these did
 
 
@@ -104,6 +107,27 @@ def _joined(one: Ids, other: Ids) -> Ids:
         other if isinstance(other, tuple) else (other,)
     )
     return tuple(sorted(both))
+
+
+def find_enumerators(
+    records: Records, strings: Strings, data: bytes, name: str
+) -> Iterator[tuple[int, int]]:
+    """Yield (id of an enum, index) for each enumerator of a blob that is called `name`.
+
+    There is no index of enumerators: `data`, the blob, is searched for the offset of the name.
+    """
+    end = records.byte_offset(len(records.words))
+    found: list[tuple[int, int]] = []
+    for offset in strings.offsets(encode(name)) if name and "\0" not in name else ():
+        needle = offset.to_bytes(_WORD, records.byteorder)
+        at = data.find(needle, records.offset, end)
+        while at >= 0:
+            word, rest = divmod(at - records.offset, _WORD)
+            place = records.enumerator_at(word) if not rest else None
+            if place is not None:
+                found.append(place)
+            at = data.find(needle, at + 1, end)
+    return iter(sorted(found))
 
 
 def make_index(records: Records, strings: Strings) -> Index:

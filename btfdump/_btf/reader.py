@@ -9,11 +9,11 @@ from btfdump.errors import AmbiguousTypeError, BtfFormatError, TypeNotFoundError
 
 from .check import check_all, check_record, names_fit
 from .inflate import inflate
-from .lookup import NameIndex, make_index
+from .lookup import NameIndex, find_enumerators, make_index
 from .names import spell
 from .records import Records
 from .strings import Strings
-from .types import Array, DeclTag, Reference, Struct, Type, TypeTag, Var, Void
+from .types import Array, DeclTag, Enum, Reference, Struct, Type, TypeTag, Var, Void
 from .wire import MODIFIERS, U32_MAX, Kind, kind_of, parse_header, parse_layout
 
 if TYPE_CHECKING:
@@ -237,6 +237,18 @@ class Btf:
         `kind` is as for `find()`; raises `ValueError` for an unknown keyword.
         """
         return [self.type(type_id) for type_id in self._find_ids(kind, name)]
+
+    def find_enumerators(self, name: str) -> list[tuple[Enum, int]]:
+        """Return (enum, index) for each enumerator `name` of this blob, not of its base.
+
+        Enums without a name count as well; in the order of their ids.
+        """
+        found = []
+        for type_id, index in find_enumerators(self._records, self.strings, self.data, name):
+            enum = self.type(type_id)
+            if isinstance(enum, Enum) and enum.enumerators[index].name == name:
+                found.append((enum, index))
+        return found
 
     def _find_ids(self, kind: Kind | str | None, name: str) -> tuple[int, ...]:
         ids = self._ids_named(name)

@@ -75,6 +75,9 @@ if TYPE_CHECKING:
         def find_all(self, kind: Kind | str | None, name: str, /) -> list[Type]:
             """Return every type of a name, and of a kind unless that is None."""
 
+        def find_enumerators(self, name: str, /) -> list[tuple[Enum, int]]:
+            """Return where enumerators of a name are in this BTF, without the base's."""
+
         def skip_modifiers(self, type_: Type | int, /) -> Type:
             """Return a type, its modifiers stripped."""
 

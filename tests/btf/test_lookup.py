@@ -86,3 +86,47 @@ def test_names_need_not_be_utf8() -> None:
     assert btf.type(1).name == "na\\xffme"
     assert btf.find("struct", "größe").id == 2
     assert BtfBuilder.from_btf(btf).build() == btf.data
+
+
+# Enumerators
+
+
+def places(btf: Btf, name: str) -> list[tuple[str, int, int]]:
+    """Return (enum, index, value) of each enumerator of a name."""
+    found = btf.find_enumerators(name)
+    return [(enum.name, index, enum.enumerators[index].value) for enum, index in found]
+
+
+def test_enumerators(b: BtfBuilder) -> None:
+    b.struct("RED", 4, [("RED", b.int_("int", 4), 0)])  # a member and a type of the same name
+    b.enum("color", {"RED": 3, "GREEN": 4})
+    b.enum("", {"BLUE": -1, "RED": 7}, signed=True)
+    b.enum64("wide", {"FAR": 1 << 40, "NEAR": 1, "RED": 9})
+    btf = b.parse("sample")
+    assert places(btf, "RED") == [("color", 0, 3), ("", 1, 7), ("wide", 2, 9)]
+    assert places(btf, "BLUE") == [("", 0, -1)]
+    assert places(btf, "FAR") == [("wide", 0, 1 << 40)]
+    assert places(btf, "color") == places(btf, "") == places(btf, "R") == places(btf, "int") == []
+
+
+def test_enumerators_of_a_split_btf() -> None:
+    base = BtfBuilder()
+    base.enum("color", {"RED": 3})
+    below = base.parse("base")
+    b = BtfBuilder(base=below)
+    b.enum("other", {"RED": 5, "BLUE": 6})
+    btf = b.parse("split")
+    assert places(btf, "RED") == [("other", 0, 5)]
+    assert places(below, "RED") == [("color", 0, 3)]
+
+
+def test_values_that_look_like_names(b: BtfBuilder) -> None:
+    """The value of an enumerator may be the offset of a string, and its name that of another."""
+    b.enum("color", {"RED": 1, "GREEN": 7})
+    blob = b.build()
+    btf = Btf.from_bytes(blob)
+    offsets = btf.strings.offsets(b"GREEN")
+    assert offsets == [btf.strings.data.index(b"GREEN")]
+    other = BtfBuilder(b.byteorder)
+    other.enum("color", {"RED": offsets[0], "GREEN": 7})
+    assert places(Btf.from_bytes(other.build()), "GREEN") == [("color", 1, 7)]
