@@ -13,16 +13,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.facts import Annotations, MemberFacts
-from btfdump._annotate.members import head_type
+from btfdump._annotate.lookup import Lookup
+from btfdump._annotate.members import head_type, resolve_place
 from btfdump._btf import types
 from btfdump._btf.expansion import is_overgrown
 from btfdump._walk import FAMILIES
 from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from btfdump._annotate.facts import Expansion
+    from btfdump._annotate.facts import Expansion, StructFacts
     from btfdump._annotate.overlay import Overlay
     from btfdump._btf.reader import Btf
 
@@ -85,12 +86,7 @@ class Tally:
 
 def annotations_for(btf: Btf, overlays: Iterable[Overlay], library: Overlay | None) -> Annotations:
     """Return what resolves annotations in one BTF (and its base) without a kernel around it."""
-
-    def find(name: str, near: types.TypeTable, everywhere: bool) -> list[types.Composite]:
-        del near, everywhere
-        return [t for t in btf.find_all(None, name) if isinstance(t, types.Composite)]
-
-    return Annotations(tuple(overlays), library, find)
+    return Annotations(tuple(overlays), library, Lookup(btf))
 
 
 def coverage(btf: Btf, annotations: Annotations) -> Iterator[Known]:
@@ -166,30 +162,56 @@ def _expansions(facts: MemberFacts) -> list[tuple[str, Expansion]]:
     return [(case, e) for case, e in (*cases, ("", facts.expansion)) if e is not None]
 
 
-def check(btf: Btf, overlay: Overlay) -> Iterator[Checked]:
-    """Yield every line of an overlay about a struct, and whether it applies to this BTF."""
+def check(btfs: Iterable[Btf], overlay: Overlay, lookup: Lookup) -> Iterator[Checked]:
+    """Yield every line of an overlay about a struct, and whether it applies to these BTFs.
+
+    `lookup` finds what the line names: for the BTFs of a kernel and its modules, as in a dump.
+    """
     plain = copy(overlay)
     plain.source = "entry"  # of the library, misfits are passed over in silence
-    annotations = annotations_for(btf, (plain,), None)
+    annotations = Annotations((plain,), None, lookup)
+    known = tuple(btfs)
     for name in overlay.structs():
-        structs = [t for t in btf.find_all(None, name) if isinstance(t, types.Composite)]
+        found = dict.fromkeys(type_ for btf in known for type_ in btf.find_all(None, name))
+        structs = [type_ for type_ in found if isinstance(type_, types.Composite)]
         resolved = [(struct, annotations.of_struct(struct)) for struct in structs]
         for member, alternatives in overlay.members(name).items():
             says = " | ".join(", ".join(map(str, choice)) for choice in alternatives)
             see = overlay.see(name, member)
-            status, reason = NO_STRUCT, f"no struct {name}"
-            for struct, facts in resolved:
-                index = next((i for i, m in enumerate(struct.members) if m.name == member), None)
-                known = facts.paths.get(member) if index is None else facts.members.get(index)
-                if known is None:
-                    status, reason = NO_MEMBER, f"{struct} has no member {member}"
-                elif known.problems:
-                    status, reason = MISFIT, _without_source(known.problems[-1])
-                else:
-                    status, reason = APPLIES, ""
-                    break
+            status, reason = _verdict(name, member, resolved)
             is_proven = overlay.is_proven(name, member)
             yield Checked(overlay.source, name, member, says, see, status, reason, is_proven)
+
+
+def _verdict(
+    name: str, member: str, resolved: Sequence[tuple[types.Composite, StructFacts]]
+) -> tuple[str, str]:
+    """Return (status, reason) of a line: that it applies, if it does to any of the structs."""
+    status, reason = NO_STRUCT, f"no struct {name}"
+    for struct, facts in resolved:
+        known = _facts_at(struct, facts, member)
+        if known is None:
+            if status == NO_STRUCT:
+                status, reason = NO_MEMBER, f"{struct} has no member {member}"
+        elif known.problems:
+            status, reason = MISFIT, _without_source(known.problems[-1])
+        else:
+            return APPLIES, ""
+    return status, reason
+
+
+def _facts_at(struct: types.Composite, facts: StructFacts, path: str) -> MemberFacts | None:
+    """Return what is known of the member at a path, which may lead through pointers."""
+    place = resolve_place(struct, path)
+    if place is None:
+        return None
+    first, *rest = place[1]
+    index = next((i for i, m in enumerate(struct.members) if m.name == first), None)
+    known: MemberFacts | None
+    known = facts.paths.get(first) if index is None else facts.members.get(index)
+    for piece in rest:
+        known = known.of_target.get(piece) if known is not None else None
+    return known
 
 
 def _without_source(problem: str) -> str:

@@ -103,7 +103,7 @@ def _add(
     if inner is not struct and uses[inner.id] > 1:
         result.left_out.append((place, "the anonymous struct around it is used elsewhere too"))
         return
-    texts = _fitting(overlay, struct.name, path, inner.members[index].type, annotations)
+    texts = _fitting(overlay, struct, path, inner.members[index].type, annotations)
     if isinstance(texts, str):
         if texts:
             result.left_out.append((place, texts))
@@ -115,14 +115,18 @@ def _add(
 
 
 def _fitting(
-    overlay: Overlay, struct: str, member: str, type_: types.Type, annotations: Annotations
+    overlay: Overlay,
+    struct: types.Composite,
+    member: str,
+    type_: types.Type,
+    annotations: Annotations,
 ) -> tuple[str, ...] | str:
     """Return the first alternative that fits, or why none is written ("": none fits)."""
-    texts = overlay.texts(struct, member)
-    for choice, written in zip(overlay.members(struct)[member], texts, strict=True):
+    texts = overlay.texts(struct.name, member)
+    for choice, written in zip(overlay.members(struct.name)[member], texts, strict=True):
         if len(texts) > 1 and any(isinstance(a, Condition) for a in choice):
             return "what it holds depends on conditions"
-        if not annotations.of_global(type_, [("entry", (choice,))], ()).problems:
+        if not annotations.of_member(struct, type_, [("entry", (choice,))], ()).problems:
             return written
     return ""
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
+from btfdump._annotate.enumerators import flag_names, without_enumerators
 from btfdump._annotate.grammar import (
     Annotation,
     Condition,
@@ -28,35 +29,32 @@ from btfdump._annotate.grammar import (
     Space,
     TypedBy,
     Unknown,
+    enclosed,
     parse,
 )
 from btfdump._annotate.members import (
     CHAIN,
-    container_type,
-    find_member,
     link_offset,
     links_of,
     next_offset,
     resolve_path,
     resolve_place,
-    struct_name,
 )
+from btfdump._annotate.subject import Subject, of_entry, of_global, of_member
+from btfdump._annotate.summary import bad_summary, summary_of
 from btfdump._btf import types
 from btfdump._btf.sections import member_tags
-from btfdump._btf.wire import Kind
-from btfdump._decode.paths import split_path
 from btfdump._decode.scope import PathFacts
-from btfdump._walk import walker_of
 from btfdump.errors import AnnotationError, PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from btfdump._annotate.lookup import Lookup
     from btfdump._annotate.overlay import Alternatives, Overlay
     from btfdump._btf.types import TypeTable
-    from btfdump._walk import Walker
 
-FindStructs: TypeAlias = "Callable[[str, types.TypeTable, bool], Sequence[types.Composite]]"
+_OTHER_THING = "the member is not a container"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +109,13 @@ class MemberFacts:
     cases: list[tuple[str, MemberFacts]] = field(default_factory=list)
 
     @property
+    def is_blank(self) -> bool:
+        """Whether nothing is known, apart from what does not fit."""
+        return not self.provenance and self == MemberFacts(
+            problems=self.problems, of_target=self.of_target
+        )
+
+    @property
     def is_container(self) -> bool:
         """Whether it is known what the container holds, or what it may hold."""
         return self.expansion is not None or bool(self.candidates)
@@ -132,21 +137,22 @@ class StructFacts:
 
 
 class Annotations:
-    """Resolves annotations for one kernel.
+    """Resolves annotations for one kernel, in which `lookup` finds what they name.
 
-    `find_structs(name, near, everywhere)` lists the structs and unions of a name: in the BTF
-    `near`, else in that of vmlinux, else (if `everywhere`) in those of the modules.
+    With `is_strict`, lines of the library that do not fit are reported as others are, unless the
+    member is something else in this kernel.
     """
 
     def __init__(
         self,
         overlays: Sequence[Overlay],
         library: Overlay | None,
-        find_structs: FindStructs,
+        lookup: Lookup,
     ) -> None:
         self._overlays = tuple(reversed(overlays))  # the last one given comes first
         self._library = library
-        self._find_structs = find_structs
+        self._lookup = lookup
+        self.is_strict = False
 
     def sources(self) -> tuple[Overlay, ...]:
         """Return the overlays in order of authority, the library last."""
@@ -155,13 +161,10 @@ class Annotations:
     def of_struct(self, struct: types.Composite) -> StructFacts:
         """Gather and check all facts about `struct`, a type of the kernel's BTF."""
         facts = StructFacts()
-        by_path: dict[str, list[tuple[str, Alternatives]]] = {}
-        for overlay in self._overlays:
-            self._gather(overlay, struct, by_path)
-            facts.problems += _bad_summary(overlay, struct)
+        by_path = self._statements(struct)
         tags = self._tags(struct)
-        if self._library is not None:
-            self._gather(self._library, struct, by_path)
+        for overlay in self._overlays:
+            facts.problems += bad_summary(overlay, struct)
         positions = {m.name: i for i, m in enumerate(struct.members) if m.name}
         for index in tags:
             by_path.setdefault(struct.members[index].name, [])
@@ -177,45 +180,63 @@ class Annotations:
                         if source != "library"
                     ]
                     continue
-                elsewhere.append((place, self._merge(place[0], statements, ())))
+                known = self._of_member(struct, place[0], statements)
+                if known is not None:
+                    elsewhere.append((place, known))
             else:
-                type_ = struct.btf.type(struct.members[index_].type_id)
-                facts.members[index_] = self._merge(type_, statements, tags.get(index_, ()))
+                type_ = struct.members[index_].type
+                known = self._of_member(struct, type_, statements, tags.get(index_, ()))
+                if known is not None:
+                    facts.members[index_] = known
         for index, texts in tags.items():
             if not struct.members[index].name:
-                type_ = struct.btf.type(struct.members[index].type_id)
-                facts.members[index] = self._merge(type_, [], texts)
+                type_ = struct.members[index].type
+                facts.members[index] = self.of_member(struct, type_, [], texts)
         for (_, pieces), known in sorted(elsewhere, key=lambda found: len(found[0][1])):
             _place(facts, positions, pieces, known)
-        facts.summary = self._summary(struct)
+        facts.summary = summary_of(struct, self.sources())
         for index, known in facts.members.items():
             known.expansion = _mark_ring(known.expansion, struct, struct.members[index].name)
         return facts
 
     def of_global(
-        self, type_: types.Type, statements: list[tuple[str, Alternatives]], tags: tuple[str, ...]
-    ) -> MemberFacts:
-        """Check what overlays and tags say about a global variable of type `type_`."""
-        return self._merge(type_, statements, tags)
-
-    def _gather(
         self,
-        overlay: Overlay,
-        struct: types.Composite,
-        into: dict[str, list[tuple[str, Alternatives]]],
-    ) -> None:
-        if not struct.name:
-            return
-        for path, alternatives in overlay.members(struct.name).items():
-            into.setdefault(path, []).append((overlay.source, alternatives))
+        type_: types.Type,
+        near: TypeTable,
+        statements: list[tuple[str, Alternatives]],
+        tags: tuple[str, ...],
+    ) -> MemberFacts:
+        """Check what overlays and tags say about a global variable of the kernel or a module."""
+        return self._merge(of_global(type_, near), statements, tags)
 
-    def _summary(self, struct: types.Composite) -> tuple[str, ...]:
-        if struct.name:
-            for overlay in self.sources():
-                paths = overlay.summary(struct.name)
-                if paths is not None:
-                    return tuple(paths)
-        return ()
+    def of_member(
+        self,
+        struct: types.Composite,
+        type_: types.Type,
+        statements: list[tuple[str, Alternatives]],
+        tags: tuple[str, ...],
+    ) -> MemberFacts:
+        """Check what is said about a member of `struct` whose type is `type_`."""
+        return self._merge(of_member(type_, struct), statements, tags)
+
+    def _of_member(
+        self,
+        struct: types.Composite,
+        type_: types.Type,
+        statements: list[tuple[str, Alternatives]],
+        tags: tuple[str, ...] = (),
+    ) -> MemberFacts | None:
+        """Do as `of_member()`, but return None if nothing is known, as if nothing were said."""
+        known = self.of_member(struct, type_, statements, tags)
+        return known if known.problems or not known.is_blank else None
+
+    def _statements(self, struct: types.Composite) -> dict[str, list[tuple[str, Alternatives]]]:
+        """Return what overlays and the library say about the members of a struct, by path."""
+        found: dict[str, list[tuple[str, Alternatives]]] = {}
+        for overlay in self.sources() if struct.name else ():
+            for path, alternatives in overlay.members(struct.name).items():
+                found.setdefault(path, []).append((overlay.source, alternatives))
+        return found
 
     @staticmethod
     def _tags(struct: types.Composite) -> dict[int, tuple[str, ...]]:
@@ -228,49 +249,53 @@ class Annotations:
 
     def _merge(
         self,
-        type_: types.Type,
+        subject: Subject,
         statements: Iterable[tuple[str, Alternatives]],
         tags: tuple[str, ...],
     ) -> MemberFacts:
         facts = MemberFacts()
-        head = container_type(type_)
         ranked = list(statements)
         if tags:
             of_library = [s for s in ranked if s[0] == "library"]
             of_user = [s for s in ranked if s[0] != "library"]
             ranked = [*of_user, ("tag", (tuple(parse(text) for text in tags),)), *of_library]
         for source, alternatives in ranked:
-            self._apply(facts, type_, head, source, alternatives)
-        if head is not None and not (facts.is_container or facts.is_link):
-            self._by_type(facts, type_, head)
+            self._apply(facts, subject, source, alternatives)
+        if subject.head is not None and not (facts.is_container or facts.is_link):
+            self._by_type(facts, subject, subject.head)
         return facts
 
     def of_container(self, struct: types.Composite) -> MemberFacts | None:
         """Return what every container of a type holds, for use where nothing else is said."""
         facts = MemberFacts()
-        self._by_type(facts, struct, struct.name)
+        subject = of_global(struct, struct.btf)
+        self._by_type(facts, subject, struct.name)
         return facts if facts.provenance else None
 
-    def _by_type(self, facts: MemberFacts, type_: types.Type, head: str) -> None:
+    def _by_type(self, facts: MemberFacts, subject: Subject, head: str) -> None:
         for overlay in self.sources():
-            self._apply(facts, type_, head, overlay.source, overlay.container(head))
+            self._apply(facts, subject, overlay.source, overlay.container(head))
 
     def _apply(
-        self,
-        facts: MemberFacts,
-        type_: types.Type,
-        head: str | None,
-        source: str,
-        alternatives: Alternatives,
+        self, facts: MemberFacts, subject: Subject, source: str, alternatives: Alternatives
     ) -> None:
         complaints: list[str] = []
         for alternative in alternatives:
             trial: list[str] = []
-            conditions = [a.expression for a in alternative if isinstance(a, Condition)]
+            conditions = [
+                self._resolved(a, subject, source, trial)
+                for a in alternative
+                if isinstance(a, Condition)
+            ]
             # What holds under a condition is kept apart; what else may hold is still to come.
             case = MemberFacts() if conditions else facts
-            for annotation in enclosed(alternative):
-                self._state(case, type_, head, source, annotation, trial)
+            if source != "library":  # which counts only where something of it fits
+                case.provenance = case.provenance or source
+            # What entries are skipped is said of their members: first comes what they are.
+            for annotation in sorted(enclosed(alternative), key=lambda a: isinstance(a, Skip)):
+                self._state(case, subject, source, annotation, trial)
+            if not trial:
+                case.provenance = case.provenance or source
             if not trial and not conditions:
                 return
             if not trial:
@@ -278,60 +303,106 @@ class Annotations:
             complaints += trial
         if source != "library":
             facts.problems += complaints
+        elif self.is_strict:
+            facts.problems += [c for c in complaints if not c.endswith(_OTHER_THING)]
 
     def _state(
         self,
         facts: MemberFacts,
-        type_: types.Type,
-        head: str | None,
+        subject: Subject,
         source: str,
         annotation: Annotation,
         complaints: list[str],
     ) -> None:
         """Enter one annotation unless a source of more authority has spoken already."""
-        facts.provenance = facts.provenance or source
         if isinstance(annotation, Contains):
             if facts.expansion is None and not facts.candidates:
-                self._expand(facts, type_, head, source, annotation, complaints)
-        elif isinstance(annotation, PointsTo | Placed):
+                self._expand(facts, subject, source, annotation, complaints)
+        elif isinstance(annotation, PointsTo | Placed | ContainerOf):
             if facts.points_to is None:
-                placed = annotation if isinstance(annotation, Placed) else None
-                try:
-                    facts.points_to = self._unique(annotation.target, type_.btf)
-                    facts.placed = placed
-                except AnnotationError as error:
-                    key = "points_to" if placed is None else "placed"
-                    complaints.append(f"{source} {key}:{annotation.target}: {error}")
-        elif isinstance(annotation, ContainerOf):
-            if facts.points_to is None:
-                self._enclose(facts, type_, source, annotation, complaints)
+                self._lead(facts, subject, source, annotation, complaints)
         elif isinstance(annotation, FlagsOf):
-            facts.flags = facts.flags or flag_names(type_.btf, annotation.names)
+            facts.flags = facts.flags or flag_names(annotation.names, subject.near, self._lookup)
             if not facts.flags:
                 complaints.append(f"{source} flags:{annotation.names}: no such enum or prefix")
+        elif isinstance(annotation, Length | Skip):
+            self._limit(facts, subject, source, annotation, complaints)
         elif isinstance(annotation, Unknown):
-            if head not in (None, CHAIN):
+            if subject.head not in (None, CHAIN):
                 complaints.append(
                     f'{source} "{annotation.text}" is not understood: expected NAME:NODE'
                 )
         else:
             _state_plain(facts, annotation)
 
+    def _limit(
+        self,
+        facts: MemberFacts,
+        subject: Subject,
+        source: str,
+        annotation: Length | Skip,
+        complaints: list[str],
+    ) -> None:
+        """Say how many elements there are, or which entries are none."""
+        if isinstance(annotation, Length):
+            if facts.length is None:
+                facts.length = self._resolved(annotation, subject, source, complaints)
+        elif facts.skip is None:
+            if facts.expansion is not None:
+                subject = of_entry(facts.expansion.element)
+            facts.skip = self._resolved(annotation, subject, source, complaints)
+
+    def _resolved(
+        self,
+        annotation: Condition | Length | Skip,
+        subject: Subject,
+        source: str,
+        complaints: list[str],
+    ) -> str:
+        """Return an expression with its enumerators resolved."""
+        text = annotation.expression
+        try:
+            return without_enumerators(text, subject.struct, subject.near, self._lookup)
+        except AnnotationError as error:
+            complaints.append(f"{source} {annotation}: {error}")
+            return text
+
+    def _lead(
+        self,
+        facts: MemberFacts,
+        subject: Subject,
+        source: str,
+        annotation: PointsTo | Placed | ContainerOf,
+        complaints: list[str],
+    ) -> None:
+        """Let a pointer lead to what it is said to."""
+        if isinstance(annotation, ContainerOf):
+            self._enclose(facts, subject, source, annotation, complaints)
+            return
+        placed = annotation if isinstance(annotation, Placed) else None
+        try:
+            facts.points_to = self._lookup.struct(annotation.target, subject.near)
+            facts.placed = placed
+        except AnnotationError as error:
+            key = "points_to" if placed is None else "placed"
+            complaints.append(f"{source} {key}:{annotation.target}: {error}")
+
     def _enclose(
         self,
         facts: MemberFacts,
-        type_: types.Type,
+        subject: Subject,
         source: str,
         tag: ContainerOf,
         complaints: list[str],
     ) -> None:
         """Let a pointer to a member lead to the struct around it."""
         text = f"{source} container_of:{tag.outer}:{tag.member}"
+        type_ = subject.type_
         if not isinstance(type_.btf.skip_modifiers(type_), types.Ptr):
             complaints.append(f"{text}: the member is neither a pointer nor a container")
             return
         try:
-            outer = self._unique(tag.outer, type_.btf)
+            outer = self._lookup.struct(tag.outer, subject.near)
         except AnnotationError as error:
             complaints.append(f"{text}: {error}")
             return
@@ -341,36 +412,27 @@ class Annotations:
         else:
             facts.points_to, facts.points_into = outer, resolved[1]
 
-    def _unique(self, name: str, near: TypeTable) -> types.Composite:
-        found = self._find_structs(name, near, True)
-        if not found:
-            raise AnnotationError(f"no struct {name} in the BTF")
-        if len(found) > 1:
-            ids = ", ".join(str(struct.id) for struct in found)
-            raise AnnotationError(f"{len(found)} different structs {name} (type ids {ids})")
-        return found[0]
-
     def _expand(
         self,
         facts: MemberFacts,
-        type_: types.Type,
-        head: str | None,
+        subject: Subject,
         source: str,
         tag: Contains,
         complaints: list[str],
     ) -> None:
+        head = subject.head
         text = f'{source} "{tag.element}{":" + tag.node if tag.node else ""}"'
         try:
-            walker = _walker(type_, head, source)
+            walker = subject.walker(source)
         except PluginError as error:
             complaints.append(f"{text}: {error}")
             return
         if walker is None or (head == CHAIN and not tag.node):
             if source == "tag":
                 return  # NAME on something that is no container: not ours
-            complaints.append(f"{text}: the member is not a container")
+            complaints.append(f"{text}: {_OTHER_THING}")
             return
-        structs = self._find_structs(tag.element, type_.btf, source != "library")
+        structs = self._lookup.structs(tag.element, subject.near)
         if not structs:
             if head != CHAIN or source != "tag":
                 complaints.append(f"{text}: no struct {tag.element} in the BTF")
@@ -404,27 +466,6 @@ class Annotations:
             complaints.append(f"{text}: {reasons[0]}")
 
 
-def _walker(type_: types.Type, head: str | None, source: str) -> Walker | None:
-    """Return what walks a member of type `type_`, whose container type is `head`, if any is known.
-
-    Another package may have it. The library knows of none of those: its lines on structs that are
-    containers in other kernels are no reason to look.
-    """
-    name = struct_name(type_) if head is None and source != "library" else head
-    return walker_of(name) if name is not None else None
-
-
-def enclosed(alternative: tuple[Annotation, ...]) -> tuple[Annotation, ...]:
-    """Apply `container_of:OUTER:MEMBER` to the `NAME:NODE` next to it: `OUTER:MEMBER.NODE`."""
-    contains = next((a for a in alternative if isinstance(a, Contains)), None)
-    outer = next((a for a in alternative if isinstance(a, ContainerOf)), None)
-    if contains is None or outer is None:
-        return alternative
-    node = f"{outer.member}.{contains.node}" if contains.node else outer.member
-    rest = tuple(a for a in alternative if a is not contains and a is not outer)
-    return (Contains(outer.outer, node), *rest)
-
-
 def _place(
     facts: StructFacts, positions: dict[str, int], pieces: list[str], known: MemberFacts
 ) -> None:
@@ -452,9 +493,7 @@ def _at(paths: PathFacts, path: str) -> MemberFacts:
 
 def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:
     """Enter an annotation that needs no look at the kernel's types."""
-    if isinstance(annotation, Length):
-        facts.length = facts.length or annotation.expression
-    elif isinstance(annotation, TypedBy):
+    if isinstance(annotation, TypedBy):
         facts.typed_by = facts.typed_by or annotation.path
     elif isinstance(annotation, Show):
         facts.is_string |= annotation.how == "string"
@@ -465,29 +504,6 @@ def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:
         facts.space = facts.space or annotation.name
     elif isinstance(annotation, Link):
         facts.is_link = True
-    elif isinstance(annotation, Skip):
-        facts.skip = facts.skip or annotation.expression
-
-
-def flag_names(btf: TypeTable, names: str) -> dict[int, str]:
-    """Return bit -> name for the single-bit enumerators of an enum, or of those with a prefix."""
-    enums = [e for e in btf.find_all("enum", names) if isinstance(e, types.Enum)]
-    prefix = ""
-    if not enums and names.endswith("_"):
-        prefix = names
-        enums = [
-            e
-            for kind in (Kind.ENUM, Kind.ENUM64)
-            for b in ((btf.base, btf) if btf.base is not None else (btf,))
-            for e in b.iter_types(kind)
-            if isinstance(e, types.Enum)
-        ]
-    return {
-        e.value: e.name
-        for enum in enums
-        for e in enum.enumerators
-        if e.name.startswith(prefix) and e.value > 0 and not e.value & (e.value - 1)
-    }
 
 
 def _mark_ring(
@@ -496,13 +512,3 @@ def _mark_ring(
     if expansion is not None and expansion.element is struct and expansion.node == member:
         return replace(expansion, is_ring=True)
     return expansion
-
-
-def _bad_summary(overlay: Overlay, struct: types.Composite) -> list[str]:
-    """Say which paths of a user's [summary] begin with no member of the struct."""
-    paths = overlay.summary(struct.name) if struct.name else None
-    return [
-        f"{overlay.source}: summary of {struct}: no member {path}"
-        for path in paths or ()
-        if find_member(struct, split_path(path)[0]) is None
-    ]

@@ -224,6 +224,17 @@ def parse(text: str) -> Annotation:
     return _parse_contains(parts) or Unknown(text)
 
 
+def enclosed(alternative: tuple[Annotation, ...]) -> tuple[Annotation, ...]:
+    """Apply `container_of:OUTER:MEMBER` to the `NAME:NODE` next to it: `OUTER:MEMBER.NODE`."""
+    contains = next((a for a in alternative if isinstance(a, Contains)), None)
+    outer = next((a for a in alternative if isinstance(a, ContainerOf)), None)
+    if contains is None or outer is None:
+        return alternative
+    node = f"{outer.member}.{contains.node}" if contains.node else outer.member
+    rest = tuple(a for a in alternative if a is not contains and a is not outer)
+    return (Contains(outer.outer, node), *rest)
+
+
 def _parse_word(word: str) -> Annotation:
     if word in _BARE:
         return Marker(word)

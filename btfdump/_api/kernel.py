@@ -153,7 +153,7 @@ class Kernel(Context):
         return [
             f"{overlay.source}: no struct {name} in the BTF of this kernel or its modules"
             for name in overlay.structs()
-            if not self._find_structs(name, self.btf, True)
+            if not self.lookup.structs(name, self.btf)
         ]
 
     def __repr__(self) -> str:

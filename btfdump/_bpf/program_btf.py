@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._btf.reader import Btf
 from btfdump.errors import BtfdumpError, CorruptDataError, ObjectNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from btfdump._btf.reader import Btf
+    from btfdump._btf.unparsed import Unparsed
     from btfdump._kernel.context import Context
     from btfdump._kernel.value import Value
 
@@ -27,6 +28,7 @@ class KernelBtfs:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._blobs: dict[int, Unparsed] = {}
         self._parsed: dict[int, Btf | BtfdumpError] = {}
         self._by_id: dict[int, Btf] = {}
 
@@ -63,12 +65,22 @@ class KernelBtfs:
         """
         return self._at(value, 0)
 
+    def unparsed(self, value: Value) -> Unparsed:
+        """Return the bytes of the `struct btf` of a module that `value` is or points to.
+
+        Raises what `of()` raises, but for what is malformed beyond the header.
+        """
+        address = _address(value)
+        if address not in self._blobs:
+            self._blobs[address] = self._read(value.deref_() if value.is_pointer_ else value, 0)
+        return self._blobs[address]
+
     def _at(self, value: Value, nesting: int) -> Btf:
-        address = int(value) if value.is_pointer_ else value.address_
+        address = _address(value)
         found = self._parsed.get(address)
         if found is None:
             try:
-                found = self._read(value.deref_() if value.is_pointer_ else value, nesting)
+                found = self._parse(value.deref_() if value.is_pointer_ else value, nesting)
             except BtfdumpError as error:
                 found = error
             self._parsed[address] = found
@@ -76,14 +88,24 @@ class KernelBtfs:
             raise found
         return found
 
-    def _read(self, value: Value, nesting: int) -> Btf:
-        """Read one `struct btf`; split on its base, if it has one."""
+    def _parse(self, value: Value, nesting: int) -> Btf:
+        """Parse one `struct btf`; split on its base, if it has one."""
         value.read_()
         members = dir(value)  # before Linux 5.11 there was only BTF of programs
         is_of_kernel = "kernel_btf" in members and bool(value.kernel_btf)
-        has_base = "base_btf" in members and bool(value.base_btf)
-        if is_of_kernel and not has_base:
+        if is_of_kernel and not ("base_btf" in members and value.base_btf):
             return self._context.btf  # vmlinux's, or what the user gave in its place
+        # A module's BTF is trusted as vmlinux's is: each record is checked when it is used.
+        blob = self._blobs.pop(value.address_, None) or self._read(value, nesting)
+        return blob.parse(check=not is_of_kernel)
+
+    def _read(self, value: Value, nesting: int) -> Unparsed:
+        """Read the bytes of one `struct btf` that is not vmlinux's, and find its base."""
+        from btfdump._btf.unparsed import Unparsed
+
+        value.read_()
+        members = dir(value)
+        has_base = "base_btf" in members and bool(value.base_btf)
         label = self._label(value)
         if nesting >= _MAX_BASES:
             raise CorruptDataError(
@@ -98,13 +120,18 @@ class KernelBtfs:
         size = int(value.data_size)
         if not 0 < size <= MAX_BTF:
             raise CorruptDataError(f"{label}: {size} bytes is no size of a BTF", value.address_)
+        is_of_kernel = "kernel_btf" in members and bool(value.kernel_btf)
         found = self._context.target.module_btf(label) if is_of_kernel else None
         data = found if found is not None else self._context.target.read(int(value.data), size)
-        # A module's BTF is trusted as vmlinux's is: each record is checked when it is used.
-        return Btf.from_bytes(data, base=base, name=label, check=not is_of_kernel)
+        return Unparsed(data, base, label)
 
     @staticmethod
     def _label(value: Value) -> str:
         """Name a BTF: a module by its own name, a program's by its id."""
         name = value.member_("name").string_() if value.has_member_("name") else ""
         return name or f"BTF {int(value.id)}"
+
+
+def _address(value: Value) -> int:
+    """Return the virtual address of the `struct btf` that a value is or points to."""
+    return int(value) if value.is_pointer_ else value.address_

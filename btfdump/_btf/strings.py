@@ -53,7 +53,11 @@ class Strings:
 
     def offsets(self, name: bytes) -> list[int]:
         """Return every offset at which `name` can be read, also as the tail of a longer string."""
-        found = self.base.offsets(name) if self.base else []
+        return (self.base.offsets(name) if self.base else []) + self.own_offsets(name)
+
+    def own_offsets(self, name: bytes) -> list[int]:
+        """Return those offsets of `name` that are in this section, not in the base's."""
+        found = []
         needle = name + b"\0"
         at = self.data.find(needle)
         while at >= 0:

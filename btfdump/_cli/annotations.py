@@ -217,6 +217,7 @@ def _patch(args: argparse.Namespace) -> int:
 
 def _reports(args: argparse.Namespace) -> Iterator[tuple[str, list[Checked], list[Known]]]:
     from btfdump._annotate.coverage import annotations_for, check, coverage
+    from btfdump._annotate.lookup import Lookup
     from btfdump._annotate.overlay import Overlay, library
 
     if (args.core is None) == (args.btf is None):
@@ -228,12 +229,14 @@ def _reports(args: argparse.Namespace) -> Iterator[tuple[str, list[Checked], lis
 
         btf = open_btf(args.btf, base=args.base)
         known = list(coverage(btf, annotations_for(btf, overlays, library())))
-        yield btf.name, [row for source in sources for row in check(btf, source)], known
+        rows = [row for source in sources for row in check((btf,), source, Lookup(btf))]
+        yield btf.name, rows, known
         return
     from btfdump._api.kernel import open_core
 
     with open_core(args.core, overlays=args.overlay) as kernel:
-        rows = [row for source in sources for row in check(kernel.btf, source)]
+        btfs = tuple(kernel.btfs())
+        rows = [row for source in sources for row in check(btfs, source, kernel.lookup)]
         yield kernel.btf.name, rows, list(coverage(kernel.btf, kernel.annotations))
-        for module in kernel.loaded_modules.btfs():
+        for module in btfs[1:]:
             yield module.name, [], list(coverage(module, kernel.annotations))

@@ -113,6 +113,9 @@ class Inspection:
     ) -> None:
         self.kernel = kernel
         self.kernel.infers = args.infer
+        if getattr(args, "strict", False):  # `diff` takes no such option
+            self.kernel.annotations.is_strict = True
+            self.kernel.forget_facts()
         self.args = args
         self.complain = complain
         self.limits = limits_of(args)

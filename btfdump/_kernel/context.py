@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._annotate.facts import Annotations, MemberFacts
+from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.overlay import library
 from btfdump._btf import types
 from btfdump._btf.names import essential_name
@@ -17,7 +18,7 @@ from btfdump._walk.structs import KernelStruct
 from btfdump.errors import AmbiguousSymbolError, ExpressionError, TypeNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from btfdump._annotate.facts import StructFacts
     from btfdump._annotate.overlay import Global, Overlay
@@ -53,7 +54,9 @@ class Context:
         self.layouts = Layouts(
             target.platform.byteorder, target.platform.pointer_size, self._stand_in
         )
-        self.annotations = Annotations(tuple(overlays), library(), self._find_structs)
+        self.lookup = Lookup(btf, self._modules_naming)
+        self.annotations = Annotations(tuple(overlays), library(), self.lookup)
+        self._know_modules = False  # whether modules were asked for what annotations name
         self._facts: dict[types.Type, StructFacts] = {}
         # Of structs about whose members no outer struct states anything.
         self._members: dict[tuple[StructLayout, str], _Member] = {}
@@ -62,7 +65,6 @@ class Context:
         self._arrays: dict[tuple[types.Type, int], types.Array] = {}
         self._pointees: dict[types.Ptr, types.Type] = {}
         self._real: dict[types.Type, types.Composite | None] = {}
-        self._different: dict[tuple[types.Composite, ...], list[types.Composite]] = {}
         self._shapes: dict[str, KernelStruct] = {}
         self._container_facts: dict[types.Type, MemberFacts | None] = {}
         self._per_cpu: dict[TypeTable, frozenset[int]] = {}
@@ -87,6 +89,12 @@ class Context:
         if found is None:
             found = self._facts[layout.base] = self.annotations.of_struct(layout.base)
         return found
+
+    def forget_facts(self) -> None:
+        """Forget what annotations state: to be asked again, now that other modules are known."""
+        for known in (self._facts, self._members, self._container_facts, self._global_facts):
+            known.clear()
+        self._know_modules = False
 
     def container_facts(self, layout: StructLayout) -> MemberFacts | None:
         """Return what every container of this type holds, for members without annotations.
@@ -142,6 +150,8 @@ class Context:
         self._type_names = TypeNames(self.btf, modules)
         self._symbol_names = SymbolNames(self.target, modules)
         self._global_facts.clear()
+        if self._know_modules:
+            self.forget_facts()
 
     def type(self, name: str) -> types.Type:
         """Return the type that a user's `name` means: `struct foo`, `unsigned long *`, `u8[6]`.
@@ -167,30 +177,11 @@ class Context:
         if self.modules is not None:
             yield from self.modules.btfs()
 
-    def _btfs(self, *, everywhere: bool, near: TypeTable | None = None) -> Iterable[TypeTable]:
-        if near is not None and near is not self.btf:
-            yield near
-        yield from self.btfs() if everywhere else (self.btf,)
-
-    def _find_structs(self, name: str, near: TypeTable, everywhere: bool) -> list[types.Composite]:
-        for btf in self._btfs(everywhere=everywhere, near=near):
-            found = [t for t in btf.find_all(None, name) if isinstance(t, types.Composite)]
-            if len(found) > 1:
-                return self._distinct(found)
-            if found:
-                return found
-        return []
-
-    def _distinct(self, found: list[types.Composite]) -> list[types.Composite]:
-        """Leave out the copies among structs of one name; the same ones are compared once."""
-        from btfdump._btf.alike import distinct
-
-        key = tuple(found)
-        known = self._different.get(key)
-        if known is None:
-            left = distinct(found)
-            known = self._different[key] = [struct for struct in found if struct in left]
-        return known
+    def _modules_naming(self, name: str) -> Sequence[Btf]:
+        if self.modules is None:
+            return ()
+        self._know_modules = True
+        return self.modules.naming(name)
 
     def pointee(self, pointer: types.Ptr) -> types.Type:
         """Return the type that a pointer points to, without modifiers.
@@ -232,7 +223,7 @@ class Context:
         return self._real[type_]
 
     def _find_real(self, type_: types.Composite | types.Fwd) -> types.Composite | None:
-        found = self._find_structs(essential_name(type_.name), self.btf, True)
+        found = self.lookup.structs(essential_name(type_.name), self.btf)
         if isinstance(type_, types.Composite):
             names = {member.name for member in type_.members}
             found = [s for s in found if 2 * len(names & {m.name for m in s.members}) > len(names)]
@@ -243,8 +234,8 @@ class Context:
         """Return the struct that an overlay puts in place of one that is opaque in BTF, or None."""
         for overlay in self.annotations.sources():
             for name in overlay.opaque(struct.name):
-                for found in self._find_structs(name, self.btf, False):
-                    if found.size <= struct.size:
+                for found in self.btf.find_all(None, name):
+                    if isinstance(found, types.Composite) and found.size <= struct.size:
                         return found
         return None
 
@@ -325,10 +316,10 @@ class Context:
                 return f"BTF has variables of that name of types {', '.join(different)}"
             var = found[0]
             tags = tuple(tag.text for tag in var.btf.decl_tags(var.id) if not tag.is_attribute)
-            return var.target, self.annotations.of_global(var.target, statements, tags)
+            return var.target, self.annotations.of_global(var.target, var.btf, statements, tags)
         for known in stated.values():
             type_ = self.own_type(known.type)
-            return type_, self.annotations.of_global(type_, statements, ())
+            return type_, self.annotations.of_global(type_, type_.btf, statements, ())
         return unclear or "BTF describes only per-CPU variables"
 
     def _is_own(self, symbol: FoundSymbol) -> bool:

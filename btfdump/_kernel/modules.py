@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from contextlib import contextmanager
 from functools import cached_property
 from operator import itemgetter
 from struct import Struct
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from btfdump._btf.reader import Btf
+    from btfdump._btf.unparsed import Unparsed
     from btfdump._kernel.context import Context
     from btfdump._kernel.services import LoadedBtfs
     from btfdump._kernel.value import Value
@@ -41,35 +43,94 @@ class LoadedModules:
         self._context = context
         self._find = find
         self._kernel_btfs = kernel_btfs
-        self._loading = False
+        self._is_finding = False
+        self._was_missed = False
+        self._naming: dict[str, tuple[Btf, ...]] = {}
         self._extent = 0, 1 << 64  # from the first module to the last, once they are read
         self.problems: list[str] = []
 
     @cached_property
     def _btfs(self) -> tuple[Btf, ...]:
+        return tuple(filter(None, map(self._parsed, self._objects)))
+
+    @cached_property
+    def _objects(self) -> tuple[Value, ...]:
+        """The `struct btf` of each module, in the kernel's order."""
+        return tuple(module.btf for module in self._entries("btf_modules"))
+
+    @cached_property
+    def _blobs(self) -> tuple[tuple[Unparsed, Value], ...]:
+        """The bytes of each module's BTF, with its `struct btf`."""
         found = []
-        for module in self._entries("btf_modules"):
+        for value in self._objects:
             try:
-                found.append(self._kernel_btfs.of(module.btf))
+                found.append((self._kernel_btfs.unparsed(value), value))
             except BtfdumpError as error:
-                self.problems.append(f"BTF of a module: {error}")
+                self._complain(f"BTF of a module: {error}")
         return tuple(found)
+
+    def _parsed(self, value: Value) -> Btf | None:
+        try:
+            return self._kernel_btfs.of(value)
+        except BtfdumpError as error:
+            self._complain(f"BTF of a module: {error}")
+        return None
+
+    def _complain(self, problem: str) -> None:
+        if problem not in self.problems:
+            self.problems.append(problem)
 
     def btfs(self) -> tuple[Btf, ...]:
         """Return each module's split BTF, based on that of vmlinux, in the kernel's order."""
-        if self._loading:  # modules are found with the types of vmlinux alone
-            return ()
-        self._loading = True
-        try:
+        with self._finding() as is_free:
+            return self._btfs if is_free else ()
+
+    def naming(self, name: str) -> tuple[Btf, ...]:
+        """Return the BTF of those modules in which a type may be called `name`.
+
+        The others are not parsed, but all of their bytes are read when this is first asked.
+        """
+        if "_btfs" in self.__dict__:
             return self._btfs
+        found = self._naming.get(name)
+        if found is None:
+            with self._finding() as is_free:
+                if not is_free:
+                    self._was_missed = True
+                    return ()
+                found = self._naming[name] = self._search(name)
+        return found
+
+    def _search(self, name: str) -> tuple[Btf, ...]:
+        from btfdump._btf.unparsed import naming
+
+        values = dict(self._blobs)
+        return tuple(filter(None, (self._parsed(values[b]) for b in naming(values, name))))
+
+    @contextmanager
+    def _finding(self) -> Iterator[bool]:
+        """Find modules, or their symbols, with the types of vmlinux alone.
+
+        Yields False if that is under way already. Annotations that were asked meanwhile could not
+        see the modules: they are asked again.
+        """
+        if self._is_finding:
+            yield False
+            return
+        self._is_finding = True
+        try:
+            yield True
         finally:
-            self._loading = False
+            self._is_finding = False
+            if self._was_missed:
+                self._was_missed = False
+                self._context.forget_facts()
 
     def _entries(self, symbol: str) -> Iterator[Value]:
         try:
             yield from self._find(symbol).walk_()
         except BtfdumpError as error:
-            self.problems.append(f"{symbol}: {error}")
+            self._complain(f"{symbol}: {error}")
 
     @cached_property
     def _symbols(self) -> _Symbols:
@@ -80,7 +141,7 @@ class LoadedModules:
                 symbols.ranges.extend((start, end, name) for start, end in _ranges(module))
                 table = self._read_table(module, name)
             except BtfdumpError as error:
-                self.problems.append(f"symbols of a module: {error}")
+                self._complain(f"symbols of a module: {error}")
                 continue
             if table is not None:
                 number = len(symbols.tables)
@@ -147,13 +208,11 @@ class LoadedModules:
 
     def _known(self) -> _Symbols:
         """Return the modules' symbols, or none while they or the modules are being read."""
-        if self._loading:
-            return _Symbols([], [], [])
-        self._loading = True
-        try:
-            return self._symbols
-        finally:
-            self._loading = False
+        known: _Symbols | None = self.__dict__.get("_symbols")
+        if known is not None:
+            return known
+        with self._finding() as is_free:
+            return self._symbols if is_free else _Symbols([], [], [])
 
     def symbolize(self, address: int) -> str | None:
         """Return `name+0x10 [module]` for a virtual address inside a module, else None.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from btfdump._btf import types
     from btfdump._btf.reader import Btf
+    from btfdump._btf.unparsed import Unparsed
 
 
 class Cache(NamedTuple):
@@ -75,6 +76,9 @@ class Modules(Protocol):
     def btfs(self) -> Sequence[Btf]:
         """Return each module's split BTF, based on that of vmlinux."""
 
+    def naming(self, name: str) -> Sequence[Btf]:
+        """Return the BTF of those modules in which a type may be called `name`."""
+
     def symbols_named(self, name: str) -> Sequence[tuple[int, str, bool]]:
         """Return (virtual address, module, whether it is a function) of each symbol of a name."""
 
@@ -96,6 +100,9 @@ class LoadedBtfs(Protocol):
 
     def of(self, value: Any) -> Btf:
         """Return the BTF in a `struct btf`, or in one that `value` points to."""
+
+    def unparsed(self, value: Any) -> Unparsed:
+        """Return the same as bytes, for a `struct btf` of a module."""
 
 
 class MapValueTypes(Protocol):

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from btfdump._annotate.facts import Annotations
+from btfdump._annotate.coverage import annotations_for
 from btfdump._annotate.grammar import Contains, Lock, Marker, Unknown, parse
 from btfdump._annotate.locks import check_lock
 from btfdump._annotate.members import head_type
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from btfdump._annotate.facts import Annotations
     from btfdump._annotate.locks import FindGlobal
     from btfdump._btf.reader import Btf
 
@@ -55,12 +56,7 @@ def list_tags(
                 yield from tags_of(one, opened.kernel.annotations, globals_of(opened.kernel))
             return
         (parsed,) = opened.btfs
-
-        def find(name: str, near: types.TypeTable, everywhere: bool) -> list[types.Composite]:
-            del near, everywhere
-            return [t for t in parsed.find_all(None, name) if isinstance(t, types.Composite)]
-
-        yield from tags_of(parsed, Annotations((), None, find))
+        yield from tags_of(parsed, annotations_for(parsed, (), None))
 
 
 def tags_of(
@@ -135,7 +131,7 @@ def _meaning(
         member = target.members[tag.component_index].type
         return _container_meaning(target, tag, member, annotations)
     if isinstance(target, types.Var):
-        facts = annotations.of_global(target.target, [], (tag.text,))
+        facts = annotations.of_global(target.target, target.btf, [], (tag.text,))
         if facts.expansion is not None:
             return f"{facts.expansion.head} of {annotation}"
         if facts.problems:
@@ -153,7 +149,7 @@ def _container_meaning(
     annotation = parse(tag.text)
     head = head_type(member)
     if isinstance(annotation, Contains):
-        facts = annotations.of_global(member, [], (tag.text,))
+        facts = annotations.of_member(target, member, [], (tag.text,))
         if facts.expansion is not None:
             return f"{facts.expansion.head} {annotation}"
         if head is None:

@@ -20,6 +20,7 @@ from btfdump._annotate.coverage import (
     coverage,
     tally,
 )
+from btfdump._annotate.lookup import Lookup
 from btfdump._btf import Btf
 from tests.support.covered import covered_btf, covering_overlay
 
@@ -76,7 +77,10 @@ def test_what_is_known_is_said(btf, overlay):
 
 
 def test_lines_that_apply_and_those_that_do_not(btf, overlay):
-    rows = {(row.struct, row.member): (row.status, row.reason) for row in check(btf, overlay)}
+    rows = {
+        (row.struct, row.member): (row.status, row.reason)
+        for row in check((btf,), overlay, Lookup(btf))
+    }
     assert rows == {
         ("box", "said"): (APPLIES, ""),
         ("box", "link"): (APPLIES, ""),

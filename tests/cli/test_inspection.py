@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from btfdump._cli import main
 from btfdump._cli.terminal import FAILED, OK, USAGE
 
 
@@ -79,3 +80,12 @@ def test_snprintf(run):
     status, _, err = run("task", "1", "--format", "snprintf", "--depth", "1")
     assert status == USAGE
     assert "no --members, --follow or --depth" in err
+
+
+def test_strict_tells_what_the_library_does_not_find(sample, capsys):
+    """Without it nothing is said: the library names what other kernels and other modules have."""
+    words = ["inspect", str(sample("stock")), "struct udp_tunnel_nic_shared", "init_net"]
+    assert main([*words, "--zero"]) == OK
+    assert "library" not in capsys.readouterr().out
+    assert main([*words, "--strict"]) == FAILED
+    assert "no struct udp_tunnel_nic_shared_node in the BTF" in capsys.readouterr().out

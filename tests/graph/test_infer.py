@@ -38,7 +38,7 @@ def ignorant(opened) -> Any:
     def make(name: str) -> Kernel:
         known = opened(name)
         kernel = Kernel(known.target, known.btf)
-        kernel.annotations = Annotations((), None, kernel._find_structs)
+        kernel.annotations = Annotations((), None, kernel.lookup)
         return kernel
 
     return make

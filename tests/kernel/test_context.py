@@ -141,7 +141,7 @@ def test_annotations_take_copies_of_a_struct_for_one():
         b.struct("item", 24, [("link", link, 0), (name, link, 64)])
         b.struct("same", 16, [("link", link, 0)])
     context = Context(BufferTarget({}), b.parse())
-    assert [s.id for s in context._find_structs("item", context.btf, False)] == [2, 6]
-    assert [s.id for s in context._find_structs("same", context.btf, False)] == [3]
-    found = context._find_structs("item", context.btf, False)
-    assert context._find_structs("item", context.btf, False) is found  # compared once
+    assert [s.id for s in context.lookup.structs("item", context.btf)] == [2, 6]
+    assert [s.id for s in context.lookup.structs("same", context.btf)] == [3]
+    found = context.lookup.structs("item", context.btf)
+    assert context.lookup.structs("item", context.btf) is found  # compared once

@@ -12,6 +12,7 @@ from btfdump._annotate.coverage import (
     check,
     coverage,
 )
+from btfdump._annotate.lookup import Lookup
 from btfdump._render.coverage import render_json, render_text
 from tests.support.covered import covered_btf, covering_overlay
 
@@ -31,7 +32,7 @@ def overlay() -> Overlay:
 
 
 def test_text_and_json_tell_the_same(btf, overlay):
-    rows = list(check(btf, overlay))
+    rows = list(check((btf,), overlay, Lookup(btf)))
     members = list(coverage(btf, annotations_for(btf, (overlay,), None)))
     text = "".join(render_text("box.btf", rows, members, every=True))
     assert "overlay mine.toml: 8 entries: 4 apply, 1 name structs that are not here" in text

@@ -18,7 +18,7 @@ def inferred_container(edge: Edge, state: State) -> Edge | None:
     The link through which an entry was reached is not looked into.
     """
     field, owner = edge.field, edge.owner
-    if edge.facts is not None or field.layout.base.name not in FAMILIES:
+    if not (edge.facts is None or edge.facts.is_blank) or field.layout.base.name not in FAMILIES:
         return None
     if (owner.type_.btf.skip_modifiers(owner.type_), field.offset) in state.links:
         return None
@@ -27,5 +27,6 @@ def inferred_container(edge: Edge, state: State) -> Edge | None:
         return None
     if found.expansion is None:
         return edge.refined(field.replace(remark=str(found)), edge.facts)
-    facts = MemberFacts(expansion=found.expansion)
+    problems = edge.facts.problems if edge.facts is not None else []
+    facts = MemberFacts(expansion=found.expansion, problems=problems)
     return edge.refined(field.replace(facts=facts), facts)

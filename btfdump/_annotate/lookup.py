@@ -1,0 +1,106 @@
+"""Where the names in annotations are looked up: from the struct that they are about.
+
+A line about a module's struct names structs and enumerators of that module, although the member may
+be of a type of vmlinux, as every list is. A line about a struct of vmlinux may name what only some
+module has.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from btfdump._btf import types
+from btfdump.errors import AnnotationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from btfdump._btf.types import TypeTable
+
+Found = TypeVar("Found", bound=types.Type)
+
+
+class Lookup:
+    """Finds structs, enums and enumerators by name, as seen from the BTF of some struct, `near`.
+
+    That BTF comes first, then those that it is split from, then `btf`, the kernel's. What none of
+    them has is sought in `others(name)`: the BTF of the modules that may have a type of that name.
+    All of these count, since none of them is nearer than another.
+    """
+
+    def __init__(
+        self, btf: TypeTable, others: Callable[[str], Iterable[TypeTable]] = lambda name: ()
+    ) -> None:
+        self._btf = btf
+        self._others = others
+        self._different: dict[tuple[types.Composite, ...], list[types.Composite]] = {}
+
+    def structs(self, name: str, near: TypeTable) -> list[types.Composite]:
+        """Return the structs and unions of a name, of those that are alike the first.
+
+        Of several, none is nearer than the others.
+        """
+        found = self._find(types.Composite, name, near)
+        return self._distinct(tuple(found)) if len(found) > 1 else found
+
+    def _distinct(self, found: tuple[types.Composite, ...]) -> list[types.Composite]:
+        """Leave out the copies among structs of one name; the same ones are compared once."""
+        known = self._different.get(found)
+        if known is None:
+            from btfdump._btf.alike import distinct
+
+            left = distinct(found)
+            known = self._different[found] = [struct for struct in found if struct in left]
+        return known
+
+    def struct(self, name: str, near: TypeTable) -> types.Composite:
+        """Return the one struct or union of a name; raises `AnnotationError` if it is not one."""
+        found = self.structs(name, near)
+        if not found:
+            raise AnnotationError(f"no struct {name} in the BTF")
+        if len(found) > 1:
+            ids = ", ".join(str(struct.id) for struct in found)
+            raise AnnotationError(f"{len(found)} different structs {name} (type ids {ids})")
+        return found[0]
+
+    def enums(self, name: str, near: TypeTable) -> list[types.Enum]:
+        """Return the enums of a name."""
+        return self._find(types.Enum, name, near)
+
+    def enumerator(self, name: str, near: TypeTable) -> int | None:
+        """Return the value of an enumerator, or None if neither `near` nor the kernel has it.
+
+        Raises `AnnotationError` if enums of the nearest BTF that has it disagree about its value.
+        """
+        for btf in self.around(near):
+            found = btf.find_enumerators(name)
+            values = sorted({enum.enumerators[index].value for enum, index in found})
+            if len(values) > 1:
+                seen = ", ".join(map(str, values))
+                raise AnnotationError(f"the enumerator {name} is ambiguous: {seen}")
+            if values:
+                return values[0]
+        return None
+
+    def around(self, near: TypeTable) -> Iterator[TypeTable]:
+        """Yield `near`, the BTF that it is split from, and the kernel's."""
+        btf: TypeTable | None = near
+        while btf is not None:
+            yield btf
+            if btf is self._btf:
+                return
+            btf = btf.base
+        yield self._btf  # a BPF program's BTF is based on none
+
+    def _find(self, wanted: type[Found], name: str, near: TypeTable) -> list[Found]:
+        for btf in self.around(near):
+            found = _own(wanted, name, btf)
+            if found:
+                return found
+        return [type_ for btf in self._others(name) for type_ in _own(wanted, name, btf)]
+
+
+def _own(wanted: type[Found], name: str, btf: TypeTable) -> list[Found]:
+    """Return the types of a name that `btf` itself has, not its base."""
+    found = btf.find_all(None, name)
+    return [type_ for type_ in found if isinstance(type_, wanted) and type_.btf is btf]

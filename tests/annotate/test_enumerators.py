@@ -1,0 +1,115 @@
+"""Expressions and flags name enumerators: the BTF at hand tells what they are worth."""
+
+from __future__ import annotations
+
+import pytest
+
+from btfdump._annotate.enumerators import without_enumerators
+from btfdump._annotate.lookup import Lookup
+from btfdump._btf import BtfBuilder, types
+from btfdump.errors import AnnotationError, CorruptDataError
+from tests.support.annotated import dumped, holder, ids, overlay, texts
+from tests.support.synthetic import World
+
+
+def lookup_of(**enums: dict[str, int]) -> tuple[Lookup, types.Composite]:
+    """Return a look-up in a BTF with these enums and a `struct item` with the members flags, n."""
+    b = BtfBuilder()
+    for name, values in enums.items():
+        b.enum(name, values, signed=any(value < 0 for value in values.values()))
+    int_ = b.int_("int", 4)
+    b.struct("item", 8, [("flags", int_, 0), ("n", int_, 32)])
+    btf = b.parse("vmlinux")
+    item = btf.find("struct", "item")
+    assert isinstance(item, types.Composite)
+    return Lookup(btf), item
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("flags & CURSOR", "flags & 4096"),
+        ("flags & (CURSOR ?: 8)", "flags & (4096)"),
+        ("flags & (GONE ?: 8)", "flags & (8)"),
+        ("flags & (GONE?:0x20)", "flags & (0x20)"),
+        ("flags >> BIT & 1", "flags >> 3 & 1"),
+        ("n == NEGATIVE", "n == (-2)"),
+        ("flags & GONE", "flags & GONE"),  # what is out there may have it
+        ("a.CURSOR + a->BIT", "a.CURSOR + a->BIT"),  # members
+        ("n", "n"),  # a member comes before an enumerator
+        ("n ?: 7", "5"),  # what has a default is none
+        ("0x10 + 10", "0x10 + 10"),
+    ],
+)
+def test_enumerators_in_expressions(text, expected):
+    lookup, item = lookup_of(e={"CURSOR": 4096, "BIT": 3, "n": 5}, f={"NEGATIVE": -2})
+    assert without_enumerators(text, item, item.btf, lookup) == expected
+
+
+def test_enums_that_disagree():
+    lookup, item = lookup_of(e={"BIT": 3}, f={"BIT": 4}, g={"SAME": 1}, h={"SAME": 1})
+    with pytest.raises(AnnotationError, match="the enumerator BIT is ambiguous: 3, 4"):
+        without_enumerators("flags >> BIT", item, item.btf, lookup)
+    assert without_enumerators("flags >> SAME", item, item.btf, lookup) == "flags >> 1"
+
+
+def test_the_nearest_enum_counts():
+    lookup, item = lookup_of(e={"BIT": 3})
+    b = BtfBuilder(base=item.btf)  # type: ignore[arg-type]
+    b.enum("f", {"BIT": 4})
+    module = b.parse("module")
+    assert without_enumerators("BIT", item, module, lookup) == "4"
+    assert without_enumerators("BIT", item, item.btf, lookup) == "3"
+
+
+def world_of(**enum: int) -> World:
+    world = World()
+    world.struct("item", [("id", "int"), ("one", "struct list_head")])
+    world.enum("item_flags", enum)
+    world.id("enum item_flags")
+    return world
+
+
+@pytest.mark.parametrize(
+    "tags", [["item:one", "skip:id & CURSOR"], ["skip:id & CURSOR", "item:one"]]
+)
+def test_cursors_by_name(tags):
+    world = world_of(CURSOR=2)
+    address = holder(world, tags)
+    kernel = world.kernel()
+    value = kernel.value("struct holder", address)
+    assert ids(value.head) == [1]
+    assert texts(dumped(kernel, value)) == []
+
+
+@pytest.mark.parametrize(("bit", "expected"), [(1, [1, 2, 3]), (3, None)])
+def test_conditions_by_name(bit, expected):
+    world = world_of(BIT=bit)
+    address = holder(world, ["cond:n >> BIT & 1", "item:one"])
+    world.set(address, "holder.n", 2)
+    head = world.kernel().value("struct holder", address).head
+    if expected is None:
+        with pytest.raises(CorruptDataError, match="no tag, overlay or library entry"):
+            ids(head)
+    else:
+        assert ids(head) == expected
+
+
+def test_lengths_by_name():
+    world = world_of(COUNT=3)
+    world.struct("holder", [("n", "int"), ("bytes", "u8[]")], {"bytes": "len:n * COUNT"})
+    address = world.new("holder", 16, n=2)
+    world.write(address + world.offset("holder.bytes"), bytes(range(1, 17)))
+    kernel = world.kernel()
+    document = dumped(kernel, kernel.value("struct holder", address))
+    assert document["members"]["bytes"] == [1, 2, 3, 4, 5, 6]
+
+
+def test_an_ambiguous_enumerator_is_reported_at_its_place():
+    world = world_of(BIT=1)
+    world.enum("other_flags", {"BIT": 2})
+    world.id("enum other_flags")
+    address = holder(world)
+    kernel = world.kernel([overlay('[struct.holder]\nhead = [["cond:n >> BIT", "item:one"]]')])
+    (note,) = texts(dumped(kernel, kernel.value("struct holder", address)))
+    assert note.endswith("the enumerator BIT is ambiguous: 1, 2")
