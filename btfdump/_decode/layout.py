@@ -215,7 +215,7 @@ class Layouts:
         self._stand_in = stand_in
         self.pointer_size = pointer_size
         self._cache: dict[types.Type, Layout] = {}
-        self._declarers: dict[tuple[StructLayout, str, int], tuple[StructLayout, int] | None] = {}
+        self._declarers: dict[tuple[Layout, str, int], tuple[StructLayout, int] | None] = {}
         self._leaves: dict[tuple[StructLayout, int], int] = {}
         # Generated functions, by what they were generated for; see decode/compiled.
         self.compiled: dict[object, Any] = {}
@@ -400,10 +400,8 @@ class Layouts:
             names.update((member.name, None) for member in current.base.members if member.name)
         return list(names)
 
-    def declarer(
-        self, layout: StructLayout, name: str, offset: int
-    ) -> tuple[StructLayout, int] | None:
-        """Return the innermost struct that declares the member `name` at `offset`, and its offset.
+    def declarer(self, layout: Layout, name: str, offset: int) -> tuple[StructLayout, int] | None:
+        """Return the outermost struct that declares the member `name` at `offset`, and its offset.
 
         Offsets are in bytes from the start of `layout`. Returns None if there is no such member, as
         for an element of an array.
@@ -414,20 +412,25 @@ class Layouts:
         return self._declarers[key]
 
     def _find_declarer(
-        self, layout: StructLayout, name: str, offset: int
+        self, layout: Layout, name: str, offset: int
     ) -> tuple[StructLayout, int] | None:
-        start = 0
+        """Search the structs that overlap the offset, the outer ones first.
+
+        A struct that ends at the offset is one of them: a flexible array may lie there. So there
+        may be several next to each other, and in a union anyway.
+        """
+        level = dict.fromkeys(_structs_at(layout, 0, offset))
         for _ in range(MAX_NESTING):
-            for member in layout.members:
-                at = start + member.offset
-                if member.name == name and at == offset:
-                    return layout, start
-                inner = self.of_member(member, layout)
-                if isinstance(inner, StructLayout) and at <= offset <= at + inner.size:
-                    layout, start = inner, at
-                    break
-            else:
-                break
+            inside: dict[tuple[StructLayout, int], None] = {}
+            for struct, start in level:
+                for member in struct.members:
+                    at = start + member.offset
+                    if member.name == name and at == offset:
+                        return struct, start
+                    if at <= offset <= at + member.extent:
+                        inner = self.of_member(member, struct)
+                        inside |= dict.fromkeys(_structs_at(inner, at, offset))
+            level = inside
         return None
 
     def _search(self, layout: StructLayout, name: str) -> tuple[MemberPath, ...]:
@@ -490,3 +493,22 @@ def _bytes_reader(size: int) -> Callable[[bytes, int], bytes]:
         return data[offset : offset + size]
 
     return read
+
+
+def _structs_at(layout: Layout, start: int, offset: int) -> Iterator[tuple[StructLayout, int]]:
+    """Yield (struct, its start) if `layout`, or elements of it, reach up to `offset`."""
+    pending = [(layout, start)]
+    for _ in range(MAX_NESTING):
+        inner: list[tuple[Layout, int]] = []
+        for one, at in pending:
+            if not at <= offset <= at + one.size:
+                continue
+            if isinstance(one, StructLayout):
+                yield one, at
+            elif isinstance(one, ArrayLayout) and one.element.size:
+                last = min((offset - at) // one.element.size, one.length - 1)
+                inner += [
+                    (one.element, at + index * one.element.size)
+                    for index in range(max(last - 1, 0), last + 1)
+                ]
+        pending = inner

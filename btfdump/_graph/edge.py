@@ -68,23 +68,32 @@ class Edge:
         )
 
     def holder(self) -> Value:
-        """Return the innermost struct that declares the field, or that contains a bare root."""
-        owner, context = self.owner, self.owner._context_
-        layout = owner._layout_
-        if not isinstance(layout, StructLayout):
-            return owner._outer_[0] if owner._outer_ is not None else owner
-        found = context.layouts.declarer(layout, self.field.name, self.field.offset)
+        """Return the struct that declares the field, or that contains a bare root."""
+        owner = self.owner
+        declared = self._declarer()
+        if declared is not None:
+            return declared
+        return owner if _is_struct(owner) or owner._outer_ is None else owner._outer_[0]
+
+    def _declarer(self) -> Value | None:
+        """Return the struct inside the owner, or the owner, that has the field as a member."""
+        owner, context, name = self.owner, self.owner._context_, self.field.name
+        if not name or name.startswith("["):
+            return None
+        found = context.layouts.declarer(owner._layout_, name, self.field.offset)
         if found is None:
-            return owner
+            return None
         declarer, offset = found
         data = owner._slice_(offset, declarer.size)
         return value_at(context, declarer.type, owner.address_ + offset, data)
 
     def scopes(self) -> Sequence[Scope]:
         """Return the scopes in which names in expressions about the field are looked up."""
-        if not _is_struct(self.owner):
-            return self.owner._around_()
-        return (self.holder(), *self.owner._scopes_())
+        if _is_struct(self.owner):
+            return (self.holder(), *self.owner._scopes_())
+        declared = self._declarer()
+        around = self.owner._around_()
+        return around if declared is None else (declared, *around)
 
     def inside(self) -> Position:
         """Return the position of what the field leads to."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.annotated import dumped, texts
@@ -112,6 +114,57 @@ def test_only_what_is_shown_is_read():
     cells = document["members"]["cells"]["target"]["value"]
     assert len(cells["at"]) == 64
     assert cells["elided"] == 100_000_000 - 64
+
+
+def nested_world() -> tuple[World, int]:
+    """Return structs with tables and their lengths, in an array right behind another struct."""
+    world = World()
+    world.struct(
+        "table",
+        [("all", "struct list_head"), ("cells", "u8 *"), ("count", "u32")],
+        {"cells": "len:count"},
+    )
+    world.struct("space", [("first", "struct list_head"), ("tables", "struct table[3]")])
+    world.struct("net", [("count", "u64"), ("space", "struct space")])
+    address = world.new("net", count=1000)
+    for number in range(3):
+        cells = world.room(16)
+        world.write(cells, bytes(range(1, 17)))
+        table = address + world.offset("net.space.tables") + number * world.sizeof("struct table")
+        world.set(table, "table.cells", cells)
+        world.set(table, "table.count", number + 1)
+    return world, address
+
+
+@pytest.mark.parametrize(
+    ("type_", "start", "expected"),
+    [
+        ("net", "", [1, 2, 3]),
+        ("space", "net.space", [1, 2, 3]),
+        ("table[3]", "net.space.tables", [1, 2, 3]),
+        ("table", "net.space.tables", [1]),
+    ],
+)
+def test_a_length_is_that_of_the_struct_that_has_the_member(type_, start, expected):
+    """A struct that ends where the member begins has nothing to do with it."""
+    world, address = nested_world()
+    kernel = world.kernel()
+    value = kernel.value(f"struct {type_}", address + (world.offset(start) if start else 0))
+    document = dumped(kernel, value)
+    assert texts(document) == []
+    assert lengths(document) == expected
+
+
+def lengths(node: Any) -> list[int]:
+    """Return the length of every array behind a pointer `cells` in a JSON document."""
+    if isinstance(node, dict):
+        cells = node.get("cells")
+        found = [cells["target"]["value"]] if isinstance(cells, dict) else []
+        own = [len(value) if isinstance(value, list) else value["length"] for value in found]
+        return own + [length for inner in node.values() for length in lengths(inner)]
+    if isinstance(node, list):
+        return [length for inner in node for length in lengths(inner)]
+    return []
 
 
 # Scalars

@@ -180,3 +180,34 @@ def test_every_struct_of_a_kernel_makes_sense(opened, name):
                     layouts.of_member(member, layout)
                 structs += 1
     assert structs > 5000
+
+
+def test_who_declares_a_member():
+    """The offset alone is not enough: structs end there, lie next to it, or on top of it."""
+    b = BtfBuilder()
+    u64 = b.int_("u64", 8)
+    pair = b.struct("pair", 16, [("a", u64, 0), ("b", u64, 64)])
+    flexible = b.struct("flexible", 16, [("n", u64, 0), ("tail", b.array(u64, 0), 128)])
+    cell = b.struct("cell", 24, [("first", pair, 0), ("n", u64, 128)])
+    either = b.union("either", 24, [("pair", pair, 0), ("cell", cell, 0)])
+    members = [("p", pair, 0), ("e", either, 128), ("cells", b.array(b.array(cell, 2), 2), 320)]
+    outer = b.struct("outer", 160, [*members, ("f", flexible, 1152)])
+    btf = b.parse("layouts")
+    layouts = Layouts("little", 8)
+    layout = layouts.of(btf.type(outer))
+
+    def found(name: str, offset: int) -> tuple[str, int] | None:
+        declared = layouts.declarer(layout, name, offset)
+        return None if declared is None else (declared[0].base.name, declared[1])
+
+    assert found("p", 0) == ("outer", 0)
+    assert found("a", 0) == ("pair", 0)
+    assert found("e", 16) == ("outer", 0)
+    assert found("a", 16) == ("pair", 16)
+    assert found("n", 32) == ("cell", 16)  # of the union's second member, behind its first
+    assert [found("n", 56 + 24 * i) for i in range(4)] == [("cell", 40 + 24 * i) for i in range(4)]
+    assert found("b", 48 + 24 * 2) == ("pair", 40 + 24 * 2)
+    assert found("n", 144) == ("flexible", 144)
+    assert found("tail", 160) == ("flexible", 144)
+    assert found("n", 145) is None
+    assert found("z", 0) is None
