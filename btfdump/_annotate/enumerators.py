@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from btfdump._annotate.members import find_member
 from btfdump._btf import types
 from btfdump._btf.wire import Kind
+from btfdump.errors import AnnotationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
     from btfdump._annotate.lookup import Lookup
     from btfdump._btf.types import TypeTable
 
-# A name, with what it stands for if there is no such enumerator; a number, or what a member has
-# before its name; these are left as they are.
+# A name, with what stands for it if there is no such enumerator. Numbers, and members of what is
+# before them, are left as they are.
 _WORD = re.compile(
     r"(?:->|\.)\s*[A-Za-z_]\w*|\d\w*"
-    r"|(?P<name>[A-Za-z_]\w*)(?:\s*\?:\s*(?P<default>0[xX][0-9a-fA-F]+|\d+)(?!\w))?",
+    r"|(?P<name>[A-Za-z_]\w*)(?P<others>(?:\s*\?:\s*\w+)*)",
     re.ASCII,
 )
 
@@ -34,21 +35,27 @@ def without_enumerators(
     """Return an expression with numbers in place of the enumerators in it.
 
     A name is an enumerator unless `struct` has a member of that name; one that is neither is left
-    as it is: a member of a struct further out, or a global variable. `NAME ?: NUMBER` is the
-    number where there is no such enumerator. Raises `AnnotationError` if an enumerator has several
-    values.
+    as it is: a member of a struct further out, or a global variable. Of `NAME ?: OTHER ?: NUMBER`
+    the first that there is counts. Raises `AnnotationError` if an enumerator has several values, or
+    if there is none of those that are named.
     """
 
     def number(word: re.Match[str]) -> str:
-        name, default = word["name"], word["default"]
+        name = word["name"]
         if name is None:
             return word[0]
-        if struct is not None and default is None and find_member(struct, name) is not None:
+        others = [other.strip() for other in word["others"].split("?:")[1:]]
+        if not others and struct is not None and find_member(struct, name) is not None:
             return word[0]
-        value = lookup.enumerator(name, near)
-        if value is None:
-            return word[0] if default is None else default
-        return str(value) if value >= 0 else f"({value})"
+        for choice in (name, *others):
+            if choice[0].isdigit():
+                return choice
+            value = lookup.enumerator(choice, near)
+            if value is not None:
+                return str(value) if value >= 0 else f"({value})"
+        if others:
+            raise AnnotationError(f"no enumerator {' or '.join((name, *others))} in the BTF")
+        return word[0]
 
     return _WORD.sub(number, expression)
 

@@ -29,6 +29,7 @@ from btfdump._annotate.grammar import (
     Space,
     TypedBy,
     Unknown,
+    Vacant,
     enclosed,
     parse,
 )
@@ -83,9 +84,10 @@ class MemberFacts:
 
     `typed_by` leads to the BPF map that types the member's bytes; once it has, `is_typed` is set. A
     pointer leads `points_into` bytes into a `points_to`, or to a blob in which a `points_to` is
-    `placed` somewhere. `skip` recognises entries that are no objects, such as cursors. `of_target`
-    has facts about the members of a pointer's target, by path. Each of `cases` replaces all of this
-    where its condition is true.
+    `placed` somewhere. `skip` recognises entries that are no objects, such as cursors; `vacant` is
+    the number of the head in an array that is not in use. `of_target` has facts about the members
+    of a pointer's target, by path. Each of `cases` replaces all of this where its condition is
+    true.
     """
 
     expansion: Expansion | None = None
@@ -103,6 +105,7 @@ class MemberFacts:
     is_link: bool = False
     is_typed: bool = False
     skip: str | None = None
+    vacant: int | None = None
     provenance: str = ""
     problems: list[str] = field(default_factory=list)
     of_target: PathFacts = field(default_factory=PathFacts)
@@ -279,7 +282,8 @@ class Annotations:
     def _apply(
         self, facts: MemberFacts, subject: Subject, source: str, alternatives: Alternatives
     ) -> None:
-        complaints: list[str] = []
+        """Enter the first alternative that fits, and those before it that hold on a condition."""
+        unfit: list[tuple[str, MemberFacts]] = []
         for alternative in alternatives:
             trial: list[str] = []
             conditions = [
@@ -287,6 +291,7 @@ class Annotations:
                 for a in alternative
                 if isinstance(a, Condition)
             ]
+            condition = " && ".join(f"({c})" for c in conditions)
             # What holds under a condition is kept apart; what else may hold is still to come.
             case = MemberFacts() if conditions else facts
             if source != "library":  # which counts only where something of it fits
@@ -294,17 +299,32 @@ class Annotations:
             # What entries are skipped is said of their members: first comes what they are.
             for annotation in sorted(enclosed(alternative), key=lambda a: isinstance(a, Skip)):
                 self._state(case, subject, source, annotation, trial)
-            if not trial:
-                case.provenance = case.provenance or source
-            if not trial and not conditions:
-                return
-            if not trial:
-                facts.cases.append((" && ".join(f"({c})" for c in conditions), case))
-            complaints += trial
+            if trial:  # if the condition holds, nothing else does
+                unfit.append((condition, MemberFacts(problems=self._told(source, trial))))
+                continue
+            case.provenance = case.provenance or source
+            if not conditions:
+                unfit = [(c, known) for c, known in unfit if c]
+                break
+            facts.cases.append((condition, case))
+        self._enter_unfit(facts, source, unfit)
+
+    def _told(self, source: str, complaints: list[str]) -> list[str]:
+        """Return those of the complaints about a source that are reported."""
         if source != "library":
-            facts.problems += complaints
-        elif self.is_strict:
-            facts.problems += [c for c in complaints if not c.endswith(_OTHER_THING)]
+            return complaints
+        return [c for c in complaints if self.is_strict and not c.endswith(_OTHER_THING)]
+
+    @staticmethod
+    def _enter_unfit(
+        facts: MemberFacts, source: str, unfit: Iterable[tuple[str, MemberFacts]]
+    ) -> None:
+        """Report what does not fit: what the library says on a condition, only where that holds."""
+        for condition, known in unfit:
+            if condition and source == "library":
+                facts.cases.append((condition, known))
+            else:
+                facts.problems += known.problems
 
     def _state(
         self,
@@ -325,7 +345,7 @@ class Annotations:
             facts.flags = facts.flags or flag_names(annotation.names, subject.near, self._lookup)
             if not facts.flags:
                 complaints.append(f"{source} flags:{annotation.names}: no such enum or prefix")
-        elif isinstance(annotation, Length | Skip):
+        elif isinstance(annotation, Length | Skip | Vacant):
             self._limit(facts, subject, source, annotation, complaints)
         elif isinstance(annotation, Unknown):
             if subject.head not in (None, CHAIN):
@@ -340,13 +360,19 @@ class Annotations:
         facts: MemberFacts,
         subject: Subject,
         source: str,
-        annotation: Length | Skip,
+        annotation: Length | Skip | Vacant,
         complaints: list[str],
     ) -> None:
-        """Say how many elements there are, or which entries are none."""
+        """Say how many elements there are, or which entries or heads are none."""
         if isinstance(annotation, Length):
             if facts.length is None:
                 facts.length = self._resolved(annotation, subject, source, complaints)
+        elif isinstance(annotation, Vacant):
+            number = self._resolved(annotation, subject, source, complaints)
+            if number.isdecimal():
+                facts.vacant = int(number) if facts.vacant is None else facts.vacant
+            else:
+                complaints.append(f"{source} vacant:{number}: neither a number nor an enumerator")
         elif facts.skip is None:
             if facts.expansion is not None:
                 subject = of_entry(facts.expansion.element)
@@ -354,7 +380,7 @@ class Annotations:
 
     def _resolved(
         self,
-        annotation: Condition | Length | Skip,
+        annotation: Condition | Length | Skip | Vacant,
         subject: Subject,
         source: str,
         complaints: list[str],

@@ -109,6 +109,15 @@ class Skip(NamedTuple):
         return f"without those of {self.expression}"
 
 
+class Vacant(NamedTuple):
+    """In an array of heads, the number of the one that is not in use."""
+
+    expression: str
+
+    def __str__(self) -> str:
+        return f"but for number {self.expression}"
+
+
 class Follow(NamedTuple):
     """A pointer that is followed without being asked: `members` of the target, or all if empty."""
 
@@ -185,6 +194,7 @@ Annotation: TypeAlias = (
     | Show
     | Skip
     | Space
+    | Vacant
     | Link
     | Lock
     | Marker
@@ -303,6 +313,7 @@ _KEYED: dict[str, Callable[[str], Annotation | None]] = {
     "flags": lambda text: FlagsOf(text) if text else None,
     "cond": lambda text: Condition(text) if text else None,
     "skip": lambda text: Skip(text) if text else None,
+    "vacant": lambda text: Vacant(text) if text else None,
     "show": lambda text: Show(text) if text in _SHOW else None,
     "space": lambda text: Space(text) if text in _SPACES else None,
     "role": lambda text: Link() if text == "link" else None,

@@ -9,21 +9,20 @@ from __future__ import annotations
 import sys
 from array import array
 from binascii import crc32
+from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
 from .strings import encode
+from .wire import TRAILERS, TYPE_WORDS, Kind, vlen_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .index import Index
     from .records import Records
     from .strings import Strings
 
 Ids: TypeAlias = int | tuple[int, ...]  # a bare int, where it is one, spares the garbage collector
 
-_WORD = 4
 SEARCHES = 40  # after as many it is time for the dict, which costs about what these did
 
 
@@ -109,25 +108,41 @@ def _joined(one: Ids, other: Ids) -> Ids:
     return tuple(sorted(both))
 
 
-def find_enumerators(
-    records: Records, strings: Strings, data: bytes, name: str
-) -> Iterator[tuple[int, int]]:
-    """Yield (id of an enum, index) for each enumerator of a blob that is called `name`.
+class EnumeratorIndex:
+    """The enumerators among the records of one blob, by name; made when one is first asked for."""
 
-    There is no index of enumerators: `data`, the blob, is searched for the offset of the name.
-    """
-    end = records.byte_offset(len(records.words))
-    found: list[tuple[int, int]] = []
-    for offset in strings.offsets(encode(name)) if name and "\0" not in name else ():
-        needle = offset.to_bytes(_WORD, records.byteorder)
-        at = data.find(needle, records.offset, end)
-        while at >= 0:
-            word, rest = divmod(at - records.offset, _WORD)
-            place = records.enumerator_at(word) if not rest else None
-            if place is not None:
-                found.append(place)
-            at = data.find(needle, at + 1, end)
-    return iter(sorted(found))
+    def __init__(self, records: Records, strings: Strings) -> None:
+        self._strings = strings
+        self._names = array("I")  # the name_off of every enumerator
+        self._firsts: list[int] = []  # how many enumerators come before those of each enum
+        self._enums: list[int] = []
+        for kind in (Kind.ENUM, Kind.ENUM64):
+            size = TRAILERS[kind][1]
+            for type_id in records.ids(kind):
+                start = records.at(type_id) + TYPE_WORDS
+                count = vlen_of(records.words[start - TYPE_WORDS + 1])
+                self._firsts.append(len(self._names))
+                self._enums.append(type_id)
+                self._names += records.words[start : start + size * count : size]
+        self._distinct = frozenset(self._names)
+
+    def places(self, name: str) -> list[tuple[int, int]]:
+        """Return (id of the enum, index) of each enumerator called `name`, by ascending id."""
+        found: list[tuple[int, int]] = []
+        offsets = self._strings.offsets(encode(name)) if name and "\0" not in name else ()
+        for offset in self._distinct.intersection(offsets):
+            at = -1
+            while (at := self._next(offset, at + 1)) >= 0:
+                enum = bisect_right(self._firsts, at) - 1
+                found.append((self._enums[enum], at - self._firsts[enum]))
+        return sorted(found)
+
+    def _next(self, offset: int, start: int) -> int:
+        """Return the first place from `start` on that has a name of this offset, or -1."""
+        try:
+            return self._names.index(offset, start)
+        except ValueError:
+            return -1
 
 
 def make_index(records: Records, strings: Strings) -> Index:

@@ -9,7 +9,7 @@ from btfdump.errors import AmbiguousTypeError, BtfFormatError, TypeNotFoundError
 
 from .check import check_all, check_record, names_fit
 from .inflate import inflate
-from .lookup import NameIndex, find_enumerators, make_index
+from .lookup import EnumeratorIndex, NameIndex, make_index
 from .names import spell
 from .records import Records
 from .strings import Strings
@@ -244,11 +244,15 @@ class Btf:
         Enums without a name count as well; in the order of their ids.
         """
         found = []
-        for type_id, index in find_enumerators(self._records, self.strings, self.data, name):
+        for type_id, index in self._enumerators.places(name):
             enum = self.type(type_id)
             if isinstance(enum, Enum) and enum.enumerators[index].name == name:
                 found.append((enum, index))
         return found
+
+    @cached_property
+    def _enumerators(self) -> EnumeratorIndex:
+        return EnumeratorIndex(self._records, self.strings)
 
     def _find_ids(self, kind: Kind | str | None, name: str) -> tuple[int, ...]:
         ids = self._ids_named(name)

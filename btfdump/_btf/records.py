@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_right
 from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
     from .index import Index
     from .wire import Header
-
-_ENUMERATORS: dict[int, int] = {k: TRAILERS[k][1] for k in (Kind.ENUM, Kind.ENUM64)}
-"""Words of an enumerator, its name first."""
 
 
 class Records:
@@ -46,7 +42,6 @@ class Records:
     ) -> None:
         self.start_id = start_id
         self.offset = header.type_start
-        self.byteorder = header.byteorder
         self.words = array("I")  # four bytes wherever Linux tools run
         self.words.frombytes(memoryview(data)[header.type_start : header.type_end])
         if header.byteorder != sys.byteorder:
@@ -89,16 +84,6 @@ class Records:
     def byte_offset(self, at: int) -> int:
         """Return the offset in the blob of `words[at]`."""
         return self.offset + 4 * at
-
-    def enumerator_at(self, word: int) -> tuple[int, int] | None:
-        """Return (id of the enum, index) if an enumerator begins at `words[word]`, else None."""
-        number = bisect_right(self.starts, word) - 1
-        type_id = self.start_id + number
-        size = _ENUMERATORS.get(kind_of(self.words[self.starts[number] + 1])) if number >= 0 else 0
-        if not size:
-            return None
-        index, rest = divmod(word - self.starts[number] - TYPE_WORDS, size)
-        return (type_id, index) if index >= 0 and not rest else None
 
     def name_offsets(self) -> tuple[int, ...]:
         """Return the `name_off` word of every record."""

@@ -475,6 +475,8 @@ class Value:
         if expansion is None and self._facts is not None and self._facts.length is not None:
             yield from self._counted(self._facts, self._facts.length)
             return
+        if self._facts is not None and self._facts.vacant == self._index:
+            return
         expansion = expansion or self.expansion_()
         holder = self._holder_of(expansion)
         yield from holder._values(containers.items_of(holder, expansion, holder._index), expansion)

@@ -32,6 +32,8 @@ def lookup_of(**enums: dict[str, int]) -> tuple[Lookup, types.Composite]:
         ("flags & (CURSOR ?: 8)", "flags & (4096)"),
         ("flags & (GONE ?: 8)", "flags & (8)"),
         ("flags & (GONE?:0x20)", "flags & (0x20)"),
+        ("flags >> (GONE ?: BIT ?: 63)", "flags >> (3)"),
+        ("flags >> (GONE ?: LOST ?: 63) & 1", "flags >> (63) & 1"),
         ("flags >> BIT & 1", "flags >> 3 & 1"),
         ("n == NEGATIVE", "n == (-2)"),
         ("flags & GONE", "flags & GONE"),  # what is out there may have it
@@ -44,6 +46,12 @@ def lookup_of(**enums: dict[str, int]) -> tuple[Lookup, types.Composite]:
 def test_enumerators_in_expressions(text, expected):
     lookup, item = lookup_of(e={"CURSOR": 4096, "BIT": 3, "n": 5}, f={"NEGATIVE": -2})
     assert without_enumerators(text, item, item.btf, lookup) == expected
+
+
+def test_no_choice_is_there():
+    lookup, item = lookup_of(e={"BIT": 3})
+    with pytest.raises(AnnotationError, match="no enumerator GONE or LOST in the BTF"):
+        without_enumerators("flags >> (GONE ?: LOST)", item, item.btf, lookup)
 
 
 def test_enums_that_disagree():
@@ -113,3 +121,38 @@ def test_an_ambiguous_enumerator_is_reported_at_its_place():
     kernel = world.kernel([overlay('[struct.holder]\nhead = [["cond:n >> BIT", "item:one"]]')])
     (note,) = texts(dumped(kernel, kernel.value("struct holder", address)))
     assert note.endswith("the enumerator BIT is ambiguous: 1, 2")
+
+
+# vacant:
+
+
+def heads(tag: str) -> tuple[World, int]:
+    """Return three lists with an item each, the second poisoned as by list_del()."""
+    world = world_of(UNUSED=1)
+    tags = {"heads": ["item:one", tag]}
+    world.struct("holder", [("heads", "struct list_head[3]")], tags)
+    address = world.new("holder")
+    for number in range(3):
+        item = world.new("item", id=number + 1)
+        world.link_list(address + 16 * number, [item + world.offset("item.one")])
+    world.write(address + 16, world.pack(0xDEAD000000000100) + world.pack(0xDEAD000000000122))
+    return world, address
+
+
+@pytest.mark.parametrize("tag", ["vacant:UNUSED", "vacant:1", "vacant:GONE ?: 1"])
+def test_a_head_that_is_none(tag):
+    world, address = heads(tag)
+    kernel = world.kernel()
+    value = kernel.value("struct holder", address)
+    assert [ids(value.heads[number]) for number in range(3)] == [[1], [], [3]]
+    assert texts(dumped(kernel, value)) == []
+    text = "".join(kernel.dump(value, "text"))
+    assert text.count("1 x struct item") == 2
+    assert "[1] = (struct list_head){ .next = 0xdead000000000100" in text
+
+
+def test_a_vacant_head_that_nothing_names():
+    world, address = heads("vacant:GONE")
+    kernel = world.kernel()
+    notes = texts(dumped(kernel, kernel.value("struct holder", address)))
+    assert "tag vacant:GONE: neither a number nor an enumerator" in notes

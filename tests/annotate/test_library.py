@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from btfdump._annotate import overlay as overlay_module
-from btfdump._annotate.grammar import Contains, Link, Unknown
+from btfdump._annotate.enumerators import without_enumerators
+from btfdump._annotate.grammar import Condition, Contains, Length, Link, Skip, Unknown, Vacant
+from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.overlay import Overlay, library
 from btfdump._btf import Btf, types
 from tests.support.case_files import KERNELS, read_btf
@@ -50,6 +53,8 @@ OTHER_THINGS = {
     ("swap_info_struct", "discard_clusters"): "until 6.11: a struct swap_cluster_list",
     ("memory_tier", "memory_types"): "until 6.3: elements are linked by list",
     ("uprobe", "consumers"): "until 6.11: a struct uprobe_consumer *, chained by next",
+    ("io_uring_task", "task_list"): "7.3: a struct mpscq",
+    ("hrtimer_clock_base", "active"): "7.3: a struct timerqueue_linked_head, stated by path",
 }
 
 NEWER_GLOBALS = {"trampoline_key_table"}  # since 7.0, of which there is no BTF at hand
@@ -58,7 +63,7 @@ NEWER_GLOBALS = {"trampoline_key_table"}  # since 7.0, of which there is no BTF 
 @pytest.fixture(scope="module")
 def btfs(opened) -> list[Btf]:
     """Every kernel's BTF at hand: those of the dumps, 6.1 and 6.12 of Debian, this machine's."""
-    found = [opened(name).btf for name in ("tagged", "stock", "s390x")]
+    found = [opened(name).btf for name in ("tagged", "stock", "stock-7.3", "s390x")]
     found += [Btf.from_bytes(read_btf(name), name=name, check=False) for name in KERNELS]
     running = Path("/sys/kernel/btf/vmlinux")
     if running.exists():
@@ -205,6 +210,48 @@ def test_no_member_is_spoken_of_twice():
         for name in overlay.structs():
             for member in overlay.members(name):
                 assert seen.setdefault((name, member), path.name) == path.name
+
+
+def expressions() -> Iterator[tuple[str, str, str]]:
+    """Yield (struct, member, expression) for every expression in the library."""
+    for struct in library().structs():
+        for member, alternatives in library().members(struct).items():
+            for annotation in chain.from_iterable(alternatives):
+                if isinstance(annotation, Condition | Length | Skip | Vacant):
+                    yield struct, member, annotation.expression
+
+
+def test_every_enumerator_has_a_value_in_every_kernel(btfs):
+    """By the BTF, or by the default that stands beside it."""
+    found: set[str] = set()
+    for struct, member, expression in expressions():
+        names = set(re.findall(r"\b[A-Z][A-Z0-9_]+\b", expression))
+        found |= names
+        for btf in btfs if names else ():
+            if any(follow(s, member) for s in structs(btf, struct)):
+                text = without_enumerators(expression, None, btf, Lookup(btf))
+                assert not names & set(re.findall(r"\w+", text)), f"{btf.name}: {text}"
+    assert found >= {"DCACHE_DENTRY_CURSOR", "KERNFS_DIR", "IPPROTO_TCP", "LRU_UNEVICTABLE"}
+
+
+@pytest.mark.parametrize(
+    ("name", "enumerators"),
+    [
+        ("stock", {"DCACHE_DENTRY_CURSOR": 0x20000000, "DMA_FENCE_FLAG_SIGNALED_BIT": 0}),
+        ("stock-7.3", {"DCACHE_DENTRY_CURSOR": 0x2000000, "DMA_FENCE_FLAG_SIGNALED_BIT": 3}),
+    ],
+)
+def test_bits_that_moved(opened, name, enumerators):
+    """The library names them; what they are worth is this kernel's."""
+    kernel = opened(name)
+    dentry = kernel.annotations.of_struct(kernel.type("struct dentry"))
+    skips = {known.skip for known in dentry.members.values()} - {None}
+    assert skips == {f"d_flags & ({enumerators['DCACHE_DENTRY_CURSOR']:#x})"} or skips == {
+        f"d_flags & ({enumerators['DCACHE_DENTRY_CURSOR']})"
+    }
+    fence = kernel.annotations.of_struct(kernel.type("struct dma_fence"))
+    ((condition, _),) = fence.paths.get("cb_list").cases
+    assert f">> ({enumerators['DMA_FENCE_FLAG_SIGNALED_BIT']})" in condition
 
 
 def test_the_library_is_sound():

@@ -247,3 +247,17 @@ def test_a_line_that_finds_nothing_leaves_the_rest_to_inference():
     fill(world)
     text = "".join(kernel.dump(kernel.value("struct holder", world.holder), "text"))
     assert "3 nodes, element type unknown" in text
+
+
+@pytest.mark.parametrize(("n", "strict", "notes"), [(0, True, 0), (1, False, 0), (1, True, 1)])
+def test_what_is_missed_on_a_condition_is_told_where_that_holds(n, strict, notes):
+    world = world_of(item=True)
+    kernel = world.open(
+        '[struct.holder]\nhead = [["cond:n", "gone:x"], ["cond:!n", "item:node"]]\n'
+    )
+    fill(world)
+    world.write(world.holder, world.pack(n, 4))
+    kernel.annotations.is_strict = strict
+    document = dumped(kernel, kernel.value("struct holder", world.holder))
+    assert texts(document) == ['library "gone:x": no struct gone in the BTF'] * notes
+    assert ("count" in document["members"]["head"]) == (not n)

@@ -17,6 +17,8 @@ def container(edge: Edge, state: State) -> Settled | None:
     """Show the entries of the container whose head the field is."""
     if edge.facts is None or not edge.facts.is_container or _is_only_a_link(edge):
         return None
+    if edge.facts.vacant is not None and edge.field.name == f"[{edge.facts.vacant}]":
+        return None
     return _entries(edge, state)
 
 
