@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from btfdump._plugins.registry import Registry, first_line
+from btfdump._walk.entries import RESERVED as RESERVED
 from btfdump._walk.entries import UNWALKABLE, anomaly_of
 from btfdump._walk.entries import Anomaly as Anomaly
 from btfdump._walk.entries import Entry as Entry

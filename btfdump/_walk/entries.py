@@ -138,10 +138,14 @@ class Entry(NamedTuple):
     key: Key = None
 
 
+RESERVED = "reserved"
+"""The meaning of the mark at an index that is taken and holds nothing: to the kernel, no entry."""
+
+
 class ValueEntry(NamedTuple):
     """An entry that is not an object: an integer in place of a pointer, or a reserved index.
 
-    `meaning` names it: "value", "reserved", ...
+    `meaning` names it: "value", `RESERVED`, ...
     """
 
     key: Key

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from btfdump._walk import Anomaly, Entry, Head, ValueEntry, walker
+from btfdump._walk import RESERVED, Anomaly, Entry, Head, ValueEntry, walker
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def leaf(head: Head, slot: _Slot) -> Iterator[Item]:
     if entry & 1:
         yield ValueEntry(key, entry >> 1, "value")
     elif entry == _ZERO_ENTRY:
-        yield ValueEntry(key, entry, "reserved")
+        yield ValueEntry(key, entry, RESERVED)
     elif entry & 3 == 2 and entry < _RESERVED:
         yield Anomaly(f"index {slot.first:#x} holds {entry:#x}: no entry", entry, True)
     else:

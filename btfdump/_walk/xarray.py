@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from btfdump._walk import Anomaly, Entry, Head, ValueEntry, walker
+from btfdump._walk import RESERVED, Anomaly, Entry, Head, ValueEntry, walker
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class _Descent:
         elif entry & 3 == self.coding.node:
             mark = entry >> 2 if self.coding.has_marks else -1
             if mark == ZERO:
-                yield ValueEntry(key, entry, "reserved")
+                yield ValueEntry(key, entry, RESERVED)
             elif mark == RETRY:
                 text = f"index {index} holds a retry entry: it was just moved to another node"
                 yield Anomaly(text, address, True)
