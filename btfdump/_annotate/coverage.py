@@ -186,14 +186,17 @@ def check(btfs: Iterable[Btf], overlay: Overlay, lookup: Lookup) -> Iterator[Che
 def _verdict(
     name: str, member: str, resolved: Sequence[tuple[types.Composite, StructFacts]]
 ) -> tuple[str, str]:
-    """Return (status, reason) of a line: that it applies, if it does to any of the structs."""
+    """Return (status, reason) of a line: that it applies, if it does to any of the structs.
+
+    Of alternatives on conditions, one is enough: others may be those of other kernels.
+    """
     status, reason = NO_STRUCT, f"no struct {name}"
     for struct, facts in resolved:
         known = _facts_at(struct, facts, member)
         if known is None:
             if status == NO_STRUCT:
                 status, reason = NO_MEMBER, f"{struct} has no member {member}"
-        elif known.problems:
+        elif known.problems and not known.cases:
             status, reason = MISFIT, _without_source(known.problems[-1])
         else:
             return APPLIES, ""
