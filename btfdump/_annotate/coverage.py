@@ -12,7 +12,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from btfdump._annotate.facts import Annotations, MemberFacts
+from btfdump._annotate.annotations import Annotations
 from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.members import head_type, resolve_place
 from btfdump._btf import types
@@ -23,7 +23,7 @@ from btfdump.errors import BtfFormatError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from btfdump._annotate.facts import Expansion, StructFacts
+    from btfdump._annotate.facts import Expansion, MemberFacts, StructFacts
     from btfdump._annotate.overlay import Overlay
     from btfdump._btf.reader import Btf
 

@@ -21,7 +21,7 @@ from btfdump._btf.builder import BtfBuilder
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from btfdump._annotate.facts import Annotations
+    from btfdump._annotate.annotations import Annotations
     from btfdump._annotate.overlay import Overlay
     from btfdump._btf.reader import Btf
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from btfdump._annotate.facts import Annotations, MemberFacts
+from btfdump._annotate.annotations import Annotations
 from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.overlay import library
 from btfdump._btf import types
@@ -20,7 +20,7 @@ from btfdump.errors import AmbiguousSymbolError, ExpressionError, TypeNotFoundEr
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from btfdump._annotate.facts import StructFacts
+    from btfdump._annotate.facts import MemberFacts, StructFacts
     from btfdump._annotate.overlay import Global, Overlay
     from btfdump._btf.reader import Btf
     from btfdump._btf.types import TypeTable

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from btfdump._annotate.facts import Annotations
+    from btfdump._annotate.annotations import Annotations
     from btfdump._annotate.locks import FindGlobal
     from btfdump._btf.reader import Btf
 

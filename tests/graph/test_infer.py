@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump._annotate.facts import Annotations
+from btfdump._annotate.annotations import Annotations
 from btfdump._annotate.members import resolve_path
 from btfdump._api.kernel import Kernel
 from btfdump._decode.layout import StructLayout

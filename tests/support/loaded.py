@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from btfdump._annotate.facts import Annotations
+from btfdump._annotate.annotations import Annotations
 from btfdump._annotate.overlay import Overlay
 from btfdump._btf import BtfBuilder
 from tests.support.synthetic import World

@@ -1,0 +1,459 @@
+"""What annotations say about a struct's members, checked against the kernel's types.
+
+They come from overlays that the user gives, from tags in the BTF, and from the built-in library, in
+that order of authority. Each is resolved here: the element type must exist, and the link must be
+there and have the right type. What does not fit is a `problem`, shown where the member is. The
+library alone may be silent about it, since its lines name members of many kernel versions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from btfdump._annotate.enumerators import flag_names, without_enumerators
+from btfdump._annotate.facts import Expansion, MemberFacts, StructFacts
+from btfdump._annotate.grammar import (
+    Annotation,
+    Condition,
+    ContainerOf,
+    Contains,
+    FlagsOf,
+    Follow,
+    Length,
+    Link,
+    Placed,
+    PointsTo,
+    Show,
+    Skip,
+    Space,
+    TypedBy,
+    Unknown,
+    Vacant,
+    enclosed,
+    parse,
+)
+from btfdump._annotate.members import (
+    CHAIN,
+    link_offset,
+    links_of,
+    next_offset,
+    resolve_path,
+    resolve_place,
+)
+from btfdump._annotate.subject import Subject, of_entry, of_global, of_member
+from btfdump._annotate.summary import bad_summary, summary_of
+from btfdump._btf import types
+from btfdump._btf.sections import member_tags
+from btfdump.errors import AnnotationError, PluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from btfdump._annotate.lookup import Lookup
+    from btfdump._annotate.overlay import Alternatives, Overlay
+    from btfdump._btf.types import TypeTable
+    from btfdump._decode.scope import PathFacts
+
+_OTHER_THING = "the member is not a container"
+
+
+class Annotations:
+    """Resolves annotations for one kernel, in which `lookup` finds what they name.
+
+    With `is_strict`, lines of the library that do not fit are reported as others are, unless the
+    member is something else in this kernel.
+    """
+
+    def __init__(
+        self,
+        overlays: Sequence[Overlay],
+        library: Overlay | None,
+        lookup: Lookup,
+    ) -> None:
+        self._overlays = tuple(reversed(overlays))  # the last one given comes first
+        self._library = library
+        self._lookup = lookup
+        self.is_strict = False
+
+    def sources(self) -> tuple[Overlay, ...]:
+        """Return the overlays in order of authority, the library last."""
+        return self._overlays + ((self._library,) if self._library is not None else ())
+
+    def of_struct(self, struct: types.Composite) -> StructFacts:
+        """Gather and check all facts about `struct`, a type of the kernel's BTF."""
+        facts = StructFacts()
+        by_path = self._statements(struct)
+        tags = self._tags(struct)
+        for overlay in self._overlays:
+            facts.problems += bad_summary(overlay, struct)
+        positions = {m.name: i for i, m in enumerate(struct.members) if m.name}
+        for index in tags:
+            by_path.setdefault(struct.members[index].name, [])
+        elsewhere: list[tuple[tuple[types.Type, list[str]], MemberFacts]] = []
+        for path, statements in by_path.items():
+            index_ = positions.get(path)
+            if index_ is None:
+                place = resolve_place(struct, path)
+                if place is None:
+                    facts.problems += [
+                        f"{source}: {struct} has no member {path}"
+                        for source, _ in statements
+                        if source != "library"
+                    ]
+                    continue
+                known = self._of_member(struct, place[0], statements)
+                if known is not None:
+                    elsewhere.append((place, known))
+            else:
+                type_ = struct.members[index_].type
+                known = self._of_member(struct, type_, statements, tags.get(index_, ()))
+                if known is not None:
+                    facts.members[index_] = known
+        for index, texts in tags.items():
+            if not struct.members[index].name:
+                type_ = struct.members[index].type
+                facts.members[index] = self.of_member(struct, type_, [], texts)
+        for (_, pieces), known in sorted(elsewhere, key=lambda found: len(found[0][1])):
+            _place(facts, positions, pieces, known)
+        facts.summary = summary_of(struct, self.sources())
+        for index, known in facts.members.items():
+            known.expansion = _mark_ring(known.expansion, struct, struct.members[index].name)
+        return facts
+
+    def of_global(
+        self,
+        type_: types.Type,
+        near: TypeTable,
+        statements: list[tuple[str, Alternatives]],
+        tags: tuple[str, ...],
+    ) -> MemberFacts:
+        """Check what overlays and tags say about a global variable of the kernel or a module."""
+        return self._merge(of_global(type_, near), statements, tags)
+
+    def of_member(
+        self,
+        struct: types.Composite,
+        type_: types.Type,
+        statements: list[tuple[str, Alternatives]],
+        tags: tuple[str, ...],
+    ) -> MemberFacts:
+        """Check what is said about a member of `struct` whose type is `type_`."""
+        return self._merge(of_member(type_, struct), statements, tags)
+
+    def _of_member(
+        self,
+        struct: types.Composite,
+        type_: types.Type,
+        statements: list[tuple[str, Alternatives]],
+        tags: tuple[str, ...] = (),
+    ) -> MemberFacts | None:
+        """Do as `of_member()`, but return None if nothing is known, as if nothing were said."""
+        known = self.of_member(struct, type_, statements, tags)
+        return known if known.problems or not known.is_blank else None
+
+    def _statements(self, struct: types.Composite) -> dict[str, list[tuple[str, Alternatives]]]:
+        """Return what overlays and the library say about the members of a struct, by path."""
+        found: dict[str, list[tuple[str, Alternatives]]] = {}
+        for overlay in self.sources() if struct.name else ():
+            for path, alternatives in overlay.members(struct.name).items():
+                found.setdefault(path, []).append((overlay.source, alternatives))
+        return found
+
+    @staticmethod
+    def _tags(struct: types.Composite) -> dict[int, tuple[str, ...]]:
+        """Decl tags on members, by member index (attributes, kind_flag 1, are not ours)."""
+        found: dict[int, list[str]] = {}
+        for index, tag in member_tags(struct):
+            if not tag.is_attribute:
+                found.setdefault(index, []).append(tag.text)
+        return {index: tuple(texts) for index, texts in found.items()}
+
+    def _merge(
+        self,
+        subject: Subject,
+        statements: Iterable[tuple[str, Alternatives]],
+        tags: tuple[str, ...],
+    ) -> MemberFacts:
+        facts = MemberFacts()
+        ranked = list(statements)
+        if tags:
+            of_library = [s for s in ranked if s[0] == "library"]
+            of_user = [s for s in ranked if s[0] != "library"]
+            ranked = [*of_user, ("tag", (tuple(parse(text) for text in tags),)), *of_library]
+        for source, alternatives in ranked:
+            self._apply(facts, subject, source, alternatives)
+        if subject.head is not None and not (facts.is_container or facts.is_link):
+            self._by_type(facts, subject, subject.head)
+        return facts
+
+    def of_container(self, struct: types.Composite) -> MemberFacts | None:
+        """Return what every container of a type holds, for use where nothing else is said."""
+        facts = MemberFacts()
+        subject = of_global(struct, struct.btf)
+        self._by_type(facts, subject, struct.name)
+        return facts if facts.provenance else None
+
+    def _by_type(self, facts: MemberFacts, subject: Subject, head: str) -> None:
+        for overlay in self.sources():
+            self._apply(facts, subject, overlay.source, overlay.container(head))
+
+    def _apply(
+        self, facts: MemberFacts, subject: Subject, source: str, alternatives: Alternatives
+    ) -> None:
+        """Enter the first alternative that fits, and those before it that hold on a condition."""
+        unfit: list[tuple[str, MemberFacts]] = []
+        for alternative in alternatives:
+            trial: list[str] = []
+            conditions = [
+                self._resolved(a, subject, source, trial)
+                for a in alternative
+                if isinstance(a, Condition)
+            ]
+            condition = " && ".join(f"({c})" for c in conditions)
+            # What holds under a condition is kept apart; what else may hold is still to come.
+            case = MemberFacts() if conditions else facts
+            if source != "library":  # which counts only where something of it fits
+                case.provenance = case.provenance or source
+            # What entries are skipped is said of their members: first comes what they are.
+            for annotation in sorted(enclosed(alternative), key=lambda a: isinstance(a, Skip)):
+                self._state(case, subject, source, annotation, trial)
+            if trial:  # if the condition holds, nothing else does
+                unfit.append((condition, MemberFacts(problems=self._told(source, trial))))
+                continue
+            case.provenance = case.provenance or source
+            if not conditions:
+                unfit = [(c, known) for c, known in unfit if c]
+                break
+            facts.cases.append((condition, case))
+        self._enter_unfit(facts, source, unfit)
+
+    def _told(self, source: str, complaints: list[str]) -> list[str]:
+        """Return those of the complaints about a source that are reported."""
+        if source != "library":
+            return complaints
+        return [c for c in complaints if self.is_strict and not c.endswith(_OTHER_THING)]
+
+    @staticmethod
+    def _enter_unfit(
+        facts: MemberFacts, source: str, unfit: Iterable[tuple[str, MemberFacts]]
+    ) -> None:
+        """Report what does not fit: what the library says on a condition, only where that holds."""
+        for condition, known in unfit:
+            if condition and source == "library":
+                facts.cases.append((condition, known))
+            else:
+                facts.problems += known.problems
+
+    def _state(
+        self,
+        facts: MemberFacts,
+        subject: Subject,
+        source: str,
+        annotation: Annotation,
+        complaints: list[str],
+    ) -> None:
+        """Enter one annotation unless a source of more authority has spoken already."""
+        if isinstance(annotation, Contains):
+            if facts.expansion is None and not facts.candidates:
+                self._expand(facts, subject, source, annotation, complaints)
+        elif isinstance(annotation, PointsTo | Placed | ContainerOf):
+            if facts.points_to is None:
+                self._lead(facts, subject, source, annotation, complaints)
+        elif isinstance(annotation, FlagsOf):
+            facts.flags = facts.flags or flag_names(annotation.names, subject.near, self._lookup)
+            if not facts.flags:
+                complaints.append(f"{source} flags:{annotation.names}: no such enum or prefix")
+        elif isinstance(annotation, Length | Skip | Vacant):
+            self._limit(facts, subject, source, annotation, complaints)
+        elif isinstance(annotation, Unknown):
+            if subject.head not in (None, CHAIN):
+                complaints.append(
+                    f'{source} "{annotation.text}" is not understood: expected NAME:NODE'
+                )
+        else:
+            _state_plain(facts, annotation)
+
+    def _limit(
+        self,
+        facts: MemberFacts,
+        subject: Subject,
+        source: str,
+        annotation: Length | Skip | Vacant,
+        complaints: list[str],
+    ) -> None:
+        """Say how many elements there are, or which entries or heads are none."""
+        if isinstance(annotation, Length):
+            if facts.length is None:
+                facts.length = self._resolved(annotation, subject, source, complaints)
+        elif isinstance(annotation, Vacant):
+            number = self._resolved(annotation, subject, source, complaints)
+            if number.isdecimal():
+                facts.vacant = int(number) if facts.vacant is None else facts.vacant
+            else:
+                complaints.append(f"{source} vacant:{number}: neither a number nor an enumerator")
+        elif facts.skip is None:
+            if facts.expansion is not None:
+                subject = of_entry(facts.expansion.element)
+            facts.skip = self._resolved(annotation, subject, source, complaints)
+
+    def _resolved(
+        self,
+        annotation: Condition | Length | Skip | Vacant,
+        subject: Subject,
+        source: str,
+        complaints: list[str],
+    ) -> str:
+        """Return an expression with its enumerators resolved."""
+        text = annotation.expression
+        try:
+            return without_enumerators(text, subject.struct, subject.near, self._lookup)
+        except AnnotationError as error:
+            complaints.append(f"{source} {annotation}: {error}")
+            return text
+
+    def _lead(
+        self,
+        facts: MemberFacts,
+        subject: Subject,
+        source: str,
+        annotation: PointsTo | Placed | ContainerOf,
+        complaints: list[str],
+    ) -> None:
+        """Let a pointer lead to what it is said to."""
+        if isinstance(annotation, ContainerOf):
+            self._enclose(facts, subject, source, annotation, complaints)
+            return
+        placed = annotation if isinstance(annotation, Placed) else None
+        try:
+            facts.points_to = self._lookup.struct(annotation.target, subject.near)
+            facts.placed = placed
+        except AnnotationError as error:
+            key = "points_to" if placed is None else "placed"
+            complaints.append(f"{source} {key}:{annotation.target}: {error}")
+
+    def _enclose(
+        self,
+        facts: MemberFacts,
+        subject: Subject,
+        source: str,
+        tag: ContainerOf,
+        complaints: list[str],
+    ) -> None:
+        """Let a pointer to a member lead to the struct around it."""
+        text = f"{source} container_of:{tag.outer}:{tag.member}"
+        type_ = subject.type_
+        if not isinstance(type_.btf.skip_modifiers(type_), types.Ptr):
+            complaints.append(f"{text}: the member is neither a pointer nor a container")
+            return
+        try:
+            outer = self._lookup.struct(tag.outer, subject.near)
+        except AnnotationError as error:
+            complaints.append(f"{text}: {error}")
+            return
+        resolved = resolve_path(outer, tag.member)
+        if resolved is None:
+            complaints.append(f"{text}: {outer} has no member {tag.member}")
+        else:
+            facts.points_to, facts.points_into = outer, resolved[1]
+
+    def _expand(
+        self,
+        facts: MemberFacts,
+        subject: Subject,
+        source: str,
+        tag: Contains,
+        complaints: list[str],
+    ) -> None:
+        head = subject.head
+        text = f'{source} "{tag.element}{":" + tag.node if tag.node else ""}"'
+        try:
+            walker = subject.walker(source)
+        except PluginError as error:
+            complaints.append(f"{text}: {error}")
+            return
+        if walker is None or (head == CHAIN and not tag.node):
+            if source == "tag":
+                return  # NAME on something that is no container: not ours
+            complaints.append(f"{text}: {_OTHER_THING}")
+            return
+        structs = self._lookup.structs(tag.element, subject.near)
+        if not structs:
+            if head != CHAIN or source != "tag":
+                complaints.append(f"{text}: no struct {tag.element} in the BTF")
+            return
+        fitting: list[Expansion] = []
+        reasons: list[str] = []
+        for struct in structs:
+            if tag.node is None:
+                fitting += [
+                    Expansion(walker.head, struct, node, offset, 0, source)
+                    for node, offset in links_of(struct, walker.link)
+                ]
+                continue
+            link = (
+                next_offset(struct, tag.node)
+                if head == CHAIN
+                else link_offset(struct, tag.node, walker.link)
+            )
+            if isinstance(link, str):
+                reasons.append(link)
+            else:
+                fitting.append(Expansion(walker.head, struct, tag.node, *link, source))
+        shapes = {(e.element.size, e.node, e.link_offset) for e in fitting}
+        if len(shapes) == 1:  # copies of one struct that were not merged when the BTF was made
+            facts.expansion = fitting[0]
+        elif fitting:
+            facts.candidates = tuple(fitting)
+        elif tag.node is None:
+            complaints.append(f"{text}: struct {tag.element} has no member of struct {walker.link}")
+        else:
+            complaints.append(f"{text}: {reasons[0]}")
+
+
+def _place(
+    facts: StructFacts, positions: dict[str, int], pieces: list[str], known: MemberFacts
+) -> None:
+    """Enter facts on a member that a path leads to, cut where it passes through a pointer."""
+    first, *rest = pieces
+    if not rest:
+        facts.paths[first] = known
+        return
+    if first in positions:
+        holder = facts.members.setdefault(positions[first], MemberFacts())
+    else:
+        holder = _at(facts.paths, first)
+    for piece in rest[:-1]:
+        holder = _at(holder.of_target, piece)
+    holder.of_target[rest[-1]] = known
+
+
+def _at(paths: PathFacts, path: str) -> MemberFacts:
+    """Return the facts on a member, new ones where there were none."""
+    known: MemberFacts | None = paths.get(path)
+    if known is None:
+        known = paths[path] = MemberFacts()
+    return known
+
+
+def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:
+    """Enter an annotation that needs no look at the kernel's types."""
+    if isinstance(annotation, TypedBy):
+        facts.typed_by = facts.typed_by or annotation.path
+    elif isinstance(annotation, Show):
+        facts.is_string |= annotation.how == "string"
+        facts.is_hex |= annotation.how == "hex"
+    elif isinstance(annotation, Follow):
+        facts.follow = annotation.members if facts.follow is None else facts.follow
+    elif isinstance(annotation, Space):
+        facts.space = facts.space or annotation.name
+    elif isinstance(annotation, Link):
+        facts.is_link = True
+
+
+def _mark_ring(
+    expansion: Expansion | None, struct: types.Composite, member: str
+) -> Expansion | None:
+    if expansion is not None and expansion.element is struct and expansion.node == member:
+        return replace(expansion, is_ring=True)
+    return expansion
