@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from btfdump._annotate.enumerators import flag_names, without_enumerators
 from btfdump._annotate.facts import Expansion, MemberFacts, StructFacts
 from btfdump._annotate.grammar import (
     Annotation,
@@ -33,16 +32,17 @@ from btfdump._annotate.grammar import (
     enclosed,
     parse,
 )
+from btfdump._annotate.lookup import Lookup, Subject, of_entry, of_global, of_member
 from btfdump._annotate.members import (
     CHAIN,
+    bad_summary,
     link_offset,
     links_of,
     next_offset,
     resolve_path,
     resolve_place,
+    summary_of,
 )
-from btfdump._annotate.subject import Subject, of_entry, of_global, of_member
-from btfdump._annotate.summary import bad_summary, summary_of
 from btfdump._btf import types
 from btfdump._btf.sections import member_tags
 from btfdump.errors import AnnotationError, PluginError
@@ -50,7 +50,6 @@ from btfdump.errors import AnnotationError, PluginError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from btfdump._annotate.lookup import Lookup
     from btfdump._annotate.overlay import Alternatives, Overlay
     from btfdump._btf.types import TypeTable
     from btfdump._decode.scope import PathFacts
@@ -261,6 +260,8 @@ class Annotations:
             if facts.points_to is None:
                 self._lead(facts, subject, source, annotation, complaints)
         elif isinstance(annotation, FlagsOf):
+            from btfdump._annotate.enumerators import flag_names
+
             facts.flags = facts.flags or flag_names(annotation.names, subject.near, self._lookup)
             if not facts.flags:
                 complaints.append(f"{source} flags:{annotation.names}: no such enum or prefix")
@@ -306,6 +307,10 @@ class Annotations:
     ) -> str:
         """Return an expression with its enumerators resolved."""
         text = annotation.expression
+        if text.islower():  # an enumerator has a capital
+            return text
+        from btfdump._annotate.enumerators import without_enumerators
+
         try:
             return without_enumerators(text, subject.struct, subject.near, self._lookup)
         except AnnotationError as error:

@@ -34,15 +34,15 @@ def without_enumerators(
 ) -> str:
     """Return an expression with numbers in place of the enumerators in it.
 
-    A name is an enumerator unless `struct` has a member of that name; one that is neither is left
-    as it is: a member of a struct further out, or a global variable. Of `NAME ?: OTHER ?: NUMBER`
-    the first that there is counts. Raises `AnnotationError` if an enumerator has several values, or
-    if there is none of those that are named.
+    A name with a capital is an enumerator unless `struct` has a member of that name; what is
+    neither is left as it is: a member of a struct further out, or a global variable. Of `NAME ?:
+    OTHER ?: NUMBER` the first that there is counts. Raises `AnnotationError` if an enumerator has
+    several values, or if there is none of those that are named.
     """
 
     def number(word: re.Match[str]) -> str:
         name = word["name"]
-        if name is None:
+        if name is None or (name.islower() and not word["others"]):
             return word[0]
         others = [other.strip() for other in word["others"].split("?:")[1:]]
         if not others and struct is not None and find_member(struct, name) is not None:

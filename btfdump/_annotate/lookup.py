@@ -7,15 +7,18 @@ module has.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from btfdump._annotate.members import container_type, struct_name
 from btfdump._btf import types
+from btfdump._walk import walker_of
 from btfdump.errors import AnnotationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from btfdump._btf.types import TypeTable
+    from btfdump._walk import Walker
 
 Found = TypeVar("Found", bound=types.Type)
 
@@ -104,3 +107,42 @@ def _own(wanted: type[Found], name: str, btf: TypeTable) -> list[Found]:
     """Return the types of a name that `btf` itself has, not its base."""
     found = btf.find_all(None, name)
     return [type_ for type_ in found if isinstance(type_, wanted) and type_.btf is btf]
+
+
+class Subject(NamedTuple):
+    """What something is said about, of type `type_`.
+
+    `near` is the BTF from which names in the annotation are looked up. `struct` has the members
+    that its expressions name, if it is on a struct. `head` is what `container_type()` says of the
+    type.
+    """
+
+    type_: types.Type
+    near: TypeTable
+    struct: types.Composite | None
+    head: str | None
+
+    def walker(self, source: str) -> Walker | None:
+        """Return what walks the subject, if any is known; raises `PluginError`.
+
+        Another package may have it. The library knows of none of those: its lines on structs that
+        are containers in other kernels are no reason to look.
+        """
+        is_ours = self.head is not None or source == "library"
+        name = self.head if is_ours else struct_name(self.type_)
+        return walker_of(name) if name is not None else None
+
+
+def of_global(type_: types.Type, near: TypeTable) -> Subject:
+    """Return a global variable, of the kernel or of a module, as a subject."""
+    return Subject(type_, near, None, container_type(type_))
+
+
+def of_member(type_: types.Type, struct: types.Composite) -> Subject:
+    """Return as a subject a member that an annotation on `struct` names, in it or further in."""
+    return Subject(type_, struct.btf, struct, container_type(type_))
+
+
+def of_entry(element: types.Composite) -> Subject:
+    """Return the entries of a container as a subject."""
+    return Subject(element, element.btf, element, None)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 from btfdump._btf import types
 from btfdump._decode.paths import split_path
 from btfdump._walk import FAMILIES
 from btfdump.errors import BtfFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from btfdump._annotate.overlay import Overlay
 
 CHAIN = "chain"
 """The container that a pointer to a struct may be: its target, and what that one leads to."""
@@ -154,3 +160,23 @@ def links_of(struct: types.Composite, link: str | None) -> list[tuple[str, int]]
         if isinstance(base, types.Composite) and base.name == link and member.name:
             found.append((member.name, member.offset))
     return found
+
+
+def summary_of(struct: types.Composite, sources: Iterable[Overlay]) -> tuple[str, ...]:
+    """Return the member paths that the first of the sources names which names any."""
+    if struct.name:
+        for overlay in sources:
+            paths = overlay.summary(struct.name)
+            if paths is not None:
+                return tuple(paths)
+    return ()
+
+
+def bad_summary(overlay: Overlay, struct: types.Composite) -> list[str]:
+    """Say which paths of a user's [summary] begin with no member of the struct."""
+    paths = overlay.summary(struct.name) if struct.name else None
+    return [
+        f"{overlay.source}: summary of {struct}: no member {path}"
+        for path in paths or ()
+        if find_member(struct, split_path(path)[0]) is None
+    ]

@@ -10,6 +10,7 @@ import sys
 from array import array
 from binascii import crc32
 from bisect import bisect_right
+from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -17,12 +18,17 @@ from .strings import encode
 from .wire import TRAILERS, TYPE_WORDS, Kind, vlen_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .index import Index
     from .records import Records
     from .strings import Strings
 
 Ids: TypeAlias = int | tuple[int, ...]  # a bare int, where it is one, spares the garbage collector
 
+_WORD = 4
+FEW = 4  # offsets of a name that the blob is searched for: others may end like it
+MANY = 64  # places found in the blob that are looked at
 SEARCHES = 40  # after as many it is time for the dict, which costs about what these did
 
 
@@ -109,40 +115,73 @@ def _joined(one: Ids, other: Ids) -> Ids:
 
 
 class EnumeratorIndex:
-    """The enumerators among the records of one blob, by name; made when one is first asked for."""
+    """The enumerators among the records of one blob, `data`, by name.
 
-    def __init__(self, records: Records, strings: Strings) -> None:
+    The blob is searched for a name that is rare. Where there are many places to look at, all
+    enumerators are listed, once.
+    """
+
+    def __init__(self, records: Records, strings: Strings, data: bytes) -> None:
+        self._records = records
         self._strings = strings
-        self._names = array("I")  # the name_off of every enumerator
-        self._firsts: list[int] = []  # how many enumerators come before those of each enum
-        self._enums: list[int] = []
-        for kind in (Kind.ENUM, Kind.ENUM64):
-            size = TRAILERS[kind][1]
-            for type_id in records.ids(kind):
-                start = records.at(type_id) + TYPE_WORDS
-                count = vlen_of(records.words[start - TYPE_WORDS + 1])
-                self._firsts.append(len(self._names))
-                self._enums.append(type_id)
-                self._names += records.words[start : start + size * count : size]
-        self._distinct = frozenset(self._names)
+        self._data = data
 
     def places(self, name: str) -> list[tuple[int, int]]:
         """Return (id of the enum, index) of each enumerator called `name`, by ascending id."""
-        found: list[tuple[int, int]] = []
-        offsets = self._strings.offsets(encode(name)) if name and "\0" not in name else ()
-        for offset in self._distinct.intersection(offsets):
-            at = -1
-            while (at := self._next(offset, at + 1)) >= 0:
-                enum = bisect_right(self._firsts, at) - 1
-                found.append((self._enums[enum], at - self._firsts[enum]))
-        return sorted(found)
+        offsets = self._strings.offsets(encode(name)) if name and "\0" not in name else []
+        found = self._search(offsets)
+        return sorted(self._listed(offsets) if found is None else found)
 
-    def _next(self, offset: int, start: int) -> int:
-        """Return the first place from `start` on that has a name of this offset, or -1."""
-        try:
-            return self._names.index(offset, start)
-        except ValueError:
-            return -1
+    def _search(self, offsets: list[int]) -> list[tuple[int, int]] | None:
+        """Look for the name's offsets in the blob; None if there are too many places for that."""
+        records = self._records
+        start, end = records.offset, records.byte_offset(len(records.words))
+        found: list[tuple[int, int]] = []
+        left = MANY
+        for offset in offsets if len(offsets) < FEW else ():
+            needle = offset.to_bytes(_WORD, records.byteorder)
+            at = self._data.find(needle, start, end)
+            while at >= 0 and left:
+                left -= 1
+                word, rest = divmod(at - start, _WORD)
+                place = records.enumerator_at(word) if not rest else None
+                if place is not None:
+                    found.append(place)
+                at = self._data.find(needle, at + 1, end)
+        return found if left and len(offsets) < FEW else None
+
+    @cached_property
+    def _list(self) -> tuple[array[int], frozenset[int], list[int], list[int]]:
+        """The name_off of all enumerators, these as a set, and each enum's first of them and id."""
+        names = array("I")
+        firsts: list[int] = []
+        enums: list[int] = []
+        for kind in (Kind.ENUM, Kind.ENUM64):
+            size = TRAILERS[kind][1]
+            for type_id in self._records.ids(kind):
+                start = self._records.at(type_id) + TYPE_WORDS
+                count = vlen_of(self._records.words[start - TYPE_WORDS + 1])
+                firsts.append(len(names))
+                enums.append(type_id)
+                names += self._records.words[start : start + size * count : size]
+        return names, frozenset(names), firsts, enums
+
+    def _listed(self, offsets: list[int]) -> Iterator[tuple[int, int]]:
+        names, distinct, firsts, enums = self._list
+        for offset in distinct.intersection(offsets):
+            at = _next(names, offset, 0)
+            while at >= 0:
+                enum = bisect_right(firsts, at) - 1
+                yield enums[enum], at - firsts[enum]
+                at = _next(names, offset, at + 1)
+
+
+def _next(names: array[int], offset: int, start: int) -> int:
+    """Return the first place from `start` on that has a name of this offset, or -1."""
+    try:
+        return names.index(offset, start)
+    except ValueError:
+        return -1
 
 
 def make_index(records: Records, strings: Strings) -> Index:

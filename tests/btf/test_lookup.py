@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump._btf import Btf, BtfBuilder, Kind
+from btfdump._btf import Btf, BtfBuilder, Kind, lookup
 from btfdump._btf.lookup import SEARCHES
 from btfdump.errors import AmbiguousTypeError, TypeNotFoundError
 from tests.support.btf_blobs import sample
@@ -97,6 +97,14 @@ def places(btf: Btf, name: str) -> list[tuple[str, int, int]]:
     return [(enum.name, index, enum.enumerators[index].value) for enum, index in found]
 
 
+@pytest.fixture(params=[(4, 64), (0, 64), (4, 1)])
+def effort(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Search for names, or list all enumerators: at once, or after the search has got too long."""
+    monkeypatch.setattr(lookup, "FEW", request.param[0])
+    monkeypatch.setattr(lookup, "MANY", request.param[1])
+
+
+@pytest.mark.usefixtures("effort")
 def test_enumerators(b: BtfBuilder) -> None:
     b.struct("RED", 4, [("RED", b.int_("int", 4), 0)])  # a member and a type of the same name
     b.enum("color", {"RED": 3, "GREEN": 4})
@@ -109,6 +117,7 @@ def test_enumerators(b: BtfBuilder) -> None:
     assert places(btf, "color") == places(btf, "") == places(btf, "R") == places(btf, "int") == []
 
 
+@pytest.mark.usefixtures("effort")
 def test_enumerators_of_a_split_btf() -> None:
     base = BtfBuilder()
     base.enum("color", {"RED": 3})
@@ -120,6 +129,7 @@ def test_enumerators_of_a_split_btf() -> None:
     assert places(below, "RED") == [("color", 0, 3)]
 
 
+@pytest.mark.usefixtures("effort")
 def test_values_that_look_like_names(b: BtfBuilder) -> None:
     """The value of an enumerator may be the offset of a string, and its name that of another."""
     b.enum("color", {"RED": 1, "GREEN": 7})
