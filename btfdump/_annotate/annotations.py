@@ -289,7 +289,7 @@ class Annotations:
                 facts.length = self._resolved(annotation, subject, source, complaints)
         elif isinstance(annotation, Vacant):
             number = self._resolved(annotation, subject, source, complaints)
-            if number.isdecimal():
+            if number.isdecimal() and len(number) < 20:
                 facts.vacant = int(number) if facts.vacant is None else facts.vacant
             else:
                 complaints.append(f"{source} vacant:{number}: neither a number nor an enumerator")

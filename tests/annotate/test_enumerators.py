@@ -151,8 +151,9 @@ def test_a_head_that_is_none(tag):
     assert "[1] = (struct list_head){ .next = 0xdead000000000100" in text
 
 
-def test_a_vacant_head_that_nothing_names():
-    world, address = heads("vacant:GONE")
+@pytest.mark.parametrize("number", ["GONE", "9" * 5000])
+def test_a_vacant_head_that_nothing_names(number):
+    world, address = heads(f"vacant:{number}")
     kernel = world.kernel()
     notes = texts(dumped(kernel, kernel.value("struct holder", address)))
-    assert "tag vacant:GONE: neither a number nor an enumerator" in notes
+    assert f"tag vacant:{number}: neither a number nor an enumerator" in notes
