@@ -111,7 +111,9 @@ def _add(
     known = tags.setdefault((inner.id, index), [])
     present = [tag.text for tag in inner.btf.decl_tags(inner.id) if tag.component_index == index]
     kinds = {type(parse(text)) for text in (*known, *present)}
-    known += [text for text in texts if type(parse(text)) not in kinds]
+    added = [text for text in texts if type(parse(text)) not in kinds]
+    if any(type(parse(text)) is not Condition for text in added):  # none for what others state
+        known += added
 
 
 def _fitting(

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._walk import Anomaly, Entry, Head, walker
+from btfdump._walk.lists import disagreement
+from btfdump._walk.neighbours import proves_head
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
@@ -34,7 +36,12 @@ def _chain(head: Head, first: int, *, has_back: bool, is_nulls: bool) -> Iterato
         if has_back:
             following, back = head.pointers(node, 0, 2)
             if back != holder:
-                yield Anomaly(f"pprev of {link:#x} is {back:#x}, not {holder:#x}", link)
+                after = 0 if is_nulls and following & 1 else following
+                is_first = holder == head.address
+                is_entry = not is_first or proves_head(head, link, after, back)
+                yield disagreement("pprev", link, back, holder, is_entry=is_entry)
+                if not is_entry:
+                    return
         else:
             (following,) = head.pointers(node, 0, 1)
         yield Entry(head.element(link), data)

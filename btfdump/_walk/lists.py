@@ -3,7 +3,8 @@
 Both check every back pointer (`node->prev`, `node->pprev`). In a list whose back pointers all agree
 no node can be entered twice, so a sound list of any length is walked in constant memory. After the
 first disagreement the walk keeps books: the addresses met so far are collected by walking again
-from the head, and from then on a node that was met before ends the walk.
+from the head, and from then on a node that was met before ends the walk. A node that does not point
+back is an entry only if its neighbours say so (`neighbours.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._walk import Anomaly, Entry, Head, walker
 from btfdump._walk.copied import copied
+from btfdump._walk.neighbours import NO_ENTRY, is_of_another, leads_round, proves_head
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
@@ -32,12 +34,20 @@ def poison_name(pointer: int) -> str | None:
     return POISONS.get(pointer)
 
 
+def disagreement(name: str, link: int, back: int, holder: int, *, is_entry: bool) -> Anomaly:
+    """Say that the back pointer `name` of a node is not `holder`, and whether it is an entry."""
+    text = f"{name} of {link:#x} is {back:#x}, not {holder:#x}"
+    if is_entry:
+        return Anomaly(text, link)
+    return Anomaly(f"{text}: {NO_ENTRY}", link, True)
+
+
 @dataclass(slots=True)
 class _Chain:
     """A chain of links that is walked forward, and what is known of it so far.
 
     `holder` is what the next link's back pointer must be. `seen` has every link met before, once a
-    back pointer has disagreed.
+    back pointer has disagreed, and `is_round` then tells whether the links lead to the head again.
     """
 
     head: Head
@@ -45,6 +55,7 @@ class _Chain:
     holder: int
     seen: set[int] | None = None
     count: int = 0
+    is_round: bool | None = None
 
     def visit(self, link: int) -> _Node | Anomaly:
         """Read the element around `link`, unless there is a reason not to."""
@@ -67,6 +78,23 @@ class _Chain:
             if link in self.seen:
                 return self.cycle(link)
         return _Node(data, following, back)
+
+    def has(self, link: int, node: _Node) -> bool:
+        """Whether a node that does not point back is on the list nevertheless."""
+        return bool(self.count) or proves_head(self.head, link, node.following, node.back)
+
+    def has_on_ring(self, link: int, node: _Node) -> bool:
+        """Whether a node that does not point back is on this ring, and not on another one."""
+        if self.leads_round(link):
+            return True
+        is_foreign = is_of_another(self.head, link, node.following, node.back)
+        return not is_foreign and self.has(link, node)
+
+    def leads_round(self, link: int) -> bool:
+        """Whether a ring leads on from `link` to the head; looked up once, then known of all."""
+        if self.is_round is None:
+            self.is_round = leads_round(self.head, link) is True
+        return self.is_round
 
     def advance(self, link: int) -> None:
         """Go on after `link`."""
@@ -129,7 +157,11 @@ def walk_list_head(head: Head) -> Iterator[Entry | Anomaly]:
             yield from _recover(chain, last)
             return
         if node.back != chain.holder:
-            yield Anomaly(f"prev of {link:#x} is {node.back:#x}, not {chain.holder:#x}", link)
+            is_entry = chain.has_on_ring(link, node)
+            yield disagreement("prev", link, node.back, chain.holder, is_entry=is_entry)
+            if not is_entry:
+                yield from _recover(chain, last)
+                return
         yield Entry(head.element(link), node.data)
         chain.advance(link)
         link = node.following
@@ -187,7 +219,10 @@ def walk_hlist_head(head: Head) -> Iterator[Entry | Anomaly]:
             yield node
             return
         if node.back != chain.holder:
-            yield Anomaly(f"pprev of {link:#x} is {node.back:#x}, not {chain.holder:#x}", link)
+            is_entry = chain.has(link, node)
+            yield disagreement("pprev", link, node.back, chain.holder, is_entry=is_entry)
+            if not is_entry:
+                return
         yield Entry(head.element(link), node.data)
         chain.advance(link)
         link = node.following

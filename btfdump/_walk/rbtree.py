@@ -2,7 +2,8 @@
 
 A tree is walked in order, without recursion. `node->__rb_parent_color` holds the parent's address
 and, in bit 0, the colour (1 is black). Both are checked: the parent must be the node that led here,
-a red node has no red child, and the root is black. A node that was met before is not entered again.
+a red node has no red child, and the root is black. A node that was met before is not entered again,
+nor is a root to which nothing leads back (`neighbours.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from btfdump._walk import Anomaly, Entry, Head, walker
+from btfdump._walk.neighbours import NO_ENTRY, pointers_at
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
@@ -63,13 +65,27 @@ class _Tree:
         is_red = not color & _BLACK
         node = _Node(link, data, words[self.left], words[self.right], is_red, height)
         wrong = []
-        if color & ~_COLOR_BITS != (parent.link if parent is not None else 0):
-            wrong.append(
-                f"parent of {link:#x} is {color & ~_COLOR_BITS:#x}, not {_name(parent, 'NULL')}"
-            )
+        above = color & ~_COLOR_BITS
+        if above != (parent.link if parent is not None else 0):
+            text = f"parent of {link:#x} is {above:#x}, not {_name(parent, 'NULL')}"
+            if parent is None and not self.proves_head(node, above):
+                return None, [Anomaly(f"{text}: {NO_ENTRY}", link, True)]
+            wrong.append(text)
         if is_red and (parent is None or parent.is_red):
             wrong.append(f"{link:#x} and its parent are both red" if parent else "the root is red")
         return node, [Anomaly(text, link) for text in wrong]
+
+    def proves_head(self, root: _Node, above: int) -> bool:
+        """Whether a root that names a parent, `above`, is one: a child of its own points back.
+
+        It is not if it is a child of that parent.
+        """
+        other = pointers_at(self.head, above, self.words)
+        if other is not None and root.link in (other[self.left], other[self.right]):
+            return False
+        children = (link for link in (root.left, root.right) if link != root.link)
+        found = (pointers_at(self.head, link, self.words) for link in children)
+        return any(c is not None and c[self.color] & ~_COLOR_BITS == root.link for c in found)
 
     def nodes(self, root: int) -> Iterator[_Node | Anomaly]:
         """Yield the nodes in order."""

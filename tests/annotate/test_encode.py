@@ -96,6 +96,14 @@ def test_the_copy_is_the_original_and_tags(opened):
     assert {written.kind(i) for i in range(len(btf), len(written))} == {Kind.DECL_TAG}
 
 
+def test_a_condition_is_not_written_for_what_a_tag_states_already(world):
+    """It would say of the tag what only the overlay says of its own statement."""
+    world.struct("shelf", [("n", "int"), ("all", "struct list_head")], {"all": "item:one"})
+    btf = world.btf()
+    overlay = Overlay('[struct.shelf]\nall = { tags = ["cond:n", "item:one"] }\n', "library")
+    assert encode(btf, [overlay]).tags == 0
+
+
 def test_encoding_again_adds_nothing(world):
     overlay = Overlay('[struct.item]\none = "item:two"\nid = ["show:hex"]\n', "library")
     world.struct("box", [("items", "struct list_head")], {"items": "item:one"})

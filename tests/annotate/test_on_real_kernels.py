@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from btfdump._api.kernel import open_core
+from btfdump._kernel.value import Value
 from btfdump.errors import CorruptDataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump._api.kernel import Kernel
-    from btfdump._kernel.value import Value
 
 
 @pytest.fixture(params=["tagged", "stock", "s390x"])
@@ -78,3 +78,26 @@ def below(node: Value) -> Iterator[Value]:
             yield child
             if int(child.flags) & 1:
                 work.append(child)
+
+
+@pytest.mark.parametrize("name", ["tagged", "stock", "stock-7.3", "s390x"])
+def test_an_idle_task_traces_nobody(opened, name):
+    """It has a copy of its maker's list head: neither the library nor a tag makes that a task."""
+    kernel = opened(name)
+    idle = kernel.per_cpu(kernel["runqueues"], 1).idle.deref_()
+    assert int(idle.pid) == 0
+    found = list(idle.ptraced.entries_()) if name == "tagged" else []
+    assert not any(isinstance(item, Value) for item in found)
+    with pytest.raises(CorruptDataError):
+        list(idle.ptraced.walk_())
+
+
+@pytest.mark.parametrize("name", ["stock", "stock-7.3"])
+def test_the_root_of_a_trie_of_routes_is_no_leaf(opened, name):
+    """Nor an inner node: `pos` and `bits` are zero in leaves alone (IS_TRIE, IS_TNODE)."""
+    kernel = opened(name)
+    trie = kernel["init_net"].ipv4.fib_main.member_("__data")
+    root = kernel.value("struct trie", trie.address_).kv[0]
+    assert (int(root.pos), int(root.bits)) == (32, 0)
+    with pytest.raises(CorruptDataError, match="no tag, overlay or library entry"):
+        list(root.leaf.walk_())

@@ -89,6 +89,18 @@ def test_back_pointer_disagrees(make):
         assert chains.walk() == ([0, 1, 2], wrong)
 
 
+def test_back_pointer_of_the_only_one_disagrees(make):
+    """Nothing says that this is the head of such a list."""
+    chains = make(1)
+    if chains.has_back:
+        chains.world.point(chains.links[0] + chains.word, 0x1234)
+        text = f"pprev of {chains.links[0]:#x} is 0x1234, not {chains.head:#x}"
+        assert chains.walk() == (
+            [],
+            [f"{text}: it does not lead back, and is not taken for an entry"],
+        )
+
+
 def test_nulls_list_without_its_mark(platform):
     chains = Chains(platform, "hlist_nulls_head", 2)
     chains.next(chains.links[1], 0)

@@ -82,6 +82,26 @@ def test_the_root_has_a_parent(make):
     assert wrong == [f"parent of {trees.root:#x} is {trees.links[0]:#x}, not NULL"]
 
 
+def test_a_sole_root_that_has_a_parent(make):
+    """Nothing says that this is the root of such a tree: it may be anything."""
+    trees = make(1)
+    trees.set(trees.root, "__rb_parent_color", 0x1230 | BLACK)
+    found, wrong = trees.walk()
+    assert found == []
+    refused = "it does not lead back, and is not taken for an entry"
+    assert wrong[0] == f"parent of {trees.root:#x} is 0x1230, not NULL: {refused}"
+
+
+def test_a_node_of_another_tree(make):
+    """A root that was copied before the tree was rotated leads into the middle of it."""
+    trees = make(7)
+    inner = trees.links[5]
+    trees.set_head("rb_root.rb_node" if trees.is_cached else "rb_node", inner)
+    found, wrong = trees.walk()
+    assert found == []
+    assert wrong[0].startswith(f"parent of {inner:#x} is {trees.root:#x}, not NULL: it does not")
+
+
 def test_red_and_red(make):
     trees = make(7)
     trees.set(trees.links[1], "__rb_parent_color", trees.root | RED)
