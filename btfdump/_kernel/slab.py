@@ -1,6 +1,6 @@
 """Slab objects: which cache an address belongs to, and where the object around it begins.
 
-The direct map leads from the address to its `struct page`, the compound head from there to the
+The direct map leads from the address to its `struct page`, `head_page()` from there to the
 `struct slab` that overlays it (mm/slab.h; before Linux 5.17 the page itself), and that to the
 `struct kmem_cache`. Page flags have moved too often to be relied on. A page counts as part of a
 slab only if what it names as its cache is one: an object of the cache of caches, `kmem_cache`
@@ -20,12 +20,13 @@ from btfdump._btf import types
 from btfdump._kernel.services import Cache, SlabObject
 from btfdump._kernel.value import Value
 from btfdump._kernel.value_at import value_at
-from btfdump.errors import BtfdumpError
+from btfdump.errors import BtfdumpError, CorruptDataError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from btfdump._kernel.context import Context
+    from btfdump._walk.structs import KernelStruct
 
 _PAGE_SHIFT = 12  # on both architectures supported below
 _MAX_CACHES = 1 << 16
@@ -136,9 +137,9 @@ class SlabFinder:
         memory = self.kernel.target
         address = direct.pages + number * page.size
         data = memory.read(address, page.size)
-        head = page.integer(data, "compound_head")
-        if head & 1:
-            address = head - 1
+        head = head_page(page, address, data, direct.pages)
+        if head != address:
+            address = head
             number = (address - direct.pages) // page.size
             data = memory.read(address, page.size)
         return number, address, self.kernel.struct(self._name).integer(data, "slab_cache")
@@ -194,6 +195,31 @@ class SlabFinder:
                 cache = self._cache(entry.address_, direct)
                 if cache is not None:
                     yield cache
+
+
+def head_page(page: KernelStruct, address: int, data: bytes, pages: int) -> int:
+    """Return the address of the first `struct page` of the compound page that a page is part of.
+
+    `page` is the struct's shape, `data` the bytes of the page at `address`, and `pages` the address
+    of the array of all pages. For a page that is no tail, that is `address` itself. A tail points
+    to its head, with bit 0 set. Since compound_head became compound_info ("mm: rename the
+    'compound_head' field in the 'struct page' to 'compound_info'", 2026) it may have a mask for its
+    own address instead: which of the two depends on the kernel's configuration
+    (compound_info_has_mask() in include/linux/page-flags.h). A pointer is into the array and not
+    beyond the tail; a mask is ones above zeros. Raises `CorruptDataError` for neither.
+    """
+    info = page.integer(data, "compound_info" if "compound_info" in page else "compound_head")
+    if not info & 1:
+        return address
+    head = info - 1
+    if pages <= head < address and not (head - pages) % page.size:
+        return head
+    if "compound_info" in page:
+        zeros = ~head & ((1 << 8 * page.sizeof("compound_info")) - 1)
+        head = address & head
+        if not zeros & (zeros + 1) and pages <= head < address:
+            return head
+    raise CorruptDataError(f"the page at {address:#x} is the tail of no page: {info:#x}", address)
 
 
 def direct_map(kernel: Context) -> _DirectMap | None:
