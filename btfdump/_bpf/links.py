@@ -66,7 +66,7 @@ def _read(links: Iterator[Value]) -> Iterator[Link | Note]:
                 yield Note(f"link at {value.address_:#x}: {error}", value.address_)
                 continue
             try:
-                yield _placed(link, value._context_)
+                yield place_of(link, value._context_)
             except BtfdumpError as error:
                 yield link
                 yield Note(f"link {link.id}: where it is attached: {error}", value.address_)
@@ -82,8 +82,11 @@ def link_of(value: Value) -> Link:
     return Link(value.address_, number, short_name(value.type, "BPF_LINK_TYPE_"), prog_id)
 
 
-def _placed(link: Link, kernel: Context) -> Link:
-    """Return a link with its target, as far as links of its type are understood here."""
+def place_of(link: Link, kernel: Context) -> Link:
+    """Return a link with its target, as far as links of its type are understood here.
+
+    Raises `FaultError`, and `MemberNotFoundError` for a kernel that keeps it elsewhere.
+    """
     struct, place = _PLACES.get(link.type, ("", None))
     if place is None or not kernel.btf.find_all("struct", struct):
         return link
@@ -100,7 +103,7 @@ def _raw_tracepoint(link: Value) -> Attached:
 
 def _tracing(link: Value) -> Attached:
     key = int(link.trampoline.key)
-    attach = short_name(link.attach_type, "BPF_")
+    attach = short_name(_attach_type(link, "attach_type"), "BPF_")
     details: Details = {
         "attach_type": attach,
         "target_obj_id": key >> 32,
@@ -109,8 +112,19 @@ def _tracing(link: Value) -> Attached:
     return f"{attach.removeprefix('trace_')} {traced_function(link.trampoline.deref_())}", details
 
 
+def _attach_type(link: Value, own: str) -> Value:
+    """Return the attach type of a link: of all in `struct bpf_link` since 6.17 (b725441f02c2).
+
+    Before, `own` was the name of the member that this type of link had for it.
+    """
+    base = link.link
+    while base.has_member_("link"):  # tracing: a struct bpf_tramp_link is around it
+        base = base.link
+    return base.attach_type if base.has_member_("attach_type") else link.member_(own)
+
+
 def _cgroup(link: Value) -> Attached:
-    attach = short_name(link.type, "BPF_")
+    attach = short_name(_attach_type(link, "type"), "BPF_")
     if not link.cgroup:  # gone, and the link with it
         return f"{attach} of no cgroup", {"cgroup_id": 0, "attach_type": attach}
     details: Details = {"cgroup_id": int(link.cgroup.kn.id), "attach_type": attach}
@@ -135,7 +149,7 @@ def _iter(link: Value) -> Attached:
 
 
 def _netns(link: Value) -> Attached:
-    attach = short_name(link.type, "BPF_")
+    attach = short_name(_attach_type(link, "type"), "BPF_")
     inode = int(link.net.ns.inum) if link.net else 0
     return f"{attach} of netns {inode}", {"netns_ino": inode, "attach_type": attach}
 
@@ -144,10 +158,14 @@ def _device(link: Value) -> Attached:
     if not link.dev:
         return "no device", {"ifindex": 0}
     name = link.dev.member_("name").string_()
-    details: Details = {"devname": name, "ifindex": int(link.dev.ifindex)}
-    if not link.has_member_("location"):
+    return name, {"devname": name, "ifindex": int(link.dev.ifindex)}
+
+
+def _device_hook(link: Value) -> Attached:
+    name, details = _device(link)
+    if not link.dev:
         return name, details
-    details["attach_type"] = attach = _attach_name(link, int(link.location))
+    details["attach_type"] = attach = _attach_name(link, int(_attach_type(link, "location")))
     return f"{attach} of {name}", details
 
 
@@ -186,9 +204,14 @@ def _map(link: Value) -> Attached:
         return "no map", {"map_id": 0}
     number = int(link.map.id)
     details: Details = {"map_id": number}
-    if link.has_member_("attach_type"):
-        details["attach_type"] = short_name(link.attach_type, "BPF_")
     return f"map {number} {link.map.member_('name').string_()}".rstrip(), details
+
+
+def _map_hook(link: Value) -> Attached:
+    target, details = _map(link)
+    if link.map:
+        details["attach_type"] = short_name(_attach_type(link, "attach_type"), "BPF_")
+    return target, details
 
 
 def _netfilter(link: Value) -> Attached:
@@ -210,8 +233,8 @@ _PLACES: dict[str, tuple[str, FindAttached]] = {
     "uprobe_multi": ("bpf_uprobe_multi_link", _uprobe_multi),
     "struct_ops": ("bpf_struct_ops_link", _map),
     "netfilter": ("bpf_nf_link", _netfilter),
-    "tcx": ("tcx_link", _device),
-    "netkit": ("netkit_link", _device),
-    "sockmap": ("sockmap_link", _map),
+    "tcx": ("tcx_link", _device_hook),
+    "netkit": ("netkit_link", _device_hook),
+    "sockmap": ("sockmap_link", _map_hook),
 }
 """Link type -> the struct around its `link`, and what to read of it."""

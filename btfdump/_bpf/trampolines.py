@@ -100,7 +100,9 @@ def trampoline_of(value: Value) -> Trampoline:
 def _prog_id(entry: Value) -> int:
     """Return the id of the program on an entry of `progs_hlist`.
 
-    That is a `struct bpf_tramp_link`; until 5.19 (f7e0beaf39d3) a `struct bpf_prog_aux`.
+    That is a `struct bpf_tramp_node`, which points to its link; before "bpf: Add struct
+    bpf_tramp_node object" (2026) a `struct bpf_tramp_link`, which holds it, and until 5.19
+    (f7e0beaf39d3) a `struct bpf_prog_aux`.
     """
     link = entry.link if entry.has_member_("link") else None
     return int(link.prog.aux.id if link is not None else entry.id)

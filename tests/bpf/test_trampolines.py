@@ -34,6 +34,16 @@ def test_a_trampoline(opened: Callable[[str], Kernel], name: str) -> None:
     assert function.startswith("bpf_lsm_file_open")
 
 
+def test_trampolines_of_nodes(opened: Callable[[str], Kernel]) -> None:
+    """In 7.3 a `struct bpf_tramp_node` stands for each program; it points to its link."""
+    found = list(find_trampolines(opened("stock-7.3")))
+    assert [(t.function, t.progs, t.lsm_hook) for t in without_notes(found)] == [
+        ("do_exit", {"fentry": (8,)}, ""),
+        ("bpf_lsm_file_open", {"modify_return": (9,)}, "file_open"),
+    ]
+    assert len(found) == 2
+
+
 def test_no_trampolines_without_a_jit(opened: Callable[[str], Kernel]) -> None:
     assert list(find_trampolines(opened("s390x"))) == []
     with pytest.raises(SymbolNotFoundError):
