@@ -130,6 +130,15 @@ class Annotations:
         """Check what overlays and tags say about a global variable of the kernel or a module."""
         return self._merge(of_global(type_, near), statements, tags)
 
+    def misfits(
+        self, type_: types.Type, near: TypeTable, source: str, alternatives: Alternatives
+    ) -> list[str]:
+        """Say what does not fit of what `source` states about a variable of type `type_`.
+
+        That is said of the library too. If one of the alternatives fits, nothing is wrong.
+        """
+        return self._apply(MemberFacts(), of_global(type_, near), source, alternatives)
+
     def of_member(
         self,
         struct: types.Composite,
@@ -199,8 +208,13 @@ class Annotations:
 
     def _apply(
         self, facts: MemberFacts, subject: Subject, source: str, alternatives: Alternatives
-    ) -> None:
-        """Enter the first alternative that fits, and those before it that hold on a condition."""
+    ) -> list[str]:
+        """Enter the first alternative that fits, and those before it that hold on a condition.
+
+        Return what is wrong with those before it. Where one fits that holds without a condition,
+        nothing is wrong.
+        """
+        complaints: list[str] = []
         unfit: list[tuple[str, MemberFacts]] = []
         for alternative in alternatives:
             trial: list[str] = []
@@ -217,15 +231,18 @@ class Annotations:
             # What entries are skipped is said of their members: first comes what they are.
             for annotation in sorted(enclosed(alternative), key=lambda a: isinstance(a, Skip)):
                 self._state(case, subject, source, annotation, trial)
+            complaints += trial
             if trial:  # if the condition holds, nothing else does
                 unfit.append((condition, MemberFacts(problems=self._told(source, trial))))
                 continue
             case.provenance = case.provenance or source
             if not conditions:
                 unfit = [(c, known) for c, known in unfit if c]
+                complaints = []
                 break
             facts.cases.append((condition, case))
         self._enter_unfit(facts, source, unfit)
+        return complaints
 
     def _told(self, source: str, complaints: list[str]) -> list[str]:
         """Return those of the complaints about a source that are reported."""

@@ -13,6 +13,7 @@
     [global]
     init_task = "struct task_struct"                     # BTF has no variables but per-CPU ones
     modules = { type = "struct list_head", tag = "module:list" }
+    runners = [{ type = "struct list_head", tag = "runner:list" }, "struct runner *"]
 
 The built-in library is a folder of such files. A library of hundreds of entries must cost a cold
 start nothing, so files are cut at their table headings and a table is parsed when asked for.
@@ -41,7 +42,10 @@ _TYPE = re.compile(r"(?:(?:struct|union|enum) )?[A-Za-z_][\w ]*(?: ?\*+)?(?:\[\d
 
 
 class Global(NamedTuple):
-    """What an overlay says about a global variable: its C type, and tags as on a member."""
+    """What an overlay says about a global variable: its C type, and tags as on a member.
+
+    `cond:` among the tags is about the variable's own members, and decides on the type as well.
+    """
 
     type: str
     alternatives: Alternatives = ()
@@ -103,7 +107,8 @@ class Overlay:
         If `struct` is "", `member` is a global variable.
         """
         value = self._table(f"struct.{struct}" if struct else "global").get(member)
-        return isinstance(value, dict) and bool(value.get("proven"))
+        choices = value if isinstance(value, list) else [value]
+        return any(isinstance(choice, dict) and bool(choice.get("proven")) for choice in choices)
 
     def texts(self, struct: str, member: str) -> tuple[tuple[str, ...], ...]:
         """Return what is said about a member, as it is written: alternatives, each of them tags."""
@@ -134,11 +139,15 @@ class Overlay:
         value = self._table("container").get(head)
         return self._alternatives(f"container.{head}", value) if value is not None else ()
 
-    def global_(self, name: str) -> Global | None:
-        """Return the type and tags of the global variable `name`, or None."""
+    def global_(self, name: str) -> tuple[Global, ...]:
+        """Return what may be said about the global variable `name`, in order of preference."""
         entry = self._table("global").get(name)
         if entry is None:
-            return None
+            return ()
+        choices = entry if isinstance(entry, list) else [entry]
+        return tuple(self._global(name, choice) for choice in choices)
+
+    def _global(self, name: str, entry: Any) -> Global:
         type_ = entry.get("type") if isinstance(entry, dict) else entry
         if not isinstance(type_, str) or not _TYPE.fullmatch(type_):
             raise self._error(f"global.{name}", f"expected a C type, not {type_!r}")

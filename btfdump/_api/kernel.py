@@ -128,7 +128,8 @@ class Kernel(Context):
                 f"program; give that of this kernel, {self.target.release}"
             )
         try:
-            comm = find_global(self, "init_task").comm.string_()
+            task = self.own_type("struct task_struct")  # whether or not there is room for it
+            comm = value_at(self, task, self.own_symbol("init_task")).comm.string_()
         except BtfdumpError:
             return
         if not comm.startswith("swapper"):

@@ -11,6 +11,7 @@ from btfdump._btf import types
 from btfdump._btf.names import essential_name
 from btfdump._decode.layout import Layouts, StructLayout
 from btfdump._decode.scope import Scope
+from btfdump._kernel.declared import fitting
 from btfdump._kernel.symbol_names import SymbolNames
 from btfdump._kernel.type_names import VMLINUX, TypeNames
 from btfdump._walk import FAMILIES
@@ -299,16 +300,15 @@ class Context:
         keys = [name] if name != symbol.name else []
         keys += [f"{symbol.module}:{symbol.name}"]
         is_clear = self._is_own(symbol)
-        stated: dict[str, Global] = {}
+        stated: list[tuple[str, Global]] = []
         unclear = ""
         for source in self.annotations.sources():
-            for key in (*keys, symbol.name):
-                known = source.global_(key)
-                if known is not None and (is_clear or key != symbol.name):
-                    stated.setdefault(source.source, known)
-                elif known is not None:
-                    unclear = f"{source.source} does not say which {symbol.name} it means"
-        statements = [(source, known.alternatives) for source, known in stated.items()]
+            said = [(key, known) for key in (*keys, symbol.name) if (known := source.global_(key))]
+            meant = [known for key, known in said if is_clear or key != symbol.name]
+            if meant:
+                stated += [(source.source, choice) for choice in meant[0]]
+            elif said:
+                unclear = f"{source.source} does not say which {symbol.name} it means"
         found = self._vars(symbol)
         if found:
             different = {str(var.target): var for var in found}
@@ -316,10 +316,11 @@ class Context:
                 return f"BTF has variables of that name of types {', '.join(different)}"
             var = found[0]
             tags = tuple(tag.text for tag in var.btf.decl_tags(var.id) if not tag.is_attribute)
+            statements = [(source, choice.alternatives) for source, choice in stated]
             return var.target, self.annotations.of_global(var.target, var.btf, statements, tags)
-        for known in stated.values():
-            type_ = self.own_type(known.type)
-            return type_, self.annotations.of_global(type_, type_.btf, statements, ())
+        if stated:
+            fits = fitting(self, symbol.address, stated)
+            return "; ".join(fits) if isinstance(fits, list) else fits
         return unclear or "BTF describes only per-CPU variables"
 
     def _is_own(self, symbol: FoundSymbol) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from btfdump._api.kernel import open_core
 from btfdump._kernel.value import Value
-from btfdump.errors import CorruptDataError
+from btfdump.errors import CorruptDataError, FaultError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,3 +101,43 @@ def test_the_root_of_a_trie_of_routes_is_no_leaf(opened, name):
     assert (int(root.pos), int(root.bits)) == (32, 0)
     with pytest.raises(CorruptDataError, match="no tag, overlay or library entry"):
         list(root.leaf.walk_())
+
+
+FILE_SYSTEMS = {"tagged": "next", "stock": "next", "stock-7.3": "list", "s390x": "next"}
+
+
+@pytest.mark.parametrize("name", FILE_SYSTEMS)
+def test_file_systems_are_chained_or_listed(opened, name):
+    """Until 7.x a pointer to the first, which points to the next; then an hlist_head."""
+    found = opened(name)["file_systems"]
+    names = [entry.member_("name").string_() for entry in found.walk_()]
+    assert found.expansion_().node == FILE_SYSTEMS[name]
+    assert {"sysfs", "tmpfs", "proc"} <= set(names)
+    assert len(names) == len(set(names))
+
+
+def test_namespaces_are_in_trees_of_their_own(opened):
+    kernel = opened("stock-7.3")
+    mounts = {task.nsproxy.mnt_ns.ns.address_ for task in kernel.tasks() if task.nsproxy}
+    for head in ("ns_rb", "ns_list_head"):
+        found = {ns.address_ for ns in kernel["mnt_ns_tree"].member_(head).walk_()}
+        assert mounts <= found, head
+    owner = kernel.value("struct user_namespace", kernel.symbol("init_user_ns")).ns
+    assert mounts <= {ns.address_ for ns in owner.ns_owner_root.ns_rb.walk_()}
+    found = {ns.address_ for ns in opened("stock")["mnt_ns_tree"].walk_()}
+    assert {int(t.nsproxy.mnt_ns) for t in opened("stock").tasks() if t.nsproxy} <= found
+
+
+@pytest.mark.parametrize("name", ["stock", "stock-7.3"])
+def test_pointers_into_processes_are_known_wherever_they_moved(opened, name):
+    """`robust_list` and `rseq` are members of structs of their own since."""
+    kernel = opened(name)
+    task = kernel.task(1)
+    moved = name == "stock-7.3"
+    futex, rseq = (task.futex, task.rseq.usrptr) if moved else (task, task.rseq)
+    for pointer in (futex.robust_list, futex.compat_robust_list, rseq):
+        assert pointer.facts_ is not None
+        assert pointer.facts_.space == "user"
+    assert rseq
+    with pytest.raises(FaultError, match="__user pointer"):
+        rseq.deref_()

@@ -70,9 +70,23 @@ tag = "item:link"
     assert overlay.summary("a") == ["one", "dotted.path"]
     assert overlay.summary("b") is None
     assert overlay.globals() == ["plain", "array", "list"]
-    assert overlay.global_("plain") == Global("unsigned long")
-    assert overlay.global_("list") == Global("struct list_head", ((Contains("item", "link"),),))
-    assert overlay.global_("nothing") is None
+    assert overlay.global_("plain") == (Global("unsigned long"),)
+    assert overlay.global_("list") == (Global("struct list_head", ((Contains("item", "link"),),)),)
+    assert overlay.global_("nothing") == ()
+
+
+def test_a_variable_may_be_several_things(tmp_path):
+    text = """
+[global]
+all = [{ type = "struct list_head", tag = "item:link", proven = true }, "struct item *"]
+"""
+    overlay = load(tmp_path, text)
+    assert overlay.global_("all") == (
+        Global("struct list_head", ((Contains("item", "link"),),)),
+        Global("struct item *"),
+    )
+    assert overlay.is_proven("", "all")
+    assert not overlay.is_proven("", "none")
 
 
 def test_an_empty_file(tmp_path):
@@ -83,6 +97,7 @@ def test_an_empty_file(tmp_path):
 BAD = {
     '[struct.a]\none = "just some words"': ("a.one", "just some words"),
     "[struct.a]\none = 3": ("a.one", "not 3"),
+    '[global]\none = ["int", 3]': ("global.one", "expected a C type, not 3"),
     "[struct.a]\none = [3]": ("a.one", "3"),
     "[struct.a]\none = { tag = 1 }": ("a.one", "expected a tag"),
     '[struct.a]\none = { tags = ["len:"] }': ("a.one", "len:"),

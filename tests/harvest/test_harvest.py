@@ -27,8 +27,7 @@ def test_the_command_writes_an_overlay(tmp_path, read, btf, capsys):
     assert overlay.structs() == ["box", "item"]
     assert str(overlay.members("box")["items"][0][0]) == "contains struct item linked by link"
     assert overlay.see("box", "items") == "box.c: f()"
-    every_item = overlay.global_("every_item")
-    assert every_item is not None
+    (every_item,) = overlay.global_("every_item")
     assert every_item.type == "struct list_head"
     assert "# box.far: item:hash (box.c: h())" in out.read_text()
     assert main([*words, "--under", "nothing"]) == 0  # include/ alone is read then

@@ -30,6 +30,7 @@ _INTEGERS: dict[str, tuple[int, dict[str, bool]]] = {
     "u16": (2, {}),
     "int": (4, {"signed": True}),
     "u32": (4, {}),
+    "unsigned int": (4, {}),
     "s64": (8, {"signed": True}),
     "u64": (8, {}),
     "s128": (16, {"signed": True}),

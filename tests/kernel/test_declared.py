@@ -1,0 +1,205 @@
+"""Global variables whose type an overlay states: what does not fit this kernel is not believed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from btfdump._annotate.overlay import Overlay
+from btfdump.errors import ExpressionError, TypeNotFoundError
+from tests.support.synthetic import World
+
+if TYPE_CHECKING:
+    from btfdump._api.kernel import Kernel
+
+ALTERNATIVES = """
+[global]
+all = [
+    { type = "struct hlist_head", tag = "item:node" },
+    { type = "struct list_head", tag = "item:link" },
+    "struct nothing",
+]
+"""
+
+
+class Declared:
+    """A kernel with the variable `all` and `room` bytes up to the next symbol."""
+
+    def __init__(self, link: str, room: int = 64) -> None:
+        self.world = world = World()
+        node = {"link": "struct list_head", "node": "struct hlist_node"}[link]
+        world.struct("item", [("id", "int"), (link, node)])
+        world.struct("counted", [("flags", "u32"), ("first", "struct item *")])
+        start = world.room(room + 64)
+        world.symbols |= {"all": start, "after": start + room}
+        self.start = start
+
+    def kernel(self, text: str, source: str = "library") -> Kernel:
+        kernel = self.world.kernel()
+        kernel.annotations._overlays = ()
+        kernel.annotations._library = None
+        overlay = Overlay(text, source)
+        if source == "library":
+            kernel.annotations._library = overlay
+        else:
+            kernel.annotations._overlays = (overlay,)
+        return kernel
+
+
+@pytest.mark.parametrize(
+    ("link", "head"), [("link", "struct list_head"), ("node", "struct hlist_head")]
+)
+def test_the_first_that_fits_is_taken(link, head):
+    """The element has one of the two links: a pointer became a list, a list an hlist."""
+    value = Declared(link).kernel(ALTERNATIVES)["all"]
+    assert str(value.type_) == head
+    expansion = value.expansion_()
+    assert (expansion.element.name, expansion.node) == ("item", link)
+    assert expansion.provenance == "library"
+
+
+def test_of_the_library_nothing_is_believed_that_does_not_fit():
+    text = '[global]\nall = { type = "struct list_head", tag = "item:link" }\n'
+    kernel = Declared("node").kernel(text)
+    with pytest.raises(ExpressionError) as error:
+        kernel["all"]
+    assert 'struct list_head: "item:link": struct item has no member link' in str(error.value)
+    assert "say 'TYPE' all" in str(error.value)
+
+
+def test_a_variable_ends_where_the_next_begins():
+    text = '[global]\nall = [{ type = "struct list_head", tag = "item:link" }, "struct item *"]\n'
+    assert str(Declared("link", 16).kernel(text)["all"].type_) == "struct list_head"
+    kernel = Declared("link", 8).kernel(text)
+    assert str(kernel["all"].type_) == "struct item *"
+    with pytest.raises(ExpressionError, match="it has 16 bytes, and within them is after"):
+        Declared("link", 8).kernel('[global]\nall = "struct list_head"')["all"]
+
+
+def test_a_text_may_be_shorter_than_its_array():
+    """It ends with its NUL; how long the array is, another kernel has told."""
+    declared = Declared("link", 8)
+    declared.world.id("char")
+    declared.world.write(declared.start, b"short\0xxnext\0")
+    value = declared.kernel('[global]\nall = "char[64]"')["all"]
+    assert value.string_() == "short"
+
+
+@pytest.mark.parametrize(("flags", "type_"), [(0, "struct counted"), (3, "struct list_head")])
+def test_a_condition_on_the_variable_itself(flags, type_):
+    text = """
+[global]
+all = [
+    { type = "struct counted", tag = "cond:!(flags & 1)" },
+    { type = "struct list_head", tag = "item:link" },
+]
+"""
+    declared = Declared("link")
+    declared.world.write(declared.start, flags.to_bytes(4, "little"))
+    kernel = declared.kernel(text)
+    assert str(kernel["all"].type_) == type_
+
+
+@pytest.mark.parametrize(
+    ("condition", "type_", "says"),
+    [
+        ("absent", "struct counted", "no member absent"),
+        ("first", "struct counted", "cond:first does not hold"),
+        ("flags", "unsigned long", "cond:flags: it has no members"),
+        ("first == 0", "struct counted", ""),
+        ("flags == 0", "struct counted", "not mapped"),
+    ],
+)
+def test_what_a_condition_is_evaluated_over(condition, type_, says):
+    declared = Declared("link")
+    declared.world.id("unsigned long")
+    kernel = declared.kernel(f'[global]\nall = {{ type = "{type_}", tag = "cond:{condition}" }}\n')
+    if says == "not mapped":
+        declared.world.target.unmap(declared.start, 4)
+    if says:
+        with pytest.raises(ExpressionError, match=says):
+            kernel["all"]
+    else:
+        assert str(kernel["all"].type_) == type_
+
+
+def test_a_length_of_variables_that_are_not_there():
+    text = """
+[global]
+all = [
+    { type = "struct item *", tag = "len:(1 << 2) + count" },
+    { type = "struct list_head", tag = "item:link" },
+]
+count = "unsigned int"
+"""
+    declared = Declared("link")
+    declared.world.id("unsigned int")
+    assert str(declared.kernel(text)["all"].type_) == "struct list_head"
+    declared = Declared("link")
+    declared.world.id("unsigned int")
+    declared.world.symbols["count"] = declared.world.room(4)
+    assert str(declared.kernel(text)["all"].type_) == "struct item *"
+
+
+def test_of_the_users_own_the_last_is_believed():
+    """What does not fit of it is said where it is shown; a type that is not there is an error."""
+    text = '[global]\nall = { type = "struct list_head", tag = "item:link" }\n'
+    value = Declared("node", 8).kernel(text, "overlay mine.toml")["all"]
+    assert str(value.type_) == "struct list_head"
+    assert value.facts_ is not None
+    said = " ".join(value.facts_.problems)
+    assert "struct item has no member link" in said
+    assert "within them is after" in said
+    kernel = Declared("node").kernel('[global]\nall = "struct nothing"', "overlay mine.toml")
+    with pytest.raises(TypeNotFoundError, match="nothing"):
+        kernel["all"]
+    kernel = Declared("node").kernel(ALTERNATIVES.replace('"struct nothing",', ""), "overlay x")
+    assert str(kernel["all"].type_) == "struct hlist_head"
+
+
+def test_the_symbol_of_a_module(monkeypatch):
+    declared = Declared("link", 8)
+    kernel = declared.kernel('[global]\nall = "struct list_head"')
+    names = {0: "all [mod]", 15: "all+0xf [mod]"}
+    monkeypatch.setattr(kernel, "symbolize", lambda address: names[address - declared.start])
+    assert str(kernel["all"].type_) == "struct list_head"
+
+
+@pytest.mark.parametrize(("flags", "type_"), [(4, "struct xarray"), (5, "struct ida")])
+def test_clocks_are_numbered_by_an_ida_or_in_an_xarray(flags, type_):
+    """On 6.1 `ptp_clocks_map` is the former, of the same size; its lock disables interrupts."""
+    world = World()
+    world.struct("xarray", [("xa_lock", "u32"), ("xa_flags", "u32"), ("xa_head", "void *")])
+    world.struct("ida", [("xa", "struct xarray")])
+    world.struct("ptp_clock", [("index", "int")])
+    world.symbols["ptp_clocks_map"] = world.new("xarray", xa_flags=flags)
+    assert str(world.kernel()["ptp_clocks_map"].type_) == type_
+
+
+def test_slabs_of_bios_until_5_11():
+    """`bio_slabs` is a pointer to as many as `bio_slab_nr` says; there is room for more."""
+    world = World()
+    world.id("unsigned int")
+    world.struct("bio_slab", [("slab_ref", "u32"), ("slab_size", "u32"), ("name", "char[8]")])
+    world.struct("xarray", [("xa_lock", "u32"), ("xa_flags", "u32"), ("xa_head", "void *")])
+    slabs = world.room(4 * world.sizeof("struct bio_slab"))
+    for number in range(2):
+        world.set(slabs + number * 16, "bio_slab.slab_size", 100 + number)
+    world.symbols["bio_slabs"] = world.room(8)
+    world.symbols["bio_slab_nr"] = world.room(4)
+    world.point(world.symbols["bio_slabs"], slabs)
+    world.write(world.symbols["bio_slab_nr"], world.pack(2, 4))
+    found = world.kernel()["bio_slabs"]
+    assert str(found.type_) == "struct bio_slab *"
+    assert [int(slab.slab_size) for slab in found.walk_()] == [100, 101]
+
+
+def test_the_page_cache_holds_pages_where_there_are_no_folios():
+    world = World()
+    world.struct("xarray", [("xa_lock", "u32"), ("xa_flags", "u32"), ("xa_head", "void *")])
+    world.struct("address_space", [("i_pages", "struct xarray")])
+    world.struct("page", [("flags", "unsigned long")])
+    mapping = world.new("address_space")
+    pages = world.kernel().value("struct address_space", mapping).i_pages
+    assert pages.expansion_().element.name == "page"
