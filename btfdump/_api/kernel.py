@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from btfdump._bpf.map_types import MapTypes
@@ -14,6 +14,7 @@ from btfdump._graph.limits import Limits
 from btfdump._graph.traverse import traverse
 from btfdump._kernel.context import Context
 from btfdump._kernel.modules import LoadedModules
+from btfdump._kernel.per_cpu_variable import PerCpuVariable
 from btfdump._kernel.pointers import read_string, space_of
 from btfdump._kernel.value_at import value_at
 from btfdump._kernel.variables import find_global
@@ -168,11 +169,16 @@ class Kernel(Context):
     def __getitem__(self, name: str) -> Value:
         """Return the global variable `name`, typed by BTF, by an overlay or by the library.
 
-        `name` is as for `symbol()`: `foo`, `foo@2`, `MODULE:foo`. Raises `SymbolNotFoundError` if
-        there is no such symbol, `AmbiguousSymbolError` if there are several, and `ExpressionError`
+        `name` is as for `symbol()`: `foo`, `foo@2`, `MODULE:foo`. A per-CPU variable has members
+        and addresses, but cannot be read: `per_cpu()` returns that of one CPU. Raises
+        `SymbolNotFoundError` if there is no such symbol, `AmbiguousSymbolError` if there are
+        several, and `ExpressionError`
         if its type is not known.
         """
-        return global_value(self, name)
+        found = global_value(self, name)
+        if not self.is_per_cpu(name) or tuple(self.target.per_cpu_offsets) == (0,):
+            return found  # without SMP, the kernel uses what is in its image
+        return PerCpuVariable(self, found.type_, found.address_, facts=found.facts_)
 
     def value(self, type_: str, address: int) -> Value:
         """Return the object of C type `type_` (`struct foo`, `void *`) at virtual `address`.
@@ -210,9 +216,12 @@ class Kernel(Context):
         if not 0 <= cpu < len(offsets):
             raise IndexError(f"CPU {cpu}: this kernel has CPUs 0 to {len(offsets) - 1}")
         pointer = value.type_.btf.skip_modifiers(value.type_)
-        if isinstance(pointer, types.Ptr) and space_of(value._layout_, value.facts_) == "percpu":
+        is_variable = isinstance(value, PerCpuVariable)
+        is_per_cpu = not is_variable and space_of(value._layout_, value.facts_) == "percpu"
+        if isinstance(pointer, types.Ptr) and is_per_cpu:
             return value_at(self, self.pointee(pointer), self.wrap(int(value) + offsets[cpu]))
-        return value_at(self, value.type_, self.wrap(value.address_ + offsets[cpu]))
+        facts = value.facts_ if value._outer_ is None else None
+        return value_at(self, value.type_, self.wrap(value.address_ + offsets[cpu]), facts=facts)
 
     def dump(
         self, value: Value, format: Format | Renderer = "text", limits: Limits | None = None
@@ -221,8 +230,11 @@ class Kernel(Context):
 
         `format` is the name of a format, or a renderer of your own. `limits` bounds what is shown;
         the default is that of the command line. Bad memory becomes a note in the text and never
-        raises. Raises `ExpressionError` for an unknown format.
+        raises. Raises `ExpressionError` for an unknown format, and `FaultError` for a per-CPU
+        variable of no CPU.
         """
+        if isinstance(value, PerCpuVariable):
+            value.bytes_()
         limits = limits or Limits()
         render = get(format) if isinstance(format, str) else format
         events = traverse(value, limits)

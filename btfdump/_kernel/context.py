@@ -16,7 +16,13 @@ from btfdump._kernel.symbol_names import SymbolNames
 from btfdump._kernel.type_names import VMLINUX, TypeNames
 from btfdump._walk import FAMILIES
 from btfdump._walk.structs import KernelStruct
-from btfdump.errors import AmbiguousSymbolError, ExpressionError, TypeNotFoundError
+from btfdump.errors import (
+    AmbiguousSymbolError,
+    ExpressionError,
+    MissingDataError,
+    SymbolNotFoundError,
+    TypeNotFoundError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +40,8 @@ if TYPE_CHECKING:
     _Member: TypeAlias = tuple[FoundMember, MemberFacts | None, Stated]
 
 _PER_CPU_SECTION = ".data..percpu"  # include/asm-generic/vmlinux.lds.h, PERCPU_SECTION
+MAX_PER_CPU = 1 << 28
+"""Bytes of the longest section of per-CPU variables that is believed."""
 
 
 class Context:
@@ -288,9 +296,10 @@ class Context:
             known = self._global_facts[symbol, name] = self._find_global(symbol, name)
         if isinstance(known, str):
             key = name if name.isidentifier() else f'"{name}"'
+            of_cpu = "[0]" if self.is_per_cpu(name) else ""
             raise ExpressionError(
                 f"the type of {name} (at {symbol.address:#x}) is not known: {known}; say 'TYPE' "
-                f"{name}, or state it in an overlay: [global] {key} = "
+                f"{name}{of_cpu}, or state it in an overlay: [global] {key} = "
                 '{ type = "struct list_head", tag = "ELEMENT:LINK" }'
             )
         return known[0], symbol.address, known[1]
@@ -331,12 +340,15 @@ class Context:
             return False
 
     def is_per_cpu(self, name: str) -> bool:
-        """Whether `name` is a per-CPU variable: by BTF, in the section of those.
+        """Whether `name` is a per-CPU variable: by BTF, or else by the section that it is in.
 
         Kernels' own BTF describes no others, but `pahole --btf_features=+global_var` does. Raises
         what `symbol()` raises.
         """
-        found = self._vars(self._symbol_names.find(name, data=True))
+        symbol = self._symbol_names.find(name, data=True)
+        found = self._vars(symbol)
+        if not found:
+            return self._is_in_per_cpu_section(symbol)
         return any(var.id in self._per_cpu_ids(var.btf) for var in found)
 
     def _per_cpu_ids(self, btf: TypeTable) -> frozenset[int]:
@@ -348,6 +360,22 @@ class Context:
             found = frozenset(part.type_id for variables in parts for part in variables)
             self._per_cpu[btf] = found
         return found
+
+    def _is_in_per_cpu_section(self, symbol: FoundSymbol) -> bool:
+        """Whether a variable of vmlinux lies in the template of the CPUs' areas.
+
+        BTF describes per-CPU variables since pahole 1.16, and never all of them. On x86-64 the
+        section began at 0 until 6.15 (9d7de2aa8b41).
+        """
+        if symbol.module != VMLINUX:
+            return False
+        try:
+            start = self.target.symbol("__per_cpu_start")
+            if not start <= symbol.address < start + MAX_PER_CPU:
+                return False
+            return symbol.address < self.target.symbol("__per_cpu_end")
+        except (MissingDataError, SymbolNotFoundError):
+            return False
 
     def _vars(self, symbol: FoundSymbol) -> list[types.Var]:
         """Return what the BTF of its module, or of vmlinux, says about a variable."""

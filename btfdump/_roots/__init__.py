@@ -283,17 +283,17 @@ def select(kernel: Context, text: str) -> Iterator[Selected]:
     if not kernel.is_per_cpu(symbol[1]):
         yield Selected(path.follow(variable), text)
         return
-    for cpu, value in per_cpu_values(kernel, symbol[1], path):
+    for cpu, value in per_cpu_values(variable, symbol[1], path):
         rest = Path(path.text, path.steps[1:] if path.steps[:1] == (cpu,) else path.steps)
         yield Selected(rest.follow(value), f"{symbol[1]}[{cpu}]{text_after_cpu(path)}")
 
 
-def per_cpu_values(kernel: Context, name: str, path: Path) -> Iterator[tuple[int, Value]]:
+def per_cpu_values(variable: Value, name: str, path: Path) -> Iterator[tuple[int, Value]]:
     """Yield (CPU, value) for a per-CPU variable: the CPU that `path` starts with, or all.
 
     Mirrors per_cpu() (include/linux/percpu-defs.h).
     """
-    variable = global_value(kernel, name)
+    kernel = variable._context_
     offsets = kernel.target.per_cpu_offsets
     wanted = path.steps[0] if path.steps and isinstance(path.steps[0], int) else None
     if wanted is not None and not 0 <= wanted < len(offsets):
@@ -321,15 +321,19 @@ def at_address(kernel: Context, type_name: str, text: str) -> Selected:
         if match is None:
             raise ExpressionError(f"{text!r} is neither an address nor a symbol")
         address = kernel.symbol(match[1]) + parse_number(match[2] or "0")
-        if kernel.is_per_cpu(match[1]):
-            raise ExpressionError(f"{match[1]} is per-CPU: say {match[1]}[0] for that of CPU 0")
     if address >= 1 << kernel.layouts.pointer_size * 8:
         raise ExpressionError(f"address {match[1]} does not fit into a pointer")
     path = Path.parse(text[match.end() :], where=match[0])
     from btfdump._kernel.claims import doubt
 
     value = value_at(kernel, kernel.type(type_name), address)
-    return Selected(path.follow(value), text, not path.steps, doubt=doubt(value))
+    rest = path
+    if is_symbol and kernel.is_per_cpu(match[1]):
+        if not path.steps or not isinstance(path.steps[0], int):
+            raise ExpressionError(f"{match[1]} is per-CPU: say {match[1]}[0] for that of CPU 0")
+        ((_, value),) = per_cpu_values(value, match[1], path)
+        rest = Path(path.text, path.steps[1:], path.where)
+    return Selected(rest.follow(value), text, not rest.steps, doubt=doubt(value))
 
 
 def global_value(kernel: Context, name: str) -> Value:
