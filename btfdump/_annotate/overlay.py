@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 Alternatives: TypeAlias = "tuple[tuple[Annotation, ...], ...]"
 """Sets of facts about one member; the first set that fits the kernel's types holds."""
 
+_NEXT_ENTRY = re.compile(r"\n(?=[^\s\]])")  # what continues an entry is indented, or ends it
 _BARE = str.maketrans("", "", "\"' ")
 _TYPE = re.compile(r"(?:(?:struct|union|enum) )?[A-Za-z_][\w ]*(?: ?\*+)?(?:\[\d*\])?")
 
@@ -141,11 +142,25 @@ class Overlay:
 
     def global_(self, name: str) -> tuple[Global, ...]:
         """Return what may be said about the global variable `name`, in order of preference."""
-        entry = self._table("global").get(name)
+        entry = self._variable(name)
         if entry is None:
             return ()
         choices = entry if isinstance(entry, list) else [entry]
         return tuple(self._global(name, choice) for choice in choices)
+
+    def _variable(self, name: str) -> Any:
+        """Return one entry of [global], of a library without parsing the hundreds of others."""
+        if self._whole is None:
+            bodies = [body for body in self._tables.get("global", ()) if name in body]
+            if not bodies:
+                return None
+            found = [(body, at) for body in bodies if (at := body.find(f"\n{name} = ")) >= 0]
+            if len(found) == 1:
+                ((body, start),) = found
+                following = _NEXT_ENTRY.search(body, start + 1)
+                entry = body[start : following.start() if following else None]
+                return self._parse(entry, "table [global]").get(name)
+        return self._table("global").get(name)
 
     def _global(self, name: str, entry: Any) -> Global:
         type_ = entry.get("type") if isinstance(entry, dict) else entry

@@ -14,7 +14,6 @@ from btfdump._graph.limits import Limits
 from btfdump._graph.traverse import traverse
 from btfdump._kernel.context import Context
 from btfdump._kernel.modules import LoadedModules
-from btfdump._kernel.per_cpu_variable import PerCpuVariable
 from btfdump._kernel.pointers import read_string, space_of
 from btfdump._kernel.value_at import value_at
 from btfdump._kernel.variables import find_global
@@ -178,6 +177,8 @@ class Kernel(Context):
         found = global_value(self, name)
         if not self.is_per_cpu(name) or tuple(self.target.per_cpu_offsets) == (0,):
             return found  # without SMP, the kernel uses what is in its image
+        from btfdump._kernel.per_cpu_variable import PerCpuVariable
+
         return PerCpuVariable(self, found.type_, found.address_, facts=found.facts_)
 
     def value(self, type_: str, address: int) -> Value:
@@ -216,9 +217,8 @@ class Kernel(Context):
         if not 0 <= cpu < len(offsets):
             raise IndexError(f"CPU {cpu}: this kernel has CPUs 0 to {len(offsets) - 1}")
         pointer = value.type_.btf.skip_modifiers(value.type_)
-        is_variable = isinstance(value, PerCpuVariable)
-        is_per_cpu = not is_variable and space_of(value._layout_, value.facts_) == "percpu"
-        if isinstance(pointer, types.Ptr) and is_per_cpu:
+        is_per_cpu = space_of(value._layout_, value.facts_) == "percpu"
+        if isinstance(pointer, types.Ptr) and is_per_cpu and not value._is_of_no_cpu_:
             return value_at(self, self.pointee(pointer), self.wrap(int(value) + offsets[cpu]))
         facts = value.facts_ if value._outer_ is None else None
         return value_at(self, value.type_, self.wrap(value.address_ + offsets[cpu]), facts=facts)
@@ -233,7 +233,7 @@ class Kernel(Context):
         raises. Raises `ExpressionError` for an unknown format, and `FaultError` for a per-CPU
         variable of no CPU.
         """
-        if isinstance(value, PerCpuVariable):
+        if value._is_of_no_cpu_:
             value.bytes_()
         limits = limits or Limits()
         render = get(format) if isinstance(format, str) else format

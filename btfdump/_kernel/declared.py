@@ -9,8 +9,7 @@ than the room up to the next symbol, and if its conditions hold in the variable'
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._annotate.grammar import Condition, Length
 from btfdump._decode.layout import ArrayLayout, StructLayout
@@ -20,6 +19,7 @@ from btfdump.errors import BtfdumpError, MemberNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Protocol
 
     from btfdump._annotate.facts import Annotations, MemberFacts
     from btfdump._annotate.overlay import Global
@@ -42,9 +42,6 @@ if TYPE_CHECKING:
 
         def symbolize(self, address: int) -> str | None:
             """Return `name` or `name+0x10` for a virtual address, else None."""
-
-
-_NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 def fitting(
@@ -120,7 +117,8 @@ def _symbol(text: str) -> str:
 def _missing(kernel: Surroundings, expression: str) -> list[str]:
     """Say which global variables, by which a length is counted, this kernel does not have."""
     missing = []
-    for name in dict.fromkeys(_NAME.findall(re.sub(r"(->|\.)\s*\w+|\b0[xX]\w+", "", expression))):
+    of_globals = re.sub(r"(->|\.)\s*\w+|\b0[xX]\w+", "", expression)  # no members, no numbers
+    for name in dict.fromkeys(re.findall(r"[A-Za-z_]\w*", of_globals)):
         try:
             kernel.own_symbol(name)
         except BtfdumpError:
@@ -140,8 +138,7 @@ def _untrue(kernel: Surroundings, layout: Layout, address: int, condition: str) 
     return [] if holds else [f"cond:{condition} does not hold"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
+class _Member(NamedTuple):
     """A member of a struct whose bytes are `data`, or that struct itself: an operand."""
 
     shape: KernelStruct

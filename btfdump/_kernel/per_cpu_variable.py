@@ -24,6 +24,8 @@ class PerCpuVariable(Value):
 
     __slots__ = ()
 
+    _is_of_no_cpu_ = True
+
     def bytes_(self) -> bytes:
         """Raise `FaultError`: no CPU has been chosen."""
         self._refuse()

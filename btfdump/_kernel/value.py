@@ -59,6 +59,8 @@ class Value:
         "type_",
     )
 
+    _is_of_no_cpu_ = False
+
     def __init__(
         self,
         context: Context,

@@ -10,8 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._walk import Anomaly, Entry, Head, walker
-from btfdump._walk.lists import disagreement
-from btfdump._walk.neighbours import proves_head
+from btfdump._walk.neighbours import disagreement, proves_head
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:

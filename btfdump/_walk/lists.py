@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._walk import Anomaly, Entry, Head, walker
 from btfdump._walk.copied import copied
-from btfdump._walk.neighbours import NO_ENTRY, is_of_another, leads_round, proves_head
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
@@ -32,14 +31,6 @@ POISONS = {
 def poison_name(pointer: int) -> str | None:
     """Return the name of the mark that deleted entries have, None for any other pointer."""
     return POISONS.get(pointer)
-
-
-def disagreement(name: str, link: int, back: int, holder: int, *, is_entry: bool) -> Anomaly:
-    """Say that the back pointer `name` of a node is not `holder`, and whether it is an entry."""
-    text = f"{name} of {link:#x} is {back:#x}, not {holder:#x}"
-    if is_entry:
-        return Anomaly(text, link)
-    return Anomaly(f"{text}: {NO_ENTRY}", link, True)
 
 
 @dataclass(slots=True)
@@ -81,17 +72,23 @@ class _Chain:
 
     def has(self, link: int, node: _Node) -> bool:
         """Whether a node that does not point back is on the list nevertheless."""
+        from btfdump._walk.neighbours import proves_head
+
         return bool(self.count) or proves_head(self.head, link, node.following, node.back)
 
     def has_on_ring(self, link: int, node: _Node) -> bool:
         """Whether a node that does not point back is on this ring, and not on another one."""
         if self.leads_round(link):
             return True
+        from btfdump._walk.neighbours import is_of_another
+
         is_foreign = is_of_another(self.head, link, node.following, node.back)
         return not is_foreign and self.has(link, node)
 
     def leads_round(self, link: int) -> bool:
         """Whether a ring leads on from `link` to the head; looked up once, then known of all."""
+        from btfdump._walk.neighbours import leads_round
+
         if self.is_round is None:
             self.is_round = leads_round(self.head, link) is True
         return self.is_round
@@ -157,6 +154,8 @@ def walk_list_head(head: Head) -> Iterator[Entry | Anomaly]:
             yield from _recover(chain, last)
             return
         if node.back != chain.holder:
+            from btfdump._walk.neighbours import disagreement
+
             is_entry = chain.has_on_ring(link, node)
             yield disagreement("prev", link, node.back, chain.holder, is_entry=is_entry)
             if not is_entry:
@@ -219,6 +218,8 @@ def walk_hlist_head(head: Head) -> Iterator[Entry | Anomaly]:
             yield node
             return
         if node.back != chain.holder:
+            from btfdump._walk.neighbours import disagreement
+
             is_entry = chain.has(link, node)
             yield disagreement("pprev", link, node.back, chain.holder, is_entry=is_entry)
             if not is_entry:

@@ -11,12 +11,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btfdump._walk.entries import Anomaly
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
     from btfdump._walk.entries import Head
 
 NO_ENTRY = "it does not lead back, and is not taken for an entry"
+
+
+def disagreement(name: str, link: int, back: int, holder: int, *, is_entry: bool) -> Anomaly:
+    """Say that the back pointer `name` of a node is not `holder`, and whether it is an entry."""
+    text = f"{name} of {link:#x} is {back:#x}, not {holder:#x}"
+    if is_entry:
+        return Anomaly(text, link)
+    return Anomaly(f"{text}: {NO_ENTRY}", link, True)
 
 
 def leads_round(head: Head, link: int) -> bool | None:

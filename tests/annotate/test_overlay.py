@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btfdump._annotate.grammar import Contains, Length, Show
-from btfdump._annotate.overlay import Global, Overlay
+from btfdump._annotate.overlay import Global, Overlay, library
 from btfdump.errors import AnnotationError
 
 
@@ -87,6 +87,20 @@ all = [{ type = "struct list_head", tag = "item:link", proven = true }, "struct 
     )
     assert overlay.is_proven("", "all")
     assert not overlay.is_proven("", "none")
+
+
+def test_a_variable_of_the_library_is_what_the_whole_table_says():
+    """It is cut out and parsed by itself: a start asks for one of hundreds."""
+    whole = library()._table("global")
+    for name in whole:
+        overlay = Overlay("", "library")
+        overlay._tables = library()._tables
+        assert overlay._variable(name) == whole[name], name
+    assert library().global_("init_task") == (Global("struct task_struct"),)
+    assert library().global_("a_name_that_nothing_mentions") == ()
+    odd = Overlay('[global]\n  one = "int"\n"two"="int" # one\n[global]\nthree= "int"', "library")
+    for name in ("one", "two", "three"):
+        assert odd.global_(name) == (Global("int"),)
 
 
 def test_an_empty_file(tmp_path):
