@@ -28,7 +28,7 @@ EXCUSED = {
 @pytest.fixture(scope="module")
 def evidence(opened) -> dict[str, dict[str, Evidence]]:
     found = {}
-    for name in ("tagged", "stock", "s390x"):
+    for name in ("tagged", "stock", "stock-7.3", "s390x"):
         kernel = opened(name)
         found[name] = Survey(kernel, by_btfdump(kernel)).run()
     return found
