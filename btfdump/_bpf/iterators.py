@@ -14,6 +14,7 @@ from btfdump._btf.names import prototype
 from btfdump._kernel.containers import items_of
 from btfdump._kernel.notes import Note
 from btfdump._kernel.value_at import offset_of, value_at
+from btfdump._targets.memory import symbols_named
 from btfdump._walk import Anomaly, Entry
 from btfdump.errors import BtfdumpError, CorruptDataError, TypeNotFoundError
 
@@ -51,15 +52,30 @@ def find_iterators(kernel: Context) -> Iterator[IteratorTarget | Note]:
 def _list(kernel: Context) -> Value:
     """Find the list `targets`; a kernel may have several of that name.
 
-    The right one is next to `targets_mutex`, which is unique.
+    `targets_mutex`, which is unique, is beside it where the compiler has put both into one section;
+    but a mutex that begins as zeros, as in 7.3, is in .bss, and that of a real-time kernel is
+    longer. Otherwise it is the one list whose first entry is a target of which the BTF has the
+    function.
     """
     head = kernel.own_type("struct list_head")
     mutex = value_at(kernel, "struct mutex", "targets_mutex")
     size = kernel.layouts.of(head).size
+    named = [symbol.address for symbol in symbols_named(kernel.target, "targets")]
     for address in (mutex.address_ + mutex.size_, mutex.address_ - size):
-        if kernel.symbolize(address) == "targets":
+        if address in named:
             return value_at(kernel, head, address)
-    raise CorruptDataError("the list of BPF iterators is not beside targets_mutex", mutex.address_)
+    found = [value for value in (value_at(kernel, head, at) for at in named) if _is_proven(value)]
+    if len(found) != 1:
+        raise CorruptDataError(
+            f"{len(found)} of {len(named)} variables called targets are a list of BPF iterators",
+            mutex.address_,
+        )
+    return found[0]
+
+
+def _is_proven(head: Value) -> bool:
+    first = next(_read(head), None)
+    return isinstance(first, IteratorTarget) and bool(first.function)
 
 
 def _read(head: Value) -> Iterator[IteratorTarget | Note]:

@@ -314,6 +314,7 @@ def text_after_cpu(path: Path) -> str:
 def at_address(kernel: Context, type_name: str, text: str) -> Selected:
     """Return the value of C type `type_name` at an address or symbol, and the path from there."""
     match = re.match(_ADDRESS, text)
+    is_symbol = match is None
     if match is not None:
         address = parse_number(match[1])
     else:

@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from btfdump._kernel.value import Value
 
 
-@pytest.mark.parametrize("name", ["tagged", "stock", "s390x"])
+@pytest.mark.parametrize("name", ["tagged", "stock", "stock-7.3", "s390x"])
 def test_targets(opened: Callable[[str], Kernel], name: str) -> None:
-    """In the stock kernel two other variables are called `targets`, one of them before this."""
+    """In the stock kernel two other variables are called `targets`, one of them before this.
+
+    In 7.3 there are two others as well, and the mutex is not beside it.
+    """
     found = {item.name: item.function for item in opened(name).bpf.iterators()}
     assert {"task", "task_file", "task_vma", "bpf_map", "bpf_prog", "bpf_link", "tcp"} <= set(found)
     assert found["task"] == (
@@ -43,7 +46,33 @@ def test_damage(patched: Kernel, poke: Callable[[Value, int], None]) -> None:
     assert any("NULL" in text for text in texts)
 
 
-def test_not_beside_its_mutex(patched: Kernel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patched, "symbolize", lambda address: None)
-    with pytest.raises(CorruptDataError, match="not beside targets_mutex"):
-        find_iterators(patched)
+def beside_another(kernel: Kernel, monkeypatch: pytest.MonkeyPatch, moved: int) -> list[str]:
+    """Return the iterators found if `targets_mutex` were `moved` bytes from where it is."""
+    mutex = kernel.symbol("targets_mutex") + moved
+    find = type(kernel).own_symbol
+
+    def own_symbol(self: Kernel, name: str) -> int:
+        return mutex if name == "targets_mutex" else find(self, name)
+
+    monkeypatch.setattr(type(kernel), "own_symbol", own_symbol)
+    return [item.name for item in without_notes(find_iterators(kernel))]
+
+
+@pytest.mark.parametrize("name", ["tagged", "stock"])
+def test_not_beside_its_mutex(
+    opened: Callable[[str], Kernel], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """As with a longer mutex, of a real-time kernel: the list of that name with such entries."""
+    kernel = opened(name)
+    expected = [item.name for item in without_notes(find_iterators(kernel))]
+    assert expected
+    assert beside_another(kernel, monkeypatch, 0x1000) == expected
+
+
+def test_no_list_of_that_name_has_iterators(
+    patched: Kernel, poke: Callable[[Value, int], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = next(without_notes(find_iterators(patched)))
+    poke(patched.value("struct bpf_iter_target_info", first.address).reg_info, 0x40)
+    with pytest.raises(CorruptDataError, match="0 of 1 variables called targets"):
+        beside_another(patched, monkeypatch, 0x1000)
