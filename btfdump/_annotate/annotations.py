@@ -240,7 +240,8 @@ class Annotations:
                 unfit = [(c, known) for c, known in unfit if c]
                 complaints = []
                 break
-            facts.cases.append((condition, case))
+            if not _is_settled(facts, case):
+                facts.cases.append((condition, case))
         self._enter_unfit(facts, source, unfit)
         return complaints
 
@@ -431,6 +432,13 @@ class Annotations:
             complaints.append(f"{text}: struct {tag.element} has no member of struct {walker.link}")
         else:
             complaints.append(f"{text}: {reasons[0]}")
+
+
+def _is_settled(facts: MemberFacts, case: MemberFacts) -> bool:
+    """Whether a source of more authority has said without a condition what a case says with one."""
+    return (facts.is_container and case.is_container) or (
+        facts.points_to is not None and case.points_to is not None
+    )
 
 
 def _place(

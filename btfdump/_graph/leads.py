@@ -134,7 +134,9 @@ class Leads:
         layout = step.layout
         if not isinstance(layout, StructLayout) or layout.base.name != "list_head":
             return False
-        if not into.element and (not step.name or (step.facts is not None and step.facts.problems)):
+        facts = step.facts
+        is_told = facts is not None and (facts.problems or facts.cases)  # shown though it is empty
+        if not into.element and (not step.name or is_told):
             return False
         width = self.context.layouts.pointer_size
         spots = [(inner.offset - step.offset, inner.is_plain) for inner in step.inner]

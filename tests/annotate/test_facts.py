@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from btfdump._annotate.overlay import Overlay
 from btfdump._api.kernel import Kernel
 from btfdump._btf import BtfBuilder
 from btfdump._targets.buffer import BufferTarget
@@ -420,3 +421,21 @@ def test_rings_are_not_walked_by_themselves():
     document = dumped(kernel, value)
     assert "elements" not in document["members"]["tasks"]
     assert "next" in document["members"]["tasks"]["members"]
+
+
+def test_a_condition_of_the_library_does_not_outrank_a_tag():
+    """The tag says without one what the struct's list holds."""
+    world = World()
+    world.struct("item", [("id", "int"), ("one", "struct list_head"), ("two", "struct list_head")])
+    members = [("pid", "int"), ("head", "struct list_head")]
+    world.struct("shelf", members, {"head": "item:one"})
+    address = world.new("shelf", pid=1)
+    kernel = world.kernel()
+    text = '[struct.shelf]\nhead = { tags = ["cond:pid", "item:two"] }\n'
+    for source, node in (("library", "one"), ("overlay mine.toml", "two")):
+        said = Overlay(text, source)
+        kernel.annotations._overlays = () if source == "library" else (said,)
+        kernel.annotations._library = said if source == "library" else None
+        kernel._facts.clear()
+        kernel._members.clear()
+        assert kernel.value("struct shelf", address).head.expansion_().node == node
