@@ -56,8 +56,6 @@ OTHER_THINGS = {
     ("io_uring_task", "task_list"): "7.3: a struct mpscq",
     ("hrtimer_clock_base", "active"): "7.3: a struct timerqueue_linked_head, stated by path",
 }
-ELSEWHERE = {("ns_tree", "ns_tree"), ("ns_tree", "ns_list")}
-"""Of 6.18, whose BTF is at hand on few machines."""
 
 
 @pytest.fixture(scope="module")

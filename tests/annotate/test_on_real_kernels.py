@@ -116,16 +116,32 @@ def test_file_systems_are_chained_or_listed(opened, name):
     assert len(names) == len(set(names))
 
 
-def test_namespaces_are_in_trees_of_their_own(opened):
+@pytest.mark.parametrize("name", ["stock", "stock-7.3"])
+def test_mount_namespaces_are_in_a_tree(opened, name):
+    """In 7.3 the tree is the first member of the variable, and linked by `ns_common`."""
+    kernel = opened(name)
+    found = {entry.address_ for entry in kernel["mnt_ns_tree"].walk_()}
+    assert {int(task.nsproxy.mnt_ns) for task in kernel.tasks() if task.nsproxy} <= found
+
+
+def test_namespaces_are_in_a_tree_of_each_kind_and_of_their_owner(opened):
     kernel = opened("stock-7.3")
-    mounts = {task.nsproxy.mnt_ns.ns.address_ for task in kernel.tasks() if task.nsproxy}
-    for head in ("ns_rb", "ns_list_head"):
-        found = {ns.address_ for ns in kernel["mnt_ns_tree"].member_(head).walk_()}
-        assert mounts <= found, head
+    kinds = {
+        "cgroup": "cgroup_ns",
+        "ipc": "ipc_ns",
+        "mnt": "mnt_ns",
+        "net": "net_ns",
+        "uts": "uts_ns",
+    }
     owner = kernel.value("struct user_namespace", kernel.symbol("init_user_ns")).ns
-    assert mounts <= {ns.address_ for ns in owner.ns_owner_root.ns_rb.walk_()}
-    found = {ns.address_ for ns in opened("stock")["mnt_ns_tree"].walk_()}
-    assert {int(t.nsproxy.mnt_ns) for t in opened("stock").tasks() if t.nsproxy} <= found
+    owned = {ns.address_ for ns in owner.ns_owner_root.ns_rb.walk_()}
+    for kind, member in kinds.items():
+        found = {entry.address_: entry for entry in kernel[f"{kind}_ns_tree"].walk_()}
+        used = {int(task.nsproxy.member_(member)) for task in kernel.tasks() if task.nsproxy}
+        assert used <= set(found), kind
+        assert {found[address].ns.address_ for address in used} <= owned, kind
+    initial = kernel.symbol("init_user_ns")
+    assert initial in {entry.address_ for entry in kernel["user_ns_tree"].walk_()}
 
 
 @pytest.mark.parametrize("name", ["stock", "stock-7.3"])

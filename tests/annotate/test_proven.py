@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 EXCUSED = {
     "task_struct.tasks": "of threads, which are not on the list, a copy of their leader's link",
     "task_struct.ptraced": "idle tasks but that of the first CPU never initialise it",
+    "bpf_dtab.dev_index_head": "NULL in a device map that is no hash",
     "slab_caches": "the cache of caches cuts struct kmem_cache to the nodes and CPUs there are",
 }
 
