@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Protocol
 
-    from btfdump._annotate.facts import Annotations, MemberFacts
+    from btfdump._annotate.annotations import Annotations
+    from btfdump._annotate.facts import MemberFacts
     from btfdump._annotate.overlay import Global
     from btfdump._btf import types
     from btfdump._decode.layout import Layout, Layouts
