@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from btfdump._annotate.grammar import Condition, Length
+from btfdump._annotate.grammar import Length
 from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._kernel.expression import evaluate
 from btfdump._walk.structs import KernelStruct
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from btfdump._annotate.facts import MemberFacts
     from btfdump._annotate.overlay import Global
     from btfdump._btf import types
+    from btfdump._btf.reader import Btf
     from btfdump._decode.layout import Layout, Layouts
     from btfdump._targets.memory import Target
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         """What is asked about the kernel that has the variable."""
 
         annotations: Annotations
+        btf: Btf
         layouts: Layouts
         target: Target
 
@@ -65,26 +67,23 @@ def fitting(
                 raise
             reasons.append(f"{source}: {error}")
             continue
-        wrong = _against_memory(kernel, type_, address, choice)
         misfits = kernel.annotations.misfits(type_, type_.btf, source, choice.alternatives)
+        others = [(s, c.alternatives) for s, c in stated[at:] if c.type == choice.type]
+        facts = kernel.annotations.of_global(type_, type_.btf, others, ())
+        wrong = _against_memory(kernel, type_, address, choice, facts)
         if (wrong or misfits) and not is_last:
             texts = [text.removeprefix(f"{source} ") for text in misfits]
             reasons.append(f"{source}: {choice.type}: {'; '.join(texts + wrong)}")
             continue
-        others = [(s, c.alternatives) for s, c in stated[at:] if c.type == choice.type]
-        facts = _without_conditions(kernel.annotations.of_global(type_, type_.btf, others, ()))
+        if facts.cases:  # the condition was found to be true, or is the user's own
+            facts = facts.cases[0][1]
         facts.problems += [f"{source}: {choice.type}: {text}" for text in wrong]
         return type_, facts
     return reasons
 
 
-def _without_conditions(facts: MemberFacts) -> MemberFacts:
-    """Return what holds of a variable, now that its conditions have been found to be true."""
-    return facts.cases[0][1] if facts.cases else facts
-
-
 def _against_memory(
-    kernel: Surroundings, type_: types.Type, address: int, choice: Global
+    kernel: Surroundings, type_: types.Type, address: int, choice: Global, facts: MemberFacts
 ) -> list[str]:
     """Return what contradicts a statement in the symbols and the memory of this kernel."""
     layout = kernel.layouts.of(type_)
@@ -93,8 +92,8 @@ def _against_memory(
         for annotation in alternative:
             if isinstance(annotation, Length):
                 wrong += _missing(kernel, annotation.expression)
-            elif isinstance(annotation, Condition) and not wrong:
-                wrong += _untrue(kernel, layout, address, annotation.expression)
+    if facts.cases and not wrong:
+        wrong += _untrue(kernel, layout, address, facts.cases[0][0])
     return wrong
 
 
@@ -123,7 +122,8 @@ def _missing(kernel: Surroundings, expression: str) -> list[str]:
         try:
             kernel.own_symbol(name)
         except BtfdumpError:
-            missing.append(name)
+            if not kernel.btf.find_enumerators(name):
+                missing.append(name)
     return [f"len:{expression}: there is no {' or '.join(missing)}"] if missing else []
 
 

@@ -105,8 +105,8 @@ all = [
     ("condition", "type_", "says"),
     [
         ("absent", "struct counted", "no member absent"),
-        ("first", "struct counted", "cond:first does not hold"),
-        ("flags", "unsigned long", "cond:flags: it has no members"),
+        ("first", "struct counted", r"cond:\(first\) does not hold"),
+        ("flags", "unsigned long", r"cond:\(flags\): it has no members"),
         ("first == 0", "struct counted", ""),
         ("flags == 0", "struct counted", "not mapped"),
     ],
@@ -122,6 +122,25 @@ def test_what_a_condition_is_evaluated_over(condition, type_, says):
             kernel["all"]
     else:
         assert str(kernel["all"].type_) == type_
+
+
+def test_conditions_and_lengths_may_name_enumerators():
+    declared = Declared("link")
+    declared.world.enum("marks", {"MARK_COUNTED": 1, "MARK_SIZE": 2})
+    declared.world.struct("marked", [("flags", "u32"), ("kind", "enum marks")])
+    declared.world.write(declared.start, (2).to_bytes(4, "little"))
+    text = """
+[global]
+all = [
+    { type = "struct counted", tag = "cond:flags & MARK_COUNTED" },
+    { type = "struct item *", tag = "len:MARK_SIZE << 1" },
+]
+"""
+    kernel = declared.kernel(text)
+    assert str(kernel["all"].type_) == "struct item *"
+    declared.world.write(declared.start, (3).to_bytes(4, "little"))
+    kernel.forget_facts()
+    assert str(kernel["all"].type_) == "struct counted"
 
 
 def test_a_length_of_variables_that_are_not_there():
