@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SITE = "opt/site"
 """Where the packages are in the guest."""
-WANTED = ("drgn", "rich", "tomli")
+WANTED = ("drgn", "rich", "pyelftools", "tomli")
 LEFT_OUT = frozenset(
     {"__pycache__", "site-packages", "dist-packages", "test", "tests", "idlelib", "tkinter"}
     | {"turtledemo", "ensurepip", "lib2to3", "pydoc_data", "distutils", "venv"}
