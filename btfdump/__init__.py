@@ -7,7 +7,7 @@ Another package can bring walkers, formats, roots, tables, families of BPF maps 
 docs/extending.md.
 
 What `__all__` names is the public API. Each name is loaded when it is first used: importing this
-package loads neither drgn nor rich.
+package loads neither drgn, rich nor elftools.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from btfdump._files import MAX_BTF, open_file, read_rest
 from btfdump._targets import foreign, vmcoreinfo
 from btfdump._targets.dumpfile import HEAD, MAX_NOTES, elf_notes
-from btfdump._targets.elf_sections import MAX_SYMBOLS, ElfFile
 from btfdump._targets.symbols import SortedTable
 from btfdump.errors import TargetError
 
@@ -22,9 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import BinaryIO
 
+    from btfdump._targets.elf_sections import ElfFile
     from btfdump._targets.memory import ByteOrder
 
 BTF_MAGICS = (b"\x9f\xeb", b"\xeb\x9f")
+MAX_SYMBOLS = 1 << 28
+"""Bytes of the largest table of symbols, or of their names: no kernel's takes a tenth of that."""
+
 _EXPECTED = "expected raw BTF (magic 0xeb9f) or an ELF file with a .BTF section"
 _EXPECTED_ELF = "expected the vmlinux of the kernel, an ELF file"
 _GZIP = b"\x1f\x8b"
@@ -63,7 +66,7 @@ def btf_sections(path: str | os.PathLike[str], *, of_kernel: bool = False) -> Bt
     """
     path = Path(path)
     with open_file(path, _EXPECTED) as file:
-        return _sections_of(path, ElfFile(path, file), of_kernel)
+        return _sections_of(path, _headers(path, file), of_kernel)
 
 
 def _sections_of(path: Path, elf: ElfFile, of_kernel: bool) -> BtfSections:
@@ -91,7 +94,7 @@ def read_btf(path: str | os.PathLike[str], *, of_kernel: bool = False) -> BtfSec
     with open_file(path, _EXPECTED) as file:
         head = read_head(path, file)
         if head[:4] == b"\x7fELF":
-            return _sections_of(path, ElfFile(path, file), of_kernel)
+            return _sections_of(path, _headers(path, file), of_kernel)
         if head.startswith(BTF_MAGICS):
             return BtfSections(read_rest(path, file, MAX_BTF, _EXPECTED))
         if head.startswith(_GZIP):
@@ -292,6 +295,13 @@ def _elf(path: Path, file: BinaryIO) -> ElfFile:
     head = read_head(path, file)
     if not head.startswith(b"\x7fELF"):
         foreign.refuse(path, head, _EXPECTED_ELF)
+    return _headers(path, file)
+
+
+def _headers(path: Path, file: BinaryIO) -> ElfFile:
+    # pyelftools takes 60 ms to load, which BTF that is in no ELF file need not cost.
+    from btfdump._targets.elf_sections import ElfFile
+
     return ElfFile(path, file)
 
 

@@ -1,50 +1,44 @@
-"""The sections of an ELF file: found by name, and read when they are asked for.
+"""The sections of an ELF file, through pyelftools: found by name, and read when asked for.
 
-Nothing but the section that is asked for is looked at, so damage elsewhere in the file is of no
-concern. Mirrors include/uapi/linux/elf.h, and for compressed sections elf(5) (Elf64_Chdr).
+The only module that uses pyelftools. Its own look-up by name makes an object of the kind of each
+section in the file, and so raises at any damaged one, whichever is wanted. Here, nothing but the
+headers and the section that is asked for is looked at, and each size is compared with a bound
+before anything is read or unpacked.
 """
 
 from __future__ import annotations
 
+import io
 import os
-import struct
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from elftools.common.exceptions import ELFError
+from elftools.common.utils import struct_parse
+from elftools.elf.constants import SH_FLAGS
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import Section
 
 from btfdump.errors import TargetError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO, Literal
 
+    from elftools.construct.lib.container import Container
+
     from btfdump._targets.memory import ByteOrder
 
-MAX_SYMBOLS = 1 << 28
-"""Bytes of the largest section that is read whole: no kernel's symbols take a tenth of that."""
-
-_MAX_HEADERS = 1 << 26
-_EM_BPF = 247
-_SHT_NULL, _SHT_NOBITS = 0, 8
-_SHF_COMPRESSED = 0x800
-_SHN_XINDEX = 0xFFFF
-_ELFCOMPRESS_ZLIB, _ELFCOMPRESS_ZSTD = 1, 2
-# By class: e_shoff, and e_shentsize with what follows it; the entries of the section table, and
-# the header of a compressed section.
-_LAYOUTS: dict[int, tuple[int, str, int, str, str]] = {
-    1: (32, "I", 46, "IIIIIIIIII", "III"),
-    2: (40, "Q", 58, "IIQQQQIIQQ", "I4xQQ"),
-}
-
-
-class _Section(NamedTuple):
-    """The header of one section."""
-
-    name: int
-    type: int
-    flags: int
-    offset: int
-    size: int
-    link: int
+_MAX_SECTIONS = 1 << 17
+"""No file with BTF has a tenth of that; pyelftools takes 10 us for the header of each."""
+_MAX_NAMES = 1 << 26
+_NOT_IN_THE_FILE = frozenset({"SHT_NULL", "SHT_NOBITS"})
+# What pyelftools before 0.33 lets escape beside its own errors: it looks at the section of names
+# at once, wherever a damaged header says that it is.
+_DAMAGE = (ELFError, ValueError, KeyError, IndexError, AttributeError, TypeError, OverflowError)
+_ZSTD = frozenset({2, "ELFCOMPRESS_ZSTD"})  # pyelftools 0.33 has no name for it
 
 
 class ElfFile:
@@ -57,22 +51,15 @@ class ElfFile:
     def __init__(self, path: Path, file: BinaryIO) -> None:
         self.path = path
         self._file = file
-        self._size = os.fstat(file.fileno()).st_size
-        head = self._read(0, 64)
-        is_elf = head[:4] == b"\x7fELF" and head[4:5] in (b"\1", b"\2")
-        if (
-            not is_elf
-            or head[5:6] not in (b"\1", b"\2")
-            or len(head) < (52 if head[4] == 1 else 64)
-        ):
-            raise self._unreadable("its header is damaged or cut short")
-        self.pointer_size: Literal[4, 8] = 4 if head[4] == 1 else 8
-        self.byteorder: ByteOrder = "little" if head[5] == 1 else "big"
-        self._order = "<" if self.byteorder == "little" else ">"
-        (machine,) = struct.unpack_from(f"{self._order}H", head, 18)
-        self.is_bpf = machine == _EM_BPF
-        self._sections = self._headers(head)
-        self._names = self._section_names(head)
+        with self._reading():
+            self._size = os.fstat(file.fileno()).st_size
+            self._elf = _parse(file)
+            self.pointer_size: Literal[4, 8] = 8 if self._elf.elfclass == 64 else 4
+            self.byteorder: ByteOrder = "little" if self._elf.little_endian else "big"
+            self.is_bpf: bool = self._elf["e_machine"] == "EM_BPF"
+            # Where each section's name begins; not the headers, which take a kilobyte each.
+            self._named_at = [self._header(n)["sh_name"] for n in range(self._number())]
+            self._names = self._section_names()
 
     def section(self, name: str, most: int) -> bytes | None:
         """Return the bytes of a section, unpacked if they are compressed; None if there is none.
@@ -80,54 +67,72 @@ class ElfFile:
         Raises `TargetError` if it has more than `most` bytes or lies beyond the end of the file.
         """
         wanted = name.encode() + b"\0"
-        for section in self._sections:
-            is_named = self._names.startswith(wanted, section.name)
-            if is_named and section.type not in (_SHT_NULL, _SHT_NOBITS):
-                return self._content(name, section, most)
+        with self._reading():
+            for number, at in enumerate(self._named_at):
+                if self._names.startswith(wanted, at):
+                    header = self._header(number)
+                    if header["sh_type"] not in _NOT_IN_THE_FILE:
+                        return self._content(name, header, most)
         return None
 
-    def _headers(self, head: bytes) -> list[_Section]:
-        """Read the table of sections; their number is in the first of them if it is large."""
-        offset_at, word, count_at, entry, _ = _LAYOUTS[head[4]]
-        (offset,) = struct.unpack_from(self._order + word, head, offset_at)
-        size, count = struct.unpack_from(f"{self._order}HH", head, count_at)
-        reader = struct.Struct(self._order + entry)
-        if not offset:
-            return []
-        if size != reader.size:
-            raise self._unreadable(f"its section headers have {size} bytes, not {reader.size}")
-        first = self._read(offset, size)
-        if not count and len(first) == size:
-            count = reader.unpack(first)[5]
-        if count * size > _MAX_HEADERS or offset + count * size > self._size:
+    def _number(self) -> int:
+        """Return how many section headers there are; all of them lie within the file."""
+        elf = self._elf
+        if not elf["e_shoff"]:
+            return 0
+        size, expected = elf["e_shentsize"], elf.structs.Elf_Shdr.sizeof()
+        if size != expected:
+            raise self._unreadable(f"its section headers have {size} bytes, not {expected}")
+        # A number too large for the file's header is in the first section's: that is to be there.
+        room = (self._size - elf["e_shoff"]) // size
+        count: int = elf.num_sections() if room > 0 else 1
+        if count > room:
             raise self._unreadable("it ends before its table of sections; copy the file again")
-        rows = reader.iter_unpack(self._read(offset, count * size))
-        return [_Section(row[0], row[1], row[2], row[4], row[5], row[6]) for row in rows]
+        if count > _MAX_SECTIONS:
+            raise self._unreadable(f"it has {count} sections, and at most {_MAX_SECTIONS} are read")
+        return count
 
-    def _section_names(self, head: bytes) -> bytes:
-        _, _, count_at, _, _ = _LAYOUTS[head[4]]
-        (number,) = struct.unpack_from(f"{self._order}H", head, count_at + 4)
-        if number == _SHN_XINDEX and self._sections:
-            number = self._sections[0].link
-        if number >= len(self._sections):
+    def _header(self, number: int) -> Container:
+        at = self._elf["e_shoff"] + number * self._elf["e_shentsize"]
+        header: Container = struct_parse(self._elf.structs.Elf_Shdr, self._file, at)
+        return header
+
+    def _section_names(self) -> bytes:
+        """Return the strings that section names are in.
+
+        They are compared in one piece: pyelftools reads each name up to the next NUL byte, which
+        may be gigabytes away, and as often as there are sections.
+        """
+        number = self._elf.get_shstrndx() if self._named_at else 0
+        if number >= len(self._named_at):
             return b""
-        section = self._sections[number]
-        return self._read(section.offset, min(section.size, _MAX_HEADERS))
+        header = self._header(number)
+        return self._read(header["sh_offset"], min(header["sh_size"], _MAX_NAMES))
 
-    def _content(self, name: str, section: _Section, most: int) -> bytes:
-        if section.offset + section.size > self._size:
+    def _content(self, name: str, header: Container, most: int) -> bytes:
+        if header["sh_offset"] + header["sh_size"] > self._size:
             raise self._bad(name, "lies beyond the end of the file; copy the file again")
-        if section.size > most:
-            raise self._bad(name, f"has {section.size} bytes; expected at most {most}")
-        data = self._read(section.offset, section.size)
-        if not section.flags & _SHF_COMPRESSED:
-            return data
-        header = struct.Struct(self._order + _LAYOUTS[self.pointer_size // 4][4])
-        if len(data) < header.size:
-            raise self._bad(name, "is damaged: it is too short to be compressed")
-        kind, size, _ = header.unpack_from(data)
-        if kind != _ELFCOMPRESS_ZLIB:
-            how = "zstd" if kind == _ELFCOMPRESS_ZSTD else f"method {kind}"
+        if header["sh_size"] > most:
+            raise self._bad(name, f"has {header['sh_size']} bytes; expected at most {most}")
+        if header["sh_flags"] & SH_FLAGS.SHF_COMPRESSED:
+            packed = self._read(header["sh_offset"], header["sh_size"])
+            return self._unpacked(name, packed, most)
+        return Section(header, name, self._elf).data()  # whatever its kind, which may be damaged
+
+    def _unpacked(self, name: str, packed: bytes, most: int) -> bytes:
+        """Unpack a section.
+
+        pyelftools reads its header, but does not unpack it: it passes over what is beyond the size
+        that the header tells, and unpacks without a bound where that is 0.
+        """
+        kind_of = self._elf.structs.Elf_Chdr
+        try:
+            header = struct_parse(kind_of, io.BytesIO(packed))
+        except ELFError:
+            raise self._bad(name, "is damaged: it is too short to be compressed") from None
+        kind, size = header["ch_type"], header["ch_size"]
+        if kind != "ELFCOMPRESS_ZLIB":
+            how = "zstd" if kind in _ZSTD else f"method {kind}"
             raise self._bad(
                 name,
                 f"is compressed with {how}; expected zlib, or nothing; "
@@ -136,20 +141,27 @@ class ElfFile:
         if size > most:
             raise self._bad(name, f"unpacks to {size} bytes; expected at most {most}")
         try:
-            unpacked = zlib.decompressobj().decompress(data[header.size :], size + 1)
+            data = zlib.decompressobj().decompress(packed[kind_of.sizeof() :], size + 1)
         except zlib.error as error:
             raise self._bad(name, f"is damaged: {error}") from None
-        if len(unpacked) != size:
-            more = "more" if len(unpacked) > size else len(unpacked)
+        if len(data) != size:
+            more = "more" if len(data) > size else len(data)
             raise self._bad(name, f"is damaged: it unpacks to {more} instead of {size} bytes")
-        return unpacked
+        return data
 
     def _read(self, offset: int, size: int) -> bytes:
         if offset > self._size:
             return b""
+        self._file.seek(offset)
+        return self._file.read(size)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Turn what reading headers raises into errors of ours."""
         try:
-            self._file.seek(offset)
-            return self._file.read(size)
+            yield
+        except ELFError:
+            raise self._unreadable("its header is damaged or cut short") from None
         except OSError as error:
             raise TargetError(f"{self.path}: cannot be read: {error.strerror or error}") from None
 
@@ -161,3 +173,10 @@ class ElfFile:
 
     def _bad(self, name: str, reason: str) -> TargetError:
         return TargetError(f"{self.path}: section {name} {reason}")
+
+
+def _parse(file: BinaryIO) -> ELFFile:
+    try:
+        return ELFFile(file)
+    except _DAMAGE as error:
+        raise ELFError(str(error)) from None

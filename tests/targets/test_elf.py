@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from contextlib import suppress
 
 import pytest
@@ -49,6 +51,25 @@ def test_raw_btf(tmp_path, magic):
     path = tmp_path / "vmlinux.btf"
     path.write_bytes(magic + bytes(100))
     assert read_btf_file(path) == magic + bytes(100)
+
+
+def test_what_loads_pyelftools(tmp_path, build, sample):
+    """ELF files that are read for their sections; not a core, nor BTF that is in no ELF file."""
+    blob, elf = tmp_path / "vmlinux.btf", tmp_path / "vmlinux"
+    blob.write_bytes(BLOB)
+    elf.write_bytes(vmlinux(build))
+    code = (
+        "import sys\n"
+        "from btfdump import open_core\n"
+        "from btfdump._targets.elf import btf_section, read_btf\n"
+        f"with open_core({str(sample('filtered'))!r}) as kernel:\n"
+        "    kernel.task(1).comm\n"
+        f"read_btf({str(blob)!r})\n"
+        "assert 'elftools' not in sys.modules\n"
+        f"btf_section({str(elf)!r})\n"
+        "assert 'elftools' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(

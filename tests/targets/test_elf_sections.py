@@ -105,6 +105,40 @@ def test_a_bomb_costs_nothing(tmp_path, build):
         btf_section(path)
 
 
+def test_a_bomb_that_says_it_is_empty(tmp_path, build):
+    """To zlib, and so to pyelftools, 0 is no bound."""
+    path = tmp_path / "bomb"
+    data = build.elf_object({".BTF": bytes(1 << 20)}, compress=[".BTF"])
+    path.write_bytes(patched(data, 64 + 8, "<", "Q", 0))
+    with pytest.raises(TargetError, match="it unpacks to more instead of 0 bytes"):
+        btf_section(path)
+
+
+def test_names_without_an_end(tmp_path, build):
+    """60,000 sections, each with a name of a megabyte: to read them would take minutes."""
+    path = tmp_path / "names"
+    count, size = 60_000, 1 << 20
+    data = build.elf_object({".text": b"."})
+    first = header_at(data, "<", 64, 0)
+    null, text, names = (data[first + n * 64 :][:64] for n in range(3))
+    names = patched(names, 24, "<", "QQ", first + count * 64, size)  # sh_offset, sh_size
+    head = patched(data[:first], 60, "<", "HH", count, 2)
+    path.write_bytes(head + null + text + names + text * (count - 3) + b"n" * size)
+    with processor_seconds(30), pytest.raises(TargetError, match=r"without a \.BTF section"):
+        btf_section(path)
+
+
+def test_more_sections_than_are_read(tmp_path, build):
+    """Their number is refused, though the file, which is sparse, has room for all of them."""
+    path = tmp_path / "sparse"
+    data = patched(build.elf_object({".BTF": BLOB}), 60, "<", "H", 0)
+    path.write_bytes(patched(data, header_at(data, "<", 64, 0) + 32, "<", "Q", 1 << 29))
+    with path.open("r+b") as file:
+        file.truncate(40 << 30)
+    with processor_seconds(5), pytest.raises(TargetError, match="it has 536870912 sections"):
+        btf_section(path)
+
+
 def test_a_section_that_is_too_large_or_not_there(tmp_path, build):
     path = tmp_path / "sparse"
     data = build.elf_object({".BTF": BLOB})
