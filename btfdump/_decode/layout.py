@@ -471,6 +471,12 @@ def _check_member(member: MemberLayout, layout: Layout, owner: StructLayout) -> 
         and layout.category in (Category.INT, Category.BOOL, Category.CHAR, Category.ENUM)
     ):
         raise BtfFormatError(0, f"{owner.type} member {member.name} is a bit field of no integer")
+    if member.bit_size > layout.size * 8:  # btf_int_check_kflag_member()
+        raise BtfFormatError(
+            0,
+            f"{owner.type} member {member.name} is a bit field of {member.bit_size} bits, "
+            "more than its type has",
+        )
 
 
 def _is_opaque(struct: types.Composite) -> bool:

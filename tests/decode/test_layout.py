@@ -72,6 +72,17 @@ def test_a_member_beyond_its_struct(b):
     assert all("out" in error for error in errors)
 
 
+def test_a_bit_field_wider_than_its_type(b):
+    """Compiled text wrote such a number in decimal, as a small one, the reference in hex."""
+    u32 = b.int_("unsigned int", 4)
+    struct_ = b.struct("s", 32, [("a", u32, 0, 33)])
+    errors = every_reader(b, struct_, b"\xff" * 32)
+    assert len(errors) == 3
+    assert all("member a is a bit field of 33 bits, more than its type has" in e for e in errors)
+    b.struct("whole", 4, [("a", u32, 0, 32)])
+    assert every_reader(b, struct_ + 1, b"\xff" * 4) == []
+
+
 def test_a_bit_field_beyond_its_struct(b):
     int_ = b.int_("int", 4)
     struct_ = b.struct("s", 4, [("out", int_, 24, 16)])
