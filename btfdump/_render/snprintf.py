@@ -13,7 +13,7 @@ from btfdump._graph.events import Enter, Open, Seen
 from btfdump._graph.limits import MAX_OBJECT
 from btfdump._render import Options, Root, renderer
 from btfdump._render.escape import printable
-from btfdump._render.show.shapes import shapes_of
+from btfdump._render.show.shapes import VarShape, shapes_of
 from btfdump._render.show.snprintf import snprintf_btf
 from btfdump.errors import BtfFormatError, FaultError, UnprintableTypeError
 
@@ -67,8 +67,12 @@ def _print(value: Value, options: Options) -> str:
     size = value._context_.layouts.of(value.type_).size
     data = value.bytes_().ljust(size, b"\0")  # elements that the object does not have are zero
     btf = value.type_.btf
-    needed = shapes_of(btf).of(btf, value.type_.id).size
-    if needed is not None and needed > len(data):  # a variable of the type of a variable
+    shapes = shapes_of(btf)
+    shape = shapes.of(btf, value.type_.id)
+    if isinstance(shape, VarShape):  # has no size, and is shown as what it is of
+        shape = shapes.of(btf, shape.target_id)
+    needed = shape.size
+    if needed is not None and needed > len(data):  # a variable: here it is opaque
         raise UnprintableTypeError(f"the kernel takes it for {needed} bytes, not {len(data)}")
     raw = snprintf_btf(
         btf,

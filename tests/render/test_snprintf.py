@@ -162,3 +162,13 @@ def test_a_variable_of_the_type_of_a_variable_is_not_printed(world: World) -> No
     text = show(kernel, value_at(kernel, kernel.btf.type(outer), address))
     assert text.startswith("/* ! ")
     assert "cannot be printed" in text
+
+
+def test_a_value_of_the_type_of_a_variable_is_not_read_past_its_end(world: World) -> None:
+    """A member may have such a type in BTF that lies; the kernel shows what the variable is of."""
+    address = world.new("item", id=7)
+    variable = world.b.var("variable", world.b.struct("of", 8))
+    kernel = world.kernel()
+    text = show(kernel, value_at(kernel, kernel.btf.type(variable), address))
+    assert text.startswith("/* ! ")
+    assert "the kernel takes it for 8 bytes, not 0" in text
