@@ -61,6 +61,11 @@ class CommandParser(Parser):
         self._is_parsing = True
         try:
             return self.parse_known_intermixed_args(args, namespace)
+        except AttributeError as error:
+            # Interrupted in its preparations, it fails to undo those that it had not made yet.
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise error.__context__ from None
+            raise
         finally:
             self._is_parsing = False
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import pytest
 
-from btfdump._cli import main
+from btfdump._cli import build_parser, main
 from btfdump._cli.terminal import USAGE
 
 
@@ -42,3 +45,32 @@ def test_help(words, capsys):
     out = capsys.readouterr().out
     assert "btfdump" in out
     assert all(len(line) <= 100 for line in out.splitlines())
+
+
+def test_ctrl_c_at_any_call_of_the_parser_is_ctrl_c():
+    """argparse undoes its preparations in a `finally`, also those that it had not come to."""
+    parser = build_parser("inspect")
+
+    def interrupted_at(number):
+        calls = 0
+
+        def count(frame, event, argument):
+            nonlocal calls
+            calls += event in ("call", "c_call") and argument is not sys.setprofile
+            if calls == number:
+                calls += 1
+                signal.raise_signal(signal.SIGINT)
+
+        try:
+            sys.setprofile(count)
+            parser.parse_args(["inspect", "CORE", "task"])
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.setprofile(None)
+        return False
+
+    number = 1
+    while interrupted_at(number):
+        number += 1
+    assert number > 100
