@@ -135,6 +135,11 @@ MAX_MEMBERS = 1 << 20
 """The most members that are decoded of one object."""
 _FEW_MEMBERS = 4096
 """A type of more members than this is looked at as a whole before it is decoded further."""
+_FEW_BYTES, _TIMES = 1 << 20, 256
+"""The most bytes of structs within structs: so many, and the object's own so many times.
+
+Unions count their bytes once for each member: in the kernel's types, about eight times.
+"""
 
 
 class Budget:
@@ -145,18 +150,20 @@ class Budget:
     soon as it turns out to be large.
     """
 
-    __slots__ = ("_is_checked", "_layout", "_most", "left")
+    __slots__ = ("_bytes", "_is_checked", "_layout", "_most", "left")
 
     def __init__(self, layout: Layout, most: int = MAX_MEMBERS) -> None:
         self._layout = layout
         self._most = most
         self._is_checked = False
         self.left = min(_FEW_MEMBERS, most)
+        self._bytes = _FEW_BYTES + _TIMES * layout.size
 
     def spend(self, layout: StructLayout, nesting: int) -> None:
         """Charge for the members of a struct; raises `BtfFormatError` if they exceed the limits."""
         self.left -= len(layout.members)
-        if nesting > MAX_NESTING or self.left < 0:
+        self._bytes -= layout.size
+        if nesting > MAX_NESTING or self.left < 0 or self._bytes < 0:
             self._grow(layout, nesting)
 
     def _grow(self, layout: StructLayout, nesting: int) -> None:
@@ -164,7 +171,8 @@ class Budget:
         from btfdump._btf.expansion import is_overgrown  # objects this large are rare
 
         whole = self._layout
-        if nesting > MAX_NESTING or is_overgrown(whole.type, whole.size):
+        is_endless = nesting > MAX_NESTING or self._bytes < 0
+        if is_endless or is_overgrown(whole.type, whole.size):
             raise BtfFormatError(0, f"{layout.type} contains itself, or more than its bytes hold")
         if not self._is_checked:
             self._is_checked = True
@@ -315,7 +323,7 @@ class Decoder:
         if is_text:
             return Field(name, layout, at, data[at : at + layout.size], facts)
         size = element.size
-        shown = min(layout.length, self.elements) if size else 0
+        shown = layout.shown(self.elements)
         if isinstance(element, ScalarLayout):
             values = element.decode_many(data, at, shown)
             return Field(name, layout, at, values, facts, elided=layout.length - shown)

@@ -105,6 +105,13 @@ class ArrayLayout:
         self.size: int = base.length * element.size
         self.is_text = is_text
 
+    def shown(self, most: int) -> int:
+        """Return how many elements are looked at if `most` are wanted.
+
+        None, if they have no size: any number of them fits into no bytes at all.
+        """
+        return min(self.length, most) if self.element.size else 0
+
 
 class MemberLayout:
     """A member of a struct, at byte `offset`; `bit_size` is 0 unless it is a bit field.

@@ -294,7 +294,7 @@ class _TextSink(Sink):
             limit = options.string
             return lambda data, at: quoted_bytes(data[at : at + size], limit)
         assert isinstance(element, ScalarLayout)
-        shown = min(layout.length, ELEMENTS)
+        shown = layout.shown(ELEMENTS)
         elided = layout.length - shown
         more = f" /* {elided} more */" if elided else ""
         is_int = element.category is Category.INT

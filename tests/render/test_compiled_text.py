@@ -157,3 +157,21 @@ def test_what_is_nested_too_deep_to_be_compiled_is_shown_all_the_same() -> None:
     for _ in range(HOT + 2):
         assert formatter.text(layout, data) == expected
     assert not formatter.is_compiled(layout)
+
+
+@pytest.mark.parametrize("length", [1, 3, 70, 0xFFFF_FFFF])
+@pytest.mark.parametrize("zero", [False, True])
+def test_elements_without_a_size_are_not_shown(length: int, zero: bool) -> None:
+    """The reference says how many there are; compiled text wrote some, and counted 64 less."""
+    b = BtfBuilder()
+    number = b.int_("long", 8, signed=True)
+    elements = [b.fwd("f"), b.func_proto(0), 0, b.struct("empty", 0)]
+    for element in elements:
+        b.struct("s", 8, [("x", number, 0), ("a", b.array(element, length), 0)])
+    data = bytes(range(8))
+    layouts = Layouts("little", 8)
+    for type_ in b.parse(check=False).find_all("struct", "s"):
+        layout = layouts.of(type_)
+        assert isinstance(layout, StructLayout)
+        text = compile_text(layouts, layout, zero=zero)(data)
+        assert text == reference_text(layouts, layout, data, zero=zero)

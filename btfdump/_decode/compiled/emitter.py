@@ -190,7 +190,7 @@ class Emitter:
     def read_many(self, step: Step, element: ScalarLayout, into: Into) -> tuple[str, int]:
         """Return an expression for the list of an array's scalars, and the number left out."""
         assert isinstance(step.layout, ArrayLayout)
-        count = min(step.layout.length, self.limit) if element.size else 0
+        count = step.layout.shown(self.limit)
         where = into.at(step.offset)
         elided = step.layout.length - count
         if is_unpackable(element):
@@ -211,7 +211,7 @@ class Emitter:
         self._loops += 1
         if self._loops > MAX_LOOPS:
             raise BtfFormatError(0, f"{layout.type} is nested too deep to be compiled")
-        size, shown = layout.element.size, min(layout.length, self.limit)
+        size, shown = layout.element.size, layout.shown(self.limit)
         where, index = self.source.variable("b"), self.source.variable("i")
         elided, count = "0", ""
         if layout.length > shown and size:
