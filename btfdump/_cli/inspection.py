@@ -252,28 +252,28 @@ class Inspection:
         from btfdump._kernel.notes import Note
 
         self.shown += 1
-        is_first, has_notes, is_something_shown = True, False, False
+        is_first, is_wrong, is_something_shown = True, False, False
         unfinished = InterruptedEvents(selected.value)
-        for event in self.interrupt.until(events):
-            if isinstance(event, Note):
-                self.notes += 1
-                has_notes = True
-            elif not is_something_shown:
-                is_something_shown = (
-                    not event.is_missing
-                    if isinstance(event, Enter)
-                    else isinstance(event, Seen | Number)
-                )
-            unfinished.follow(event)
-            yield event
-            if is_first and selected.doubt:
-                self.notes += 1
-                yield Note(selected.doubt, selected.value.address_)
-            is_first = False
-        if self.interrupt.came:
-            yield from unfinished.ends("interrupted")
-        # Without a note, there was nothing to show: the root is an empty container.
-        self.failed |= has_notes and not is_something_shown
+        try:
+            for event in self.interrupt.until(events):
+                if isinstance(event, Note):
+                    self.notes += 1
+                    is_wrong = True
+                elif not is_something_shown:
+                    is_missing = isinstance(event, Enter) and event.is_missing
+                    is_wrong |= is_missing
+                    is_something_shown = not is_missing and isinstance(event, Enter | Seen | Number)
+                unfinished.follow(event)
+                yield event
+                if is_first and selected.doubt:
+                    self.notes += 1
+                    yield Note(selected.doubt, selected.value.address_)
+                is_first = False
+            if self.interrupt.came:
+                yield from unfinished.ends("interrupted")
+        finally:  # a renderer need not read to the end: `snprintf` looks at the object alone
+            # With nothing wrong, there was nothing to show: the root is an empty container.
+            self.failed |= is_wrong and not is_something_shown
         fate = selected.fate()
         if fate:
             self.notes += 1
