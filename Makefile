@@ -9,7 +9,7 @@ BENCH_CORES = $(SAMPLE) sample_dumps/stock-6.12/vmcore
 BENCH_ELF = tests/data/formats/filtered.elf.xz
 VMLINUX_CORE = $(lastword $(BENCH_CORES))
 
-.PHONY: demo test lint docs bench kernels tools clean
+.PHONY: demo test lint docs bench kernels fuzz tools clean
 
 demo: $(VENV)/.installed
 	$(BIN)/btfdump inspect $(SAMPLE) task 1
@@ -45,6 +45,15 @@ bench: $(VENV)/.installed-dev
 # gigabytes. It needs Debian's packages: $(BIN)/python -m sample_dumps.build packages --kernels
 kernels: $(VENV)/.installed-dev
 	$(BIN)/python -m sample_dumps.build kernels $(KERNELS)
+
+# Each harness of fuzz/ for so many seconds, as many at once as there are processors, with another
+# seed each time. What fails is made smaller and saved in build/fuzz.
+FUZZ_SECONDS = 3600
+FUZZ_JOBS = $(shell nproc)
+
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python -m fuzz --list | xargs -n 1 -P $(FUZZ_JOBS) \
+	  $(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS)
 
 # One test feeds what BtfBuilder writes to bpftool, the only tool of Debian's the tests need.
 tools:

@@ -40,6 +40,7 @@ COVERED = {
 
 # Files and folders of tests that no one module is tested by, and what they test.
 ACROSS = {
+    "fuzz": "fuzz/, which is no part of the package",
     "docs": "every example of the documentation",
     "guests": "booted kernels",
     "sample_build": "sample_dumps/build, which is no part of the package",

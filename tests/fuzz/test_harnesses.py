@@ -1,0 +1,67 @@
+"""Every harness of fuzz/ on its committed inputs, and on a few more that are always the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fuzz.__main__ import load, main, report
+from fuzz.driver import fuzz
+from fuzz.harness import CORPUS, Wrong
+from fuzz.harnesses import HARNESSES
+from fuzz.harnesses.memory import Seen, check_truth
+from tests.conftest import REPOSITORY
+
+FEW = 12
+
+
+@pytest.mark.parametrize("name", HARNESSES)
+def test_harness(name, tmp_path):
+    harness = load(name)
+    assert harness.name == name
+    committed = len(harness.corpus())
+    tally = fuzz(harness, seed=1, count=committed + FEW, failures=tmp_path)
+    assert not tally.faults, report(harness, 1, tally)
+    assert tally.inputs == committed + FEW
+
+
+def test_every_harness_has_a_corpus_and_a_line_in_the_readme():
+    folders = {path.name for path in CORPUS.iterdir()}
+    assert folders == set(HARNESSES)
+    readme = Path(REPOSITORY, "fuzz", "README.md").read_text("utf-8")
+    assert all(f"| `{name}` |" in readme for name in HARNESSES)
+
+
+def test_one_input_again(capsys, tmp_path):
+    file = tmp_path / "input"
+    file.write_bytes(b"no BTF")
+    assert main(["btf", "--replay", str(file)]) == 0
+    assert capsys.readouterr().out == "refused\n"
+    assert main(["--list"]) == 0
+    assert capsys.readouterr().out.split() == list(HARNESSES)
+
+
+TASKS = {0x1000: (1, "init"), 0x9000: (2, "kthreadd")}
+SHOWN = [
+    '{"address": "0x1000", "summary": {"pid": 1, "comm": "init"}}',
+    '{"address": "0x9000", "summary": {"pid": 2, "comm": "kthreadd"}}',
+]
+
+
+def judged(lines, troubles=0, touched=()):
+    check_truth(TASKS, "task", Seen("\n".join(lines), troubles), touched, 0x100)
+
+
+def test_what_was_not_touched_is_true_or_its_loss_is_told():
+    judged(SHOWN)
+    wrong = [SHOWN[0], SHOWN[1].replace("kthreadd", "kthreads")]
+    with pytest.raises(Wrong, match="untouched, and wrong"):
+        judged(wrong)
+    with pytest.raises(Wrong, match="untouched, and wrong"):
+        judged(wrong, troubles=1)
+    judged(wrong, touched=[(0x90FF, 8)])
+    with pytest.raises(Wrong, match="lost without a word: 0x9000"):
+        judged(SHOWN[:1], touched=[(0x9100, 8)])
+    judged(SHOWN[:1], troubles=1)
+    judged(SHOWN[:1], touched=[(0x8FFF, 2)])
