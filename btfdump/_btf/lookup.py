@@ -28,7 +28,7 @@ Ids: TypeAlias = int | tuple[int, ...]  # a bare int, where it is one, spares th
 
 _WORD = 4
 FEW = 4  # offsets of a name that the blob is searched for: others may end like it
-MANY = 64  # places found in the blob that are looked at
+MANY = 1024  # places found in the blob that are looked at
 SEARCHES = 40  # after as many it is time for the dict, which costs about what these did
 
 
@@ -151,7 +151,7 @@ class EnumeratorIndex:
         return found if left and len(offsets) < FEW else None
 
     @cached_property
-    def _list(self) -> tuple[array[int], frozenset[int], list[int], list[int]]:
+    def _list(self) -> tuple[bytes, frozenset[int], list[int], list[int]]:
         """The name_off of all enumerators, these as a set, and each enum's first of them and id."""
         names = array("I")
         firsts: list[int] = []
@@ -164,7 +164,7 @@ class EnumeratorIndex:
                 firsts.append(len(names))
                 enums.append(type_id)
                 names += self._records.words[start : start + size * count : size]
-        return names, frozenset(names), firsts, enums
+        return names.tobytes(), frozenset(names), firsts, enums
 
     def _listed(self, offsets: list[int]) -> Iterator[tuple[int, int]]:
         names, distinct, firsts, enums = self._list
@@ -176,12 +176,14 @@ class EnumeratorIndex:
                 at = _next(names, offset, at + 1)
 
 
-def _next(names: array[int], offset: int, start: int) -> int:
+def _next(names: bytes, offset: int, start: int) -> int:
     """Return the first place from `start` on that has a name of this offset, or -1."""
-    try:
-        return names.index(offset, start)
-    except ValueError:
-        return -1
+    size = array("I").itemsize
+    needle = offset.to_bytes(size, sys.byteorder)
+    at = names.find(needle, start * size)
+    while at >= 0 and at % size:
+        at = names.find(needle, at + 1)
+    return at // size
 
 
 def make_index(records: Records, strings: Strings) -> Index:

@@ -97,7 +97,7 @@ def places(btf: Btf, name: str) -> list[tuple[str, int, int]]:
     return [(enum.name, index, enum.enumerators[index].value) for enum, index in found]
 
 
-@pytest.fixture(params=[(4, 64), (0, 64), (4, 1)])
+@pytest.fixture(params=[(4, 1024), (0, 1024), (4, 1)])
 def effort(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Search for names, or list all enumerators: at once, or after the search has got too long."""
     monkeypatch.setattr(lookup, "FEW", request.param[0])
