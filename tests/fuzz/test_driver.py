@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 import os
 import signal
 from typing import TYPE_CHECKING, ClassVar
@@ -41,7 +40,7 @@ class Letters(Harness):
         if b"O" in data:
             raise CorruptDataError("our own, but not caught where it is due")
         if b"M" in data:
-            bytearray(judge.MEMORY + mmap.PAGESIZE)
+            bytearray(2 * judge.MEMORY)
         if b"K" in data:
             os.kill(os.getpid(), signal.SIGBUS)
         if b"X" in data:
