@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from fuzz.harness import Harness, command, expect, expect_printable
@@ -54,9 +55,9 @@ class DocumentsHarness(Harness):
             holder, key = rng.choice(list(_places(document)))
             what = rng.random()
             if what < 0.6:
-                holder[key] = rng.choice(_VALUES)
+                holder[key] = deepcopy(rng.choice(_VALUES))  # or one would come to hold itself
             elif what < 0.8 and isinstance(holder, dict):
-                holder[rng.choice(_KEYS)] = rng.choice(_VALUES)
+                holder[rng.choice(_KEYS)] = deepcopy(rng.choice(_VALUES))
             else:
                 del holder[key]
             if not list(_places(document)):
