@@ -8,10 +8,10 @@ library alone may be silent about it, since its lines name members of many kerne
 
 from __future__ import annotations
 
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from btfdump._annotate.facts import Expansion, MemberFacts, StructFacts
+from btfdump._annotate.facts import Expansion, MemberFacts, StructFacts, enter_at, mark_ring
 from btfdump._annotate.grammar import (
     Annotation,
     Condition,
@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
     from btfdump._annotate.overlay import Alternatives, Overlay
     from btfdump._btf.types import TypeTable
-    from btfdump._decode.scope import PathFacts
 
 _OTHER_THING = "the member is not a container"
 
@@ -114,10 +113,10 @@ class Annotations:
                 type_ = struct.members[index].type
                 facts.members[index] = self.of_member(struct, type_, [], texts)
         for (_, pieces), known in sorted(elsewhere, key=lambda found: len(found[0][1])):
-            _place(facts, positions, pieces, known)
+            enter_at(facts, positions, pieces, known)
         facts.summary = summary_of(struct, self.sources())
         for index, known in facts.members.items():
-            known.expansion = _mark_ring(known.expansion, struct, struct.members[index].name)
+            known.expansion = mark_ring(known.expansion, struct, struct.members[index].name)
         return facts
 
     def of_global(
@@ -216,6 +215,7 @@ class Annotations:
         """
         complaints: list[str] = []
         unfit: list[tuple[str, MemberFacts]] = []
+        later: dict[str, list[tuple[Annotation, ...]]] = {}
         for alternative in alternatives:
             trial: list[str] = []
             conditions = [
@@ -224,13 +224,19 @@ class Annotations:
                 if isinstance(a, Condition)
             ]
             condition = " && ".join(f"({c})" for c in conditions)
+            if (
+                condition
+                and not trial
+                and source == "library"
+                and self._is_far(alternative, subject)
+            ):
+                later.setdefault(condition, []).append(alternative)
+                continue
             # What holds under a condition is kept apart; what else may hold is still to come.
             case = MemberFacts() if conditions else facts
             if source != "library":  # which counts only where something of it fits
                 case.provenance = case.provenance or source
-            # What entries are skipped is said of their members: first comes what they are.
-            for annotation in sorted(enclosed(alternative), key=lambda a: isinstance(a, Skip)):
-                self._state(case, subject, source, annotation, trial)
+            self._enter(case, subject, source, alternative, trial)
             complaints += trial
             if trial:  # if the condition holds, nothing else does
                 unfit.append((condition, MemberFacts(problems=self._told(source, trial))))
@@ -243,7 +249,43 @@ class Annotations:
             if not _is_settled(facts, case):
                 facts.cases.append((condition, case))
         self._enter_unfit(facts, source, unfit)
+        for condition, waiting in later.items():
+            enter = partial(self._enter_first, subject, source, tuple(waiting))
+            facts.cases.append((condition, MemberFacts(pending=enter)))
         return complaints
+
+    def _is_far(self, alternative: tuple[Annotation, ...], subject: Subject) -> bool:
+        """Whether only modules can have what an alternative names: they are asked at need."""
+        return any(
+            isinstance(a, Contains) and not self._lookup.is_near(a.element, subject.near)
+            for a in enclosed(alternative)
+        )
+
+    def _enter(
+        self,
+        facts: MemberFacts,
+        subject: Subject,
+        source: str,
+        alternative: tuple[Annotation, ...],
+        complaints: list[str],
+    ) -> None:
+        # What entries are skipped is said of their members: first comes what they are.
+        for annotation in sorted(enclosed(alternative), key=lambda a: isinstance(a, Skip)):
+            self._state(facts, subject, source, annotation, complaints)
+
+    def _enter_first(
+        self, subject: Subject, source: str, alternatives: Alternatives, facts: MemberFacts
+    ) -> None:
+        """Enter the first alternative that fits, now that their condition has been met."""
+        complaints: list[str] = []
+        for alternative in alternatives:
+            trial: list[str] = []
+            self._enter(facts, subject, source, alternative, trial)
+            if not trial:
+                facts.provenance = facts.provenance or source
+                return
+            complaints += trial
+        facts.problems += self._told(source, complaints)
 
     def _told(self, source: str, complaints: list[str]) -> list[str]:
         """Return those of the complaints about a source that are reported."""
@@ -441,31 +483,6 @@ def _is_settled(facts: MemberFacts, case: MemberFacts) -> bool:
     )
 
 
-def _place(
-    facts: StructFacts, positions: dict[str, int], pieces: list[str], known: MemberFacts
-) -> None:
-    """Enter facts on a member that a path leads to, cut where it passes through a pointer."""
-    first, *rest = pieces
-    if not rest:
-        facts.paths[first] = known
-        return
-    if first in positions:
-        holder = facts.members.setdefault(positions[first], MemberFacts())
-    else:
-        holder = _at(facts.paths, first)
-    for piece in rest[:-1]:
-        holder = _at(holder.of_target, piece)
-    holder.of_target[rest[-1]] = known
-
-
-def _at(paths: PathFacts, path: str) -> MemberFacts:
-    """Return the facts on a member, new ones where there were none."""
-    known: MemberFacts | None = paths.get(path)
-    if known is None:
-        known = paths[path] = MemberFacts()
-    return known
-
-
 def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:
     """Enter an annotation that needs no look at the kernel's types."""
     if isinstance(annotation, TypedBy):
@@ -479,11 +496,3 @@ def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:
         facts.space = facts.space or annotation.name
     elif isinstance(annotation, Link):
         facts.is_link = True
-
-
-def _mark_ring(
-    expansion: Expansion | None, struct: types.Composite, member: str
-) -> Expansion | None:
-    if expansion is not None and expansion.element is struct and expansion.node == member:
-        return replace(expansion, is_ring=True)
-    return expansion

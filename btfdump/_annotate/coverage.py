@@ -158,7 +158,7 @@ def _known(
 
 def _expansions(facts: MemberFacts) -> list[tuple[str, Expansion]]:
     """What a container holds: (under which condition, "" for always; what)."""
-    cases = [(case, known.expansion) for case, known in facts.cases]
+    cases = [(case, known.settled().expansion) for case, known in facts.cases]
     return [(case, e) for case, e in (*cases, ("", facts.expansion)) if e is not None]
 
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from btfdump._decode.scope import PathFacts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from btfdump._annotate.grammar import Placed
     from btfdump._btf import types
 
@@ -46,7 +48,7 @@ class MemberFacts:
     `placed` somewhere. `skip` recognises entries that are no objects, such as cursors; `vacant` is
     the number of the head in an array that is not in use. `of_target` has facts about the members
     of a pointer's target, by path. Each of `cases` replaces all of this where its condition is
-    true.
+    true; `pending` enters what is known of a case when it is first needed.
     """
 
     expansion: Expansion | None = None
@@ -69,6 +71,14 @@ class MemberFacts:
     problems: list[str] = field(default_factory=list)
     of_target: PathFacts = field(default_factory=PathFacts)
     cases: list[tuple[str, MemberFacts]] = field(default_factory=list)
+    pending: Callable[[MemberFacts], None] | None = field(default=None, compare=False)
+
+    def settled(self) -> MemberFacts:
+        """Return these facts with nothing pending any more."""
+        if self.pending is not None:
+            enter, self.pending = self.pending, None
+            enter(self)
+        return self
 
     @property
     def is_blank(self) -> bool:
@@ -96,3 +106,37 @@ class StructFacts:
     paths: PathFacts = field(default_factory=PathFacts)
     summary: tuple[str, ...] = ()
     problems: list[str] = field(default_factory=list)
+
+
+def enter_at(
+    facts: StructFacts, positions: dict[str, int], pieces: list[str], known: MemberFacts
+) -> None:
+    """Enter facts on a member that a path leads to, cut where it passes through a pointer."""
+    first, *rest = pieces
+    if not rest:
+        facts.paths[first] = known
+        return
+    if first in positions:
+        holder = facts.members.setdefault(positions[first], MemberFacts())
+    else:
+        holder = _at(facts.paths, first)
+    for piece in rest[:-1]:
+        holder = _at(holder.of_target, piece)
+    holder.of_target[rest[-1]] = known
+
+
+def _at(paths: PathFacts, path: str) -> MemberFacts:
+    """Return the facts on a member, new ones where there were none."""
+    known: MemberFacts | None = paths.get(path)
+    if known is None:
+        known = paths[path] = MemberFacts()
+    return known
+
+
+def mark_ring(
+    expansion: Expansion | None, struct: types.Composite, member: str
+) -> Expansion | None:
+    """Mark an expansion as a ring where the member is at once the link of its own element."""
+    if expansion is not None and expansion.element is struct and expansion.node == member:
+        return replace(expansion, is_ring=True)
+    return expansion

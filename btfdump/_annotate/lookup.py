@@ -56,6 +56,10 @@ class Lookup:
             known = self._different[found] = [struct for struct in found if struct in left]
         return known
 
+    def is_near(self, name: str, near: TypeTable) -> bool:
+        """Whether a struct or union of a name is found without asking modules."""
+        return any(_own(types.Composite, name, btf) for btf in self.around(near))
+
     def struct(self, name: str, near: TypeTable) -> types.Composite:
         """Return the one struct or union of a name; raises `AnnotationError` if it is not one."""
         found = self.structs(name, near)

@@ -142,7 +142,7 @@ def applying(facts: MemberFacts, scopes: Sequence[Scope]) -> MemberFacts:
     for condition, case in facts.cases:
         try:
             if evaluate(scopes, condition):
-                return case
+                return case.settled()
         except BtfdumpError as error:
             problems.append(f"{case.provenance} cond:{condition}: {error}")
     return replace(facts, cases=[], problems=[*facts.problems, *problems])

@@ -63,7 +63,7 @@ def _possible(facts: MemberFacts | None) -> list[MemberFacts | None]:
     """Return all facts that may hold for a member, one for each case of its conditions."""
     if facts is None:
         return [None]
-    return [*(case for _, case in facts.cases), facts]
+    return [*(case.settled() for _, case in facts.cases), facts]
 
 
 def _structs(

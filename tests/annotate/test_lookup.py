@@ -261,3 +261,20 @@ def test_what_is_missed_on_a_condition_is_told_where_that_holds(n, strict, notes
     document = dumped(kernel, kernel.value("struct holder", world.holder))
     assert texts(document) == ['library "gone:x": no struct gone in the BTF'] * notes
     assert ("count" in document["members"]["head"]) == (not n)
+
+
+@pytest.mark.parametrize(("n", "asked"), [(0, False), (1, True)])
+def test_modules_are_asked_only_where_the_condition_holds(n, asked):
+    """They need not be found for what most objects are not."""
+    world = world_of(item=True)
+    kernel = world.open(
+        '[struct.holder]\nhead = [["cond:n", "gone:x"], ["cond:n", "module_item:node"], '
+        '["cond:!n", "item:node"]]\n'
+    )
+    module(world, kernel, "mod", module_item=ITEM)
+    fill(world)
+    world.write(world.holder, world.pack(n, 4))
+    value = head(kernel, world)
+    assert ids(value) == [1, 2, 3]
+    assert str(value.expansion_().element) == ("struct module_item" if n else "struct item")
+    assert (parsed(kernel) == {"mod"}) == asked
