@@ -24,7 +24,13 @@ version = release = btfdump.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "_reference"]
 root_doc = "README"
-include_patterns = ["*.md", "docs/**", "sample_dumps/README.md", "sample_dumps/build/README.md"]
+include_patterns = [
+    "*.md",
+    "docs/**",
+    "fuzz/README.md",
+    "sample_dumps/README.md",
+    "sample_dumps/build/README.md",
+]
 exclude_patterns = ["docs/_*/**"]
 templates_path = [str(HERE / "_templates")]
 
@@ -70,6 +76,7 @@ CONTENTS = {  # of which page, what stands below it in the side bar
         "docs/performance",
         "docs/kernels",
         "docs/decisions/README",
+        "fuzz/README",
         "sample_dumps/README",
         "sample_dumps/build/README",
         "CONTRIBUTING",
