@@ -57,6 +57,8 @@ _TOKEN = re.compile(
     r"(?:0[xX][0-9a-fA-F]+|\d+)(?!\w)|[A-Za-z_]\w*|->|<<|>>|&&|\|\||[=!<>]=|[-+*/%&|^().~!<>]|\s",
     re.ASCII,
 )
+_MOST_QUOTED = 200
+"""Characters of a path that an error repeats."""
 _STEP = re.compile(
     r"\s*(?:(?:->|\.)\s*(?P<member>[A-Za-z_]\w*)|\[\s*(?P<index>-?(?:\d+|0x[0-9a-fA-F]+))\s*\])"
 )
@@ -76,6 +78,11 @@ def parse_number(text: str, where: str = "") -> int:
         shown, place = (t if len(t) <= 40 else f"{t[:40]}..." for t in (text, where or text))
         raise ExpressionError(f"{place}: {shown} is no number of at most 128 bits")
     return value
+
+
+def _cut(text: str) -> str:
+    """Return a text for a message, which is read by people."""
+    return text if len(text) <= _MOST_QUOTED else f"{text[:_MOST_QUOTED]}..."
 
 
 @dataclass(frozen=True)
@@ -99,10 +106,10 @@ class Path:
             match = _STEP.match(text, at)
             if match is None:
                 raise ExpressionError(
-                    f"{where}{text}: {text[at:]!r} is not understood: "
+                    f"{where}{_cut(text)}: {_cut(text[at:])!r} is not understood: "
                     "expected .MEMBER, ->MEMBER or [INDEX]"
                 )
-            steps.append(match["member"] or parse_number(match["index"], f"{where}{text}"))
+            steps.append(match["member"] or parse_number(match["index"], f"{where}{_cut(text)}"))
             at = match.end()
         return cls(text, tuple(steps), where)
 

@@ -178,3 +178,11 @@ def test_conditions_that_are_none(text):
     value = kernel.value("struct holder", address).head
     assert value.facts_ is not None
     assert len(value.facts_.problems) == 1
+
+
+@pytest.mark.parametrize("end", ["?", "[0x" + "f" * 99 + "]"])
+def test_an_error_does_not_repeat_a_path_without_end(end):
+    for text in ("x" * 500_000 + end, ".x" * 250_000 + end):
+        with pytest.raises(ExpressionError) as caught:
+            Path.parse(text, where="task")
+        assert len(str(caught.value)) < 1000
