@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from btfdump._harvest.scan import Function
 
 MAX_NESTING = 12
+MAX_STEPS = 20_000
+"""The most expressions looked at to resolve one: variables assigned to each other multiply."""
 """How far pointers are followed through variables, calls and macros."""
 
 Spot: TypeAlias = tuple[str, str]
@@ -100,7 +102,7 @@ class Frame:
             for left, right in self.function.assigns:
                 self._assigned.setdefault(left.number, []).append(right)
             for call in self.function.calls:
-                if call.name in LOOPS_OF_LINKS and isinstance(call.args[0], Var):
+                if call.name in LOOPS_OF_LINKS and call.args and isinstance(call.args[0], Var):
                     head = call.args[-1]
                     self._assigned.setdefault(call.args[0].number, []).append(head)
             self._assigned.setdefault(-1, [])
@@ -122,6 +124,12 @@ class Resolver:
         self.btf = btf
         self.program = program
         self.members = cache(members_of)
+        self._steps = 0
+
+    def _may_go_on(self, depth: int) -> bool:
+        """Count a step in resolving one expression, which begins at depth 0."""
+        self._steps = self._steps + 1 if depth else 0
+        return depth <= MAX_NESTING and self._steps < MAX_STEPS
 
     # Types
 
@@ -134,7 +142,7 @@ class Resolver:
 
     def type_of(self, expression: Expression, frame: Frame, depth: int = 0) -> Typed | None:
         """Return the type of an expression, None if it cannot be told."""
-        if depth > MAX_NESTING or isinstance(expression, Other):
+        if not self._may_go_on(depth) or isinstance(expression, Other):
             return None
         given = frame.argument(expression)
         if isinstance(expression, Var):
@@ -222,7 +230,7 @@ class Resolver:
 
     def places(self, expression: Expression, frame: Frame, depth: int = 0) -> list[Place]:
         """Return the members that a pointer to a container, or to a link, may point to."""
-        if depth > MAX_NESTING:
+        if not self._may_go_on(depth):
             return []
         given = frame.argument(expression)
         if given is not None:

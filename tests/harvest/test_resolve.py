@@ -46,3 +46,18 @@ void g(struct box *b) { struct part *p; list_for_each_entry(p, &b->items, node) 
 """
     )
     assert [(e.spot, e.element) for e in found.entries] == [(("box", "items"), ("part", "node"))]
+
+
+def test_variables_that_are_assigned_to_each_other_end(read):
+    chain = " = ".join(["b"] * 24)
+    found = read(
+        f"""
+static void f(struct list_head *b)
+{{
+    b = {chain};
+    list_for_each_entry(i, b, link);
+    llist_for_each();
+}}
+"""
+    )
+    assert found.entries == found.conflicts == []
