@@ -46,15 +46,17 @@ bench: $(VENV)/.installed-dev
 kernels: $(VENV)/.installed-dev
 	$(BIN)/python -m sample_dumps.build kernels $(KERNELS)
 
-# Each harness of fuzz/ for so many seconds, as many at once as there are processors, with another
-# seed each time, or with FUZZ_SEED. What fails is made smaller and saved in build/fuzz.
+# Each harness of fuzz/ for so many seconds, or for FUZZ_COUNT inputs, as many at once as there are
+# processors, with another seed each time, or with FUZZ_SEED. What fails is made smaller and saved in
+# build/fuzz.
 FUZZ_SECONDS = 3600
+FUZZ_COUNT =
 FUZZ_SEED =
 FUZZ_JOBS = $(shell nproc)
 
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m fuzz --list | xargs -n 1 -P $(FUZZ_JOBS) \
-	  $(BIN)/python -m fuzz --seconds $(FUZZ_SECONDS) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
+	  $(BIN)/python -m fuzz $(if $(FUZZ_COUNT),--count $(FUZZ_COUNT),--seconds $(FUZZ_SECONDS)) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
 # One test feeds what BtfBuilder writes to bpftool, the only tool of Debian's the tests need.
 tools:

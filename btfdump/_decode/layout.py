@@ -34,6 +34,9 @@ MAX_INLINE = 4
 """Structs of up to this many scalars are shown on one line of text."""
 
 
+_MAX_ENUM = 8  # bytes, as btf_enum_check_meta() in kernel/bpf/btf.c has it
+
+
 class Category(Enum):
     """What a scalar means to a reader."""
 
@@ -295,6 +298,8 @@ class Layouts:
                 size = base.btf.pointer_size or size
         elif isinstance(base, types.Enum | types.Enum64):
             size, signed, category = base.size, base.is_signed, Category.ENUM
+            if size > _MAX_ENUM:
+                raise BtfFormatError(0, f"{base} has {size} bytes; an enum has {_MAX_ENUM} at most")
         elif isinstance(base, types.Float):
             size, category = base.size, Category.FLOAT
             packer = self._floats.get(size)

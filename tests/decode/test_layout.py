@@ -83,6 +83,14 @@ def test_a_bit_field_wider_than_its_type(b):
     assert every_reader(b, struct_ + 1, b"\xff" * 4) == []
 
 
+def test_an_enum_of_thousands_of_bytes(b):
+    """Its value has more digits than Python prints."""
+    struct_ = b.struct("s", 6144, [("a", b.enum("state", {"A": 1}, size=6144), 0)])
+    errors = every_reader(b, struct_, b"\xff" * 6144)
+    assert len(errors) == 3
+    assert all("enum state has 6144 bytes; an enum has 8 at most" in e for e in errors)
+
+
 def test_a_bit_field_beyond_its_struct(b):
     int_ = b.int_("int", 4)
     struct_ = b.struct("s", 4, [("out", int_, 24, 16)])
