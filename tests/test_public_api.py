@@ -7,12 +7,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
 import btfdump
+from btfdump import Kernel
 from btfdump import _render as render
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -85,6 +89,19 @@ def test_the_documentation_shows_public_names(page: Path) -> None:
     used |= set(re.findall(r"\bbtfdump\.([A-Za-z_]+)\b(?!/)", "".join(_python(text))))
     assert used <= {*btfdump.__all__, "__version__"}
     assert not re.findall(r"^(?:from|import) btfdump\.\S+", "".join(_python(text)), re.M)
+
+
+def test_what_a_kernel_and_a_value_have_is_on_a_page(opened: Callable[[str], Kernel]) -> None:
+    text = "".join(
+        (ROOT / "docs" / name).read_text("utf-8") for name in ("library.md", "extending.md")
+    )
+    kernel = opened("tagged")
+    names = {name for name in {*dir(Kernel), *vars(kernel)} if not name.startswith("_")}
+    missing = {name for name in names if not re.search(rf"(?:\bkernel\.|`){name}\b", text)}
+    assert missing == set()
+    classes = type(kernel.task(1)).__mro__  # dir() shows the members of the C type
+    names = {name for kind in classes for name in vars(kind) if not name.startswith("_")}
+    assert {name for name in names if not re.search(rf"[.`]{name}\b", text)} == set()
 
 
 def _python(text: str) -> list[str]:

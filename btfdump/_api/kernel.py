@@ -52,11 +52,13 @@ class Kernel(Context):
     texts about overlays that do not fit this kernel.
     """
 
+    modules: LoadedModules
+
     def __init__(self, target: Target, btf: Btf, overlays: Iterable[Overlay] = ()) -> None:
         super().__init__(target, btf, overlays)
         self._formatter: Formatter | None = None
         self.problems: list[str] = []
-        self.is_to_be_kept = False
+        self._is_to_be_kept = False
         self.forget()
 
     def forget(self) -> None:
@@ -64,33 +66,32 @@ class Kernel(Context):
 
         Values that have been read keep their bytes.
         """
-        self.kernel_btfs: KernelBtfs = KernelBtfs(self)
-        self.map_types: MapTypes = MapTypes(self, self.kernel_btfs)
-        self.loaded_modules = LoadedModules(
-            self, lambda name: find_global(self, name), self.kernel_btfs
+        self._kernel_btfs: KernelBtfs = KernelBtfs(self)
+        self._map_types: MapTypes = MapTypes(self, self._kernel_btfs)
+        self._set_modules(
+            LoadedModules(self, lambda name: find_global(self, name), self._kernel_btfs)
         )
-        self.set_modules(self.loaded_modules)
 
     @cached_property
     def bpf(self) -> Bpf:
         """What BPF keeps in this kernel: maps, programs, links and BTF."""
         from btfdump._bpf.subsystem import Bpf
 
-        return Bpf(self, lambda: self.kernel_btfs)  # another one after forget()
+        return Bpf(self, lambda: self._kernel_btfs)  # another one after forget()
 
     @cached_property
-    def slabs(self) -> SlabFinder:
+    def _slabs(self) -> SlabFinder:
         """The finder of slab objects around addresses; it looks nothing up until it is asked."""
         from btfdump._kernel.slab import SlabFinder
 
         return SlabFinder(self)
 
     @cached_property
-    def bounds(self) -> Bounds:
+    def _bounds(self) -> Bounds:
         """What bounds objects by their slab objects; it looks nothing up until it is asked."""
         from btfdump._kernel.bounds import Bounds
 
-        return Bounds(self, self.slabs)
+        return Bounds(self, self._slabs)
 
     def __enter__(self) -> Kernel:
         return self
@@ -109,53 +110,9 @@ class Kernel(Context):
         What has been read stays; anything else raises `FaultError` from now on.
         """
         self.target.close()
-        if self.is_to_be_kept:  # now that nobody waits for it
-            self.is_to_be_kept = False
+        if self._is_to_be_kept:  # now that nobody waits for it
+            self._is_to_be_kept = False
             indexcache.store(self.btf)
-
-    def check_btf(self, source: str) -> None:
-        """Raise `TargetError` if types from elsewhere are obviously not those of this kernel.
-
-        `source` names them in the message. Every kernel has `comm` and `tasks` in its
-        `task_struct`; BPF programs have what they use of it. The first task is called `swapper`
-        (init/init_task.c); read through a foreign `task_struct` it hardly is. If that task cannot
-        be read, nothing more is raised.
-        """
-        lacks = self._lacks_of_task()
-        if lacks:
-            raise TargetError(
-                f"{source}: is not the BTF of a kernel: it has no {lacks}, as the BTF of a BPF "
-                f"program; give that of this kernel, {self.target.release}"
-            )
-        try:
-            task = self.own_type("struct task_struct")  # whether or not there is room for it
-            comm = value_at(self, task, self.own_symbol("init_task")).comm.string_()
-        except BtfdumpError:
-            return
-        if not comm.startswith("swapper"):
-            raise TargetError(
-                f"{source}: is not the BTF of this kernel, {self.target.release}: by it init_task "
-                f'is called "{comm}", expected "swapper"; give that of the very same build'
-            )
-
-    def _lacks_of_task(self) -> str:
-        """Return what the BTF lacks that every kernel's has: a struct, or members of it; or ""."""
-        try:
-            struct = self.struct("task_struct")
-        except TypeNotFoundError:
-            return "struct task_struct"
-        except AmbiguousTypeError:  # said where it is asked for
-            return ""
-        missing = [name for name in ("comm", "tasks") if name not in struct]
-        return f"{' and '.join(missing)} in struct task_struct" if missing else ""
-
-    def unknown_structs(self, overlay: Overlay) -> list[str]:
-        """Return a text for each struct of an overlay that this kernel and its modules lack."""
-        return [
-            f"{overlay.source}: no struct {name} in the BTF of this kernel or its modules"
-            for name in overlay.structs()
-            if not self.lookup.structs(name, self.btf)
-        ]
 
     def __repr__(self) -> str:
         return f"<Kernel {self.target.release or '?'}: {self.target.description}>"
@@ -247,7 +204,7 @@ class Kernel(Context):
         object that is allocated shorter than its type, only what there is is shown. Raises
         `FaultError` if the object cannot be read as a whole.
         """
-        bounded = self.bounds.of(value)
+        bounded = self._bounds.of(value)
         if bounded is not None:
             value = bounded.value
         if self._formatter is None:
@@ -261,7 +218,7 @@ class Kernel(Context):
 
         An example is `slab kmalloc-64, object 0xffff888012345640+0x8`.
         """
-        return self.slabs.describe(address) if self.infers else None
+        return self._slabs.describe(address) if self.infers else None
 
     def _cpus(self) -> int:
         try:
@@ -396,12 +353,59 @@ def _open(
         index = indexcache.load(data) if cache else None
         parsed = Btf.from_bytes(data, name="vmlinux", check=False, index=index)
         kernel = Kernel(target, parsed, loaded)
-        kernel.is_to_be_kept = cache and index is None
+        kernel._is_to_be_kept = cache and index is None
         if given is not None:
-            kernel.check_btf(str(given))
+            _check_btf(kernel, str(given))
         for overlay in loaded:
-            kernel.problems += kernel.unknown_structs(overlay)
+            kernel.problems += _unknown_structs(kernel, overlay)
         return kernel
     except BaseException:
         target.close()
         raise
+
+
+def _check_btf(kernel: Kernel, source: str) -> None:
+    """Raise `TargetError` if types from elsewhere are obviously not those of this kernel.
+
+    `source` names them in the message. Every kernel has `comm` and `tasks` in its `task_struct`;
+    BPF programs have what they use of it. The first task is called `swapper` (init/init_task.c);
+    read through a foreign `task_struct` it hardly is. If that task cannot be read, nothing more is
+    raised.
+    """
+    lacks = _lacks_of_task(kernel)
+    if lacks:
+        raise TargetError(
+            f"{source}: is not the BTF of a kernel: it has no {lacks}, as the BTF of a BPF "
+            f"program; give that of this kernel, {kernel.release}"
+        )
+    try:
+        task = kernel.own_type("struct task_struct")  # whether or not there is room for it
+        comm = value_at(kernel, task, kernel.own_symbol("init_task")).comm.string_()
+    except BtfdumpError:
+        return
+    if not comm.startswith("swapper"):
+        raise TargetError(
+            f"{source}: is not the BTF of this kernel, {kernel.release}: by it init_task "
+            f'is called "{comm}", expected "swapper"; give that of the very same build'
+        )
+
+
+def _lacks_of_task(kernel: Kernel) -> str:
+    """Return what the BTF lacks that every kernel's has: a struct, or members of it; or ""."""
+    try:
+        struct = kernel.struct("task_struct")
+    except TypeNotFoundError:
+        return "struct task_struct"
+    except AmbiguousTypeError:  # said where it is asked for
+        return ""
+    missing = [name for name in ("comm", "tasks") if name not in struct]
+    return f"{' and '.join(missing)} in struct task_struct" if missing else ""
+
+
+def _unknown_structs(kernel: Kernel, overlay: Overlay) -> list[str]:
+    """Return a text for each struct of an overlay that a kernel and its modules lack."""
+    return [
+        f"{overlay.source}: no struct {name} in the BTF of this kernel or its modules"
+        for name in overlay.structs()
+        if not kernel.lookup.structs(name, kernel.btf)
+    ]

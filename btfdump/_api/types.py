@@ -49,6 +49,6 @@ def open_types(
                 f"{path}: is a vmcore, whose modules bring their base along: no --base"
             )
         with open_core(path, btf=btf, vmlinux=vmlinux, overlays=overlays) as kernel:
-            yield Opened((kernel.btf, *kernel.loaded_modules.btfs()), kernel)
+            yield Opened((kernel.btf, *kernel.modules.btfs()), kernel)
         return
     yield Opened((open_btf(path, base=next((b for b in (base, btf, vmlinux) if b), None)),))

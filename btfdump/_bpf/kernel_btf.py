@@ -40,5 +40,5 @@ def types_of(kernel: Context, btf: Value) -> Btf:
 
     Raises what `KernelBtfs.of()` raises.
     """
-    assert kernel.kernel_btfs is not None  # set by Kernel
-    return kernel.kernel_btfs.of(btf)
+    assert kernel._kernel_btfs is not None  # set by Kernel
+    return kernel._kernel_btfs.of(btf)

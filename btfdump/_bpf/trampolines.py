@@ -126,9 +126,9 @@ def traced_function(value: Value) -> str:
     owner, function = key >> 32, key & (_OF_KERNEL - 1)
     if not key & _OF_KERNEL:
         return f"function [{function}] of program {owner}"
-    assert kernel.kernel_btfs is not None  # set by Kernel
+    assert kernel._kernel_btfs is not None  # set by Kernel
     try:
-        found = kernel.kernel_btfs.by_id(owner).type(function)
+        found = kernel._kernel_btfs.by_id(owner).type(function)
     except ObjectNotFoundError:  # of a module that is gone
         found = None
     if isinstance(found, types.Func):

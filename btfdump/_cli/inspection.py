@@ -115,7 +115,7 @@ class Inspection:
         self.kernel.infers = args.infer
         if getattr(args, "strict", False):  # `diff` takes no such option
             self.kernel.annotations.is_strict = True
-            self.kernel.forget_facts()
+            self.kernel._forget_facts()
         self.args = args
         self.complain = complain
         self.limits = limits_of(args)
@@ -141,7 +141,7 @@ class Inspection:
             sys.stdout.flush()
         if self.interrupt.came:
             self.complain(f"note: interrupted: {self.shown} shown")
-        for problem in (*self.kernel.problems, *self.kernel.loaded_modules.problems):
+        for problem in (*self.kernel.problems, *self.kernel.modules.problems):
             self.complain(f"note: {problem}")
             self.notes += 1
 

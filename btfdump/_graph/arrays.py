@@ -60,8 +60,8 @@ def read_counted(
     length = evaluate_length(scopes, facts.length or "0")
     context = state.context
     notes: list[str] = []
-    if context.bounds is not None:
-        length, why = context.bounds.fit(context.wrap(address), element.size, length)
+    if context._bounds is not None:
+        length, why = context._bounds.fit(context.wrap(address), element.size, length)
         notes += [why] if why else []
     most = 4096 if element.size == 1 else state.limits.elements
     if is_table(context.layouts, element):

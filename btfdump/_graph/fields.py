@@ -73,7 +73,7 @@ class Resolver:
             path = (*path, field.name)
         facts: MemberFacts | None = field.facts or inherited
         if facts is None and isinstance(layout, StructLayout):
-            facts = state.context.container_facts(layout)
+            facts = state.context._container_facts(layout)
         rules = rules_for(field, facts)
         if not rules:
             return self._inside(field, path, facts)

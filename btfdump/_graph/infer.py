@@ -58,7 +58,7 @@ class Inference:
 
     def __init__(self, context: Context) -> None:
         self.context = context
-        self.slabs = context.slabs if context.infers else None
+        self.slabs = context._slabs if context.infers else None
         self._fitting: dict[tuple[Cache, int, str | None], list[_Candidate]] = {}
 
     def look_into(self, head: Value) -> Guess | None:

@@ -136,7 +136,7 @@ def _bounded(state: State, value: Value, position: Position) -> Bounded | None:
     A root may be anything that the user says it is. Of all other objects, only those are looked at
     whose type may have been allocated in part.
     """
-    bounds = state.context.bounds
+    bounds = state.context._bounds
     if bounds is None:
         return None
     try:

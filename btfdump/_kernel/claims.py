@@ -31,7 +31,7 @@ def doubt(value: Value) -> str:
     An object that does not even fit is left to btfdump/_kernel/bounds.py.
     """
     context = value._context_
-    slabs, layout = context.slabs, value._layout_
+    slabs, layout = context._slabs, value._layout_
     if slabs is None or not isinstance(layout, StructLayout) or not layout.base.name:
         return ""
     found = slabs.find(value.address_)

@@ -57,7 +57,7 @@ def map_value_type(holder: TypedAddress, typed_by: str) -> tuple[types.Type, str
     `typed_by` is the path from `holder` to the map (`struct bpf_map *`). Raises `CorruptDataError`
     if the type is not known, and `FaultError` if the path cannot be read.
     """
-    known = holder._context_.map_types
+    known = holder._context_._map_types
     if known is None:
         raise CorruptDataError("the types of map values are not known", holder.address_)
     return known.value_type(Path.parse(f".{typed_by}").follow(holder))

@@ -57,8 +57,8 @@ class Context:
         self.modules: Modules | None = None
         self._type_names = TypeNames(btf, None)
         self._symbol_names = SymbolNames(target, None)
-        self.kernel_btfs: LoadedBtfs | None = None
-        self.map_types: MapValueTypes | None = None
+        self._kernel_btfs: LoadedBtfs | None = None
+        self._map_types: MapValueTypes | None = None
         self.infers = True  # whether evidence may settle a type that nothing states
         self.layouts = Layouts(
             target.platform.byteorder, target.platform.pointer_size, self._stand_in
@@ -75,16 +75,16 @@ class Context:
         self._pointees: dict[types.Ptr, types.Type] = {}
         self._real: dict[types.Type, types.Composite | None] = {}
         self._shapes: dict[str, KernelStruct] = {}
-        self._container_facts: dict[types.Type, MemberFacts | None] = {}
+        self._of_containers: dict[types.Type, MemberFacts | None] = {}
         self._per_cpu: dict[TypeTable, frozenset[int]] = {}
 
     @property
-    def slabs(self) -> Slabs | None:
+    def _slabs(self) -> Slabs | None:
         """The finder of slab objects by address, or None if there is none."""
         return None
 
     @property
-    def bounds(self) -> ObjectBounds | None:
+    def _bounds(self) -> ObjectBounds | None:
         """What bounds objects by their slab objects, or None if nothing does."""
         return None
 
@@ -99,22 +99,22 @@ class Context:
             found = self._facts[layout.base] = self.annotations.of_struct(layout.base)
         return found
 
-    def forget_facts(self) -> None:
+    def _forget_facts(self) -> None:
         """Forget what annotations state: to be asked again, now that other modules are known."""
-        for known in (self._facts, self._members, self._container_facts, self._global_facts):
+        for known in (self._facts, self._members, self._of_containers, self._global_facts):
             known.clear()
         self._know_modules = False
 
-    def container_facts(self, layout: StructLayout) -> MemberFacts | None:
+    def _container_facts(self, layout: StructLayout) -> MemberFacts | None:
         """Return what every container of this type holds, for members without annotations.
 
         Returns None if the type is not a container, or if it is not known what it holds.
         """
         if layout.base.name not in FAMILIES:
             return None
-        if layout.base not in self._container_facts:
-            self._container_facts[layout.base] = self.annotations.of_container(layout.base)
-        return self._container_facts[layout.base]
+        if layout.base not in self._of_containers:
+            self._of_containers[layout.base] = self.annotations.of_container(layout.base)
+        return self._of_containers[layout.base]
 
     def member(self, struct: StructLayout, name: str, stated: Stated = ()) -> _Member:
         """Find a member; return it, its facts, and what is stated about the members inside it.
@@ -137,7 +137,7 @@ class Context:
             scope = Scope(self.facts(found.owner), scope.stated)
         facts: MemberFacts | None = scope.of(found.number, name)
         if facts is None and isinstance(found.layout, StructLayout):
-            facts = self.container_facts(found.layout)
+            facts = self._container_facts(found.layout)
         return found, facts, scope.inside(name)
 
     def struct(self, name: str) -> KernelStruct:
@@ -153,14 +153,14 @@ class Context:
             found = self._shapes[name] = KernelStruct(self.layouts, layout)
         return found
 
-    def set_modules(self, modules: Modules | None) -> None:
+    def _set_modules(self, modules: Modules | None) -> None:
         """Take these for the loaded modules from now on, and forget what names have meant."""
         self.modules = modules
         self._type_names = TypeNames(self.btf, modules)
         self._symbol_names = SymbolNames(self.target, modules)
         self._global_facts.clear()
         if self._know_modules:
-            self.forget_facts()
+            self._forget_facts()
 
     def type(self, name: str) -> types.Type:
         """Return the type that a user's `name` means: `struct foo`, `unsigned long *`, `u8[6]`.
@@ -201,7 +201,7 @@ class Context:
         found = self._pointees.get(pointer)
         if found is None:
             target = pointer.btf.skip_modifiers(pointer.type_id)
-            found = self._pointees[pointer] = self.real_struct(target) or target
+            found = self._pointees[pointer] = self._real_struct(target) or target
         return found
 
     def array(self, element: types.Type, length: int) -> types.Array:
@@ -215,7 +215,7 @@ class Context:
             self._arrays[element, length] = found
         return found
 
-    def real_struct(self, type_: types.Type) -> types.Composite | None:
+    def _real_struct(self, type_: types.Type) -> types.Composite | None:
         """Return the kernel's struct for a struct in the BTF of a BPF program, or None.
 
         Programs are compiled with a header generated from some kernel's types. Its definitions need

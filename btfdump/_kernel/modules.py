@@ -124,7 +124,7 @@ class LoadedModules:
             self._is_finding = False
             if self._was_missed:
                 self._was_missed = False
-                self._context.forget_facts()
+                self._context._forget_facts()
 
     def _entries(self, symbol: str) -> Iterator[Value]:
         try:

@@ -91,7 +91,7 @@ def destination(pointer: TypedAddress, facts: MemberFacts | None) -> tuple[types
     target = base.btf.type(base.type_id)
     while isinstance(target, types.TypeTag):  # describes the pointer, not the object
         target = target.target
-    target = context.real_struct(base.btf.skip_modifiers(target)) or target
+    target = context._real_struct(base.btf.skip_modifiers(target)) or target
     holder, name = pointer._outer_ or (pointer, "the pointer")
     if facts is not None and facts.points_to is not None:
         target = facts.points_to

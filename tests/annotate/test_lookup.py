@@ -63,7 +63,7 @@ def module(world: LoadedWorld, kernel: Kernel, name: str, **structs: list[tuple[
 
 def parsed(kernel: Kernel) -> set[str]:
     """Return the names of the modules whose BTF was parsed."""
-    known = kernel.kernel_btfs._parsed.values()
+    known = kernel._kernel_btfs._parsed.values()
     return {btf.name for btf in known if isinstance(btf, Btf)} - {"vmlinux"}
 
 
@@ -121,7 +121,8 @@ def test_a_name_that_vmlinux_has_for_something_else():
     module(world, kernel, "two", item=ITEM)
     fill(world)
     assert (
-        b"\0item\0" not in kernel.kernel_btfs.unparsed(next(kernel["btf_modules"].walk_()).btf).data
+        b"\0item\0"
+        not in kernel._kernel_btfs.unparsed(next(kernel["btf_modules"].walk_()).btf).data
     )
     assert ids(head(kernel, world)) == [1, 2, 3]
     assert "one" not in parsed(kernel)
@@ -153,7 +154,7 @@ def test_a_damaged_module_hides_none_of_the_others():
     module(world, kernel, "good", item=ITEM)
     fill(world)
     assert ids(head(kernel, world)) == [1, 2, 3]
-    (problem,) = kernel.loaded_modules.problems
+    (problem,) = kernel.modules.problems
     assert "BTF of a module" in problem
 
 
@@ -175,7 +176,7 @@ def test_what_is_asked_while_modules_are_found_is_asked_again():
     kernel = world.open('[struct.btf_module]\nusers = "item:node"\n')
     module(world, kernel, "mod", item=ITEM)
     (first,) = kernel["btf_modules"].walk_()
-    assert [btf.name for btf in kernel.loaded_modules.btfs()] == ["mod"]
+    assert [btf.name for btf in kernel.modules.btfs()] == ["mod"]
     users = kernel.value("struct btf_module", first.address_).users
     assert str(users.expansion_().element) == "struct item"
 
@@ -227,7 +228,7 @@ def test_what_is_nowhere_is_silent_unless_asked_strictly():
     value = kernel.value("struct holder", world.holder)
     assert texts(dumped(kernel, value)) == []
     kernel.annotations.is_strict = True
-    kernel.forget_facts()
+    kernel._forget_facts()
     assert texts(dumped(kernel, kernel.value("struct holder", world.holder))) == [MISSING]
 
 

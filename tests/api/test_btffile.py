@@ -76,7 +76,7 @@ def test_a_base_is_the_right_one_or_said_to_be_wrong(tmp_path: Path, shift: int)
 def test_bases_of_real_modules(tmp_path: Path, opened: Callable[[str], Kernel]) -> None:
     kernel = opened("tagged")
     (tmp_path / "stock").write_bytes(opened("stock").btf.data)
-    for number, module in enumerate(kernel.loaded_modules.btfs()):
+    for number, module in enumerate(kernel.modules.btfs()):
         path = tmp_path / f"{number}.btf"
         path.write_bytes(module.data)
         assert len(open_btf(path, base=kernel.btf)) == len(module)

@@ -50,7 +50,7 @@ def test_commands_take_the_base_of_a_module(
     opened: Callable[[str], Kernel],
 ) -> None:
     kernel = opened("tagged")
-    (module, *_) = kernel.loaded_modules.btfs()
+    (module, *_) = kernel.modules.btfs()
     (tmp_path / "module").write_bytes(module.data)
     (tmp_path / "vmlinux").write_bytes(kernel.btf.data)
     status, out, err = run(

@@ -62,7 +62,7 @@ def test_an_index_answers_as_the_btf_does(kept: Path, data: bytes) -> None:
 
 
 def test_big_endian_and_split_btf(opened: Callable[[str], Kernel]) -> None:
-    for btf in (opened("s390x").btf, *opened("tagged").loaded_modules.btfs()):
+    for btf in (opened("s390x").btf, *opened("tagged").modules.btfs()):
         key = b"k" * 32
         index = Index.from_bytes(btf.index().to_bytes(bytes(32), key), bytes(32), key)
         again = Btf.from_bytes(btf.data, base=btf.base, check=False, index=index)

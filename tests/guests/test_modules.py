@@ -99,7 +99,7 @@ def test_every_line_on_a_loaded_module_applies(core: Kernel):
 @pytest.mark.parametrize("name", ["nf_tables", "ext4", "xfs", "btrfs", "nvme_core"])
 def test_containers_of_a_module_are_known(core: Kernel, name: str):
     """Two thirds of them at least; of the lines, none had effect."""
-    (btf,) = [btf for btf in core.loaded_modules.btfs() if btf.name == name]
+    (btf,) = [btf for btf in core.modules.btfs() if btf.name == name]
     tallies = tally(coverage(btf, core.annotations)).values()
     known, total = sum(t.known for t in tallies), sum(t.total for t in tallies)
     assert known / total > 0.65

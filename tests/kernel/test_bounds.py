@@ -62,7 +62,7 @@ def place(world: World) -> int:
 def opened_with(world: World, place: int) -> tuple[Kernel, OneSlab]:
     kernel = world.kernel()
     slabs = OneSlab(place)
-    kernel.slabs = slabs  # type: ignore[assignment]
+    kernel._slabs = slabs  # type: ignore[assignment]
     return kernel, slabs
 
 

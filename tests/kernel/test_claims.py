@@ -47,7 +47,7 @@ def kernel_with(cache: Cache, least: int) -> Kernel:
     world.union("any", [("tall", "struct tall"), ("raw", "u8[112]")])
     world.struct("thing_struct", [("any", "union any"), ("leaves", "struct leaf[2]")])  # 176
     kernel = world.kernel()
-    kernel.slabs = OneObject(cache, least)  # type: ignore[assignment]
+    kernel._slabs = OneObject(cache, least)  # type: ignore[assignment]
     return kernel
 
 

@@ -114,10 +114,10 @@ def test_a_programs_struct_stands_for_the_kernels_own():
     program.struct("other", 4, [("pid", int_, 0)])
     flavor, different, ahead, other = (program.parse().type(n) for n in range(2, 6))
     real = context.type("struct task")
-    assert context.real_struct(flavor) is context.real_struct(ahead) is real
-    assert context.real_struct(different) is None
-    assert context.real_struct(other) is None
-    assert context.real_struct(real) is None  # it is the kernel's own
+    assert context._real_struct(flavor) is context._real_struct(ahead) is real
+    assert context._real_struct(different) is None
+    assert context._real_struct(other) is None
+    assert context._real_struct(real) is None  # it is the kernel's own
 
 
 def test_variables(item, world):

@@ -139,7 +139,7 @@ all = [
     kernel = declared.kernel(text)
     assert str(kernel["all"].type_) == "struct item *"
     declared.world.write(declared.start, (3).to_bytes(4, "little"))
-    kernel.forget_facts()
+    kernel._forget_facts()
     assert str(kernel["all"].type_) == "struct counted"
 
 

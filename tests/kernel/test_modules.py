@@ -23,7 +23,7 @@ def test_a_module_on_a_base_of_another_kernel(patched, poke):
     with pytest.raises(CorruptDataError, match="btfsample goes on from type 1000, its base has"):
         patched.bpf.btf(4)
     assert [btf.name for btf in patched.modules.btfs()] == ["tcp_vegas", "dummy"]
-    assert patched.loaded_modules.problems == [
+    assert patched.modules.problems == [
         "BTF of a module: btfsample goes on from type 1000, its base has 71438"
     ]
 
@@ -65,7 +65,7 @@ def test_a_module_whose_symbols_cannot_be_read(patched, poke):
     name = first.member_("name").string_()
     start = int(first.mem[0].base)
     assert patched.modules.symbolize(start) == f"[{name}]"
-    assert any("symbols of a module" in problem for problem in patched.loaded_modules.problems)
+    assert any("symbols of a module" in problem for problem in patched.modules.problems)
     assert others
     assert patched.modules.symbolize(int(others[0].mem[0].base)) not in (None, f"[{name}]")
 
@@ -74,7 +74,7 @@ def test_a_list_of_modules_that_is_cut(patched, poke):
     poke(patched["modules"].next, 0xFFFF_F000_0000_1230)
     patched.forget()
     assert patched.modules.symbolize(patched.symbol("init_task")) is None
-    assert patched.loaded_modules.problems[0].startswith("modules: ")
+    assert patched.modules.problems[0].startswith("modules: ")
 
 
 def test_symbols_that_every_module_has(opened):
@@ -99,4 +99,4 @@ def test_a_string_table_that_no_module_has(patched, poke):
     poke(row.st_name, 0xFFFF_FFFF)
     patched.forget()
     assert patched.symbol("vmlinux:init_task")
-    assert any("no string table has 4294967295" in p for p in patched.loaded_modules.problems)
+    assert any("no string table has 4294967295" in p for p in patched.modules.problems)

@@ -25,7 +25,7 @@ def kernel(opened, request: pytest.FixtureRequest) -> Kernel:
 
 def test_objects_of_slab_caches(kernel, truth, request):
     """Every task is an object of the cache task_struct, at its very beginning."""
-    slabs = kernel.slabs
+    slabs = kernel._slabs
     for task in list(kernel.tasks())[:40]:
         found = slabs.find(task.address_ + 100)
         assert found is not None
@@ -37,7 +37,7 @@ def test_objects_of_slab_caches(kernel, truth, request):
 
 
 def test_what_is_no_slab_object(kernel):
-    slabs = kernel.slabs
+    slabs = kernel._slabs
     init_task = kernel.symbol("init_task")
     for address in (0, 8, init_task, (1 << 64) - 8, kernel.task(1).stack.value_()):
         assert slabs.find(address) is None
@@ -45,7 +45,7 @@ def test_what_is_no_slab_object(kernel):
 
 def test_what_a_cache_holds_at_least(kernel):
     """kmalloc() takes the smallest of the caches of a kind that fits."""
-    slabs = kernel.slabs
+    slabs = kernel._slabs
     sizes = {}
     for cache in kernel["slab_caches"].walk_():
         slabs.find(cache.address_)
@@ -60,7 +60,7 @@ def test_what_a_cache_holds_at_least(kernel):
 def test_a_page_that_names_no_cache(patched, poke):
     """Other pages have other things where a slab names its cache."""
     task = patched.task(1)
-    assert patched.slabs.find(task.address_) is not None
+    assert patched._slabs.find(task.address_) is not None
     cache = patched.value("struct kmem_cache *", patched.symbol("kmem_cache"))
     poke(cache, int(cache) + 256)
     assert SlabFinder(patched).find(task.address_) is None

@@ -57,5 +57,5 @@ def load(
 ) -> ModulesGiven:
     """Let a kernel have these modules instead of those in its memory."""
     given = ModulesGiven(kernel.btf, types, list(symbols))
-    kernel.set_modules(given)
+    kernel._set_modules(given)
     return given

@@ -59,8 +59,8 @@ class MapObject(Value):
     def types_(self) -> MapType:
         """The types of its keys and values; raises `FaultError`."""
         if self._types is None:
-            assert self._context.map_types is not None
-            found: MapType = self._context.map_types.of(self)
+            assert self._context._map_types is not None
+            found: MapType = self._context._map_types.of(self)
             self._types = found
         return self._types
 

@@ -22,7 +22,7 @@ def walk_struct_ops(map_: MapObject) -> Iterator[Element | Anomaly]:
     outer = map_._inside_("bpf_struct_ops_map")
     btf = context.btf
     if outer.has_member_("btf") and outer.btf:  # Linux 6.9, for modules: fcc2c1fb0651
-        assert context.kernel_btfs is not None
-        btf = context.kernel_btfs.of(outer.btf)
+        assert context._kernel_btfs is not None
+        btf = context._kernel_btfs.of(outer.btf)
     type_ = btf.type(int(map_.btf_vmlinux_value_type_id))
     yield Element(value_at(context, type_, outer.kvalue.address_), map_._index_(0))

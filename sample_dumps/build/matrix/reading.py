@@ -43,8 +43,8 @@ def read_all(kernel: Kernel) -> dict[str, Reading]:
             _read(found.setdefault(name, Reading()), name, partial(_items, kernel, kind))
     for name in library().globals():
         _read(found.setdefault(GLOBALS, Reading()), name, partial(_global, kernel, name))
-    problems = [*kernel.problems, *kernel.loaded_modules.problems]
-    found["modules"] = Reading(len(kernel.loaded_modules.btfs()), Counter(map(_plain, problems)))
+    problems = [*kernel.problems, *kernel.modules.problems]
+    found["modules"] = Reading(len(kernel.modules.btfs()), Counter(map(_plain, problems)))
     return found
 
 
