@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from btfdump._cli.interrupt import INTERRUPTED, Interrupt
-from btfdump._cli.options import add_cache, add_extent, add_form, add_sources
+from btfdump._cli.options import add_cache, add_extent, add_form, add_sources, filters_of
 from btfdump._cli.progress import with_progress
 from btfdump._cli.terminal import FAILED, OK, USAGE, complain, is_colorful, is_unicode, write
 from btfdump.errors import BtfdumpError, ExpressionError, PluginError
@@ -183,9 +183,7 @@ class Inspection:
         """Return the table that was asked for, None if the roots are not tabular."""
         from btfdump import _roots as roots
 
-        filters = {
-            name: tuple(given) for name in roots.FILTERS if (given := getattr(self.args, name))
-        }
+        filters = filters_of(self.args)
         kind = roots.named(self.kernel, *self.args.root[:2])
         if not isinstance(kind, roots.TableKind):
             if filters:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
-from btfdump._cli.options import add_base, add_color, add_sources
+from btfdump._cli.options import add_base, add_color, add_sources, filters_of
 
 if TYPE_CHECKING:
     import argparse
@@ -23,6 +23,8 @@ Who may call a kfunc, and its flags, are registered in a running kernel and are 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Say what the command takes."""
+    from btfdump._roots import FILTERS
+
     parser.description = (
         "List the functions that carry the decl tag bpf_kfunc, with their prototypes and the\n"
         "other tags on them and on their parameters."
@@ -32,9 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "names", metavar="NAME", nargs="*", help="these only (* and ? as in the shell)"
     )
-    for option in ("--hook", "--flag"):
+    for name in FILTERS:
         parser.add_argument(
-            option, action="append", default=[], metavar="NAME", help="not in BTF, see below"
+            f"--{name}", action="append", default=[], metavar="NAME", help="not in BTF, see below"
         )
     parser.add_argument("--format", choices=("text", "json", "jsonl"), default="text")
     add_color(parser)
@@ -48,7 +50,6 @@ def run(args: argparse.Namespace) -> int:
     from btfdump._roots import Query
     from btfdump._roots.kfuncs import tagged_kfunc_table
 
-    filters = {name: tuple(given) for name in ("hook", "flag") if (given := getattr(args, name))}
-    query = Query(tuple(args.names), filters)
+    query = Query(tuple(args.names), filters_of(args))
     with open_named_types(args) as opened:
         return write_table(tagged_kfunc_table(opened.btfs, query), query, opened, args)

@@ -55,20 +55,22 @@ def add_extent(parser: argparse.ArgumentParser) -> None:
     shape.add_argument(
         "--string", type=_count, default=256, metavar="N", help="bytes of a string (default 256)"
     )
-    shape.add_argument(
-        "--hook",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="of a table of kernel functions: those of this hook",
-    )
-    shape.add_argument(
-        "--flag",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="of a table of kernel functions: those with this flag",
-    )
+    _add_filters(shape)
+
+
+def _add_filters(group: argparse._ArgumentGroup) -> None:
+    """Add the options of tables: each may be given several times."""
+    from btfdump._roots import FILTERS
+
+    for name, meaning in FILTERS.items():
+        group.add_argument(f"--{name}", action="append", default=[], metavar="NAME", help=meaning)
+
+
+def filters_of(args: argparse.Namespace) -> dict[str, tuple[str, ...]]:
+    """Return those of the options of tables that were given."""
+    from btfdump._roots import FILTERS
+
+    return {name: tuple(given) for name in FILTERS if (given := getattr(args, name))}
 
 
 def add_form(parser: argparse.ArgumentParser) -> None:

@@ -32,9 +32,8 @@ def entry_of(state: State, value: Value, label: Label, position: Position) -> Vi
     """
     layout = value._layout_
     has_summary = isinstance(layout, StructLayout) and bool(state.context.facts(layout).summary)
-    wanted = position.selection is not None or state.is_followed(position.path)
     depth = position.depth
-    if (has_summary or position.level > 0) and not wanted:
+    if (has_summary or position.level > 0) and not state.is_wanted(position):
         if depth >= state.limits.depth:
             key = state.key(value)
             seen = state.seen.get(key)

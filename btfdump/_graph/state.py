@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from btfdump._btf import types
     from btfdump._graph.infer import Inference
     from btfdump._graph.limits import Limits
+    from btfdump._graph.position import Position
     from btfdump._graph.readers import Reader
     from btfdump._graph.summaries import Summary
     from btfdump._kernel.context import Context
@@ -63,6 +64,10 @@ class State:
         """Whether --follow names this path, or a longer one that starts with it."""
         follow = self.follow
         return bool(follow) and any(path == wanted[: len(path)] for wanted in follow)
+
+    def is_wanted(self, position: Position) -> bool:
+        """Whether the user asks for what is here, with members or --follow, however deep it is."""
+        return position.selection is not None or self.is_followed(position.path)
 
     def has_summary(self, type_: types.Composite) -> bool:
         """Whether annotations list members that represent objects of this type."""

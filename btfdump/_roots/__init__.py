@@ -143,8 +143,11 @@ class TableKind:
         return self.tabulate(kernel, query)
 
 
-FILTERS = ("hook", "flag")
-"""The options that some tables take: `TableKind.filters` are of these."""
+FILTERS = {
+    "hook": "of a table of kernel functions: those of this hook",
+    "flag": "of a table of kernel functions: those with this flag",
+}
+"""The options that some tables take, and their help: `TableKind.filters` are of these."""
 
 ROOTS: Registry[RootKind | TableKind] = Registry(
     "root",

@@ -25,8 +25,9 @@ def array_of_pointers(edge: Edge, state: State) -> Settled | None:
     if not isinstance(field.value, list):
         return None
     target = target_of(state.context, layout.element, edge.facts)
-    is_wanted = inner.selection is not None or state.is_followed(edge.path)
-    if not (is_wanted or depth < state.limits.depth) or not isinstance(target, types.Composite):
+    if not (state.is_wanted(inner) or depth < state.limits.depth) or not isinstance(
+        target, types.Composite
+    ):
         return None
     pointers = [(i, a) for i, a in enumerate(field.value) if isinstance(a, int) and a]
     here = edge.value()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def per_cpu(edge: Edge, state: State) -> Settled:
     """Show the object of every CPU, if any other pointer would be followed here."""
     inner = edge.inside()
-    if inner.selection is None and not state.is_followed(edge.path):
+    if not state.is_wanted(inner):
         if edge.position.depth >= state.limits.depth:
             return not_followed(edge, state)
         inner = inner.deeper()

@@ -64,7 +64,7 @@ def _shown(edge: Edge, state: State, value: Value) -> Settled | None:
     inner = edge.via_pointer()
     facts, depth = edge.facts, edge.position.depth
     # A field shown here has been selected; without a selection of its own, all of it is shown.
-    if inner.selection is None and not state.is_followed(edge.path):
+    if not state.is_wanted(inner):
         if facts is not None and facts.follow is not None:
             selection = selection_of(facts.follow) or None
             inner = inner._replace(selection=selection, guided=selection is not None)
