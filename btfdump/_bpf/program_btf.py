@@ -91,9 +91,8 @@ class KernelBtfs:
     def _parse(self, value: Value, nesting: int) -> Btf:
         """Parse one `struct btf`; split on its base, if it has one."""
         value.read_()
-        members = dir(value)  # before Linux 5.11 there was only BTF of programs
-        is_of_kernel = "kernel_btf" in members and bool(value.kernel_btf)
-        if is_of_kernel and not ("base_btf" in members and value.base_btf):
+        is_of_kernel = _is_set(value, "kernel_btf")
+        if is_of_kernel and not _is_set(value, "base_btf"):
             return self._context.btf  # vmlinux's, or what the user gave in its place
         # A module's BTF is trusted as vmlinux's is: each record is checked when it is used.
         blob = self._blobs.pop(value.address_, None) or self._read(value, nesting)
@@ -104,8 +103,7 @@ class KernelBtfs:
         from btfdump._btf.unparsed import Unparsed
 
         value.read_()
-        members = dir(value)
-        has_base = "base_btf" in members and bool(value.base_btf)
+        has_base = _is_set(value, "base_btf")
         label = self._label(value)
         if nesting >= _MAX_BASES:
             raise CorruptDataError(
@@ -120,7 +118,7 @@ class KernelBtfs:
         size = int(value.data_size)
         if not 0 < size <= MAX_BTF:
             raise CorruptDataError(f"{label}: {size} bytes is no size of a BTF", value.address_)
-        is_of_kernel = "kernel_btf" in members and bool(value.kernel_btf)
+        is_of_kernel = _is_set(value, "kernel_btf")
         found = self._context.target.module_btf(label) if is_of_kernel else None
         data = found if found is not None else self._context.target.read(int(value.data), size)
         return Unparsed(data, base, label)
@@ -135,3 +133,8 @@ class KernelBtfs:
 def _address(value: Value) -> int:
     """Return the virtual address of the `struct btf` that a value is or points to."""
     return int(value) if value.is_pointer_ else value.address_
+
+
+def _is_set(btf: Value, name: str) -> bool:
+    """Whether a member of a `struct btf` is set; before Linux 5.11 there was only BTF of programs."""
+    return btf.has_member_(name) and bool(btf.member_(name))

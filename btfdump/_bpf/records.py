@@ -36,13 +36,12 @@ def kptrs(map_: Value, btfs: KernelBtfs) -> Iterator[Kptr]:
 
     Raises `CorruptDataError` for a record that makes no sense, and `FaultError`.
     """
-    members = dir(map_)
-    if "record" in members and _is_pointer(map_.record):
+    if map_.has_member_("record") and _is_pointer(map_.record):
         record = map_.record.deref_()
         for field in _entries(record, "fields", int(record.cnt)):
             if (field.member_("type").enumerator_() or "").startswith(("BPF_KPTR", "BPF_UPTR")):
                 yield _kptr(field, btfs)
-    elif "kptr_off_tab" in members and _is_pointer(map_.kptr_off_tab):
+    elif map_.has_member_("kptr_off_tab") and _is_pointer(map_.kptr_off_tab):
         table = map_.kptr_off_tab.deref_()
         for field in _entries(table, "off", int(table.nr_off)):
             yield _kptr(field, btfs)

@@ -284,11 +284,11 @@ class _Symbols(NamedTuple):
 
 def _ranges(module: Value) -> Iterator[tuple[int, int]]:
     """Yield the [start, end) ranges of a module: `mem[]` since 6.4 (ac3b43283923), or layouts."""
-    names = dir(module)
-    if "mem" in names:
+    if module.has_member_("mem"):
         pieces = list(module.mem)
     else:
-        pieces = [module[name] for name in ("core_layout", "init_layout") if name in names]
+        names = ("core_layout", "init_layout")
+        pieces = [module[name] for name in names if module.has_member_(name)]
     for piece in pieces:
         base, size = int(piece.base), int(piece.size)
         if base and size:
