@@ -136,5 +136,5 @@ def _address(value: Value) -> int:
 
 
 def _is_set(btf: Value, name: str) -> bool:
-    """Whether a member of a `struct btf` is set; before Linux 5.11 there was only BTF of programs."""
+    """Whether a member of a `struct btf` is set; those of the kernel's own came with 5.11."""
     return btf.has_member_(name) and bool(btf.member_(name))

@@ -70,8 +70,8 @@ def test_a_blob_with_a_type_that_is_not_there(patched):
     """BTF of programs was written by whoever loaded them: all of it is checked at once."""
     data = int(btf_of(patched, 15).data)
     blob = patched.bpf.btf(15).data
-    patched.kernel_btfs._parsed.clear()
-    patched.kernel_btfs._by_id.clear()
+    patched._kernel_btfs._parsed.clear()
+    patched._kernel_btfs._by_id.clear()
     header = int.from_bytes(blob[4:8], "little")
     patched.target.write(data + header + 8, b"\xff\xff\xff\x7f")  # what the first type refers to
     with pytest.raises(BtfFormatError, match="isn't there"):
