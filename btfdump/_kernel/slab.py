@@ -20,7 +20,7 @@ from btfdump._btf import types
 from btfdump._kernel.services import Cache, SlabObject
 from btfdump._kernel.value import Value
 from btfdump._kernel.value_at import value_at
-from btfdump.errors import BtfdumpError, CorruptDataError
+from btfdump.errors import BtfdumpError, CorruptDataError, SymbolNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 _PAGE_SHIFT = 12  # on both architectures supported below
 _MAX_CACHES = 1 << 16
+_KMALLOC = 28
+"""The pointers of `kmalloc_caches` that are looked at: two kinds, of KMALLOC_SHIFT_HIGH + 1 each."""
 
 
 class _Slab(NamedTuple):
@@ -54,6 +56,7 @@ class SlabFinder:
         self._caches: dict[int, Cache | None] = {}
         self._slabs: dict[int, _Slab | None] = {}
         self._kmalloc: list[Cache] | None = None
+        self._cache_of_caches: int | None = None
 
     def find(self, address: int) -> SlabObject | None:
         """Return the slab object that contains a virtual address, or None if none is found."""
@@ -102,10 +105,43 @@ class SlabFinder:
         except BtfdumpError:
             return None
 
-    @cached_property
-    def _cache_of_caches(self) -> int:
-        """The address of the `struct kmem_cache` that every other is an object of."""
-        return _word(self.kernel, "kmem_cache")
+    def _is_cache_of_caches(self, address: int, direct: _DirectMap) -> bool:
+        """Whether the `struct kmem_cache` at an address is the one that all are objects of."""
+        if self._cache_of_caches is None:
+            self._cache_of_caches = self._find_cache_of_caches(direct)
+        return address == self._cache_of_caches
+
+    def _find_cache_of_caches(self, direct: _DirectMap) -> int:
+        """Return the address of the cache of caches, or 0 if it is not to be found.
+
+        The variable is not exported, but an array of caches of kmalloc() is. Whatever lies at that
+        address is an object of itself.
+        """
+        try:
+            return _word(self.kernel, "kmem_cache")
+        except SymbolNotFoundError:
+            pass
+        pointer = self.kernel.target.platform.pointer_size
+        try:
+            data = self.kernel.target.read(
+                self.kernel.own_symbol("kmalloc_caches"), _KMALLOC * pointer
+            )
+        except BtfdumpError:
+            return 0
+        byteorder = self.kernel.target.platform.byteorder
+        for at in range(0, len(data), pointer):
+            cache = int.from_bytes(data[at : at + pointer], byteorder)
+            with suppress(BtfdumpError):
+                found = self._named_at(cache, direct)
+                if found and self._named_at(found, direct) == found:
+                    return found
+        return 0
+
+    def _named_at(self, address: int, direct: _DirectMap) -> int:
+        """Return what the page of an address in the direct map names as cache, 0 elsewhere."""
+        if not direct.base <= address < direct.end:
+            return 0
+        return self._overlay((address - direct.base) >> _PAGE_SHIFT, direct)[2]
 
     def _slab_of(self, number: int, direct: _DirectMap) -> _Slab | None:
         """Return the slab that a page belongs to, cached unless the kernel is running."""
@@ -160,10 +196,8 @@ class SlabFinder:
         return self._caches[address]
 
     def _read_cache(self, address: int, direct: _DirectMap) -> Cache | None:
-        if not direct.base <= address < direct.end:
-            return None
-        *_, named = self._overlay((address - direct.base) >> _PAGE_SHIFT, direct)
-        if named != self._cache_of_caches:
+        named = self._named_at(address, direct)
+        if not named or not self._is_cache_of_caches(named, direct):
             return None
         cache = value_at(self.kernel, self.kernel.own_type("struct kmem_cache"), address)
         size, object_size = int(cache.member_("size")), int(cache.object_size)
@@ -185,10 +219,15 @@ class SlabFinder:
 
     def _every_cache(self) -> Iterator[Cache]:
         kernel, direct = self.kernel, self._map
-        head = value_at(kernel, "struct list_head", "slab_caches")
         element = kernel.own_type("struct kmem_cache")
         assert isinstance(element, types.Composite)
         link = kernel.struct("kmem_cache").offset("list")
+        try:
+            head = value_at(kernel, "struct list_head", "slab_caches")
+        except SymbolNotFoundError:  # the cache of caches is in the list, too; the head is no cache
+            if not self._cache_of_caches:
+                return
+            head = value_at(kernel, "struct list_head", self._cache_of_caches + link)
         expansion = Expansion("list_head", element, "list", link, 0, "mm/slab.h")
         for entry in islice(head._links_(expansion), _MAX_CACHES):
             if isinstance(entry, Value) and direct is not None:

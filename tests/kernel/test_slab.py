@@ -8,7 +8,7 @@ import pytest
 
 from btfdump._kernel.slab import SlabFinder, direct_map, head_page
 from btfdump._targets.memory import Platform
-from btfdump.errors import CorruptDataError
+from btfdump.errors import CorruptDataError, SymbolNotFoundError
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
@@ -64,6 +64,39 @@ def test_a_page_that_names_no_cache(patched, poke):
     cache = patched.value("struct kmem_cache *", patched.symbol("kmem_cache"))
     poke(cache, int(cache) + 256)
     assert SlabFinder(patched).find(task.address_) is None
+
+
+def test_without_the_symbols_that_are_not_exported(kernel, monkeypatch):
+    """Kernels before 6.0 tell a dump only of what modules may use: not of `kmem_cache`."""
+    known = {cache.address_ for cache in kernel["slab_caches"].walk_()}
+    whole, symbol = SlabFinder(kernel), kernel.own_symbol
+
+    def exported(name: str) -> int:
+        if name in ("kmem_cache", "slab_caches"):
+            raise SymbolNotFoundError(name)
+        return symbol(name)
+
+    monkeypatch.setattr(kernel, "own_symbol", exported)
+    slabs = SlabFinder(kernel)
+    for address in (kernel.task(1).address_, *known):
+        found = slabs.find(address)
+        assert found is not None
+        assert found == whole.find(address)
+    assert slabs.find(kernel.task(1).stack.value_()) is None
+    named = {cache.address for cache in slabs._kmalloc_caches()}
+    assert named == {cache.address for cache in whole._kmalloc_caches()} <= known
+
+
+def test_no_cache_of_caches(kernel, monkeypatch):
+    """Nothing is a slab object where it cannot be told what a cache is."""
+
+    def none(name: str) -> int:
+        raise SymbolNotFoundError(name)
+
+    slabs = SlabFinder(kernel)
+    assert slabs._map is not None
+    monkeypatch.setattr(kernel, "own_symbol", none)
+    assert slabs.find(kernel.task(1).address_) is None
 
 
 def test_descriptions(kernel):
