@@ -141,10 +141,13 @@ class Kernel(Context):
     def value(self, type_: str, address: int) -> Value:
         """Return the object of C type `type_` (`struct foo`, `void *`) at virtual `address`.
 
-        Nothing is read yet. Raises `TypeNotFoundError`, `AmbiguousTypeError` or `ExpressionError`
+        Nothing is read yet. `dump()` and `format()` note where the slab object at the address is
+        hardly of that type. Raises `TypeNotFoundError`, `AmbiguousTypeError` or `ExpressionError`
         as `type()` does, whose names are understood here.
         """
-        return value_at(self, self.type(type_), address)
+        from btfdump._kernel.claims import Claimed
+
+        return Claimed(self, self.type(type_), address)
 
     def task(self, pid: int) -> Value:
         """Return the task (`struct task_struct`) with the id `pid` in the initial pid namespace.
@@ -194,24 +197,35 @@ class Kernel(Context):
             value.bytes_()
         limits = limits or Limits()
         render = get(format) if isinstance(format, str) else format
-        events = traverse(value, limits)
+        events = traverse(value, limits, doubt=_doubt_about(value))
         return render([Root(events)], self.options(limits=limits))
 
     def format(self, value: Value, *, zero: bool = False) -> str:
         """Return one object as C-like text, with nothing followed, like drgn's `format_()`.
 
         `zero` shows zero members too. The formatter of a type that is used often is compiled. Of an
-        object that is allocated shorter than its type, only what there is is shown. Raises
+        object that is allocated shorter than its type, only what there is is shown. A first line
+        that is a comment says why an object is hardly what `value()` was told that it is. Raises
         `FaultError` if the object cannot be read as a whole.
         """
-        bounded = self._bounds.of(value)
+        bounded = (self._bounds.of_any if value._is_claimed_ else self._bounds.of)(value)
+        doubt, data = _doubt_about(value), None
         if bounded is not None:
             value = bounded.value
+            if bounded.text:
+                doubt = bounded.text
+                data = self.target.read(value.address_, bounded.room) if bounded.room else b""
         if self._formatter is None:
             from btfdump._render.plain import Formatter
 
             self._formatter = Formatter(self.layouts)
-        return self._formatter.text(value._layout_, value.bytes_(), zero=zero)
+        data = value.bytes_() if data is None else data
+        text = self._formatter.text(value._layout_, data, zero=zero)
+        if not doubt:
+            return text
+        from btfdump._render.escape import printable
+
+        return f"/* ! {printable(doubt)} */\n{text}"
 
     def slab_object(self, address: int) -> str | None:
         """Return the slab object around an address as text, or None.
@@ -261,6 +275,15 @@ class Kernel(Context):
             noname=noname,
             ptr_raw=ptr_raw,
         )
+
+
+def _doubt_about(value: Value) -> str:
+    """Return why a value is hardly of the type that its user says it is, "" if it may be."""
+    if not value._is_claimed_ and value._outer_ is None:
+        return ""
+    from btfdump._kernel.claims import doubt_about
+
+    return doubt_about(value)
 
 
 def open_core(

@@ -232,13 +232,14 @@ class Inspection:
                     follow=follow,
                     brief=is_table,
                     reader=reader,
+                    doubt=selected.doubt,
                 )
             except BtfdumpError as error:
                 self.failed = True
                 self.complain(f"{selected.name}: {error}")
                 continue
             events = self.counted(selected, events)
-            yield Root(events, "" if selected.is_plain else selected.name)
+            yield Root(events, "" if selected.is_plain else selected.name, self.nothing_shown)
 
     def counted(self, selected: Selected, events: Iterable[Event]) -> Iterator[Event]:
         """Pass events on, and count notes and roots of which nothing could be shown.
@@ -250,7 +251,7 @@ class Inspection:
         from btfdump._kernel.notes import Note
 
         self.shown += 1
-        is_first, is_wrong, is_something_shown = True, False, False
+        is_wrong, is_something_shown = False, False
         unfinished = InterruptedEvents(selected.value)
         try:
             for event in self.interrupt.until(events):
@@ -263,10 +264,6 @@ class Inspection:
                     is_something_shown = not is_missing and isinstance(event, Enter | Seen | Number)
                 unfinished.follow(event)
                 yield event
-                if is_first and selected.doubt:
-                    self.notes += 1
-                    yield Note(selected.doubt, selected.value.address_)
-                is_first = False
             if self.interrupt.came:
                 yield from unfinished.ends("interrupted")
         finally:  # a renderer need not read to the end: `snprintf` looks at the object alone
@@ -276,6 +273,10 @@ class Inspection:
         if fate:
             self.notes += 1
             yield Note(fate, selected.value.address_)
+
+    def nothing_shown(self) -> None:
+        """Take note of a root that the format cannot show."""
+        self.failed = True
 
     def total(self) -> int | None:
         """Return how many roots there will be, if that can be said quickly."""

@@ -81,13 +81,15 @@ def traverse(
     follow: frozenset[tuple[str, ...]] = frozenset(),
     brief: bool = False,
     reader: Reader | None = None,
+    doubt: str = "",
 ) -> Iterator[Event]:
     """Yield the events of `value` and of what it leads to, within `limits`.
 
     `zero` keeps members that are zero. `members` selects what to show of the root. `follow` holds
     member paths (from the root, through pointers and containers) whose pointers are followed at any
     depth. `brief` shows the root on one line. `reader` speeds up runs of many roots: pass the same
-    one, made for these limits, for all of them.
+    one, made for these limits, for all of them. `doubt` says why the root is hardly what it is
+    taken for, and becomes a note in it.
 
     Raises `MemberNotFoundError` if a path names a member that does not exist.
     """
@@ -95,7 +97,17 @@ def traverse(
         _check(value, members, follow, reader)
     limits = limits or Limits()
     state = State(value._context_, limits, zero=zero, follow=follow, reader=reader)
-    return _run(state, _root(state, value, Position(selection=members), is_brief=brief))
+    events = _run(state, _root(state, value, Position(selection=members), is_brief=brief))
+    return _doubted(events, Note(doubt, value.address_)) if doubt else events
+
+
+def _doubted(events: Iterator[Event], note: Note) -> Iterator[Event]:
+    """Pass events on, with a note inside the first object or container."""
+    for first in events:
+        yield first
+        yield note
+        break
+    yield from events
 
 
 def _check(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._btf import types
 from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._kernel.value import Value
 from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
@@ -19,10 +20,27 @@ if TYPE_CHECKING:
     from btfdump._decode.layout import Layout
     from btfdump._kernel.context import Context
     from btfdump._kernel.services import Cache, Slabs
-    from btfdump._kernel.value import Value
 
 _MAX_STEPS = 1 << 12
 """The most members of one struct that are looked into."""
+
+
+class Claimed(Value):
+    """An object whose type is what a user says: nothing else led there."""
+
+    __slots__ = ()
+
+    _is_claimed_ = True
+
+
+def doubt_about(value: Value) -> str:
+    """Return `doubt()` about the claim that led to a value, or to what it is a member of, if any.
+
+    Returns "" for what was reached in another way.
+    """
+    while value._outer_ is not None:
+        value = value._outer_[0]
+    return doubt(value) if value._is_claimed_ else ""
 
 
 def doubt(value: Value) -> str:

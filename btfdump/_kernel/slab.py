@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _PAGE_SHIFT = 12  # on both architectures supported below
 _MAX_CACHES = 1 << 16
 _KMALLOC = 28
-"""The pointers of `kmalloc_caches` that are looked at: two kinds, of KMALLOC_SHIFT_HIGH + 1 each."""
+"""The pointers of `kmalloc_caches` looked at: of two kinds, KMALLOC_SHIFT_HIGH + 1 of each."""
 
 
 class _Slab(NamedTuple):

@@ -60,6 +60,7 @@ class Value:
     )
 
     _is_of_no_cpu_ = False
+    _is_claimed_ = False
 
     def __init__(
         self,

@@ -55,11 +55,19 @@ class Options:
     ptr_raw: bool = False
 
 
+def _ignore() -> None:
+    pass
+
+
 class Root(NamedTuple):
-    """One thing to show: its events, and a name if it is not an object in its own right."""
+    """One thing to show: its events, and a name if it is not an object in its own right.
+
+    A renderer that shows nothing of what its events show calls `unshown()`.
+    """
 
     events: Iterable[Event]
     name: str = ""
+    unshown: Callable[[], None] = _ignore
 
 
 Format: TypeAlias = Literal["json", "jsonl", "snprintf", "text", "tree"]

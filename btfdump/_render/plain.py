@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from btfdump._decode.compiled.source import HOT
 from btfdump._decode.fields import Decoder
+from btfdump._decode.holes import without_holes
 from btfdump._decode.layout import StructLayout
+from btfdump._graph.limits import MAX_OBJECT
 from btfdump._render import Options
 from btfdump._render.compiled_text import ELEMENTS, compile_text
 from btfdump._render.escape import printable
@@ -26,9 +28,17 @@ if TYPE_CHECKING:
 
 
 def reference_text(layouts: Layouts, layout: Layout, data: bytes, *, zero: bool = False) -> str:
-    """Return the object in `data` as the `text` format writes it, without symbols."""
+    """Return the object in `data` as the `text` format writes it, without symbols.
+
+    If there are fewer bytes than the type has, what would lie in the others is left out. Raises
+    `BtfFormatError` if the type is malformed.
+    """
+    if layout.size > MAX_OBJECT:
+        raise BtfFormatError(0, f"{layout.size} bytes are too large to be real")
     decoder = Decoder(layouts, zero=zero, elements=ELEMENTS)
-    fields = decoder.fields(layout, data)
+    fields = decoder.fields(layout, data.ljust(layout.size, b"\0"))
+    if len(data) < layout.size:
+        fields = without_holes(fields, [(len(data), layout.size)])
     painter = TextPainter(Options(zero=zero))
     is_struct = isinstance(layout, StructLayout)
     lines = [
@@ -52,8 +62,11 @@ class Formatter:
     def text(self, layout: Layout, data: bytes, *, zero: bool = False) -> str:
         """Return the object in `data` as text; `zero` shows zero members too.
 
-        Raises `BtfFormatError` if the type is malformed.
+        There may be fewer bytes than the type has: see `reference_text()`. Raises `BtfFormatError`
+        if the type is malformed.
         """
+        if len(data) < layout.size:
+            return reference_text(self._layouts, layout, data, zero=zero)
         key = (layout, zero)
         compiled = self._compiled.get(key)
         if compiled is None and key not in self._compiled:

@@ -40,6 +40,7 @@ def render_snprintf(roots: Iterable[Root], options: Options) -> Iterator[str]:
         if text is None:
             what = f"{value.type_} at {value.address_:#x}: " if value is not None else ""
             text = f"/* ! {printable(what + trouble)} */\n"
+            root.unshown()
         yield text
 
 

@@ -328,9 +328,9 @@ def at_address(kernel: Context, type_name: str, text: str) -> Selected:
     if address >= 1 << kernel.layouts.pointer_size * 8:
         raise ExpressionError(f"address {match[1]} does not fit into a pointer")
     path = Path.parse(text[match.end() :], where=match[0])
-    from btfdump._kernel.claims import doubt
+    from btfdump._kernel.claims import Claimed, doubt
 
-    value = value_at(kernel, kernel.type(type_name), address)
+    value: Value = Claimed(kernel, kernel.type(type_name), address)
     rest = path
     if is_symbol and kernel.is_per_cpu(match[1]):
         if not path.steps or not isinstance(path.steps[0], int):

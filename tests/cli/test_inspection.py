@@ -89,3 +89,10 @@ def test_strict_tells_what_the_library_does_not_find(sample, capsys):
     assert "library" not in capsys.readouterr().out
     assert main([*words, "--strict"]) == FAILED
     assert "no struct udp_tunnel_nic_shared_node in the BTF" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [("struct file", "0x10"), ("task(1).in_execve",)])
+def test_what_snprintf_cannot_show_is_a_failure(run, words):
+    status, out, _ = run(*words, "--format", "snprintf")
+    assert status == FAILED
+    assert out.startswith("/* ! ")

@@ -10,6 +10,7 @@ import pytest
 
 from btfdump._kernel.claims import doubt
 from btfdump._kernel.services import Cache, SlabObject
+from btfdump._kernel.value_at import value_at
 from tests.support.command import run
 from tests.support.synthetic import World
 
@@ -18,20 +19,23 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from btfdump._api.kernel import Kernel
+    from btfdump._kernel.value import Value
+    from btfdump._render import Format
 
 START = 0xFFFF_8880_0020_0000
 
 
 class OneObject:
-    """Finds one slab object, at START, of a cache of kmalloc() or of one named after a struct."""
+    """Finds one slab object, of a cache of kmalloc() or of one named after a struct."""
 
-    def __init__(self, cache: Cache, least: int) -> None:
+    def __init__(self, cache: Cache, least: int, start: int = START) -> None:
         self.cache = cache
         self.least = least
+        self.start = start
 
     def find(self, address: int) -> SlabObject | None:
-        is_inside = START <= address < START + self.cache.size
-        return SlabObject(self.cache, START) if is_inside else None
+        is_inside = self.start <= address < self.start + self.cache.size
+        return SlabObject(self.cache, self.start) if is_inside else None
 
     def smallest(self, cache: Cache) -> int:
         return self.least
@@ -146,3 +150,48 @@ def test_what_lists_lead_to_is_not_doubted(opened: Callable[[str], Kernel], name
     vmas = [v.vm_file.deref_() for v in kernel.task(1).mm.mm_mt.walk_() if v.vm_file]
     for value in [*inits, *kernel.tasks(), *vmas, *kernel["super_blocks"].walk_()]:
         assert doubt(value) == ""
+
+
+def doubtful() -> tuple[Kernel, Value]:
+    """Return an object of kmalloc() that is hardly the `struct lonely` that it is said to be."""
+    world = World()
+    world.struct("lonely", [("a", "u64[10]")])
+    start = world.room(96)
+    world.write(start, bytes(range(96)))
+    kernel = world.kernel()
+    cache = Cache(1, "kmalloc-96", 96, 96, 0, False)
+    kernel.slabs = OneObject(cache, 65, start)  # type: ignore[assignment]
+    return kernel, kernel.value("struct lonely", start + 16)
+
+
+@pytest.mark.parametrize("format_", ["text", "tree", "json", "jsonl"])
+def test_the_library_notes_what_an_object_hardly_is(format_: Format) -> None:
+    kernel, claimed = doubtful()
+    for value in (claimed, claimed.a):  # and what is a part of it
+        text = "".join(kernel.dump(value, format_))
+        assert text.count("hardly a struct lonely: slab kmalloc-96") == 1
+    reached = value_at(kernel, claimed.type_, claimed.address_)
+    assert "hardly" not in "".join(kernel.dump(reached, format_))
+
+
+def test_formatted_objects_begin_with_what_they_hardly_are() -> None:
+    kernel, claimed = doubtful()
+    plain = kernel.format(value_at(kernel, claimed.type_, claimed.address_))
+    assert kernel.format(claimed) == f"/* ! {doubt(claimed)} */\n{plain}"
+    assert kernel.format(claimed.a).startswith("/* ! hardly a struct lonely")
+
+
+def test_formatted_objects_end_with_their_slab_object() -> None:
+    world = World()
+    world.struct("two", [("a", "u64"), ("b", "u64"), ("c", "u64")])
+    start = world.new("two", a=1, b=2, c=3)
+    kernel = world.kernel()
+    small = Cache(1, "small", 16, 16, 0, True)
+    kernel.slabs = OneObject(small, 16, start)  # type: ignore[assignment]
+    value = kernel.value("struct two", start)
+    for zero in (False, True):
+        assert kernel.format(value, zero=zero) == (
+            "/* ! struct two has 24 bytes, but the object of slab small (16 bytes) has 16 bytes "
+            "from here on: what lies past it is not shown */\n"
+            "(struct two){\n  .a = (u64)1,\n  .b = (u64)2,\n}"
+        )
