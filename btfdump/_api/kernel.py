@@ -259,7 +259,7 @@ class Kernel(Context):
             except FaultError:
                 return None
             text = data.decode("utf-8", "backslashreplace")
-            return text if text and text.isprintable() else None
+            return text if text.isprintable() else None  # "" is a string, too
 
         return Options(
             symbolize=self.symbolize,

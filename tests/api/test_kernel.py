@@ -8,6 +8,7 @@ import pytest
 
 from btfdump._api.kernel import Kernel, open_core
 from btfdump._btf import BtfBuilder
+from btfdump._kernel.value_at import value_at
 from btfdump.errors import (
     ExpressionError,
     SymbolNotFoundError,
@@ -15,13 +16,14 @@ from btfdump.errors import (
     TypeNotFoundError,
 )
 from tests.support.items import full_item, world_of_items
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from btfdump._kernel.value import Value
-    from tests.support.synthetic import World
+    from btfdump._render import Format
 
 
 @pytest.fixture(params=[("little", 8), ("big", 8), ("little", 4), ("big", 4)], ids=str)
@@ -113,3 +115,24 @@ def test_btf_with_all_global_variables(
         assert int(kernel["max_pfn"]) > 1 << 12
         with pytest.raises(ExpressionError, match="the type of max_pfn"):
             before["max_pfn"]
+
+
+@pytest.mark.parametrize(
+    ("format_", "shown"),
+    [
+        ("text", '.name = (char *){at:#x}, /* "" */'),
+        ("tree", '{at:#x} ""  char *'),
+        ("json", '"symbol": "words+0x8", "string": ""'),
+    ],
+)
+def test_an_empty_string_is_a_string(format_: Format, shown: str) -> None:
+    """What is named after the symbol before it would be some other variable."""
+    world = World()
+    world.struct("item", [("id", "int"), ("name", "char *")])
+    words = world.symbols["words"] = world.room(16)
+    world.write(words, b"a word\0\0\0")
+    address = world.new("item", id=1, name=words + 8)
+    kernel = world.kernel()
+    text = " ".join("".join(kernel.dump(value_at(kernel, "struct item", address), format_)).split())
+    shown = " ".join(shown.split())
+    assert shown.format(at=words + 8) in text
