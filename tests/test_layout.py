@@ -45,6 +45,7 @@ ACROSS = {
     "guests": "booted kernels",
     "sample_build": "sample_dumps/build, which is no part of the package",
     "annotate/test_context.py": "facts that depend on the place",
+    "annotate/test_guest_memfd.py": "the library on what no sample dump has",
     "annotate/test_library.py": "the library against real BTF",
     "annotate/test_on_real_kernels.py": "every form of a tag on the kernels' own data",
     "annotate/test_proven.py": "the library against real memory",

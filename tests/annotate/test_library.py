@@ -16,6 +16,7 @@ from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.overlay import Overlay, library
 from btfdump._btf import Btf, types
 from tests.support.case_files import KERNELS, read_btf
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,23 @@ def btfs(opened) -> list[Btf]:
     running = Path("/sys/kernel/btf/vmlinux")
     if running.exists():
         found.append(Btf.from_bytes(running.read_bytes(), name="running", check=False))
-    return found
+    return [*found, kvm_of_7_3()]
+
+
+def kvm_of_7_3() -> Btf:
+    """The structs of guest_memfd as the module kvm of Debian 7.3 has them: no dump at hand does."""
+    world = World()
+    world.struct("kvm_memory_slot", [("base_gfn", "u64")])
+    world.struct("xarray", [("xa_lock", "int"), ("xa_flags", "u32"), ("xa_head", "void *")])
+    world.struct(
+        "gmem_file",
+        [("kvm", "void *"), ("bindings", "struct xarray"), ("entry", "struct list_head")],
+    )
+    world.struct(
+        "gmem_inode",
+        [("policy", "u64[2]"), ("vfs_inode", "u64[70]"), ("gmem_file_list", "struct list_head")],
+    )
+    return world.btf()
 
 
 def members(type_: types.Type) -> Iterator[tuple[types.Member, types.Composite]]:
