@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._annotate.annotations import Annotations
@@ -30,16 +31,15 @@ if TYPE_CHECKING:
     from btfdump._annotate.facts import MemberFacts, StructFacts
     from btfdump._annotate.overlay import Global, Overlay
     from btfdump._btf.reader import Btf
-    from btfdump._btf.types import TypeTable
     from btfdump._decode.layout import FoundMember
     from btfdump._decode.scope import Stated
+    from btfdump._kernel.sections import Sections
     from btfdump._kernel.services import LoadedBtfs, MapValueTypes, Modules, ObjectBounds, Slabs
     from btfdump._kernel.symbol_names import FoundSymbol
     from btfdump._targets.memory import Target
 
     _Member: TypeAlias = tuple[FoundMember, MemberFacts | None, Stated]
 
-_PER_CPU_SECTION = ".data..percpu"  # include/asm-generic/vmlinux.lds.h, PERCPU_SECTION
 MAX_PER_CPU = 1 << 28
 """Bytes of the longest section of per-CPU variables that is believed."""
 
@@ -76,7 +76,6 @@ class Context:
         self._real: dict[types.Type, types.Composite | None] = {}
         self._shapes: dict[str, KernelStruct] = {}
         self._of_containers: dict[types.Type, MemberFacts | None] = {}
-        self._per_cpu: dict[TypeTable, frozenset[int]] = {}
 
     @property
     def _slabs(self) -> Slabs | None:
@@ -349,17 +348,13 @@ class Context:
         found = self._vars(symbol)
         if not found:
             return self._is_in_per_cpu_section(symbol)
-        return any(var.id in self._per_cpu_ids(var.btf) for var in found)
+        return any(map(self._sections.is_per_cpu, found))
 
-    def _per_cpu_ids(self, btf: TypeTable) -> frozenset[int]:
-        """Return the ids of a BTF's per-CPU variables."""
-        found = self._per_cpu.get(btf)
-        if found is None:
-            sections = btf.find_all("datasec", _PER_CPU_SECTION)
-            parts = (s.variables for s in sections if isinstance(s, types.Datasec))
-            found = frozenset(part.type_id for variables in parts for part in variables)
-            self._per_cpu[btf] = found
-        return found
+    @cached_property
+    def _sections(self) -> Sections:
+        from btfdump._kernel.sections import Sections  # few variables have a VAR
+
+        return Sections(lambda name: self._symbol_names.find(name, data=True))
 
     def _is_in_per_cpu_section(self, symbol: FoundSymbol) -> bool:
         """Whether a variable of vmlinux lies in the template of the CPUs' areas.
@@ -383,5 +378,6 @@ class Context:
             if symbol.module in (VMLINUX, btf.name):
                 found = [t for t in btf.find_all("var", symbol.name) if t.btf is btf]
                 if found:
-                    return [var for var in found if isinstance(var, types.Var)]
+                    named = [var for var in found if isinstance(var, types.Var)]
+                    return self._sections.meant(symbol, named)
         return []
