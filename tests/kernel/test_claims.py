@@ -160,7 +160,7 @@ def doubtful() -> tuple[Kernel, Value]:
     world.write(start, bytes(range(96)))
     kernel = world.kernel()
     cache = Cache(1, "kmalloc-96", 96, 96, 0, False)
-    kernel.slabs = OneObject(cache, 65, start)  # type: ignore[assignment]
+    kernel._slabs = OneObject(cache, 65, start)  # type: ignore[assignment]
     return kernel, kernel.value("struct lonely", start + 16)
 
 
@@ -187,7 +187,7 @@ def test_formatted_objects_end_with_their_slab_object() -> None:
     start = world.new("two", a=1, b=2, c=3)
     kernel = world.kernel()
     small = Cache(1, "small", 16, 16, 0, True)
-    kernel.slabs = OneObject(small, 16, start)  # type: ignore[assignment]
+    kernel._slabs = OneObject(small, 16, start)  # type: ignore[assignment]
     value = kernel.value("struct two", start)
     for zero in (False, True):
         assert kernel.format(value, zero=zero) == (
