@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from btfdump._decode.short import ends_in_array, shortened
+from btfdump._decode.short import ShortLayouts
 
 if TYPE_CHECKING:
-    from btfdump._decode.layout import Layout
+    from btfdump._decode.layout import StructLayout
     from btfdump._kernel.context import Context
     from btfdump._kernel.services import SlabObject, Slabs
     from btfdump._kernel.value import Value
@@ -34,40 +34,53 @@ class Bounds:
     """Bounds the objects of one kernel by their slab objects."""
 
     def __init__(self, context: Context, slabs: Slabs) -> None:
-        self._context = context
         self._slabs = slabs
-        self._is_open: dict[Layout, bool] = {}
-        self._short: dict[tuple[Layout, int], Layout | None] = {}
+        self._layouts = context.layouts
+        self._short = ShortLayouts(context.layouts)
 
     def of(self, value: Value) -> Bounded | None:
         """Return what there is of an object whose type ends in an array; None for all of it.
 
         Raises `BtfFormatError` if its type is malformed.
         """
-        layout = value._layout_
-        is_open = self._is_open.get(layout)
-        if is_open is None:
-            is_open = self._is_open[layout] = ends_in_array(self._context.layouts, layout)
-        return self.of_any(value) if is_open else None
+        return self.of_any(value) if self._short.tail(value._layout_) is not None else None
 
     def of_any(self, value: Value) -> Bounded | None:
         """Return what there is of an object of whatever type; None for all of it.
 
-        Raises `BtfFormatError` if its type is malformed.
+        A member or an element ends where the object ends that it is a part of. Raises
+        `BtfFormatError` if its type is malformed.
         """
-        found = self._slabs.find(value.address_)
+        found = self._slabs.find(whole_of(value).address_)
         if found is None or value.bit_size_:
             return None
         layout, room = value._layout_, found.end - value.address_
         if layout.size <= room:
             return None
-        key = layout, room
-        if key not in self._short:
-            self._short[key] = shortened(self._context.layouts, layout, room)
-        short = self._short[key]
+        short = self._short.of(layout, room)
         if short is not None:
             return Bounded(value._shortened_(short), room)
         return Bounded(value, max(room, 0), _past(value, room, found))
+
+    def array(self, part: Value) -> Value:
+        """Return a member that is an array, without elements that its object was allocated without.
+
+        Raises `BtfFormatError` if the object's type is malformed.
+        """
+        whole = whole_of(part)
+        tail = self._short.tail(whole._layout_)
+        if tail is None or part.address_ + part.size_ <= whole.address_ + tail:
+            return part
+        found = self.of_any(part)
+        return part if found is None else found.value
+
+    def may_lack(self, element: StructLayout, path: str) -> bool:
+        """Whether some of what is at a dotted path may be missing in objects of a type."""
+        tail = self._short.tail(element)
+        if tail is None:
+            return False
+        member = self._layouts.locate(element, path)
+        return member.bit_offset // 8 + member.layout.size > tail
 
     def fit(self, address: int, size: int, length: int) -> tuple[int, str]:
         """Return how many of `length` elements at a virtual address there are, and why not more.
@@ -82,6 +95,13 @@ class Bounds:
             f"{length} elements of {size} bytes do not fit: {_of(found)} has room for "
             f"{room // size}, the rest is not shown"
         )
+
+
+def whole_of(value: Value) -> Value:
+    """Return the outermost object that a value is known to be a part of, or the value itself."""
+    while value._outer_ is not None:
+        value = value._outer_[0]
+    return value
 
 
 def _past(value: Value, room: int, found: SlabObject) -> str:

@@ -139,6 +139,11 @@ def projected(
     assert isinstance(element, StructLayout)
     count, is_whole = 0, False
     is_plain = facts is None or facts.skip is None
+    bounds = context._bounds
+    if bounds is not None and any(bounds.may_lack(element, path) for path in paths):
+        for entry in value.walk_():
+            yield [tuple(member_at(entry, path).value_() for path in paths)]
+        return
     if expansion.head in ("list_head", "hlist_head") and is_plain and not context.target.is_live:
         circular = expansion.head == "list_head"
         pieces = walk_quickly(layouts, element, paths, head, POISONS, circular=circular)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from btfdump._btf import types
     from btfdump._btf.reader import Btf
     from btfdump._btf.unparsed import Unparsed
+    from btfdump._decode.layout import StructLayout
 
 
 class Cache(NamedTuple):
@@ -65,6 +66,12 @@ class ObjectBounds(Protocol):
 
     def of_any(self, value: Any) -> Any:
         """Return what there is of an object of whatever type; None for all of it."""
+
+    def array(self, part: Any) -> Any:
+        """Return a member that is an array, without elements that its object lacks."""
+
+    def may_lack(self, element: StructLayout, path: str) -> bool:
+        """Whether some of what is at a path may be missing in objects of a type."""
 
     def fit(self, address: int, size: int, length: int) -> tuple[int, str]:
         """Return how many of `length` elements at an address there are, and why not more."""

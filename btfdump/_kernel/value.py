@@ -254,8 +254,14 @@ class Value:
 
         This is an int, bool or float for a scalar, an int (the address) for a pointer, a str for a
         char array, bytes for a type that BTF does not describe, a dict for a struct or union, and a
-        list for an array. Raises `FaultError` if the object cannot be read.
+        list for an array. Elements that an object was allocated without are not in it. Raises
+        `FaultError` if the object cannot be read.
         """
+        if not isinstance(self._layout_, ScalarLayout) and self._context._bounds is not None:
+            bounded = self._context._bounds.of(self)
+            if bounded is not None and not bounded.text:
+                short: Value = bounded.value
+                return to_python(self._context.layouts, short._layout_, short.bytes_())
         data = self.bytes_()
         if self.bit_size_:
             return bits_to_python(
@@ -303,7 +309,7 @@ class Value:
         if member.bit_size:
             bits = member.bit_offset % 8, member.bit_size
             size = (sum(bits) + 7) // 8
-        return self._part(
+        part = self._part(
             member.type,
             offset,
             size,
@@ -313,6 +319,10 @@ class Value:
             stated=stated,
             layout=member.layout,
         )
+        if isinstance(member.layout, ArrayLayout) and member.layout.length > 1:
+            bounds = self._context._bounds
+            return part if bounds is None else bounds.array(part)
+        return part
 
     def has_member_(self, name: str) -> bool:
         """Whether `member_(name)` finds a member, including those of anonymous structs.

@@ -9,7 +9,7 @@ import pytest
 from btfdump._btf import BtfBuilder
 from btfdump._decode.fields import Decoder
 from btfdump._decode.layout import ArrayLayout, Layouts, StructLayout
-from btfdump._decode.short import ends_in_array, shortened
+from btfdump._decode.short import ShortLayouts
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
@@ -31,6 +31,14 @@ def kernel(request: pytest.FixtureRequest) -> Kernel:
     world.struct("inner", [("state", "u64"), ("regs", "union regs")])
     world.struct("outer", [("id", "u64"), ("inner", "struct inner"), ("mask", "struct mask[0]")])
     return world.kernel()
+
+
+def ends_in_array(layouts: Layouts, layout: Layout) -> bool:
+    return ShortLayouts(layouts).tail(layout) is not None
+
+
+def shortened(layouts: Layouts, layout: Layout, room: int) -> Layout | None:
+    return ShortLayouts(layouts).of(layout, room)
 
 
 def layout_of(kernel: Kernel, name: str) -> Layout:
@@ -117,3 +125,26 @@ def test_malformed_types_end() -> None:
     layout = layouts.of(btf.type(struct))
     assert not ends_in_array(layouts, layout)
     assert shortened(layouts, layout, 32) is None
+
+
+def test_a_union_of_unions_costs_no_more_than_its_types() -> None:
+    """Forty deep, it has 3**40 members at its end."""
+    b = BtfBuilder()
+    inner = b.array(b.int_("u8", 1), 64)
+    for depth in range(40):
+        inner = b.union(f"u{depth}", 64, [(name, inner, 0) for name in "abc"])
+    layouts = Layouts("little", 8)
+    layout = layouts.of(b.parse(check=False).type(inner))
+    short = ShortLayouts(layouts)
+    assert short.tail(layout) == 0
+    found = short.of(layout, 16)
+    assert found is not None
+    assert found.size == 16
+
+
+def test_where_elements_may_be_missing(kernel: Kernel) -> None:
+    short = ShortLayouts(kernel.layouts)
+    tails = {
+        name: short.tail(layout_of(kernel, name)) for name in ("mask", "plain", "flags", "inner")
+    }
+    assert tails == {"mask": 0, "plain": None, "flags": 12, "inner": 8}

@@ -155,3 +155,25 @@ def test_hot_types_are_bounded_alike(opened: Callable[[str], Kernel], format: st
     kernel = opened("stock")
     assert_same(kernel, list(kernel["slab_caches"].walk_())[:40], format)
     assert_same(kernel, list(kernel.tasks())[:30], format)
+
+
+def test_the_library_has_no_elements_past_the_object(world: World, place: int) -> None:
+    """However they are reached: they are another object's memory."""
+    whole_mask = world.new("mask", n=1)
+    kernel, _ = opened_with(world, place)
+    mask = kernel.value("struct mask", place)
+    assert len(mask.bits) == 2
+    assert mask.bits[1] == 0x01010101
+    with pytest.raises(IndexError, match=r"index 2 is outside of u32\[2 of 8\]"):
+        mask.bits[2]
+    assert mask.bits.value_() == mask.value_()["bits"] == [0x01010101] * 2
+    whole = kernel.value("struct mask", whole_mask)
+    assert len(whole.bits) == len(whole.value_()["bits"]) == 8
+
+
+def test_an_element_ends_where_its_object_does(world: World, place: int) -> None:
+    """Not where the slab object ends that lies at the element's own address."""
+    kernel, _ = opened_with(world, place)
+    pairs = kernel.value("struct pair[2]", place)
+    (note,) = notes_of(pairs[1])
+    assert "has 0 bytes from here on" in note
