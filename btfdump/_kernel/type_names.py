@@ -10,7 +10,7 @@ from btfdump._btf.wire import U32_MAX
 from btfdump.errors import AmbiguousTypeError, ExpressionError, TypeNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from typing_extensions import Self
 
@@ -107,6 +107,10 @@ class TypeName(NamedTuple):
         return self.name, _C_INTEGERS[self.name]
 
 
+def _module_of(btf: Btf) -> str:
+    return btf.name.replace("-", "_")
+
+
 class TypeNames:
     """The types of one kernel by name; every answer is remembered.
 
@@ -156,7 +160,7 @@ class TypeNames:
             return list(self._by_id(name, name.type_id))
         for spelling in name.spellings:
             found: list[types.Type] = []
-            for btf in self._btfs(name.module):
+            for btf in self._naming(name.module, spelling):
                 for kind in name.kinds:
                     every = btf.find_all(kind, spelling)
                     found += every if btf is self._btf else (t for t in every if t.btf is btf)
@@ -170,7 +174,7 @@ class TypeNames:
 
     def _by_id(self, name: TypeName, type_id: int) -> Iterator[types.Type]:
         is_own = type_id < len(self._btf) and name.module in ("", VMLINUX)
-        for btf in (self._btf,) if is_own else self._btfs(name.module):
+        for btf in (self._btf,) if is_own else self._naming(name.module, *name.spellings):
             if is_own or btf.start_id <= type_id < len(btf):
                 type_ = btf.type(type_id)
                 if type_.name in name.spellings and any(
@@ -178,18 +182,21 @@ class TypeNames:
                 ):
                     yield type_
 
-    def _btfs(self, module: str) -> Iterable[Btf]:
-        """Yield the BTF of a module ("vmlinux" is one here), or of all, one after the other."""
+    def _naming(self, module: str, *names: str) -> Iterator[Btf]:
+        """Yield the BTF of a module ("vmlinux" is one here), or of all, where a name may be found.
+
+        A kernel has hundreds of modules: those that do not have the name are not parsed.
+        """
         if module in ("", VMLINUX):
             yield self._btf
         if module != VMLINUX and self._modules is not None:
-            for btf in self._modules.btfs():
-                if module in ("", btf.name.replace("-", "_")):
-                    yield btf
+            found = dict.fromkeys(btf for name in names for btf in self._modules.naming(name))
+            yield from (btf for btf in found if module in ("", _module_of(btf)))
 
     def _not_found(self, name: TypeName) -> TypeNotFoundError:
-        if name.module and not any(True for _ in self._btfs(name.module)):
-            loaded = sorted(btf.name for btf in self._btfs(""))
+        modules = [] if self._modules is None or not name.module else self._modules.btfs()
+        if name.module not in ("", VMLINUX, *map(_module_of, modules)):
+            loaded = sorted(btf.name for btf in (self._btf, *modules))
             more = ", ..." if len(loaded) > _SHOWN else ""
             return TypeNotFoundError(
                 f"{name.text!r}: no module {name.module} with BTF is loaded; "

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from btfdump._api.kernel import open_core
 from btfdump._btf import BtfBuilder
+from btfdump._btf.types import Struct
 from btfdump._kernel.context import Context
 from btfdump._kernel.type_names import TypeName, TypeNames
 from btfdump._targets.buffer import BufferTarget
 from btfdump.errors import AmbiguousTypeError, ExpressionError, TypeNotFoundError
 from tests.support.loaded_modules import load
 from tests.support.synthetic import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
 
 
 def adapter(*members: str) -> Any:
@@ -234,3 +240,15 @@ def test_the_kernels_own_cannot_be_chosen(world):
     kernel = world.kernel()
     with pytest.raises(AmbiguousTypeError, match="the kernel's own is needed, and nothing tells"):
         kernel.own_type("struct item")
+
+
+def test_modules_that_do_not_have_the_name_are_not_parsed(sample: Callable[[str], Path]) -> None:
+    """A kernel may have hundreds: a name is searched for in their bytes."""
+    with open_core(sample("tagged")) as kernel:
+        modules = kernel.loaded_modules
+        assert isinstance(kernel.type("struct sample_root"), Struct)
+        assert kernel.type("btfsample:struct sample_root") is kernel.type("struct sample_root")
+        with pytest.raises(TypeNotFoundError):
+            kernel.type("dummy:struct sample_root")
+        parsed = {btf.name for found in modules._naming.values() for btf in found}
+        assert parsed == {"btfsample"}
