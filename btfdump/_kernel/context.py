@@ -360,7 +360,8 @@ class Context:
         """Whether a variable of vmlinux lies in the template of the CPUs' areas.
 
         BTF describes per-CPU variables since pahole 1.16, and never all of them. On x86-64 the
-        section began at 0 until 6.15 (9d7de2aa8b41).
+        section began at 0 until 6.15 (9d7de2aa8b41): where only exported symbols are known, as
+        before 6.0, no other symbol is that low.
         """
         if symbol.module != VMLINUX:
             return False
@@ -370,7 +371,7 @@ class Context:
                 return False
             return symbol.address < self.target.symbol("__per_cpu_end")
         except (MissingDataError, SymbolNotFoundError):
-            return False
+            return self.target.platform.machine == "x86_64" and symbol.address < MAX_PER_CPU
 
     def _vars(self, symbol: FoundSymbol) -> list[types.Var]:
         """Return what the BTF of its module, or of vmlinux, says about a variable."""

@@ -253,7 +253,7 @@ _NAME = r"[A-Za-z_][\w-]*"
 _CALL = r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)"
 _WHERE = r"(?=\s*(?:->|\.|\[|$))"
 _SYMBOL = rf"\s*({SPELLED}){_WHERE}"
-_PLACE = rf"\s*({SPELLED})(?:\+(0x[0-9a-fA-F]+))?{_WHERE}"
+_PLACE = rf"\s*({SPELLED})(?:\+(0[xX][0-9a-fA-F]+|\d+))?{_WHERE}"
 _ADDRESS = r"\s*(0[xX][0-9a-fA-F]+|\d+)(?![\w:])"  # but not 8021q:SYMBOL
 # What can be nothing but a type: with a keyword, or a pointer.
 _TYPE = r"(?:[\w-]+\s*:\s*)?(?:struct|union|enum)\s+[^.>]*|[^.>]*\*[*\s]*(?:\[[^]]*\]\s*)*"

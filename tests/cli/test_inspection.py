@@ -40,6 +40,7 @@ def test_all_tasks(run):
         (["task(1).signal->thread_head[0].pid"], "(pid_t)1\n"),
         (["struct", "task_struct", "init_task", "--members", "comm"], '"swapper/0"'),
         (["struct task_struct", "init_task+0x0", "--members", "comm"], '"swapper/0"'),
+        (["struct task_struct", "init_task+0", "--members", "comm"], '"swapper/0"'),
         (["pid_t", "0xffff9caa829c5900"], "(pid_t)2\n"),
         (["runqueues[1].cpu"], "runqueues[1].cpu = (int)1\n"),
         (["runqueues.cpu"], "runqueues[0].cpu = (int)0\nrunqueues[1].cpu = (int)1\n"),

@@ -6,6 +6,7 @@ import pytest
 
 from btfdump._kernel.per_cpu_variable import PerCpuVariable
 from btfdump._roots import at_address, select
+from btfdump._targets.memory import Platform
 from btfdump.errors import ExpressionError, FaultError, ObjectNotFoundError
 from tests.support.synthetic import World
 
@@ -103,6 +104,23 @@ def test_a_type_and_a_cpu(knows):
         at_address(kernel, "struct counters", "counters")
     with pytest.raises(ObjectNotFoundError, match="CPUs 0 to 2"):
         at_address(kernel, "struct counters", "counters[3]")
+
+
+def test_a_low_symbol_is_per_cpu_where_the_section_is_not_known(monkeypatch):
+    """Dumps of kernels before 6.0 tell of exported symbols only; on s390x, all are low."""
+    world = World()
+    world.struct("counters", [("cpu", "int")])
+    areas = [world.room(64), world.room(64)]
+    world.set(areas[1] + 32, "counters.cpu", 7)
+    world.per_cpu_offsets = tuple(areas)
+    world.symbols["counters"] = 32
+    kernel = world.kernel()
+    assert not kernel.is_per_cpu("counters")
+    monkeypatch.setattr(kernel.target, "platform", Platform("little", 8, "x86_64"))
+    assert kernel.is_per_cpu("counters")
+    assert int(at_address(kernel, "struct counters", "counters[1]").value.cpu) == 7
+    with pytest.raises(ExpressionError, match=r"counters is per-CPU: say counters\[0\]"):
+        at_address(kernel, "struct counters", "counters")
 
 
 def test_a_per_cpu_variable_whose_type_is_not_known():
