@@ -169,11 +169,3 @@ def test_the_library_has_no_elements_past_the_object(world: World, place: int) -
     assert mask.bits.value_() == mask.value_()["bits"] == [0x01010101] * 2
     whole = kernel.value("struct mask", whole_mask)
     assert len(whole.bits) == len(whole.value_()["bits"]) == 8
-
-
-def test_an_element_ends_where_its_object_does(world: World, place: int) -> None:
-    """Not where the slab object ends that lies at the element's own address."""
-    kernel, _ = opened_with(world, place)
-    pairs = kernel.value("struct pair[2]", place)
-    (note,) = notes_of(pairs[1])
-    assert "has 0 bytes from here on" in note
