@@ -142,12 +142,18 @@ class Kernel(Context):
         """Return the object of C type `type_` (`struct foo`, `void *`) at virtual `address`.
 
         Nothing is read yet. `dump()` and `format()` note where the slab object at the address is
-        hardly of that type. Raises `TypeNotFoundError`, `AmbiguousTypeError` or `ExpressionError`
-        as `type()` does, whose names are understood here.
+        hardly of that type. What is in the image's copy of the per-CPU variables cannot be read,
+        since no CPU uses it: see `per_cpu()`. Raises `TypeNotFoundError`, `AmbiguousTypeError` or
+        `ExpressionError` as `type()` does, whose names are understood here.
         """
+        found = self.type(type_)
+        if self.is_template(address):
+            from btfdump._kernel.per_cpu_variable import PerCpuVariable
+
+            return PerCpuVariable(self, found, address)
         from btfdump._kernel.claims import Claimed
 
-        return Claimed(self, self.type(type_), address)
+        return Claimed(self, found, address)
 
     def task(self, pid: int) -> Value:
         """Return the task (`struct task_struct`) with the id `pid` in the initial pid namespace.

@@ -238,6 +238,8 @@ class Inspection:
                 self.failed = True
                 self.complain(f"{selected.name}: {error}")
                 continue
+            if selected.doubt and self.format() == "snprintf":  # whose text has no place for it
+                self.complain(f"{selected.name}: {selected.doubt}")
             events = self.counted(selected, events)
             yield Root(events, "" if selected.is_plain else selected.name, self.nothing_shown)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._btf import types
 from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._kernel.bounds import whole_of
 from btfdump._kernel.value import Value
 from btfdump.errors import BtfFormatError
 
@@ -38,25 +39,29 @@ def doubt_about(value: Value) -> str:
 
     Returns "" for what was reached in another way.
     """
-    while value._outer_ is not None:
-        value = value._outer_[0]
-    return doubt(value) if value._is_claimed_ else ""
+    whole = whole_of(value)
+    return doubt(whole) if whole._is_claimed_ else ""
 
 
 def doubt(value: Value) -> str:
     """Return why an object is hardly of the type that it was asked for as; "" if it may be.
 
-    An object that does not even fit is left to btfdump/_kernel/bounds.py.
+    An object that does not even fit is left to btfdump/_kernel/bounds.py, unless its type is one of
+    which objects are allocated shorter: that alone says nothing of it.
     """
     context = value._context_
     slabs, layout = context._slabs, value._layout_
     if slabs is None or not isinstance(layout, StructLayout) or not layout.base.name:
         return ""
     found = slabs.find(value.address_)
-    if found is None or value.address_ + layout.size > found.end or not layout.size:
+    if found is None or not layout.size:
         return ""
     cache, inside = found.cache, value.address_ - found.start
     try:
+        if value.address_ + layout.size > found.end and not (
+            cache.is_exact and _may_be_short(value)
+        ):
+            return ""
         if cache.is_exact:
             return _against_name(context, cache, inside, layout)
         if cache.is_kmalloc:
@@ -64,6 +69,12 @@ def doubt(value: Value) -> str:
     except BtfFormatError:  # a struct that cannot be read might be the right one
         return ""
     return ""
+
+
+def _may_be_short(value: Value) -> bool:
+    bounds = value._context_._bounds
+    bounded = bounds.of(value) if bounds is not None else None
+    return bounded is not None and not bounded.text
 
 
 def _against_name(context: Context, cache: Cache, inside: int, wanted: StructLayout) -> str:

@@ -19,6 +19,7 @@ from btfdump._walk import FAMILIES
 from btfdump._walk.structs import KernelStruct
 from btfdump.errors import (
     AmbiguousSymbolError,
+    BtfdumpError,
     ExpressionError,
     MissingDataError,
     SymbolNotFoundError,
@@ -366,12 +367,29 @@ class Context:
         if symbol.module != VMLINUX:
             return False
         try:
-            start = self.target.symbol("__per_cpu_start")
-            if not start <= symbol.address < start + MAX_PER_CPU:
-                return False
-            return symbol.address < self.target.symbol("__per_cpu_end")
+            return self._is_in_template(symbol.address)
         except (MissingDataError, SymbolNotFoundError):
             return self.target.platform.machine == "x86_64" and symbol.address < MAX_PER_CPU
+
+    def _is_in_template(self, address: int) -> bool:
+        start = self.target.symbol("__per_cpu_start")
+        if not start <= address < start + MAX_PER_CPU:
+            return False
+        return address < self.target.symbol("__per_cpu_end")
+
+    def is_template(self, address: int) -> bool:
+        """Whether a virtual address is in the image's copy of the per-CPU variables.
+
+        Every CPU's area was copied from it; then it was freed, and its memory used for other
+        things. Without SMP it is what the kernel uses.
+        """
+        try:
+            if not self.target.symbol("__per_cpu_start"):  # x86-64 before 6.15: nothing is there
+                return False
+            is_smp = tuple(self.target.per_cpu_offsets) != (0,)
+            return is_smp and self._is_in_template(address)
+        except BtfdumpError:
+            return False
 
     def _vars(self, symbol: FoundSymbol) -> list[types.Var]:
         """Return what the BTF of its module, or of vmlinux, says about a variable."""

@@ -28,7 +28,7 @@ _SPELLED = (  # compiled where there is more than a keyword and a name
     r"(?P<stars>[*\s]*)(?P<arrays>(?:\[[^\[\]]*\]\s*)*))"
 )
 _KEYWORDS = frozenset(("", "struct", "union", "enum"))
-_LENGTH = r"\[\s*(0[xX][0-9a-fA-F]{1,8}|0|[1-9][0-9]{0,9}|)\s*\]"  # compiled where there is one
+_LENGTH = r"\[\s*(0[xX][0-9a-fA-F]{1,8}|0|[1-9][0-9]{0,9})\s*\]"  # compiled where there is one
 # The names that GCC gives to C's integer types in DWARF, and therefore in BTF.
 _C_INTEGERS = {
     "unsigned long": "long unsigned int",
@@ -68,7 +68,7 @@ class TypeName(NamedTuple):
         if match is None:
             raise ExpressionError(f"{text!r} is not a type name such as 'struct task_struct'")
         stars, arrays = match["stars"].count("*"), match["arrays"]
-        lengths = tuple(int(n or "0", 0) for n in re.findall(_LENGTH, arrays)) if arrays else ()
+        lengths = tuple(int(n, 0) for n in re.findall(_LENGTH, arrays)) if arrays else ()
         if len(lengths) != arrays.count("[") or max(lengths, default=0) > U32_MAX:
             raise ExpressionError(
                 f"{text!r}: {arrays.strip()} has no length such as [16] or [0x10]"

@@ -327,6 +327,12 @@ def at_address(kernel: Context, type_name: str, text: str) -> Selected:
         address = kernel.symbol(match[1]) + parse_number(match[2] or "0")
     if address >= 1 << kernel.layouts.pointer_size * 8:
         raise ExpressionError(f"address {match[1]} does not fit into a pointer")
+    if not is_symbol and kernel.is_template(address):
+        name = (kernel.symbolize(address) or "SYMBOL").partition("+")[0]
+        raise ExpressionError(
+            f"{match[1]} is in the kernel's image of the per-CPU variables, which no CPU uses: "
+            f"say '{type_name}' {name}[0] for that of CPU 0"
+        )
     path = Path.parse(text[match.end() :], where=match[0])
     from btfdump._kernel.claims import Claimed, doubt
 

@@ -141,6 +141,8 @@ def test_a_socket_that_is_a_pipe(
     assert status == 1
     (note,) = json.loads(out)["roots"][0]["notes"]
     assert note["text"].startswith("hardly a struct socket")
+    _, _, err = run(capsys, *words, "--format", "snprintf")  # which has no place for a note
+    assert f"{pipe:#x}: hardly a struct socket" in err
 
 
 @pytest.mark.parametrize("name", ["tagged", "stock", "s390x"])
@@ -195,3 +197,17 @@ def test_formatted_objects_end_with_their_slab_object() -> None:
             "from here on: what lies past it is not shown */\n"
             "(struct two){\n  .a = (u64)1,\n  .b = (u64)2,\n}"
         )
+
+
+def test_a_short_object_of_another_type():
+    """That a type may be allocated shorter does not make anything that is too short one of it."""
+    world = World()
+    world.struct("thing_struct", [("a", "u64"), ("bits", "u64[8]")])
+    world.struct("mask", [("n", "u64"), ("bits", "u64[64]")])
+    kernel = world.kernel()
+    kernel._slabs = OneObject(Cache(1, "thing_struct", 80, 72, 0, True), 72)  # type: ignore[assignment]
+    assert "hardly a struct mask" in doubt(kernel.value("struct mask", START))
+    assert "none at offset 16" in doubt(kernel.value("struct thing_struct", START + 16))
+    assert not doubt(kernel.value("struct thing_struct", START))
+    kernel._slabs = OneObject(Cache(1, "kmalloc-96", 96, 96, 0, False), 65)  # type: ignore[assignment]
+    assert not doubt(kernel.value("struct mask", START))

@@ -36,7 +36,6 @@ def test_addresses_wrap():
         ("enum color", "enum color"),
         ("s16[4]", "s16[4]"),
         ("s16 [ 0x10 ]", "s16[16]"),
-        ("struct item[]", "struct item[0]"),
         ("volatile u32", "u32"),
     ],
 )

@@ -137,3 +137,16 @@ def test_run_queues(opened, name):
     assert [int(kernel.per_cpu(kernel["runqueues"], cpu).cpu) for cpu in range(2)] == [0, 1]
     value = at_address(kernel, "struct rq", "runqueues[1].cpu").value
     assert int(value) == 1
+
+
+def test_the_template_by_address_is_not_read_either():
+    areas = Areas(knows=False)
+    kernel, place = areas.kernel, areas.start + 64
+    value = kernel.value("struct counters", place)
+    with pytest.raises(FaultError, match=r"counters\.cpu is per-CPU"):
+        value.cpu.value_()
+    with pytest.raises(ExpressionError, match=r"say 'struct counters' counters\[0\]"):
+        at_address(kernel, "struct counters", hex(place))
+    assert kernel.value("struct counters", areas.places[1]).cpu == 1
+    areas.world.per_cpu_offsets = (0,)  # without SMP
+    assert areas.world.kernel().value("struct counters", place).cpu == 99
