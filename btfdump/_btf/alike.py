@@ -3,8 +3,8 @@
 pahole merges equal types (`btf__dedup()` in tools/lib/bpf/btf.c) unless anything that they lead to,
 over any number of pointers, differs. So a module's BTF has copies of structs that are laid out the
 same. Two types are alike here if the same bytes mean the same in both: sizes, members, their
-offsets and types are equal all the way down. What a pointer leads to is compared by its name; only
-what has no name is looked into.
+offsets and types are equal all the way down. What a pointer leads to is compared by its name, and
+by its size and where its members lie; only what has no name is looked into further.
 """
 
 from __future__ import annotations
@@ -97,9 +97,16 @@ def _pointees(one: t.Ptr, other: t.Ptr) -> list[Pair] | None:
     if one.btf.type_tags(one.type_id) != other.btf.type_tags(other.type_id):
         return None
     here, there = one.btf.skip_modifiers(one.type_id), other.btf.skip_modifiers(other.type_id)
-    if here.name and here.name == there.name:  # a struct may be known as a forward declaration only
+    if here.name and here.name == there.name:
+        if isinstance(here, t.Composite) and isinstance(there, t.Composite):
+            return [] if here is there or _outline(here) == _outline(there) else None
+        # A struct may be known as a forward declaration only.
         return [] if _keyword(here) == _keyword(there) else None
     return [(here, there)]
+
+
+def _outline(struct: t.Composite) -> object:
+    return struct.keyword, struct.size, [_place(member) for member in struct.members]
 
 
 def _keyword(type_: t.Type) -> object:

@@ -103,6 +103,7 @@ class Context:
         """Forget what annotations state: to be asked again, now that other modules are known."""
         for known in (self._facts, self._members, self._of_containers, self._global_facts):
             known.clear()
+        self._real.clear()
         self._know_modules = False
 
     def _container_facts(self, layout: StructLayout) -> MemberFacts | None:
@@ -230,6 +231,33 @@ class Context:
         if type_ not in self._real:
             self._real[type_] = self._find_real(type_)
         return self._real[type_]
+
+    def definition(self, type_: types.Type) -> types.Type:
+        """Return the struct that a forward declaration stands for, or the type itself.
+
+        vmlinux knows many structs of modules by name only, and so do modules those of others. All
+        modules may have to be asked, so this is for pointers that are followed. Where several have
+        different ones, it stays a declaration.
+        """
+        if not isinstance(type_, types.Fwd) or not type_.name:
+            return type_
+        if type_ not in self._real:
+            found = self.lookup.structs(type_.name, type_.btf)
+            fitting = [struct for struct in found if struct.keyword == type_.keyword]
+            self._real[type_] = fitting[0] if len(fitting) == 1 else None
+        return self._real[type_] or type_
+
+    def undefined(self, type_: types.Type) -> str:
+        """Say why a forward declaration has no members; "" if the type is none."""
+        plain = type_.btf.skip_modifiers(type_)
+        if not isinstance(plain, types.Fwd):
+            return ""
+        name = f"{plain.keyword} {plain.name}"
+        found = self.lookup.structs(plain.name, plain.btf)
+        if not found:
+            return f"{name} is only declared: neither the kernel nor a loaded module defines it"
+        ids = ", ".join(f"'{struct.btf.name}:{name}@{struct.id}'" for struct in found[:8])
+        return f"{name} is only declared here, and there are {len(found)} different ones: {ids}"
 
     def _find_real(self, type_: types.Composite | types.Fwd) -> types.Composite | None:
         found = self.lookup.structs(essential_name(type_.name), self.btf)

@@ -91,7 +91,9 @@ def destination(pointer: TypedAddress, facts: MemberFacts | None) -> tuple[types
     target = base.btf.type(base.type_id)
     while isinstance(target, types.TypeTag):  # describes the pointer, not the object
         target = target.target
-    target = context._real_struct(base.btf.skip_modifiers(target)) or target
+    plain = base.btf.skip_modifiers(target)
+    real = context._real_struct(plain) or context.definition(plain)
+    target = real if isinstance(real, types.Composite) else target
     holder, name = pointer._outer_ or (pointer, "the pointer")
     if facts is not None and facts.points_to is not None:
         target = facts.points_to
@@ -114,7 +116,7 @@ def struct_behind(
         target = target_of(context, layout, facts)
         if target is None:
             return None
-        layout, facts = context.layouts.of(target), None
+        layout, facts = context.layouts.of(context.definition(target)), None
     return layout if isinstance(layout, StructLayout) else None
 
 

@@ -301,7 +301,10 @@ class Value:
             return self.typed_().member_(name)
         layout = self._layout_
         if not isinstance(layout, StructLayout):
-            raise MemberNotFoundError(f"{self.type_} is not a struct or union: no member {name!r}")
+            raise MemberNotFoundError(
+                self._context.undefined(self.type_)
+                or f"{self.type_} is not a struct or union: no member {name!r}"
+            )
         member, facts, stated = self._context.member(layout, name, self._stated)
         if facts is not None and facts.cases:
             facts = applying(facts, self._scopes_())

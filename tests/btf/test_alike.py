@@ -155,3 +155,16 @@ def test_find_takes_copies_for_one() -> None:
     assert btf.find("struct", "task_struct").id == 2
     with pytest.raises(AmbiguousTypeError, match=r"2 different .* struct console: \[3\], \[7\]"):
         btf.find("struct", "console")
+
+
+def test_what_pointers_lead_to_is_compared_once() -> None:
+    """`struct context *` of two modules: the first must not stand for both."""
+    b = BtfBuilder()
+    number = int_(b)
+    for names in (("a", "b"), ("a", "c"), ("a", "b")):
+        inner = b.struct("context", 8, [(n, number, 32 * i) for i, n in enumerate(names)])
+        b.struct("holder", 8, [("context", b.ptr(inner), 0)])
+    b.struct("holder", 8, [("context", b.ptr(b.fwd("context")), 0)])
+    btf = b.parse()
+    assert len(btf.find_all("struct", "holder")) == 4
+    assert len(distinct(btf.find_all("struct", "holder"))) == 2

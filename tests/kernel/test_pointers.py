@@ -6,8 +6,10 @@ import pytest
 
 from btfdump._btf import Btf, BtfBuilder, types
 from btfdump._decode.layout import Layouts
+from btfdump._graph.limits import Limits
 from btfdump._kernel.pointers import pointer_space
-from btfdump.errors import FaultError
+from btfdump.errors import FaultError, MemberNotFoundError
+from tests.support.loaded_modules import load
 from tests.support.synthetic import World
 
 
@@ -77,3 +79,42 @@ def test_pointers_of_programs_have_eight_bytes_on_32_bit_machines():
     assert Layouts("little", 4).of(first).size == 8
     assert Layouts("little", 8).of(first).size == 8
     assert (pointer_space(first, None), pointer_space(second, None)) == (None, "percpu")
+
+
+def module(builder: BtfBuilder, member: str = "size") -> None:
+    """Give a module's BTF the struct that vmlinux knows by name only."""
+    number = builder.int_("u64", 8)
+    builder.struct("ahead", 16, [("first", number, 0), (member, number, 64)])
+
+
+def holder_of_a_declaration() -> tuple[World, int]:
+    world = World()
+    world.struct("holder", [("ahead", "struct ahead *")])
+    target = world.room(16)
+    world.write(target + 8, world.pack(42, 8))
+    return world, world.new("holder", ahead=target)
+
+
+def test_a_declaration_is_what_a_module_defines():
+    world, address = holder_of_a_declaration()
+    kernel = world.kernel()
+    modules = load(kernel, {"one": module, "two": module})
+    holder = kernel.value("struct holder", address)
+    loads = modules.loads
+    shown = "".join(kernel.dump(holder))
+    assert "(struct ahead *)0x" in shown
+    assert modules.loads == loads  # nobody has followed the pointer
+    assert holder.ahead.has_member_("size")
+    assert holder.ahead.size == 42
+    assert str(holder.ahead.deref_().type_) == "struct ahead"
+    assert ".size = (u64)42" in "".join(kernel.dump(holder, limits=Limits(depth=1)))
+
+
+def test_a_declaration_that_modules_define_in_several_ways_stays_one():
+    world, address = holder_of_a_declaration()
+    kernel = world.kernel()
+    load(kernel, {"one": module, "two": lambda b: module(b, "length")})
+    holder = kernel.value("struct holder", address)
+    assert not holder.ahead.has_member_("size")
+    with pytest.raises(MemberNotFoundError, match="2 different ones: 'one:struct ahead@"):
+        holder.ahead.member_("size")
