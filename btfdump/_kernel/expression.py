@@ -273,12 +273,22 @@ class _Evaluation:
         return self.scopes[-1].member_(name)
 
 
+def _quotient(dividend: int, divisor: int) -> int:
+    """Divide as C does: towards zero."""
+    whole = abs(dividend) // abs(divisor)
+    return whole if (dividend < 0) == (divisor < 0) else -whole
+
+
+def _remainder(dividend: int, divisor: int) -> int:
+    return dividend - divisor * _quotient(dividend, divisor)
+
+
 _OPERATORS: dict[str, Callable[[int, int], int]] = {
     "Add": operator.add,
     "Sub": operator.sub,
     "Mult": operator.mul,
-    "Div": operator.floordiv,
-    "Mod": operator.mod,
+    "Div": _quotient,
+    "Mod": _remainder,
     "LShift": operator.lshift,
     "RShift": operator.rshift,
     "BitAnd": operator.and_,

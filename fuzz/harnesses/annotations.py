@@ -180,8 +180,8 @@ _BINARY: tuple[tuple[str, Callable[[int, int], int]], ...] = (
     ("+", lambda a, b: a + b),
     ("-", lambda a, b: a - b),
     ("*", lambda a, b: a * b),
-    ("/", lambda a, b: a // b),
-    ("%", lambda a, b: a % b),
+    ("/", lambda a, b: abs(a) // abs(b) * (1 if a * b > 0 else -1)),  # towards zero
+    ("%", lambda a, b: abs(a) % abs(b) * (1 if a > 0 else -1)),
     ("<<", lambda a, b: a << b),
     (">>", lambda a, b: a >> b),
     ("&", lambda a, b: a & b),

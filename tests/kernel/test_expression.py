@@ -52,8 +52,9 @@ def test_an_expression_has_a_value_or_an_error_of_ours(text: str, error: type[Ex
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("0xffffffffffffffff", (1 << 64) - 1), ("n*n+n/2", 85), ("~n&0xff", 0xF6), ("-n", -9)],
-)
+    [("0xffffffffffffffff", (1 << 64) - 1), ("n*n+n/2", 85), ("~n&0xff", 0xF6), ("-n", -9),
+     ("-n/2", -4), ("n/-2", -4), ("-n/-2", 4), ("-n%2", -1), ("n%-2", 1), ("-1%3", -1)],
+)  # fmt: skip
 def test_what_c_can_count_is_counted(text: str, value: int) -> None:
     assert evaluate([Nine()], text) == value
 
