@@ -128,6 +128,10 @@ class Overlay:
             raise self._error(f"summary.{struct}", "expected a list of member paths")
         return paths
 
+    def summaries(self) -> list[str]:
+        """Return the names of the structs that have a summary."""
+        return list(self._table("summary"))
+
     def opaque(self, struct: str) -> list[str]:
         """Return the names of structs that may really be there if `struct` hides its members."""
         names = self._table("opaque").get(struct, [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from btfdump._annotate.members import bad_summary
 from btfdump._bpf.map_types import MapTypes
 from btfdump._bpf.program_btf import KernelBtfs
 from btfdump._btf import cache as indexcache
@@ -386,7 +387,7 @@ def _open(
         if given is not None:
             _check_btf(kernel, str(given))
         for overlay in loaded:
-            kernel.problems += _unknown_structs(kernel, overlay)
+            kernel.problems += _misfits(kernel, overlay)
         return kernel
     except BaseException:
         target.close()
@@ -431,10 +432,17 @@ def _lacks_of_task(kernel: Kernel) -> str:
     return f"{' and '.join(missing)} in struct task_struct" if missing else ""
 
 
-def _unknown_structs(kernel: Kernel, overlay: Overlay) -> list[str]:
-    """Return a text for each struct of an overlay that a kernel and its modules lack."""
-    return [
-        f"{overlay.source}: no struct {name} in the BTF of this kernel or its modules"
-        for name in overlay.structs()
-        if not kernel.lookup.structs(name, kernel.btf)
-    ]
+def _misfits(kernel: Kernel, overlay: Overlay) -> list[str]:
+    """Return a text for what an overlay says of structs or members that a kernel does not have."""
+    problems = []
+    for name in dict.fromkeys((*overlay.structs(), *overlay.summaries())):
+        found = kernel.lookup.structs(name, kernel.btf)
+        if not found:
+            problems.append(
+                f"{overlay.source}: no struct {name} in the BTF of this kernel or its modules"
+            )
+        # Those of a summary are noted where all of an object is shown, which it seldom is.
+        wrong = [bad_summary(overlay, struct) for struct in found]
+        fewest: list[str] = min(wrong, key=len, default=[])
+        problems += fewest
+    return problems

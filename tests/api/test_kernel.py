@@ -86,6 +86,17 @@ def test_the_btf_of_a_bpf_program_is_refused(
         open_core(sample("tagged"), btf=path)
 
 
+def test_what_an_overlay_says_of_nothing(sample: Callable[[str], Path], tmp_path: Path) -> None:
+    """A summary is seldom noted in place: objects that have one are shown on one line."""
+    path = tmp_path / "ov.toml"
+    path.write_text('[summary]\nkmem_cache = ["nosuch", "size"]\nnostruct = ["a"]\n')
+    with open_core(sample("tagged"), overlays=[path]) as kernel:
+        assert kernel.problems == [
+            "overlay ov.toml: summary of struct kmem_cache: no member nosuch",
+            "overlay ov.toml: no struct nostruct in the BTF of this kernel or its modules",
+        ]
+
+
 def test_the_btf_of_another_kernel_is_refused(
     opened: Callable[[str], Kernel], sample: Callable[[str], Path], tmp_path: Path
 ) -> None:
