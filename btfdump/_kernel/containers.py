@@ -109,8 +109,11 @@ def pieces_of(
     """Split an array of `count` elements into pieces of at most `PIECE` elements.
 
     `value` is the array, or a pointer to its first element. Yields (index of the first element,
-    array type, virtual address) for each piece. Raises the same errors as `destination()`.
+    array type, virtual address) for each piece. Raises the same errors as `destination()`, unless
+    there are no elements: an array that was never needed is often a NULL pointer.
     """
+    if not count:
+        return
     layout, context = value._layout_, value._context_
     if isinstance(layout, ArrayLayout):
         element, start = layout.base.btf.type(layout.base.type_id), value.address_

@@ -78,6 +78,19 @@ def test_elements_of_an_array_behind_a_pointer():
     assert [int(cell.n) for cell in table.flexible.walk_()] == [50, 51, 52, 53]
 
 
+def test_an_array_of_no_elements_may_be_a_null_pointer():
+    """As `bpf_dtab.dev_index_head` of a map that is no hash table."""
+    for length in (0, 1):
+        world, table = table_of(length)
+        for name in ("cells", "pointers", "heads"):
+            world.point(table.address_ + world.offset(f"table.{name}"), 0)
+            if length:
+                with pytest.raises(FaultError, match=f"{name} is NULL"):
+                    list(table.member_(name).walk_())
+            else:
+                assert list(table.member_(name).walk_()) == []
+
+
 def test_elements_of_a_long_array():
     world, table = table_of(1500)
     assert [int(cell.n) for cell in table.cells.walk_()] == list(range(1, 1501))

@@ -59,6 +59,51 @@ class Lrus(Case):
         self.world.link_list(head, links)
 
 
+class OldLrus(Lrus):
+    """As before Linux 5.18: each node has an array of pointers to the lists of cgroups."""
+
+    def __init__(self, platform, *, ids: int = 8) -> None:
+        Case.__init__(self, platform, "struct list_lru", "struct list_head")
+        world = self.world
+        self.nodes = world.room(2 * world.sizeof("struct list_lru_node"))
+        self.set_head("node", self.nodes)
+        self.set_head("memcg_aware", 1)
+        for symbol, number in (("nr_node_ids", 2), ("memcg_nr_cache_ids", ids)):
+            world.symbols[symbol] = world.room(4)
+            world.write(world.symbols[symbol], world.pack(number, 4))
+        self.groups = {}
+        for node in range(2):
+            self.fill(self.list_of(node), [])
+            array = world.new("list_lru_memcg", 8 * self.word)
+            for memcg in (3, 5):
+                one = self.groups[memcg, node] = world.new("list_lru_one")
+                world.point(array + world.offset("list_lru_memcg.lru") + memcg * self.word, one)
+                self.fill(one, [])
+            world.point(self.arrays(node), array)
+
+    def define(self) -> None:
+        world = self.world
+        world.struct("list_lru_one", [("list", "struct list_head"), ("nr_items", "unsigned long")])
+        world.struct("list_lru_memcg", [("rcu", "u64[2]"), ("lru", "struct list_lru_one *[0]")])
+        world.struct(
+            "list_lru_node",
+            [
+                ("lock", "int"),
+                ("lru", "struct list_lru_one"),
+                ("memcg_lrus", "struct list_lru_memcg *"),
+            ],
+        )
+        world.struct("list_lru", [("node", "struct list_lru_node *"), ("memcg_aware", "bool")])
+
+    def arrays(self, node: int) -> int:
+        """Return where the pointer of a node to its array is."""
+        size = self.world.sizeof("struct list_lru_node")
+        return self.nodes + node * size + self.world.offset("list_lru_node.memcg_lrus")
+
+    def list_of(self, node: int, memcg: int = -1) -> int:
+        return super().list_of(node) if memcg < 0 else self.groups[memcg, node]
+
+
 @pytest.fixture
 def make(platform):
     return lambda **how: Lrus(platform, **how)
@@ -99,3 +144,39 @@ def test_wild_nodes(make):
     lrus.set_head("node", WILD)
     wrong = ["list head is unreadable: not mapped"] * 2
     assert lrus.walk() == ([], wrong)
+
+
+def test_arrays_of_pointers_to_lists_of_cgroups(platform):
+    lrus = OldLrus(platform)
+    a, b, c, d = lrus.new_items(4)
+    lrus.fill(lrus.list_of(0), [a])
+    lrus.fill(lrus.list_of(0, 5), [b])
+    lrus.fill(lrus.list_of(1, 3), [c, d])
+    assert lrus.keyed() == [
+        ("node 0", 0),
+        ("memcg 5 node 0", 1),
+        ("memcg 3 node 1", 2),
+        ("memcg 3 node 1", 3),
+    ]
+
+
+def test_no_array_for_cgroups(platform):
+    lrus = OldLrus(platform)
+    for node in range(2):
+        lrus.world.point(lrus.arrays(node), 0)
+    assert lrus.walk() == ([], [])
+
+
+def test_wild_arrays_for_cgroups(platform):
+    lrus = OldLrus(platform)
+    lrus.world.point(lrus.arrays(1), WILD)
+    assert lrus.walk() == ([], ["lists of memory cgroups are unreadable: not mapped"])
+
+
+@pytest.mark.parametrize("ids", [None, 70_000])
+def test_how_many_cgroups_is_not_known(platform, ids):
+    lrus = OldLrus(platform, ids=ids or 0)
+    claim = "the kernel claims 70000 ids" if ids else "no symbol memcg_nr_cache_ids"
+    if not ids:
+        del lrus.world.symbols["memcg_nr_cache_ids"]
+    assert lrus.walk() == ([], [f"lists of memory cgroups are not walked: {claim}"] * 2)
