@@ -26,6 +26,7 @@ class Strings:
         self.start: int = base.end if base else 0
         self.end: int = self.start + len(data)
         self.decoded: dict[int, str] = {}
+        self._sought: dict[bytes, list[int]] = {}
 
     def __getitem__(self, offset: int) -> str:
         """Return the string at `offset`; raises `IndexError`."""
@@ -53,7 +54,14 @@ class Strings:
 
     def offsets(self, name: bytes) -> list[int]:
         """Return every offset at which `name` can be read, also as the tail of a longer string."""
-        return (self.base.offsets(name) if self.base else []) + self.own_offsets(name)
+        return (self.base._known_offsets(name) if self.base else []) + self.own_offsets(name)
+
+    def _known_offsets(self, name: bytes) -> list[int]:
+        """Return `offsets(name)`, remembered: a hundred modules ask their base the same."""
+        found = self._sought.get(name)
+        if found is None:
+            found = self._sought[name] = self.offsets(name)
+        return found
 
     def own_offsets(self, name: bytes) -> list[int]:
         """Return those offsets of `name` that are in this section, not in the base's."""

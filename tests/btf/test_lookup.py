@@ -6,6 +6,7 @@ import pytest
 
 from btfdump._btf import Btf, BtfBuilder, Kind, lookup
 from btfdump._btf.lookup import SEARCHES
+from btfdump._btf.strings import Strings
 from btfdump.errors import AmbiguousTypeError, TypeNotFoundError
 from tests.support.btf_blobs import sample
 
@@ -140,3 +141,23 @@ def test_values_that_look_like_names(b: BtfBuilder) -> None:
     other = BtfBuilder(b.byteorder)
     other.enum("color", {"RED": offsets[0], "GREEN": 7})
     assert places(Btf.from_bytes(other.build()), "GREEN") == [("color", 1, 7)]
+
+
+def test_a_name_is_sought_once_in_the_base_of_many_modules(monkeypatch) -> None:
+    base = BtfBuilder()
+    base.struct("item", 4, [])
+    kernel = base.parse()
+    asked = []
+    seek = Strings.own_offsets
+
+    def own_offsets(strings: Strings, name: bytes) -> list[int]:
+        asked.append(strings is kernel.strings)
+        return seek(strings, name)
+
+    monkeypatch.setattr(Strings, "own_offsets", own_offsets)
+    for _ in range(3):
+        split = BtfBuilder("little", kernel)
+        split.struct("item", 8, [])
+        found = split.parse().find_all("struct", "item")
+        assert [type_.size for type_ in found] == [4, 8]
+    assert asked.count(True) == 2  # for its own types, and for those of the modules
