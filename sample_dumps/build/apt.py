@@ -70,15 +70,24 @@ def private(architecture: str, *, update: bool = False) -> Apt:
     lists = folder / "state" / "lists"
     for inner in (lists / "partial", folder / "cache" / "archives" / "partial", folder / "none"):
         inner.mkdir(parents=True, exist_ok=True)
-    (folder / "status").touch()
-    (folder / "sources.list").write_text(_sources(architecture))
+    _write(folder / "status", "")
+    _write(folder / "sources.list", _sources(architecture))
     config = folder / "apt.conf"
-    config.write_text(_config(folder, architecture))
+    _write(config, _config(folder, architecture))
     apt = Apt(config, architecture)
     if update or not any(path.is_file() and path.name != "lock" for path in lists.iterdir()):
         # A suite that the mirror does not have fails alone; `suites` says which are there.
         subprocess.run(apt.command("apt-get", "-qq", "update"), capture_output=True, check=False)
     return apt
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file that does not have the text yet.
+
+    Apt looks at the times: a new one of `status` costs it ten seconds of indexing its lists.
+    """
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
 
 
 def suites(apt: Apt) -> dict[str, str]:

@@ -106,8 +106,8 @@ def _program(name: str) -> Path:
 
 
 def _foreign_busybox(machine: Machine) -> Path:
-    pin = packages.newest("busybox-static", private(machine.architecture), "bookworm")
-    return packages.unpack(pin) / "bin/busybox"
+    found = packages.newest(["busybox-static"], private(machine.architecture), "bookworm")
+    return packages.unpack(found["busybox-static"]) / "bin/busybox"
 
 
 def _write(archive: Archive, into: Path) -> None:

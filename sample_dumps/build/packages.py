@@ -12,6 +12,7 @@ from . import cache
 from .apt import MACHINE, Apt
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -57,13 +58,17 @@ def find(pin: Pin) -> Pin:
     return chosen
 
 
-def newest(name: str, apt: Apt, suite: str) -> Pin:
-    """Return the package that a suite has under a name; raises PackageError."""
-    for line in apt.run("apt-cache", "madison", name).splitlines():
+def newest(names: Sequence[str], apt: Apt, suite: str) -> dict[str, Pin]:
+    """Return the package that a suite has under each of the names; raises PackageError."""
+    found: dict[str, Pin] = {}
+    for line in apt.run("apt-cache", "madison", *names).splitlines():
         package, version, origin = (field.strip() for field in line.split("|"))
-        if package == name and f" {suite}/" in origin:
-            return Pin(name, version, re.escape(name), apt)
-    raise PackageError(f"no package {name} in {suite}: try `apt-get update`")
+        if f" {suite}/" in origin:
+            found.setdefault(package, Pin(package, version, re.escape(package), apt))
+    for name in names:
+        if name not in found:
+            raise PackageError(f"no package {name} in {suite}: try `apt-get update`")
+    return {name: found[name] for name in names}
 
 
 def unpack(pin: Pin, member: str = ".") -> Path:
@@ -92,7 +97,12 @@ def _download(pin: Pin, into: Path) -> Path:
     command = pin.apt.command("apt-get", "download", "--quiet", f"{pin.name}={pin.version}")
     done = subprocess.run(command, cwd=into, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise PackageError(f"{' '.join(command)}: {done.stderr.strip()}")
+        # Apt's first complaint: others repeat it. The command has paths of this machine in it.
+        said = done.stderr.strip().partition("\n")[0]
+        raise PackageError(
+            f"cannot download {pin.name} {pin.version}: {said}; apt's lists may be old: "
+            "`apt-get update`, or `kernels --update`"
+        )
     return next(into.glob("*.deb"))
 
 

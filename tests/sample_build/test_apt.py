@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from typing import TYPE_CHECKING
@@ -76,6 +77,20 @@ def test_lists_are_fetched_once_and_when_asked_for(commands):
     assert updates() == 2
 
 
+def test_nothing_is_written_again(commands):
+    """What is newer than apt's index of its lists makes it index them again: ten seconds."""
+    config = private("arm64").config
+    assert config is not None
+    written = [config, config.with_name("sources.list"), config.with_name("status")]
+    for file in written:
+        os.utime(file, (1, 1))
+    private("arm64")
+    assert [file.stat().st_mtime for file in written] == [1, 1, 1]
+    config.write_text("")
+    private("arm64")
+    assert "APT::Architecture" in config.read_text()
+
+
 def test_commands_name_the_configuration_and_those_of_the_machine_do_not(tmp_path: Path):
     assert Apt(tmp_path).command("apt-get", "update") == [
         *("env", f"APT_CONFIG={tmp_path}", "apt-get", "update")
@@ -84,7 +99,13 @@ def test_commands_name_the_configuration_and_those_of_the_machine_do_not(tmp_pat
 
 
 def test_the_newest_package_of_one_suite(commands, tmp_path: Path):
-    found = packages.newest("busybox", Apt(tmp_path, "arm64"), "bookworm")
+    found = packages.newest(["busybox"], Apt(tmp_path, "arm64"), "bookworm")["busybox"]
     assert (found.name, found.version) == ("busybox", "1:1.35-4")
     with pytest.raises(PackageError, match="no package busybox in sid"):
-        packages.newest("busybox", Apt(tmp_path, "arm64"), "sid")
+        packages.newest(["busybox"], Apt(tmp_path, "arm64"), "sid")
+
+
+def test_apt_is_asked_once_for_many_packages(commands, tmp_path: Path):
+    with pytest.raises(PackageError, match="no package toybox in bookworm"):
+        packages.newest(["busybox", "toybox"], Apt(tmp_path), "bookworm")
+    assert [command[2:] for command in commands] == [["apt-cache", "madison", "busybox", "toybox"]]

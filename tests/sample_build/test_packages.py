@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from dataclasses import replace
+
 import pytest
 
 from sample_dumps.build import cache, packages
@@ -54,3 +57,17 @@ def test_no_package_at_all_is_an_error(archive):
     archive.clear()
     with pytest.raises(PackageError, match="apt-get update"):
         packages.find(PIN)
+
+
+def test_a_download_that_fails_names_no_path_of_this_machine(archive, monkeypatch, tmp_path):
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        assert command[:2] == ["env", f"APT_CONFIG={tmp_path}/apt.conf"]
+        said = f"E: Unable to locate package {PIN.name}\nE: Couldn't find any package by glob"
+        return subprocess.CompletedProcess(command, 100, "", said)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(PackageError) as caught:
+        packages.unpack(replace(PIN, apt=Apt(tmp_path / "apt.conf", "amd64")))
+    said = f"cannot download {PIN.name} 6.1.100-1: E: Unable to locate package {PIN.name}; apt"
+    assert str(caught.value).startswith(said)
+    assert str(tmp_path) not in str(caught.value)

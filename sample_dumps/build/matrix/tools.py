@@ -31,7 +31,7 @@ LIBRARIES = (
 def archive(machine: Machine) -> Path:
     """Return an archive of the programs and their libraries, for a guest to unpack."""
     apt = private(machine.architecture)
-    pins = {name: packages.newest(name, apt, SUITE) for name in (*PROGRAMS, *LIBRARIES)}
+    pins = packages.newest((*PROGRAMS, *LIBRARIES), apt, SUITE)
 
     def make(into: Path) -> None:
         out = Archive()
