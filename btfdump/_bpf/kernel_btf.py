@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btfdump._kernel.module_btf import keeps_btf
 from btfdump._kernel.notes import Note
 from btfdump._kernel.variables import find_global
 from btfdump.errors import BtfdumpError
@@ -25,6 +26,8 @@ def kernel_btfs(kernel: Context) -> Iterator[tuple[Value, Btf] | Note]:
     vmlinux = find_global(kernel, "btf_vmlinux")
     if vmlinux:  # NULL until somebody needs it
         yield vmlinux.deref_(), kernel.btf
+    if not keeps_btf(kernel.btf):
+        return
     try:
         for module in find_global(kernel, "btf_modules").walk_():
             try:

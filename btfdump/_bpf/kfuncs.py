@@ -14,6 +14,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from btfdump._annotate.members import find_member
 from btfdump._bpf.enums import enumerator_names
 from btfdump._bpf.kernel_btf import kernel_btfs
 from btfdump._bpf.kfunc_flags import flag_names
@@ -97,6 +98,11 @@ def find_kfuncs(kernel: Context) -> Iterator[Kfunc | Note]:
         yield from registry.destructors()
 
 
+def has_registry(kernel: Context) -> bool:
+    """Whether the kernel registers kfuncs on its BTF; raises `TypeNotFoundError` without BPF."""
+    return find_member(kernel.own_type("struct btf"), "kfunc_set_tab") is not None
+
+
 def find_tagged_kfuncs(btf: Btf) -> Iterator[Kfunc]:
     """Yield the functions that a BTF itself marks as kfuncs, by name, without hooks and flags.
 
@@ -141,6 +147,8 @@ class _Registry:
 
     def destructors(self) -> Iterator[Kfunc | Note]:
         """Yield the destructors of types that BPF maps may own references to."""
+        if not self._value.has_member_("dtor_kfunc_tab"):
+            return  # before 5ce937d613a4 (5.19)
         try:
             tab = self._value.dtor_kfunc_tab
             if not tab:
@@ -170,6 +178,8 @@ class _Registry:
 
     def _registered(self) -> Iterator[tuple[str, int, tuple[str, ...]] | Note]:
         """Yield (hook, BTF id, flags) for each entry of each set."""
+        if not self._value.has_member_("kfunc_set_tab"):
+            return  # before dee872e124e8 (5.18): `has_registry()`
         try:
             tab = self._value.kfunc_set_tab
             if not tab:

@@ -10,6 +10,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._decode.fields import decode_text
+from btfdump._kernel.module_btf import keeps_btf
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class LoadedModules:
     @cached_property
     def _objects(self) -> tuple[Value, ...]:
         """The `struct btf` of each module, in the kernel's order."""
+        if not keeps_btf(self._context.btf):
+            return ()
         return tuple(module.btf for module in self._entries("btf_modules"))
 
     @cached_property

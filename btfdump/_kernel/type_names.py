@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._btf import types
 from btfdump._btf.wire import U32_MAX
+from btfdump._kernel.module_btf import NO_BTF, keeps_btf
 from btfdump.errors import AmbiguousTypeError, ExpressionError, TypeNotFoundError
 
 if TYPE_CHECKING:
@@ -196,6 +197,8 @@ class TypeNames:
     def _not_found(self, name: TypeName) -> TypeNotFoundError:
         modules = [] if self._modules is None or not name.module else self._modules.btfs()
         if name.module not in ("", VMLINUX, *map(_module_of, modules)):
+            if self._lacks_modules:
+                return TypeNotFoundError(f"{name.text!r}: {NO_BTF}")
             loaded = sorted(btf.name for btf in (self._btf, *modules))
             more = ", ..." if len(loaded) > _SHOWN else ""
             return TypeNotFoundError(
@@ -211,7 +214,15 @@ class TypeNames:
             if not name.keyword and self._btf.find_all(other, name.name):
                 return TypeNotFoundError(f"no type {name.name!r}; there is a {other} {name.name}")
         where = name.module or "this kernel or its modules"
+        if where != VMLINUX and self._lacks_modules:
+            where = "this kernel, which keeps none of its modules"
         return TypeNotFoundError(f"no {name.spelled} in the BTF of {where}")
+
+    @property
+    def _lacks_modules(self) -> bool:
+        """Whether this kernel has modules, and not their types."""
+        modules = self._modules
+        return modules is not None and not keeps_btf(self._btf) and not modules.btfs()
 
     def _ambiguous(
         self, name: TypeName, found: Sequence[types.Type], own: bool

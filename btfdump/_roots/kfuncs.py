@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from btfdump._kernel.notes import Note
@@ -23,9 +24,12 @@ _COMMON = "common"
 @table_root(filters=("hook", "flag"))
 def list_kfuncs(kernel: Context, query: Query) -> Table:
     """Kernel functions that BPF programs may call: who may, with which flags, of which module."""
-    from btfdump._bpf.kfuncs import find_kfuncs
+    from btfdump._bpf.kfuncs import find_kfuncs, has_registry
 
-    return kfunc_table(list(find_kfuncs(kernel)), query)
+    table = kfunc_table(list(find_kfuncs(kernel)), query)
+    if has_registry(kernel):
+        return table
+    return replace(table, remark="this kernel has no registry of kfuncs: that came with Linux 5.18")
 
 
 def kfunc_table(items: Sequence[Kfunc | Note], query: Query) -> Table:

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump._bpf.kfuncs import DTOR, Kfunc, find_kfuncs, find_tagged_kfuncs
+from btfdump._bpf.kfuncs import DTOR, Kfunc, find_kfuncs, find_tagged_kfuncs, has_registry
+from btfdump._bpf.struct_ops import find_struct_ops_types
 from btfdump._btf import BtfBuilder
 from btfdump._kernel.notes import Note, without_notes
 from btfdump._kernel.value import Value
+from btfdump._roots import Query
+from btfdump._roots.kfuncs import list_kfuncs
 from btfdump.errors import CorruptDataError, SymbolNotFoundError
 from tests.support.synthetic import World
 
@@ -218,6 +221,22 @@ def test_nothing_registered() -> None:
     kernel = world.opened(0)
     world.point(world.symbols["btf_vmlinux"], 0)  # nobody has needed it yet
     assert kfuncs(kernel) == []
+
+
+def test_no_registry_and_no_btf_of_modules() -> None:
+    """As before Linux 5.11: the kernel has none, which is nothing wrong."""
+    world = World()
+    world.struct("btf", [("data", "void *")])
+    world.struct("module", [("list", "struct list_head")])
+    world.symbols["btf_vmlinux"] = world.room(8)
+    world.point(world.symbols["btf_vmlinux"], world.new("btf"))
+    kernel = world.kernel()
+    assert list(find_kfuncs(kernel)) == []
+    assert not has_registry(kernel)
+    assert list(find_struct_ops_types(kernel)) == []
+    table = list_kfuncs(kernel, Query())
+    assert table.remark == "this kernel has no registry of kfuncs: that came with Linux 5.18"
+    assert list_kfuncs(Sets8().opened(0), Query()).remark == ""
 
 
 def test_no_bpf_at_all() -> None:

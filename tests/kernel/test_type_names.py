@@ -217,6 +217,21 @@ def test_what_is_not_there(world):
         kernel.type("item")
 
 
+def test_a_kernel_that_keeps_no_types_of_its_modules(world):
+    """As before Linux 5.11: there is no struct btf_module, and nothing is wrong."""
+    kernel = world.kernel()
+    with pytest.raises(
+        TypeNotFoundError, match="no struct nope in the BTF of this kernel, which keeps"
+    ):
+        kernel.type("struct nope")
+    with pytest.raises(TypeNotFoundError, match=r"'nft:struct nope': this kernel keeps no BTF"):
+        kernel.type("nft:struct nope")
+    with pytest.raises(TypeNotFoundError, match=r"no struct nope in the BTF of vmlinux"):
+        kernel.type("vmlinux:struct nope")
+    assert kernel.loaded_modules.btfs() == ()
+    assert kernel.loaded_modules.problems == []
+
+
 def test_without_modules(world):
     names = TypeNames(world.btf(), None)
     assert names.find("struct item") is names.find("vmlinux:struct item")
