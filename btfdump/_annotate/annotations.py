@@ -38,6 +38,7 @@ from btfdump._annotate.members import (
     bad_summary,
     link_offset,
     links_of,
+    may_lead_to,
     next_offset,
     resolve_path,
     resolve_place,
@@ -445,7 +446,7 @@ class Annotations:
         structs = self._lookup.structs(tag.element, subject.near)
         if not structs:
             if head != CHAIN or source != "tag":
-                complaints.append(f"{text}: no struct {tag.element} in the BTF")
+                complaints.append(f"{text}: {_without_element(subject, tag.element)}")
             return
         fitting: list[Expansion] = []
         reasons: list[str] = []
@@ -474,6 +475,13 @@ class Annotations:
             complaints.append(f"{text}: struct {tag.element} has no member of struct {walker.link}")
         else:
             complaints.append(f"{text}: {reasons[0]}")
+
+
+def _without_element(subject: Subject, element: str) -> str:
+    """Say what is wrong where there is no struct of the name that is said to be in a container."""
+    if subject.head == CHAIN and not may_lead_to(subject.type_, element):
+        return _OTHER_THING
+    return f"no struct {element} in the BTF"
 
 
 def _is_settled(facts: MemberFacts, case: MemberFacts) -> bool:

@@ -51,6 +51,18 @@ def container_type(type_: types.Type) -> str | None:
     return found or (CHAIN if isinstance(base, types.Composite | types.Void) else None)
 
 
+def may_lead_to(type_: types.Type, struct: str) -> bool:
+    """Whether a pointer, or an array of them, leads to a struct of that name, or to void."""
+    try:
+        pointer = _element(type_)
+        if not isinstance(pointer, types.Ptr):
+            return False
+        target = _element(pointer.btf.type(pointer.type_id))
+    except BtfFormatError:
+        return False
+    return isinstance(target, types.Void) or target.name == struct
+
+
 def _element(type_: types.Type) -> types.Type:
     """Strip modifiers and arrays."""
     base = type_.btf.skip_modifiers(type_)

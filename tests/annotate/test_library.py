@@ -57,6 +57,12 @@ OTHER_THINGS = {
     ("io_uring_task", "task_list"): "7.3: a struct mpscq",
     ("hrtimer_clock_base", "active"): "7.3: a struct timerqueue_linked_head, stated by path",
 }
+# Of kernels older than any at hand: seen on the 5.10 of docs/kernels.md.
+OLDER = {
+    ("delayed_fput_list", "file:f_u.fu_llist"),
+    ("deferred_sync", "device:links.defer_hook"),
+    ("migrate_nodes", "stable_node:list"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +217,10 @@ def test_global_containers_hold_what_some_kernel_has(btfs):
                     reasons = [
                         misfit(type_, annotation) for btf in btfs for type_ in structs(btf, head)
                     ]
-                    if "" not in reasons:
+                    if (
+                        "" not in reasons
+                        and (name, f"{annotation.element}:{annotation.node}") not in OLDER
+                    ):
                         wrong.append(f"{name}: {annotation}: {reasons}")
     assert wrong == []
 

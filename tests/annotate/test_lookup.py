@@ -241,6 +241,23 @@ def test_what_another_kernel_has_there_is_silent_always():
     assert texts(dumped(kernel, kernel.value("struct holder", world.holder))) == []
 
 
+@pytest.mark.parametrize(
+    ("pointee", "said"), [("struct other", []), ("void", ["no struct item in the BTF"])]
+)
+def test_a_pointer_to_another_struct_begins_no_chain(pointee, said):
+    """As `fscrypt_master_key.mk_users`, a list in some kernels, and a `struct key *` in others."""
+    world = LoadedWorld()
+    world.struct("other", [("id", "int")])
+    world.struct("owner", [("users", f"{pointee} *")])
+    kernel = world.open('[struct.owner]\nusers = "item:node"\n')
+    kernel.annotations.is_strict = True
+    (struct,) = kernel.lookup.structs("owner", kernel.btf)
+    facts = kernel.annotations.of_struct(struct)
+    problems = [problem for known in facts.members.values() for problem in known.problems]
+    assert len(problems) == len(said)
+    assert all(text in problem for text, problem in zip(said, problems, strict=True))
+
+
 def test_a_line_that_finds_nothing_leaves_the_rest_to_inference():
     """It is as if nothing were said, so how much the list holds is seen."""
     world = world_of()
