@@ -192,7 +192,7 @@ def _verdict(
     """
     status, reason = NO_STRUCT, f"no struct {name}"
     for struct, facts in resolved:
-        known = _facts_at(struct, facts, member)
+        known = facts_at(struct, facts, member)
         if known is None:
             if status == NO_STRUCT:
                 status, reason = NO_MEMBER, f"{struct} has no member {member}"
@@ -203,7 +203,7 @@ def _verdict(
     return status, reason
 
 
-def _facts_at(struct: types.Composite, facts: StructFacts, path: str) -> MemberFacts | None:
+def facts_at(struct: types.Composite, facts: StructFacts, path: str) -> MemberFacts | None:
     """Return what is known of the member at a path, which may lead through pointers."""
     place = resolve_place(struct, path)
     if place is None:

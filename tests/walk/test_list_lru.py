@@ -71,12 +71,12 @@ class OldLrus(Lrus):
         for symbol, number in (("nr_node_ids", 2), ("memcg_nr_cache_ids", ids)):
             world.symbols[symbol] = world.room(4)
             world.write(world.symbols[symbol], world.pack(number, 4))
-        self.groups = {}
+        self.lists: dict[tuple[int, int], int] = {}
         for node in range(2):
             self.fill(self.list_of(node), [])
             array = world.new("list_lru_memcg", 8 * self.word)
             for memcg in (3, 5):
-                one = self.groups[memcg, node] = world.new("list_lru_one")
+                one = self.lists[memcg, node] = world.new("list_lru_one")
                 world.point(array + world.offset("list_lru_memcg.lru") + memcg * self.word, one)
                 self.fill(one, [])
             world.point(self.arrays(node), array)
@@ -101,7 +101,7 @@ class OldLrus(Lrus):
         return self.nodes + node * size + self.world.offset("list_lru_node.memcg_lrus")
 
     def list_of(self, node: int, memcg: int = -1) -> int:
-        return super().list_of(node) if memcg < 0 else self.groups[memcg, node]
+        return super().list_of(node) if memcg < 0 else self.lists[memcg, node]
 
 
 @pytest.fixture

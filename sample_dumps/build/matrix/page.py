@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .reasons import reason_for
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .catalogue import Entry
     from .figures import Figures
+    from .reasons import Reason
 
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{9,}\b")
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|]")
@@ -36,6 +40,7 @@ def render(order: Iterable[Entry], figures: Mapping[str, Figures]) -> str:
     parts = {
         "matrix": _matrix(known),
         "roots": _roots(known),
+        "without dwarf": _without_dwarf(entries),
         "troubles": _troubles(known, missing),
     }
     for name, lines in parts.items():
@@ -68,6 +73,15 @@ def _matrix(known: Sequence[Figures]) -> Iterator[str]:
     )
 
 
+def _without_dwarf(entries: Iterable[Entry]) -> Iterator[str]:
+    """Yield why the DWARF of some kernels is not looked at."""
+    reasons: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.without_dwarf:
+            reasons.setdefault(entry.without_dwarf, []).append(entry.name)
+    yield "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
+
+
 def _roots(known: Sequence[Figures]) -> Iterator[str]:
     """Yield objects or rows of each root, and notes where there are any: `12 (3)`."""
     names = list(dict.fromkeys(name for one in known for name in one.shown))
@@ -85,50 +99,104 @@ def _count(one: Figures, name: str) -> str:
 
 
 def _troubles(known: Sequence[Figures], missing: Sequence[str]) -> Iterator[str]:
-    """Yield a line for each thing that does not work, with the reason, and where it was seen."""
-    found = {title: _seen(known, troubles) for title, troubles in KINDS.items()}
-    found["Not run yet"] = [(name, "") for name in missing]
-    for title, lines in found.items():
-        yield from (f"### {title}", "")
-        yield from (_escaped(f"* {line}", where) for line, where in lines)
-        yield from () if lines else ("None.",)
-        yield ""
+    """Yield what does not work by its kind and why, and first what nothing explains.
+
+    Of kinds that are not there nothing is said.
+    """
+    found = {title: _seen(known, kind) for title, kind in KINDS.items()}
+    unexplained = [
+        _escaped(f"{title}: {_said(seen)} ({', '.join(seen.kernels)})")
+        for title, all_seen in found.items()
+        for seen in all_seen
+        if seen.reason is None
+    ]
+    unexplained += [f"{name} was not run yet." for name in missing]
+    yield from ("### Not explained", "", *(f"* {line}" for line in unexplained or ("Nothing.",)))
+    for title, all_seen in found.items():
+        reasons = list(dict.fromkeys(seen.reason for seen in all_seen if seen.reason is not None))
+        yield from ("", f"### {title}", "") if reasons else ()
+        for reason in reasons:
+            yield f"* {reason.why}"
+            yield from _grouped([seen for seen in all_seen if seen.reason is reason])
 
 
-def _seen(
-    known: Sequence[Figures], troubles: Callable[[Figures], Mapping[str, str]]
-) -> list[tuple[str, str]]:
-    """Return what is wrong, in the words of the first kernel that it is wrong of, and all these."""
-    words: dict[str, str] = {}
-    names: dict[str, list[str]] = {}
+@dataclass(frozen=True)
+class Seen:
+    """One thing that is wrong, in the words of the first of the kernels that it is wrong of."""
+
+    kind: str
+    key: str
+    text: str
+    kernels: tuple[str, ...]
+    reason: Reason | None
+
+
+def _seen(known: Sequence[Figures], kind: str) -> list[Seen]:
+    """Return what is wrong of one kind; what has different reasons on different kernels, twice."""
+    words: dict[tuple[str, Reason | None], str] = {}
+    names: dict[tuple[str, Reason | None], list[str]] = {}
     for one in known:
-        for key, text in troubles(one).items():
-            words.setdefault(key, f"{key}: {text}" if text else key)
-            names.setdefault(key, []).append(one.name)
-    everywhere = len(known)
+        for key, text in troubles(one, kind).items():
+            line = f"{key}: {text}" if text else key
+            found = key, reason_for(kind, line, one.name)
+            words.setdefault(found, text)
+            names.setdefault(found, []).append(one.name)
     return [
-        (words[key], "all" if len(seen) == everywhere > 1 else ", ".join(seen))
-        for key, seen in names.items()
+        Seen(kind, key, words[key, reason], tuple(seen), reason)
+        for (key, reason), seen in names.items()
     ]
 
 
-def _notes(one: Figures) -> dict[str, str]:
-    return {
-        f"{root}: {text}": f"{count:,} times"
-        for root, texts in one.notes.items()
-        for text, count in texts.items()
-    }
+def troubles(one: Figures, kind: str) -> Mapping[str, str]:
+    """Return what is wrong of one kind with a kernel: by what it is, more about it."""
+    if kind == "notes":
+        return {
+            f"{root}: {text}": f"{count:,} times"
+            for root, texts in one.notes.items()
+            for text, count in texts.items()
+        }
+    found = getattr(one, kind)
+    return found if isinstance(found, dict) else dict.fromkeys(found, "")
 
 
-KINDS: Mapping[str, Callable[[Figures], Mapping[str, str]]] = {
-    "Steps that failed": lambda one: one.failures,
-    "What the guest could not be given": lambda one: dict.fromkeys(one.estate, ""),
-    "Values that differ from DWARF": lambda one: dict.fromkeys(one.differences, ""),
-    "Misfits": lambda one: one.misfits,
-    "Broken containers": lambda one: one.broken,
-    "Globals and roots that cannot be read": lambda one: one.unread,
-    "Notes": _notes,
-    "Lines of the library without effect, and the elements they name": lambda one: one.dead,
+def _grouped(all_seen: Sequence[Seen]) -> Iterator[str]:
+    """Yield a line for each set of kernels, with all that was seen on them and nowhere else."""
+    by_kernels: dict[tuple[str, ...], list[Seen]] = {}
+    for seen in all_seen:
+        by_kernels.setdefault(seen.kernels, []).append(seen)
+    for kernels, these in by_kernels.items():
+        yield f"  * {', '.join(kernels)}: {_escaped(_things(these))}"
+
+
+def _things(all_seen: Sequence[Seen]) -> str:
+    """Name things; of members of one struct, the struct once."""
+    if all_seen[0].kind == "unread":
+        return ", ".join(seen.key for seen in all_seen)
+    if all_seen[0].kind != "dead":
+        return "; ".join(_said(seen) for seen in all_seen)
+    by_struct: dict[str, list[str]] = {}
+    for seen in all_seen:
+        struct, _, member = seen.key.partition(".")
+        by_struct.setdefault(struct, []).append(member)
+    return ", ".join(
+        f"{struct}.{members[0]}" if len(members) == 1 else f"{struct} ({', '.join(members)})"
+        for struct, members in by_struct.items()
+    )
+
+
+def _said(seen: Seen) -> str:
+    return f"{seen.key}: {seen.text}" if seen.text else seen.key
+
+
+KINDS = {
+    "Steps that failed": "failures",
+    "What the guest could not be given": "estate",
+    "Values that differ from DWARF": "differences",
+    "Misfits": "misfits",
+    "Broken containers": "broken",
+    "Globals and roots that cannot be read": "unread",
+    "Notes": "notes",
+    "Lines of the library without effect": "dead",
 }
 
 
@@ -140,8 +208,6 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[st
         yield "| " + " | ".join(cells) + " |"
 
 
-def _escaped(line: str, where: str) -> str:
+def _escaped(line: str) -> str:
     """Return a line that Markdown takes for text, without addresses, which differ each time."""
-    line = _ADDRESS.sub("ADDRESS", line)
-    end = f" ({where})" if where else ""
-    return line[:2] + _SPECIAL.sub(r"\\\g<0>", line[2:]) + end
+    return _SPECIAL.sub(r"\\\g<0>", _ADDRESS.sub("ADDRESS", line))

@@ -60,7 +60,7 @@ def figures_of(entry: Entry, keep: Path | None = None, known: Figures | None = N
         if not dump.exists():
             return figures
         prog = vmlinux = None
-        if entry.has_dwarf:
+        if not entry.without_dwarf:
             with _step(figures, "DWARF"):
                 vmlinux = kernels.vmlinux_of(entry.pin)
                 prog = _open_by_drgn(entry, dump, vmlinux)

@@ -43,6 +43,8 @@ MAX_HEADS = 256
 MAX_DEPTH = 6
 # What a walker says of a head that is all zero: such an object was never used.
 NEVER_INITIALISED = "never initialised"
+# Pointers that the kernel compares and does not follow: what they led to may be gone.
+STALE = {("task_struct", "last_wakee")}  # kernel/sched/fair.c: record_wakee()
 
 
 @dataclass
@@ -227,8 +229,10 @@ class Survey:
 def is_sized(where: Place, struct: types.Composite) -> bool:
     """Whether a slab object has the size that one allocated for the struct would have."""
     size, there = struct.size, where.size
-    if struct.name == where.cache == "task_struct":
-        return True  # ends with as much FPU state as the CPU has
+    if struct.name == where.cache:
+        # Some caches have shorter objects: a task_struct ends with as much FPU state as the CPU
+        # has, a kmem_cache with as many pointers as there are memory nodes.
+        return True
     return size <= there <= (size + size // 4 + 63 if where.is_exact else 2 * size + 8)
 
 
@@ -250,7 +254,8 @@ def _plan(kernel: Kernel, struct: types.Composite) -> Plan:
         base = member.type.btf.skip_modifiers(member.type)
         if isinstance(base, types.Ptr):
             target = base.btf.skip_modifiers(base.type_id)
-            if isinstance(target, types.Composite) and target.name and target.size:
+            is_followed = (member.owner.name, member.path) not in STALE
+            if isinstance(target, types.Composite) and target.name and target.size and is_followed:
                 plan.pointers.append((member.offset, target))
         facts = member.facts
         if facts is None or not (facts.is_container or facts.cases):

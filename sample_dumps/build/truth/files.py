@@ -46,8 +46,14 @@ def mounts(prog: drgn.Program) -> list[dict[str, Any]]:
 
 
 def inode_storage(prog: drgn.Program) -> dict[str, Any]:
-    """Return the inodes that have BPF storage: it is in the security blob."""
-    offset = prog["bpf_lsm_blob_sizes"].lbs_inode.value_()
+    """Return the inodes that have BPF storage: it is in the security blob.
+
+    There is none without CONFIG_BPF_LSM, as in Debian's kernels for s390x.
+    """
+    try:
+        offset = prog["bpf_lsm_blob_sizes"].lbs_inode.value_()
+    except LookupError:
+        return {"list": []}
     found = []
     for block in _super_blocks(prog):
         for inode in _inodes(block):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def entry(monkeypatch) -> Entry:
     """Return a kernel of the matrix whose DWARF is not looked at; no list of apt's is fetched."""
     monkeypatch.setattr(catalogue, "private", lambda _: MACHINE)
-    return replace(BY_NAME["6.12"], has_dwarf=False)
+    return replace(BY_NAME["6.12"], without_dwarf="too large")
 
 
 def test_a_dump_that_is_kept_is_read_again(entry, sample, tmp_path: Path):

@@ -8,7 +8,7 @@ import pytest
 
 from btfdump._api.kernel import open_core
 from sample_dumps.build.matrix.places import by_btfdump
-from sample_dumps.build.matrix.survey import Survey
+from sample_dumps.build.matrix.survey import Survey, _plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,9 @@ def test_entries_and_how_they_lie(run):
     assert found["inode_hashtable"].fitting > 20
     assert found["tasks"].fitting > 70
     assert found["pid.tasks"].entries > 100
+    # Nothing is damaged or misplaced, objects that are shorter than their type included.
+    assert {name: e.misfit or e.damage for name, e in found.items() if e.misfits or e.broken} == {}
+    assert found["slab_caches"].fitting == found["slab_caches"].entries > 100
     total = [(e.entries, e.fitting + e.inside + e.elsewhere + e.misfits) for e in found.values()]
     assert all(entries == judged for entries, judged in total)
 
@@ -53,3 +56,13 @@ def test_a_wrong_link_is_a_misfit(run):
 def test_a_wrong_element_is_no_fit(run):
     found = run('[struct.task_struct]\nchildren = "inode:i_sb_list"\n')
     assert found["task_struct.children"].fitting == 0
+
+
+def test_pointers_that_are_not_followed_by_the_kernel_are_not_followed(opened):
+    """What task_struct.last_wakee pointed to may be freed by now."""
+    kernel = opened("stock")
+    struct = kernel.struct("task_struct")
+    (task,) = kernel.lookup.structs("task_struct", kernel.btf)
+    followed = {offset for offset, _ in _plan(kernel, task).pointers}
+    assert struct.offset("last_wakee") not in followed
+    assert struct.offset("real_parent") in followed

@@ -1,0 +1,121 @@
+"""Why something on docs/kernels.md does not work: what is known of each line there, as data.
+
+What no reason fits is told first on the page, and fails the tests: it is a fault of btfdump or of
+its library, or something to find out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_MODULES_OF_5_10 = (
+    "kvm*|net_bridge*|udp_tunnel*|nf_gre_net|fw_cfg_*|pending_free_dma_bufs|fuse_*|rng_list|nvme_*"
+).replace("*", r"\w*")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why lines of one kind (a member of `Figures`) that match `pattern` are as they are.
+
+    A line is `KEY: TEXT`, and the pattern is sought from its start. `kernels` are names of the
+    matrix, or the beginnings of names; all if there are none.
+    """
+
+    kind: str
+    pattern: str
+    why: str
+    kernels: tuple[str, ...] = ()
+
+    def explains(self, kind: str, line: str, kernel: str) -> bool:
+        """Whether it is the reason for a line of a kind that was seen on a kernel."""
+        is_here = not self.kernels or kernel.startswith(self.kernels)
+        return kind == self.kind and is_here and re.match(self.pattern, line) is not None
+
+
+REASONS = (
+    Reason(
+        "dead",
+        rf"({_MODULES_OF_5_10})\.",
+        "The elements are structs of modules. Linux 5.10 keeps no BTF of its modules: that came "
+        "with 5.11.",
+        ("5.10",),
+    ),
+    Reason(
+        "unread",
+        rf"({_MODULES_OF_5_10}):.* no struct",
+        "The elements are structs of modules, of which Linux 5.10 keeps no BTF.",
+        ("5.10",),
+    ),
+    Reason(
+        "unread",
+        r"\w+: N symbols are called",
+        "Two variables have this name, one of them of every CPU. btfdump does not choose: "
+        "`NAME@1` and `NAME@2` say which is meant.",
+    ),
+    Reason(
+        "dead",
+        r"trace_array\.hist_vars:",
+        "Built without CONFIG_HIST_TRIGGERS, which has the struct: the list stays empty.",
+    ),
+    Reason(
+        "dead",
+        r"uncached_list\.head:",
+        "In Linux 6.1 and before, the lists of IPv4 and IPv6 have one type and elements of two, "
+        "`rtable` and `rt6_info`. A line says one thing of a member.",
+    ),
+    Reason(
+        "dead",
+        r"deferred_split\.split_queue:",
+        "In Linux 6.1 and before, the link is in the third `struct page` of a huge page, and a line "
+        "leads to what contains the link.",
+    ),
+    Reason(
+        "dead",
+        r"rcu_node\.blkd_tasks:",
+        "Built without CONFIG_PREEMPT_RCU: no task is ever on the list, nor has a link for it.",
+    ),
+    Reason(
+        "dead",
+        r"rcu_tasks_percpu\.rtp_exit_list:",
+        "Built without CONFIG_TASKS_RCU: no task is ever on the list, nor has a link for it.",
+    ),
+    Reason(
+        "dead",
+        r"rcu_tasks_percpu\.rtp_blkd_tasks:",
+        "In Linux 7.3 the list is left over: RCU Tasks Trace waits by SRCU, and no task has a link "
+        "for it.",
+    ),
+    Reason(
+        "dead",
+        r"lru_gen_mm_list\.fifo:",
+        "Built without CONFIG_LRU_GEN_WALKS_MMU: no address space is ever on the list.",
+    ),
+    Reason(
+        "dead",
+        r"kvm\.gpc_list:",
+        "This architecture has no cache of guest pages (CONFIG_HAVE_KVM_PFNCACHE): the list stays "
+        "empty.",
+    ),
+    Reason(
+        "dead",
+        r"kvm\w*\.",
+        "The elements are structs of the module kvm, which does not load in an emulated s390x.",
+        ("6.12-s390x",),
+    ),
+    Reason(
+        "notes",
+        r"map: (values|keys) are bytes: was loaded without BTF",
+        "The workload makes some maps without BTF, on purpose: nothing tells what is in them.",
+    ),
+    Reason(
+        "notes",
+        r"globals of the library: list head was never initialised",
+        "`zombie_secs_pages`: the kernel sets this list up only where there is SGX.",
+    ),
+)
+
+
+def reason_for(kind: str, line: str, kernel: str) -> Reason | None:
+    """Return the first reason for a line, or None if none is known."""
+    return next((one for one in REASONS if one.explains(kind, line, kernel)), None)
