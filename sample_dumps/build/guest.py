@@ -185,7 +185,8 @@ class Guest:
         machine = self.kernel.machine
         # The kernel ends QEMU when this process dies, whatever kills it.
         command = ["setpriv", "--pdeathsig", "KILL", machine.qemu, *machine.options]
-        words = [APPEND, f"console={machine.console}", append, "btfdump.shell" if shell else ""]
+        words = [APPEND, f"console={machine.console}", machine.append, append]
+        words += ["btfdump.shell"] if shell else []
         command += ["-append", " ".join(filter(None, words)), "-smp", str(cpus)]
         command += ["-m", str(memory_mib), "-nodefaults", "-no-reboot", "-display", "none"]
         command += ["-kernel", str(self.kernel.image), "-initrd", str(self.folder / "initramfs")]

@@ -25,6 +25,8 @@ class Machine:
     byteorder: ByteOrder = "little"
     cross: str = ""
     """Prefix of the cross compiler's name; "" where this machine's own compiler does."""
+    append: str = ""
+    """What its kernels are told beyond what all are."""
 
     @property
     def is_native(self) -> bool:
@@ -44,6 +46,8 @@ MACHINES = {
             "ttyS0",
             "pci",
             True,
+            # Whether interrupts of the timer come is tried for a time that a busy machine has not.
+            append="no_timer_check",
         ),
         Machine(
             "arm64",
