@@ -228,8 +228,8 @@ def test_a_kernel_that_keeps_no_types_of_its_modules(world):
         kernel.type("nft:struct nope")
     with pytest.raises(TypeNotFoundError, match=r"no struct nope in the BTF of vmlinux"):
         kernel.type("vmlinux:struct nope")
-    assert kernel.loaded_modules.btfs() == ()
-    assert kernel.loaded_modules.problems == []
+    assert kernel.modules.btfs() == ()
+    assert kernel.modules.problems == []
 
 
 def test_without_modules(world):
