@@ -52,6 +52,22 @@ def nonzero(data: bytes, start: int, length: int, size: int) -> Iterator[int]:
         at = start + (index + 1) * size
 
 
+MAX_ZEROS = 1 << 12
+"""Elements at the start of a long array that are passed over if all are zero."""
+
+
+def reach(data: bytes, at: int, layout: ArrayLayout, most: int) -> int:
+    """Return how many elements of an array at offset `at` are decoded if `most` are wanted.
+
+    If all of these are zero, there are as many more, from the first on that is not zero.
+    """
+    shown = layout.shown(most)
+    if shown == layout.length or not shown:
+        return shown
+    first = next(nonzero(data, at, layout.length, layout.element.size), 0)
+    return min(layout.length, first + shown) if shown <= first < MAX_ZEROS else shown
+
+
 EMPTY_LIST = -1
 """The `Field.elided` of a list_head that points to itself."""
 
@@ -323,10 +339,11 @@ class Decoder:
         if is_text:
             return Field(name, layout, at, data[at : at + layout.size], facts)
         size = element.size
-        shown = layout.shown(self.elements)
         if isinstance(element, ScalarLayout):
+            shown = reach(data, at, layout, self.elements)
             values = element.decode_many(data, at, shown)
             return Field(name, layout, at, values, facts, elided=layout.length - shown)
+        shown = layout.shown(self.elements)
         fields: list[Field] = []
         elided = 0
         indexes = range(layout.length) if self.zero else nonzero(data, at, layout.length, size)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from btfdump._decode.compiled.emitter import Into, Sink, end_of
 from btfdump._decode.compiled.plan import element_of, plan_of
 from btfdump._decode.compiled.source import CODES, Source, is_unpackable
+from btfdump._decode.fields import reach
 from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump._render import Options
 from btfdump._render.escape import in_f_string, printable, quoted_bytes
@@ -289,6 +290,22 @@ class _TextSink(Sink):
 
         The text is the same as that of scalar.text() and scalar.array_text().
         """
+        first = self._start_formatter(layout)
+        element, options, shown = layout.element, self.options, layout.shown(ELEMENTS)
+        if layout.is_text or not isinstance(element, ScalarLayout) or shown == layout.length:
+            return first
+
+        def later(data: bytes, at: int) -> str:
+            count = reach(data, at, layout, ELEMENTS)
+            if count == shown:
+                return first(data, at)
+            values = element.decode_many(data, at, count)
+            return array_text(values, layout.length - count, element, options)
+
+        return later
+
+    def _start_formatter(self, layout: ArrayLayout) -> Callable[[bytes, int], str]:
+        """Return the same for an array that does not begin with nothing but zeros."""
         element, size, options = layout.element, layout.size, self.options
         if layout.is_text:
             limit = options.string

@@ -19,6 +19,8 @@ MAX_ERRNO = 4095
 """Pointers in the last MAX_ERRNO bytes of the address space are errors (include/linux/err.h)."""
 
 
+_FEW = 64
+"""As many zeros as there are elements of an array to be shown by default."""
 LARGE = 1 << 48
 """Integers from here on are addresses, masks or random, and read better in hexadecimal."""
 
@@ -143,15 +145,18 @@ def array_text(
 ) -> str:
     """Return an array of scalars as a C initialiser; `elided` further elements are not given.
 
-    In a long array with few nonzero elements, zeros are left out and the others have designators.
+    In a long array with few nonzero elements, zeros are left out and the others have designators;
+    so they are in one that begins with many zeros.
     """
     more = f" /* {elided} more */" if elided else ""
-    if element.size == 1 and element.category is Category.INT and len(values) > 4:
+    is_late = len(values) > _FEW and any(values) and not any(values[:_FEW])
+    is_bytes = element.size == 1 and element.category is Category.INT and len(values) > 4
+    if is_bytes and not is_late:
         text = " ".join(f"{v & 0xFF:02x}" for v in values if isinstance(v, int))
         return f"{{ {text} }}{more}"
     shown: Iterable[str]
     set_ = [i for i, v in enumerate(values) if v]
-    if len(values) > 8 and len(set_) * 2 < len(values):
+    if is_late or (len(values) > 8 and len(set_) * 2 < len(values)):
         shown = (f"[{i}] = {_one(element, values[i], options, as_hex)}" for i in set_)
     else:
         shown = (_one(element, v, options, as_hex) for v in values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -10,10 +11,13 @@ import pytest
 
 from btfdump._api.kernel import Kernel
 from btfdump._btf import types
+from btfdump._decode.compiled.source import HOT
 from btfdump._graph import readers
 from btfdump._graph.limits import Limits, selection_of
+from btfdump._kernel.value_at import value_at
 from btfdump._targets.buffer import BufferTarget
 from tests.support.hot_readers import MEMBERS, assert_same
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,3 +81,40 @@ def test_random_bytes(kernel: Kernel, density: float) -> None:
         value = here.value(str(type_), BASE) if type_.name else None
         if value is not None and len(kernel.btf.find_all(None, type_.name)) == 1:
             assert_same(here, [value, value], "jsonl")
+
+
+@pytest.mark.parametrize(
+    ("spelled", "size", "first", "is_shown"),
+    [
+        ("u64", 8, 64, True),
+        ("u64", 8, 199, True),
+        ("u16", 2, 100, True),
+        ("u8", 1, 130, True),
+        ("struct item *", 8, 90, True),
+        ("s128", 16, 150, True),
+        ("u64", 8, 5000, False),  # too many zeros
+    ],
+)
+def test_arrays_that_begin_with_many_zeros(
+    spelled: str, size: int, first: int, is_shown: bool
+) -> None:
+    """They are shown from the first element on that is not zero: `{  }` tells nothing."""
+    length = first + 70
+    world = World()
+    world.struct("item", [("id", "int")])
+    world.struct("long_one", [("id", "u64"), ("all", f"{spelled}[{length}]")])
+    address = world.new("long_one", id=1)
+    for at in (first, first + 3):
+        world.write(address + world.offset("long_one.all") + at * size, world.pack(1, size))
+    kernel = world.kernel()
+    value = value_at(kernel, "struct long_one", address)
+    for format_ in ("text", "tree", "json"):
+        assert_same(kernel, [value] * (HOT + 2), format_)
+    plain = {kernel.format(value) for _ in range(HOT + 2)}
+    assert len(plain) == 1
+    for text in (*plain, "".join(kernel.dump(value, "tree"))):
+        assert (f"[{first}] = " in text) == (f"[{first + 3}] = " in text) == is_shown
+    (root,) = json.loads("".join(kernel.dump(value, "json")))["roots"]
+    found = root["members"]["all"]
+    shown = first + 64 if is_shown else 64
+    assert (len(found["first"]), found["elided"]) == (shown, length - shown)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._decode.compiled.plan import is_text
 from btfdump._decode.compiled.source import CODES, Spot, is_unpackable, pattern
-from btfdump._decode.fields import nonzero
+from btfdump._decode.fields import nonzero, reach
 from btfdump._decode.layout import ArrayLayout, ScalarLayout, StructLayout
 from btfdump.errors import BtfFormatError
 
@@ -187,17 +187,27 @@ class Emitter:
             return f"{self.source.unpacker(code)}(d, {where})[0]"
         return f"{self.source.constant('R', layout.decode)}(d, {where})"
 
-    def read_many(self, step: Step, element: ScalarLayout, into: Into) -> tuple[str, int]:
-        """Return an expression for the list of an array's scalars, and the number left out."""
-        assert isinstance(step.layout, ArrayLayout)
-        count = step.layout.shown(self.limit)
+    def read_many(self, step: Step, element: ScalarLayout, into: Into) -> tuple[str, str]:
+        """Return expressions for the list of an array's scalars, and for the number left out."""
+        layout = step.layout
+        assert isinstance(layout, ArrayLayout)
+        count = layout.shown(self.limit)
         where = into.at(step.offset)
-        elided = step.layout.length - count
         if is_unpackable(element):
             codes = f"{count}{CODES[element.size, element.is_signed]}"
-            return f"list({self.source.unpacker(codes)}(d, {where}))", elided
-        decode = self.source.constant("R", element.decode)
-        return f"[{decode}(d, {where} + i * {element.size}) for i in range({count})]", elided
+            values = f"list({self.source.unpacker(codes)}(d, {where}))"
+        else:
+            decode = self.source.constant("R", element.decode)
+            values = f"[{decode}(d, {where} + i * {element.size}) for i in range({count})]"
+        if count == layout.length or not count:
+            return values, str(layout.length - count)
+        number = self.source.variable("n")
+        far = self.source.constant("W", reach)
+        kind = self.source.constant("T", layout)
+        self.emit(f"{number} = {far}(d, {where}, {kind}, {self.limit})")
+        many = self.source.constant("R", element.decode_many)
+        values = f"({values} if {number} == {count} else {many}(d, {where}, {number}))"
+        return values, f"{layout.length} - {number}"
 
     @contextmanager
     def elements(self, step: Step, into: Into) -> Iterator[tuple[Into, str]]:

@@ -62,7 +62,7 @@ class FieldsSink(Sink):
     def scalars(self, step: Step, element: ScalarLayout, into: Into) -> None:
         """Append a field for an array of scalars."""
         value, elided = self.emitter.read_many(step, element, into)
-        self._append_array(step, value, str(elided), into)
+        self._append_array(step, value, elided, into)
 
     def array(self, step: Step, into: Into) -> None:
         """Append a field for an array of structs or of arrays."""
