@@ -3,7 +3,9 @@
 BTF describes few variables, so their types are stated by name. But the same name is another thing
 in another kernel: a list becomes a tree, a pointer a list. So a statement is believed only if its
 type exists, if the links that it names are members of the elements, if the variable is not longer
-than the room up to the next symbol, and if its conditions hold in the variable's own memory.
+than the room up to the next symbol, and if its conditions hold in the variable's own memory. If
+several statements fit so, as two heads of one size may, that one goes first whose first entry leads
+back to the variable.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from btfdump._annotate.grammar import Length
 from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._kernel.expression import evaluate
+from btfdump._walk import Anomaly, Head, walker_of
 from btfdump._walk.structs import KernelStruct
-from btfdump.errors import BtfdumpError, MemberNotFoundError
+from btfdump.errors import BtfdumpError, FaultError, MemberNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
         def own_symbol(self, name: str) -> int:
             """Return the virtual address of a symbol; raises `SymbolNotFoundError`."""
 
+        def struct(self, name: str) -> KernelStruct:
+            """Return where the members of `struct name` are; raises `TypeNotFoundError`."""
+
         def symbolize(self, address: int) -> str | None:
             """Return `name` or `name+0x10` for a virtual address, else None."""
 
@@ -58,6 +64,7 @@ def fitting(
     text for each that says why.
     """
     reasons: list[str] = []
+    unproven: tuple[types.Type, MemberFacts] | None = None
     for at, (source, choice) in enumerate(stated):
         is_last = source != "library" and all(s != source for s, _ in stated[at + 1 :])
         try:
@@ -78,8 +85,30 @@ def fitting(
         if facts.cases:  # the condition was found to be true, or is the user's own
             facts = facts.cases[0][1]
         facts.problems += [f"{source}: {choice.type}: {text}" for text in wrong]
-        return type_, facts
-    return reasons
+        # Of one statement alone, the walk says what does not lead back: memory may be corrupt.
+        if is_last or len(stated) == 1 or _leads_back(kernel, address, facts):
+            return type_, facts
+        unproven = unproven or (type_, facts)
+    return unproven or reasons
+
+
+def _leads_back(kernel: Surroundings, address: int, facts: MemberFacts) -> bool:
+    """Whether the first entry of a container leads back to it, or nothing speaks against it."""
+    expansion = facts.expansion
+    if expansion is None or facts.length is not None:
+        return True
+    found = walker_of(expansion.head)
+    if found is None or not found.has_back:
+        return True
+    target = kernel.target
+    head = Head(target, target.platform, address, expansion.link_offset, kernel=kernel)
+    try:
+        if not any(target.read(address, target.platform.pointer_size)):
+            return True
+    except FaultError:
+        return True
+    first = next(iter(found.once(head)), None)
+    return not isinstance(first, Anomaly)
 
 
 def _against_memory(

@@ -59,6 +59,58 @@ def test_the_first_that_fits_is_taken(link, head):
     assert expansion.provenance == "library"
 
 
+TWO_HEADS = """
+[global]
+all = [
+    { type = "struct rb_root", tag = "both:tree" },
+    { type = "struct hlist_head", tag = "both:node" },
+]
+"""
+
+
+@pytest.mark.parametrize("is_tree", [True, False])
+@pytest.mark.parametrize(
+    "text", [TWO_HEADS, "\n".join(TWO_HEADS.splitlines()[i] for i in (0, 1, 2, 4, 3, 5))]
+)
+def test_of_heads_of_one_size_that_goes_first_which_an_entry_leads_back_to(is_tree, text):
+    """Symbols and types do not tell them apart; what is not empty does."""
+    declared = Declared("node", 8)
+    world = declared.world
+    world.struct(
+        "rb_node",
+        [
+            ("__rb_parent_color", "unsigned long"),
+            ("rb_right", "struct rb_node *"),
+            ("rb_left", "struct rb_node *"),
+        ],
+    )
+    world.struct("rb_root", [("rb_node", "struct rb_node *")])
+    world.struct("both", [("tree", "struct rb_node"), ("node", "struct hlist_node")])
+    entry = world.new("both")
+    if is_tree:
+        world.set(entry, "both.tree.__rb_parent_color", 1)
+        world.point(declared.start, entry)
+    else:
+        world.link_hlist(declared.start, [entry + world.offset("both.node")])
+    value = declared.kernel(text)["all"]
+    assert str(value.type_) == ("struct rb_root" if is_tree else "struct hlist_head")
+    assert [found.address_ for found in value.walk_()] == [entry]
+
+
+def test_of_heads_to_which_nothing_leads_back_the_first_stays():
+    """Memory may be corrupt: the walk says so at its place."""
+    declared = Declared("node", 8)
+    declared.world.struct("rb_root", [("rb_node", "void *")])
+    declared.world.struct("both", [("node", "struct hlist_node"), ("link", "struct hlist_node")])
+    declared.world.point(declared.start, declared.world.new("both", 64))
+    text = (
+        "\n".join(TWO_HEADS.splitlines()).replace("rb_root", "hlist_head").replace("tree", "link")
+    )
+    value = declared.kernel(text)["all"]
+    assert value.expansion_().node == "link"
+    assert any("does not lead back" in str(item) for item in value.entries_())
+
+
 def test_of_the_library_nothing_is_believed_that_does_not_fit():
     text = '[global]\nall = { type = "struct list_head", tag = "item:link" }\n'
     kernel = Declared("node").kernel(text)
