@@ -295,7 +295,11 @@ class _TextSink(Sink):
         if layout.is_text or not isinstance(element, ScalarLayout) or shown == layout.length:
             return first
 
+        zeros = bytes(shown * element.size)
+
         def later(data: bytes, at: int) -> str:
+            if data[at : at + len(zeros)] != zeros:  # as most do
+                return first(data, at)
             count = reach(data, at, layout, ELEMENTS)
             if count == shown:
                 return first(data, at)

@@ -204,7 +204,9 @@ class Emitter:
         number = self.source.variable("n")
         far = self.source.constant("W", reach)
         kind = self.source.constant("T", layout)
-        self.emit(f"{number} = {far}(d, {where}, {kind}, {self.limit})")
+        size = count * element.size  # most arrays begin with something else than zeros
+        is_late = f"d[{where}:{where} + {size}] == {self.source.zeros(size)}"
+        self.emit(f"{number} = {far}(d, {where}, {kind}, {self.limit}) if {is_late} else {count}")
         many = self.source.constant("R", element.decode_many)
         values = f"({values} if {number} == {count} else {many}(d, {where}, {number}))"
         return values, f"{layout.length} - {number}"
