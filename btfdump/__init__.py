@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         TargetError,
         TypeNotFoundError,
         UnprintableTypeError,
+        UnusableBtfError,
     )
 
 __version__ = "0.1.0"
@@ -116,6 +117,7 @@ __all__ = [
     "TargetError",
     "TypeNotFoundError",
     "UnprintableTypeError",
+    "UnusableBtfError",
     "Value",
     "ValueEntry",
     "command",

@@ -4,6 +4,7 @@
 
     BtfdumpError
     ├── BtfFormatError        a BTF blob is malformed (offset, reason)
+    │   └── UnusableBtfError  it need not be malformed, but is too large, nested too deep, or new
     ├── TypeNotFoundError     no type of that name and kind          (also a LookupError)
     ├── AmbiguousTypeError    several types of that name and kind    (also a LookupError)
     ├── UnprintableTypeError  a type that the kernel cannot print    (also a ValueError)
@@ -25,6 +26,11 @@ output; all other errors reach the caller.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 
 class BtfdumpError(Exception):
     """Base of every error raised on purpose by btfdump."""
@@ -34,12 +40,34 @@ class BtfFormatError(BtfdumpError):
     """A BTF blob is malformed.
 
     `offset` is where, in bytes from the start of the blob; `reason` says what is wrong there.
+    `name` is what the BTF is called, "" if it has no name.
     """
 
-    def __init__(self, offset: int, reason: str) -> None:
-        super().__init__(f"malformed BTF at offset {offset:#x}: {reason}")
+    def __init__(self, offset: int, reason: str, name: str = "") -> None:
+        super().__init__(self._said(offset, reason, name))
         self.offset = offset
         self.reason = reason
+        self.name = name
+
+    @staticmethod
+    def _said(offset: int, reason: str, name: str) -> str:
+        return f"{f'{name}: ' if name else ''}malformed BTF at offset {offset:#x}: {reason}"
+
+    def named(self, name: str) -> Self:
+        """Return the same error of the BTF called `name`, unless it says already of which."""
+        return self if self.name else type(self)(self.offset, self.reason, name)
+
+
+class UnusableBtfError(BtfFormatError):
+    """BTF cannot be used for what was wanted, though it need not be malformed.
+
+    It may be of a version that is not known, or a type may have no size, or be larger or nested
+    deeper than what is decoded. The kernel's own BTF has no such types.
+    """
+
+    @staticmethod
+    def _said(offset: int, reason: str, name: str) -> str:
+        return f"{f'{name}: ' if name else ''}{reason}"
 
 
 class TypeNotFoundError(BtfdumpError, LookupError):

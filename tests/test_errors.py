@@ -27,6 +27,13 @@ def test_each_is_caught_by_one_class_and_drawn_in_the_tree(cls: type[Exception])
 
 def test_what_they_say() -> None:
     assert str(errors.BtfFormatError(24, "no types")) == "malformed BTF at offset 0x18: no types"
+    named = errors.BtfFormatError(24, "no types").named("a.btf")
+    assert str(named) == "a.btf: malformed BTF at offset 0x18: no types"
+    assert named.named("b.btf") is named
+    unusable = errors.UnusableBtfError(24, "too large")
+    assert str(unusable) == "too large"
+    assert str(unusable.named("a.btf")) == "a.btf: too large"
+    assert isinstance(unusable.named("a.btf"), errors.UnusableBtfError)
     assert (
         str(errors.FaultError(0x10, 8, "not mapped")) == "cannot read 8 bytes at 0x10: not mapped"
     )

@@ -16,12 +16,11 @@ from btfdump._annotate.annotations import Annotations
 from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.members import head_type, resolve_place
 from btfdump._btf import types
-from btfdump._btf.expansion import is_overgrown
+from btfdump._btf.expansion import is_overgrown, overgrown
 from btfdump._walk import FAMILIES
-from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from btfdump._annotate.facts import Expansion, MemberFacts, StructFacts
     from btfdump._annotate.overlay import Overlay
@@ -89,11 +88,19 @@ def annotations_for(btf: Btf, overlays: Iterable[Overlay], library: Overlay | No
     return Annotations(tuple(overlays), library, Lookup(btf))
 
 
-def coverage(btf: Btf, annotations: Annotations) -> Iterator[Known]:
-    """Yield every container member of the structs in this BTF (not its base), by type id."""
+def coverage(
+    btf: Btf, annotations: Annotations, complain: Callable[[str], None] = lambda problem: None
+) -> Iterator[Known]:
+    """Yield every container member of the structs in this BTF (not its base), by type id.
+
+    `complain` is told of each struct that is passed over, as it cannot be gone through.
+    """
     for type_ in btf.iter_types():
         if isinstance(type_, types.Composite) and type_.name:
-            yield from _members(type_, annotations)
+            if is_overgrown(type_, type_.size):
+                complain(f"{overgrown(type_)}: passed over")
+            else:
+                yield from _members(type_, annotations)
 
 
 def tally(members: Iterable[Known]) -> dict[str, Tally]:
@@ -106,8 +113,6 @@ def tally(members: Iterable[Known]) -> dict[str, Tally]:
 
 def _members(struct: types.Composite, annotations: Annotations) -> Iterator[Known]:
     """Go through a struct and the anonymous structs inside it."""
-    if is_overgrown(struct, struct.size):
-        raise BtfFormatError(0, f"{struct} contains itself, or more than its bytes hold")
     facts = annotations.of_struct(struct)
     pending: list[tuple[types.Composite, str]] = [(struct, "")]
     while pending:

@@ -375,7 +375,7 @@ def _open(
             from btfdump._targets.elf import read_btf_file
 
             data = read_btf_file(given, of_kernel=True)
-            if is_split(data):  # tags alone: `btfdump annotations encode --split`
+            if is_split(data, str(given)):  # tags alone: `btfdump annotations encode --split`
                 data = join(target.btf_bytes(), data)
         else:
             data = target.btf_bytes()

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from btfdump.errors import UnusableBtfError
+
 from . import types as t
 
 if TYPE_CHECKING:
@@ -60,6 +62,11 @@ def is_overgrown(type_: t.Type, size: int) -> bool:
     small ones more often. Raises `BtfFormatError` as `expansion()` does.
     """
     return expansion(type_) > _FREE + _PER_BYTE * size
+
+
+def overgrown(type_: t.Type) -> UnusableBtfError:
+    """Return the error for a type that contains more than its bytes can hold."""
+    return UnusableBtfError(0, f"{type_} contains itself, or more than its bytes hold")
 
 
 def _sum(type_: t.Type) -> int:

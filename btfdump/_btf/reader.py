@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
-from btfdump.errors import AmbiguousTypeError, BtfFormatError, TypeNotFoundError
+from btfdump.errors import AmbiguousTypeError, BtfFormatError, TypeNotFoundError, UnusableBtfError
 
 from .check import check_all, check_record, names_fit
 from .inflate import inflate
@@ -37,7 +37,7 @@ KEYWORDS: dict[str, tuple[Kind, ...]] = {
 """What `Btf.find()` understands beside a `Kind`."""
 
 _LONG_NAMES = ("long unsigned int", "unsigned long", "long int", "long")
-_MAX_NESTING = 64  # arrays in arrays: nobody writes more, but a loop does
+_MAX_NESTING = 64  # arrays in arrays, tags on tags: nobody writes more, but a loop does
 
 
 class Btf:
@@ -103,10 +103,13 @@ class Btf:
         what `index()` returned for the same bytes. Raises `BtfFormatError` if the blob, or with
         `check` any record in it, is malformed.
         """
-        btf = cls(bytes(data), base, name, pointer_size, index)
-        if check:
-            check_all(btf, btf._records)
-            btf._checked = True
+        try:
+            btf = cls(bytes(data), base, name, pointer_size, index)
+            if check:
+                check_all(btf, btf._records)
+                btf._checked = True
+        except BtfFormatError as error:
+            raise error.named(name) from None
         return btf
 
     def index(self) -> Index:
@@ -136,7 +139,10 @@ class Btf:
         if type_id not in self._records:
             raise TypeNotFoundError(f"no type [{type_id}]: {self!r}")
         if not self._checked:
-            check_record(self, self._records, type_id)
+            try:
+                check_record(self, self._records, type_id)
+            except BtfFormatError as error:
+                raise error.named(self.name) from None
         found = inflate(self, type_id, self._records.words, self._records.at(type_id))
         self._types[type_id] = found
         return found
@@ -305,17 +311,23 @@ class Btf:
         `BtfFormatError` if the modifiers form a loop.
         """
         type_id = type_ if isinstance(type_, int) else type_.id
-        known = self._type_tags.get(type_id)
-        if known is not None:
-            return known
-        current = self.type(type_id)
-        self.final_id(type_id)  # refuses loops
-        tags = []
-        while current.kind in MODIFIERS and isinstance(current, Reference):
-            if isinstance(current, TypeTag):
-                tags.append(current.name)
-            current = current.target
-        known = self._type_tags[type_id] = tuple(tags)
+        path: list[Reference] = []
+        while (known := self._type_tags.get(type_id)) is None:
+            if not path:
+                self.final_id(type_id)  # refuses loops
+            current = self.type(type_id)
+            if current.kind not in MODIFIERS or not isinstance(current, Reference):
+                known = ()
+                break
+            path.append(current)
+            type_id = current.type_id
+        for modifier in reversed(path):
+            if isinstance(modifier, TypeTag):
+                known = (modifier.name, *known)
+                if len(known) > _MAX_NESTING:
+                    reason = f"type [{modifier.id}] has more than {_MAX_NESTING} type tags"
+                    raise UnusableBtfError(self._offset(modifier.id), reason)
+            self._type_tags[modifier.id] = known
         return known
 
     def sizeof(self, type_: Type | int) -> int:
@@ -334,13 +346,16 @@ class Btf:
                 break
             current = self.skip_modifiers(current.type_id)
         else:
-            raise self._malformed(current.id, f"nested more than {_MAX_NESTING} deep")
+            reason = f"type [{current.id}] is nested more than {_MAX_NESTING} deep"
+            raise UnusableBtfError(self._offset(current.id), reason)
         size = self.pointer_size if current.kind == Kind.PTR else getattr(current, "size", None)
         if not isinstance(size, int):
             why = " known: there is no type 'long'" if current.kind == Kind.PTR else ""
-            raise self._malformed(current.id, f"{spell(current)!r} has no size{why}")
+            raise UnusableBtfError(self._offset(current.id), f"{spell(current)!r} has no size{why}")
         if length * size > U32_MAX:
-            raise self._malformed(current.id, f"an array of {length} x {size} bytes is too large")
+            raise UnusableBtfError(
+                self._offset(current.id), f"an array of {length} x {size} bytes is too large"
+            )
         return length * size
 
     def spell(self, type_: Type | int) -> str:
@@ -396,7 +411,7 @@ class Btf:
         current = type_id
         while (known := self._finals.get(current)) is None:
             if current in path:
-                raise self._malformed(current, "the type is made of itself")
+                raise self.malformed(current, "the type is made of itself")
             path[current] = None
             records = self._owner(current)
             if records is None:
@@ -409,15 +424,18 @@ class Btf:
             current = records.words[at + 2]
             if current >= len(self):
                 offset = records.byte_offset(at + 2)
-                raise BtfFormatError(offset, f"refers to [{current}], which isn't there")
+                raise BtfFormatError(offset, f"refers to [{current}], which isn't there", self.name)
         self._finals.update(dict.fromkeys(path, known))
         return known
 
-    def _malformed(self, type_id: int, reason: str) -> BtfFormatError:
-        """Make the error for a type that can't be used, at its record in the blob that holds it."""
+    def malformed(self, type_id: int, reason: str) -> BtfFormatError:
+        """Return the error for a malformed type, with the place of its record."""
+        return BtfFormatError(self._offset(type_id), f"type [{type_id}]: {reason}", self.name)
+
+    def _offset(self, type_id: int) -> int:
+        """Return where the record of a type is, in bytes from the start of the blob that has it."""
         records = self._owner(type_id)
-        offset = records.byte_offset(records.at(type_id)) if records else 0
-        return BtfFormatError(offset, f"type [{type_id}]: {reason}")
+        return records.byte_offset(records.at(type_id)) if records else 0
 
 
 def _kind_label(kind: int) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from btfdump.errors import BtfFormatError
+
     from .wire import ByteOrder
 
     class TypeTable(Protocol):
@@ -68,6 +70,9 @@ if TYPE_CHECKING:
 
         def record_bytes(self, at: int, size: int, /) -> bytes:
             """Return bytes of the type section, from a 32-bit word of it on."""
+
+        def malformed(self, type_id: int, reason: str, /) -> BtfFormatError:
+            """Return the error for a malformed type, with the place of its record."""
 
         def find(self, kind: Kind | str, name: str, /) -> Type:
             """Return the one type of a kind and name."""

@@ -11,7 +11,7 @@ import struct
 from enum import IntEnum
 from typing import Literal, NamedTuple
 
-from btfdump.errors import BtfFormatError
+from btfdump.errors import BtfFormatError, UnusableBtfError
 
 ByteOrder = Literal["little", "big"]
 
@@ -131,7 +131,7 @@ def parse_header(data: bytes, *, split: bool) -> Header:
         STRUCT_FORMAT[byteorder] + _HEADER, known
     )
     if version != VERSION:
-        raise BtfFormatError(2, f"version {version} is not supported, only {VERSION}")
+        raise UnusableBtfError(2, f"BTF of version {version}; expected version {VERSION}")
     if type_off % 4:
         raise BtfFormatError(8, f"type_off {type_off} is not a multiple of 4")
     if type_off + type_len > str_off:
@@ -156,12 +156,15 @@ def parse_header(data: bytes, *, split: bool) -> Header:
     return header
 
 
-def is_split(data: bytes) -> bool:
+def is_split(data: bytes, name: str) -> bool:
     """Whether a blob can only be read together with a base: its strings do not begin with "".
 
-    Raises `BtfFormatError` for a malformed header.
+    Raises `BtfFormatError` for a malformed header, of what is called `name`.
     """
-    header = parse_header(data, split=True)
+    try:
+        header = parse_header(data, split=True)
+    except BtfFormatError as error:
+        raise error.named(name) from None
     return data[header.str_start : header.str_start + 1] not in (b"", b"\0")
 
 

@@ -222,13 +222,17 @@ def _reports(args: argparse.Namespace) -> Iterator[tuple[str, list[Checked], lis
 
     if (args.core is None) == (args.btf is None):
         raise ExpressionError("say what to check: a vmcore, or --btf FILE")
+    if args.core is not None and args.base is not None:
+        raise ExpressionError(
+            f"{args.core}: is a vmcore, whose modules bring their base along: no --base"
+        )
     overlays = [Overlay.load(path) for path in args.overlay]
     sources = [*overlays, library()]
     if args.core is None:
         from btfdump._api.btffile import open_btf
 
         btf = open_btf(args.btf, base=args.base)
-        known = list(coverage(btf, annotations_for(btf, overlays, library())))
+        known = list(coverage(btf, annotations_for(btf, overlays, library()), complain))
         rows = [row for source in sources for row in check((btf,), source, Lookup(btf))]
         yield btf.name, rows, known
         return
@@ -237,6 +241,6 @@ def _reports(args: argparse.Namespace) -> Iterator[tuple[str, list[Checked], lis
     with open_core(args.core, overlays=args.overlay) as kernel:
         btfs = tuple(kernel.btfs())
         rows = [row for source in sources for row in check(btfs, source, kernel.lookup)]
-        yield kernel.btf.name, rows, list(coverage(kernel.btf, kernel.annotations))
+        yield kernel.btf.name, rows, list(coverage(kernel.btf, kernel.annotations, complain))
         for module in btfs[1:]:
-            yield module.name, [], list(coverage(module, kernel.annotations))
+            yield module.name, [], list(coverage(module, kernel.annotations, complain))

@@ -19,7 +19,7 @@ from btfdump._decode.layout import (
     StructLayout,
 )
 from btfdump._decode.scope import Scope
-from btfdump.errors import BtfFormatError
+from btfdump.errors import UnusableBtfError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,17 +184,18 @@ class Budget:
 
     def _grow(self, layout: StructLayout, nesting: int) -> None:
         """Grant the rest, once, if the type is what a type can be."""
-        from btfdump._btf.expansion import is_overgrown  # objects this large are rare
+        # Objects this large are rare.
+        from btfdump._btf.expansion import is_overgrown, overgrown
 
         whole = self._layout
         is_endless = nesting > MAX_NESTING or self._bytes < 0
         if is_endless or is_overgrown(whole.type, whole.size):
-            raise BtfFormatError(0, f"{layout.type} contains itself, or more than its bytes hold")
+            raise overgrown(layout.type)
         if not self._is_checked:
             self._is_checked = True
             self.left += self._most - min(_FEW_MEMBERS, self._most)
         if self.left < 0:
-            raise BtfFormatError(
+            raise UnusableBtfError(
                 0, f"{whole.type} has more than {self._most} members: too many to be decoded"
             )
 

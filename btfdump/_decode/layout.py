@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from btfdump._btf import types
 from btfdump._btf.sections import as_struct
 from btfdump._decode.paths import split_path
-from btfdump.errors import BtfFormatError, MemberNotFoundError
+from btfdump.errors import MemberNotFoundError, UnusableBtfError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from btfdump._targets.memory import ByteOrder
+    from btfdump.errors import BtfFormatError
 
     Raw: TypeAlias = int | float | bytes
 
@@ -262,7 +263,9 @@ class Layouts:
             return StructLayout(self, type_, as_struct(base), base.size)
         if isinstance(base, types.Array):
             if nesting > MAX_NESTING:
-                raise BtfFormatError(0, f"type {type_.id}: arrays nest deeper than {MAX_NESTING}")
+                raise UnusableBtfError(
+                    0, f"type [{type_.id}]: arrays nest deeper than {MAX_NESTING}"
+                )
             element_type = base.btf.type(base.type_id)
             element = self._cache.get(element_type) or self._build(element_type, nesting + 1)
             self._cache[element_type] = element
@@ -299,7 +302,8 @@ class Layouts:
         elif isinstance(base, types.Enum | types.Enum64):
             size, signed, category = base.size, base.is_signed, Category.ENUM
             if size > _MAX_ENUM:
-                raise BtfFormatError(0, f"{base} has {size} bytes; an enum has {_MAX_ENUM} at most")
+                reason = f"{base} has {size} bytes, an enum has {_MAX_ENUM} at most"
+                raise base.btf.malformed(base.id, reason)
         elif isinstance(base, types.Float):
             size, category = base.size, Category.FLOAT
             packer = self._floats.get(size)
@@ -477,18 +481,20 @@ class Layouts:
 def _check_member(member: MemberLayout, layout: Layout, owner: StructLayout) -> None:
     """Reject what btf_struct_check_member() (kernel/bpf/btf.c) and its kin reject."""
     if member.bit_offset + (member.bit_size or layout.size * 8) > owner.size * 8:
-        raise BtfFormatError(0, f"{owner.type} member {member.name} ends beyond the struct")
+        raise _malformed(owner, member, "ends beyond the struct")
     if member.bit_size and not (
         isinstance(layout, ScalarLayout)
         and layout.category in (Category.INT, Category.BOOL, Category.CHAR, Category.ENUM)
     ):
-        raise BtfFormatError(0, f"{owner.type} member {member.name} is a bit field of no integer")
+        raise _malformed(owner, member, "is a bit field of no integer")
     if member.bit_size > layout.size * 8:  # btf_int_check_kflag_member()
-        raise BtfFormatError(
-            0,
-            f"{owner.type} member {member.name} is a bit field of {member.bit_size} bits, "
-            "more than its type has",
-        )
+        bits = f"{member.bit_size} bits, more than its type has"
+        raise _malformed(owner, member, f"is a bit field of {bits}")
+
+
+def _malformed(owner: StructLayout, member: MemberLayout, what: str) -> BtfFormatError:
+    base = owner.base
+    return base.btf.malformed(base.id, f"{owner.type} member {member.name} {what}")
 
 
 def _is_opaque(struct: types.Composite) -> bool:

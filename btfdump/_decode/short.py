@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from btfdump._decode.layout import Layout, Layouts
 
 
+_MOST_MEMBERS = 1 << 18
+"""Members gone through for one kernel: a few thousand, unless types lie in others everywhere."""
+
+
 class ShortLayouts:
     """The layouts of short objects of one kernel.
 
@@ -27,6 +31,7 @@ class ShortLayouts:
         self._layouts = layouts
         self._tails: dict[Layout, int | None] = {}
         self._short: dict[tuple[Layout, int], Layout | None] = {}
+        self._left = _MOST_MEMBERS
 
     def tail(self, layout: Layout, nesting: int = 0) -> int | None:
         """Return the offset in bytes from which on an object may lack elements, None for nowhere.
@@ -71,6 +76,9 @@ class ShortLayouts:
         return self._short[key]
 
     def _short_struct(self, layout: StructLayout, room: int, nesting: int) -> StructLayout | None:
+        self._left -= len(layout.members)
+        if self._left < 0:
+            return None
         found = StructLayout(self._layouts, layout.type, layout.base, room)
         for member, short in zip(layout.members, found.members, strict=True):
             if member.bit_size:

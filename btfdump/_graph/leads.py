@@ -22,7 +22,7 @@ from btfdump._decode.fields import Field
 from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
 from btfdump._kernel.pointers import space_of, struct_of
 from btfdump._walk import FAMILIES
-from btfdump.errors import BtfFormatError
+from btfdump.errors import UnusableBtfError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
@@ -68,7 +68,7 @@ class Leads:
         layout = step.layout
         if self._is_told(step):
             if not step.name and step.selection:
-                raise BtfFormatError(0, "an anonymous struct, known and selected in, is not read")
+                raise UnusableBtfError(0, "an anonymous struct, known and selected in, is not read")
             return Lead.SOMEWHERE
         if isinstance(layout, ScalarLayout):
             if step.is_bits or (self.target(layout) is None and not is_per_cpu(layout)):

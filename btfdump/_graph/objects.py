@@ -15,7 +15,7 @@ from btfdump._graph.fields import Resolver
 from btfdump._graph.limits import MAX_OBJECT
 from btfdump._graph.readers import Decoded
 from btfdump._kernel.notes import Note
-from btfdump.errors import BtfFormatError, FaultError
+from btfdump.errors import BtfFormatError, FaultError, UnusableBtfError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -218,7 +218,7 @@ def _first_bytes(state: State, bounded: Bounded, position: Position) -> Decoded:
     value, room = bounded.value, bounded.room
     size = value._layout_.size
     if size > MAX_OBJECT:
-        raise BtfFormatError(0, f"{size} bytes are too large to be real")
+        raise UnusableBtfError(0, f"{size} bytes are too large to be real")
     data = state.context.target.read(value.address_, room).ljust(size, b"\0")
     kept = without_holes(_fields(state, value, data, position.selection), [(room, size)])
     return Decoded(kept, state.decoder.skipped)

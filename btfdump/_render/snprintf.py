@@ -63,9 +63,9 @@ def _print(value: Value, options: Options) -> str:
     """Print an object; raises `FaultError` if any byte of it is missing, as the kernel does."""
     if value.bit_size_:
         raise UnprintableTypeError("a bit field has no address")
-    if value.size_ > MAX_OBJECT:
-        raise UnprintableTypeError(f"{value.size_} bytes are too large to be real")
-    size = value._context_.layouts.of(value.type_).size
+    size = value._context_.layouts.of(value.type_).size  # that of the object may be shorter
+    if size > MAX_OBJECT:
+        raise UnprintableTypeError(f"{size} bytes are too large to be real")
     data = value.bytes_().ljust(size, b"\0")  # elements that the object does not have are zero
     btf = value.type_.btf
     shapes = shapes_of(btf)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._decode.layout import ArrayLayout, ScalarLayout
-from btfdump.errors import BtfFormatError, MemberNotFoundError
+from btfdump.errors import MemberNotFoundError
 
 if TYPE_CHECKING:
     from btfdump._decode.layout import Layout, Layouts, StructLayout
@@ -43,14 +43,14 @@ class KernelStruct:
         """Return the number of elements of an array; raises `MemberNotFoundError`."""
         layout = self._find(path)[1]
         if not isinstance(layout, ArrayLayout):
-            raise BtfFormatError(0, f"{self._layout.type} member {path} is no array")
+            raise MemberNotFoundError(f"{self._layout.type} member {path} is no array")
         return layout.length
 
     def integer(self, data: bytes, path: str, at: int = 0) -> int:
         """Decode an integer or pointer member of the object that begins `at` bytes into `data`."""
         offset, layout = self._find(path)
         if not isinstance(layout, ScalarLayout):
-            raise BtfFormatError(0, f"{self._layout.type} member {path} is no integer")
+            raise MemberNotFoundError(f"{self._layout.type} member {path} is no integer")
         value = layout.decode(data, at + offset)
         return value if isinstance(value, int) else 0
 

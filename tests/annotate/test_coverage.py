@@ -21,7 +21,7 @@ from btfdump._annotate.coverage import (
     tally,
 )
 from btfdump._annotate.lookup import Lookup
-from btfdump._btf import Btf
+from btfdump._btf import Btf, BtfBuilder
 from tests.support.covered import covered_btf, covering_overlay
 
 if TYPE_CHECKING:
@@ -61,6 +61,24 @@ def test_every_container_member_is_classified(btf, overlay):
         ("box", "tree"): ("rb_root", "overlay mine.toml"),
         ("leaf", "branch_link"): ("list_head", UNKNOWN),
     }
+
+
+def test_a_struct_that_cannot_be_gone_through_is_passed_over_with_a_word() -> None:
+    """One such type ended the report on all others."""
+    b = BtfBuilder()
+    inner = b.int_("u64", 8)
+    for level in range(40):
+        inner = b.union(f"bomb{level}", 8, [("a", inner, 0), ("b", inner, 0)])
+    head = b.struct("list_head", 16)
+    b.struct("list_head", 16, [("next", b.ptr(head), 0), ("prev", b.ptr(head), 64)])
+    b.struct("box", 16, [("items", head, 0)])
+    btf = b.parse()
+    problems: list[str] = []
+    found = coverage(btf, annotations_for(btf, (), None), problems.append)
+    assert [(one.struct, one.member) for one in found] == [("box", "items")]
+    assert problems[-1] == (
+        "union bomb39 contains itself, or more than its bytes hold: passed over"
+    )
 
 
 def test_what_is_known_is_said(btf, overlay):

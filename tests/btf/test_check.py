@@ -97,7 +97,7 @@ def test_loops_have_no_size() -> None:
     b.array(1, 1)
     b.typedef("t", 2)
     btf = b.parse()
-    with pytest.raises(BtfFormatError, match=r"type \[1\]: nested more than 64 deep"):
+    with pytest.raises(BtfFormatError, match=r"type \[1\] is nested more than 64 deep"):
         btf.sizeof(1)
     for ask in (btf.sizeof, btf.skip_modifiers, btf.type_tags):
         with pytest.raises(BtfFormatError, match=r"type \[2\]: the type is made of itself"):

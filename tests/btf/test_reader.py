@@ -5,8 +5,14 @@ from __future__ import annotations
 import pytest
 
 from btfdump._btf import Btf, BtfBuilder, Int, Kind, Member, Struct
-from btfdump.errors import AmbiguousTypeError, BtfFormatError, TypeNotFoundError
+from btfdump.errors import (
+    AmbiguousTypeError,
+    BtfFormatError,
+    TypeNotFoundError,
+    UnusableBtfError,
+)
 from tests.support.btf_blobs import sample
+from tests.support.effort import effort
 
 # Ids
 
@@ -184,6 +190,57 @@ def test_skip_modifiers(b: BtfBuilder) -> None:
     assert btf.type_tags(outer) == ("rcu", "percpu")
     assert btf.type_tags(btf.type(inner)) == ("rcu", "percpu")
     assert btf.type_tags(pointer) == ()
+
+
+def test_the_tags_of_each_type_in_a_long_chain_are_found_once(b: BtfBuilder) -> None:
+    """`tags` walked the rest of the chain for each of 20,000 typedefs: a minute."""
+    last = b.type_tag("rcu", b.int_("int", 4))
+    for number in range(3000):
+        last = b.typedef(f"t{number}", last)
+    btf = b.parse()
+    with effort(600_000):
+        assert {btf.type_tags(type_id) for type_id in range(2, len(btf))} == {("rcu",)}
+
+
+def test_more_tags_on_one_type_than_anybody_writes(b: BtfBuilder) -> None:
+    last = b.int_("int", 4)
+    for _ in range(64):
+        last = b.type_tag("rcu", last)
+    outer = b.const(b.type_tag("user", last))
+    btf = b.parse()
+    assert len(btf.type_tags(last)) == 64
+    with pytest.raises(UnusableBtfError, match=r"^type \[66\] has more than 64 type tags$"):
+        btf.type_tags(outer)
+
+
+def test_errors_say_which_btf_it_is(b: BtfBuilder) -> None:
+    sample(b)
+    blob = b.build()
+    with pytest.raises(BtfFormatError, match=r"^a\.btf: malformed BTF at offset 0x10: "):
+        Btf.from_bytes(blob[:100], name="a.btf")
+    with pytest.raises(BtfFormatError, match=r"^malformed BTF at offset 0x10: "):
+        Btf.from_bytes(blob[:100])
+    b.const(b.next_id)
+    btf = b.parse(name="b.btf", check=False)
+    with pytest.raises(BtfFormatError, match=r"^b\.btf: malformed BTF at offset .* made of itself"):
+        btf.skip_modifiers(len(btf) - 1)
+
+
+@pytest.mark.parametrize("kind", ["void", "file"])
+def test_what_has_no_size_is_not_malformed(b: BtfBuilder, kind: str) -> None:
+    btf = sample(b)
+    type_id = 0 if kind == "void" else btf.find("fwd", "file").id
+    with pytest.raises(UnusableBtfError, match="has no size") as error:
+        btf.sizeof(type_id)
+    assert "malformed" not in str(error.value)
+
+
+def test_another_version_is_not_malformed(b: BtfBuilder) -> None:
+    sample(b)
+    blob = bytearray(b.build())
+    blob[2] = 2
+    with pytest.raises(UnusableBtfError, match=r"^a: BTF of version 2; expected version 1$"):
+        Btf.from_bytes(blob, name="a")
 
 
 def test_a_long_chain_of_modifiers(b: BtfBuilder) -> None:

@@ -18,6 +18,12 @@ def test_the_command(tmp_path, sample, capsys):
     assert "say what to check" in capsys.readouterr().err
 
 
+def test_a_dump_has_the_base_of_its_modules(sample, capsys):
+    core = str(sample("tagged"))
+    assert main(["annotations", "check", core, "--base", core]) == 2
+    assert "is a vmcore, whose modules bring their base along: no --base" in capsys.readouterr().err
+
+
 def test_the_command_wants_a_btf(capsys, tmp_path):
     assert main(["annotations", "encode", "-o", str(tmp_path / "x")]) == 2
     assert "--btf FILE" in capsys.readouterr().err

@@ -10,6 +10,7 @@ from btfdump._btf import BtfBuilder
 from btfdump._decode.compiled.plan import plan_of
 from btfdump._decode.fields import Decoder, nonzero, to_python
 from btfdump._decode.layout import Layouts, StructLayout
+from btfdump._decode.short import ShortLayouts
 from btfdump._render.show.snprintf import snprintf_btf
 from btfdump.errors import BtfdumpError, BtfFormatError, MemberNotFoundError
 from tests.support.effort import effort
@@ -74,8 +75,29 @@ def test_a_bomb_is_refused_by_every_reader(hostile: Btf) -> None:
         to_python(layouts, layout, data)
     with effort(400_000), refused:
         plan_of(layouts, None, layout, elements=64)
-    with effort(4_000_000), pytest.raises(BtfFormatError, match="repeats itself without end"):
+    with effort(4_000_000), pytest.raises(BtfFormatError, match="contains itself, or more"):
         snprintf_btf(hostile, layout.type.id, data)
+
+
+def test_a_type_that_lies_in_others_everywhere_is_not_shortened_without_end() -> None:
+    """To know each type once for as much room is no bound: there are too many places for it."""
+    b = BtfBuilder()
+    inner, size = b.array(b.int_("u8", 1), 4096), 4096
+    for level in range(40):
+        places = [(f"m{n}", inner, 8 * (2 * n + 1)) for n in range(60)]
+        size += 128
+        inner = b.union(f"level{level}", size, places)
+    layouts = Layouts("little", 8)
+    layout = layouts.of(b.parse(check=False).type(inner))
+    with effort(3_000_000):
+        assert ShortLayouts(layouts).of(layout, 4000) is None
+
+
+def test_whether_a_bomb_ends_in_an_array_is_found_out_at_once(hostile: Btf) -> None:
+    for kind, name in (("union", "bomb39"), ("union", "anonymous"), ("struct", "leafless")):
+        layouts, layout = layout_of(hostile, kind, name)
+        with effort(200_000):
+            assert ShortLayouts(layouts).tail(layout) is None
 
 
 def test_members_of_anonymous_members_are_looked_up_once_each(hostile: Btf) -> None:
@@ -102,7 +124,7 @@ def test_elements_without_a_size_are_not_gone_through(hostile: Btf, name: str, z
         assert x.value == 0x0101010101010101
         assert [field.value for field in rest] == ([[]] if zero else [])
         to_python(layouts, layout, b"\1" * 8)
-    with effort(2_000_000), pytest.raises(BtfdumpError, match=r"no size|without end"):
+    with effort(2_000_000), pytest.raises(BtfdumpError, match=r"no size|contains itself"):
         snprintf_btf(hostile, layout.type.id, b"\1" * 8)
 
 

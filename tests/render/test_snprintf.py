@@ -8,11 +8,15 @@ import pytest
 
 from btfdump import _cli as cli
 from btfdump._cli.terminal import FAILED, USAGE
+from btfdump._decode.short import ShortLayouts
 from btfdump._graph.traverse import traverse
 from btfdump._kernel.notes import Note
 from btfdump._kernel.value_at import value_at
 from btfdump._render import Root, get
+from btfdump._render.show import snprintf
 from btfdump._render.show.snprintf import snprintf_btf
+from btfdump.errors import UnusableBtfError
+from tests.support.effort import effort
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
@@ -151,6 +155,41 @@ def test_an_unreadable_root_fails(
     command = ["inspect", str(sample("tagged")), "struct file", "0x10", "--format", "snprintf"]
     assert cli.main(command) == FAILED
     assert capsys.readouterr().out == "/* ! struct file at 0x10: unreadable: not mapped */\n"
+
+
+def test_what_cannot_be_printed_fails(
+    sample: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = "task(1).sched_reset_on_fork"
+    assert cli.main(["inspect", str(sample("tagged")), root, "--format", "snprintf"]) == FAILED
+    assert capsys.readouterr().out.endswith("cannot be printed: a bit field has no address */\n")
+
+
+def test_what_a_short_object_lacks_is_not_made_up_without_a_bound(world: World) -> None:
+    """All 4 GiB of zeros that its type has were made in memory."""
+    vast = world.b.struct("vast", 0xFFFFFFFF, [("x", world.b.int_("u64", 8), 0)])
+    address = world.new("item", id=7)
+    kernel = world.kernel()
+    layouts = kernel.layouts
+    value = kernel.value("struct vast", address)
+    short = ShortLayouts(layouts).of(layouts.of(kernel.btf.type(vast)), 8)
+    assert short is not None
+    text = show(kernel, value._shortened_(short))
+    assert text.endswith("cannot be printed: 4294967295 bytes are too large to be real */\n")
+
+
+def test_an_object_of_too_many_values_is_not_printed() -> None:
+    """It took a minute: 16 MiB, in structs of one byte each."""
+    world = World()
+    one = world.b.struct("one", 1, [("x", world.b.int_("byte", 1), 0)])
+    many = world.b.struct("many", 5000, [("all", world.b.array(one, 5000), 0)])
+    kernel = world.kernel()
+    with pytest.MonkeyPatch.context() as patch, effort(400_000):
+        patch.setattr(snprintf, "_FREE_STEPS", 1000)
+        patch.setattr(snprintf, "_STEPS", 8000)
+        refused = pytest.raises(UnusableBtfError, match=r"^struct many has too many values to be")
+        with refused:
+            snprintf_btf(kernel.btf, many, bytes(4999) + b"\1")
 
 
 def test_a_variable_of_the_type_of_a_variable_is_not_printed(world: World) -> None:

@@ -19,7 +19,7 @@ from btfdump._decode.compiled.plan import is_text
 from btfdump._decode.compiled.source import CODES, Spot, is_unpackable, pattern
 from btfdump._decode.fields import nonzero, reach
 from btfdump._decode.layout import ArrayLayout, ScalarLayout, StructLayout
-from btfdump.errors import BtfFormatError
+from btfdump.errors import UnusableBtfError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -222,7 +222,7 @@ class Emitter:
         assert isinstance(layout, ArrayLayout)
         self._loops += 1
         if self._loops > MAX_LOOPS:
-            raise BtfFormatError(0, f"{layout.type} is nested too deep to be compiled")
+            raise UnusableBtfError(0, f"{layout.type} is nested too deep to be compiled")
         size, shown = layout.element.size, layout.shown(self.limit)
         where, index = self.source.variable("b"), self.source.variable("i")
         elided, count = "0", ""

@@ -15,7 +15,7 @@ from struct import Struct as Packer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from btfdump._decode.layout import Category, ScalarLayout
-from btfdump.errors import BtfFormatError
+from btfdump.errors import UnusableBtfError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -90,7 +90,7 @@ class Source:
         self.emit(header)
         self._level += 1
         if self._level > MAX_INDENTATION:
-            raise BtfFormatError(0, "a type is nested too deep to be compiled")
+            raise UnusableBtfError(0, "a type is nested too deep to be compiled")
         length = len(self._lines)
         yield
         if len(self._lines) == length:

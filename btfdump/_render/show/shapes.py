@@ -13,7 +13,6 @@ from weakref import WeakKeyDictionary
 from btfdump._btf import types
 from btfdump._btf.strings import encode
 from btfdump._btf.wire import Kind
-from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
     from btfdump._btf.types import TypeTable
@@ -138,7 +137,7 @@ def _make_shape(btf: TypeTable, type_id: int) -> Shape:
     kind, size = btf.kind(type_id), _resolve_size(btf, type_)
     if isinstance(type_, types.Int):
         if type_.bit_offset + type_.bits > type_.size * 8:  # btf_int_check_meta()
-            raise BtfFormatError(0, f"type [{type_id}]: more bits than fit into its bytes")
+            raise btf.malformed(type_id, "more bits than fit into its bytes")
         return IntShape(kind, size, type_.bits, type_.bit_offset, type_.encoding)
     if isinstance(type_, types.Enum):
         names = {value: _latin1(name) for value, name in type_.names.items()}
@@ -152,7 +151,7 @@ def _make_shape(btf: TypeTable, type_id: int) -> Shape:
         # been asked for.
         target_id = btf.final_id(type_.type_id)
         if btf.kind(target_id) == Kind.VAR:
-            raise BtfFormatError(0, f"type [{type_id}]: a variable of the type of a variable")
+            raise btf.malformed(type_id, "a variable of the type of a variable")
         return VarShape(kind, size, target_id)
     return Shape(kind, size)
 
@@ -249,7 +248,7 @@ def _skip_qualifiers(btf: TypeTable, type_id: int) -> types.Type:
     seen = set()
     while type_.kind in _QUALIFIERS and isinstance(type_, types.Reference):
         if type_.id in seen:
-            raise BtfFormatError(0, f"type [{type_id}]: the type is made of itself")
+            raise btf.malformed(type_id, "the type is made of itself")
         seen.add(type_.id)
         type_ = type_.target
     return type_

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from struct import Struct as Packer
 from typing import TYPE_CHECKING, TypeAlias
 
-from btfdump._btf.expansion import is_overgrown
+from btfdump._btf.expansion import is_overgrown, overgrown
 from btfdump._btf.types import Int
 from btfdump._btf.wire import STRUCT_FORMAT, Kind
 from btfdump._render.show.shapes import shapes_of
-from btfdump.errors import BtfFormatError, UnprintableTypeError
+from btfdump.errors import UnprintableTypeError, UnusableBtfError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -39,10 +39,11 @@ _MAX_ERRNO = 4095
 _U32_MAX = 0xFFFFFFFF
 _U64_MAX = 0xFFFFFFFFFFFFFFFF
 
-_FREE_STEPS, _STEPS, _STEPS_PER_BYTE = 65_536, 1 << 22, 8
+_FREE_STEPS, _STEPS = 65_536, 1 << 22
 """How often a value may be looked at: without a question, and if the type can be one at all.
 
-Kernel types stay far below, hostile BTF has no limit.
+Kernel types stay far below. An array of bytes that are not zero takes two for each: a map's value
+may have 2 MiB of them, which take seconds.
 """
 
 _INTEGERS = {
@@ -237,7 +238,7 @@ class Show:
                 return start
         left = min(self.object_size - at, _WINDOW)
         if left < 0:
-            raise BtfFormatError(0, f"type [{type_id}] lies behind the end of what it is part of")
+            raise self.btf.malformed(type_id, "lies behind the end of what it is part of")
         self.safe[:left] = self.data[at : at + left]  # the bytes after it keep their old contents
         self.window = at
         self.problem = None  # a successful copy clears an earlier error
@@ -249,15 +250,17 @@ class Show:
         self.object_size = size
 
     def _grant_steps(self) -> None:
-        """Let the walk of a large object go on, once; raises `BtfFormatError` for a senseless one.
+        """Let the walk of a large object go on, once; raises `UnusableBtfError` if it is too large.
 
-        A type of which only so much can be looked at is not printed at all.
+        An object of which only so much can be looked at is not printed at all.
         """
         whole = self.btf.type(self.whole_id)
-        if self.is_checked or is_overgrown(whole, self.object_size):
-            raise BtfFormatError(0, f"type [{self.whole_id}] repeats itself without end")
+        if is_overgrown(whole, self.object_size):
+            raise overgrown(whole)
+        if self.is_checked:
+            raise UnusableBtfError(0, f"{whole} has too many values to be printed: over {_STEPS}")
         self.is_checked = True
-        self.steps = _STEPS + _STEPS_PER_BYTE * self.object_size
+        self.steps = _STEPS - _FREE_STEPS
 
     def _end_type(self) -> None:
         """btf_show_end_type()."""
@@ -308,7 +311,9 @@ class Show:
         """Show a bit field as hex, whatever its type: btf_bitfield_show()."""
         copied = bit_offset + bits
         if copied > 128:
-            raise BtfFormatError(0, f"a bit field ends {copied} bits after its first byte")
+            raise self.btf.malformed(
+                self.whole_id, f"a bit field in it ends {copied} bits after its first byte"
+            )
         size = (copied + 7) // 8
         raw = self._unsigned(start, size)
         if self.byteorder == "big":
@@ -393,7 +398,7 @@ class Show:
         if not self.depth_check:
             self.text.append(f"{self._indent()}{self._name()}{self.newline}")
         if self.depth == _MAX_DEPTH:
-            raise BtfFormatError(0, f"type [{type_id}] is nested more than {_MAX_DEPTH} deep")
+            raise UnusableBtfError(0, f"type [{type_id}] is nested more than {_MAX_DEPTH} deep")
         self.depth += 1
         return True
 
