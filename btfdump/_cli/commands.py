@@ -92,7 +92,7 @@ class Command:
         del name
         if guard is None:
             return self
-        return replace(self, configure=guard.call(self.configure), run=guard.call(self.run))
+        return replace(self, configure=guard.call(self.configure), run=guard.call(self.run, int))
 
 
 COMMANDS: Registry[Command] = Registry(

@@ -5,14 +5,13 @@ from __future__ import annotations
 import traceback
 from contextlib import contextmanager
 from functools import wraps
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from btfdump.errors import BtfdumpError, PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from importlib.metadata import EntryPoint
 
 F = TypeVar("F", bound="Callable[..., Any]")
 _END = object()
@@ -39,7 +38,7 @@ class Plugin:
     def __init__(self, noun: str, entry: EntryPoint) -> None:
         dist = entry.dist
         self.name = entry.name
-        self.package = f"{dist.name} {dist.version}" if dist is not None else entry.module
+        self.package = f"{dist.name} {dist.version}" if dist is not None else "(unknown)"
         self.rival: Plugin | None = None
         self.guard = Guard(self)
         self._noun = noun
@@ -58,12 +57,17 @@ class Plugin:
         """
         if self.rival is not None:
             raise self.error(f"package {self.rival.package} brings one of that name too")
-        with self.blame():
+        if not EntryPoint.pattern.match(self._entry.value):
+            raise self.error("names nothing to load; expected MODULE:FUNCTION")
+        with self.blame("cannot be loaded; expected MODULE:FUNCTION, but "):
             return self._entry.load()
 
     @contextmanager
-    def blame(self) -> Iterator[None]:
-        """Turn exceptions raised inside, other than btfdump's own, into `PluginError`."""
+    def blame(self, context: str = "") -> Iterator[None]:
+        """Turn exceptions raised inside, other than btfdump's own, into `PluginError`.
+
+        `context` is what its message says before that of the exception.
+        """
         try:
             yield
         except BtfdumpError:
@@ -72,7 +76,7 @@ class Plugin:
         except (Exception, SystemExit) as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             what = traceback.format_exception_only(error)[-1].strip()
-            raise self.error(f"{what} ({last.filename}:{last.lineno})") from error
+            raise self.error(f"{context}{what} ({last.filename}:{last.lineno})") from error
 
 
 class Guard:
@@ -81,15 +85,25 @@ class Guard:
     def __init__(self, plugin: Plugin) -> None:
         self._plugin = plugin
 
-    def call(self, function: F) -> F:
-        """Return the function, wrapped so that what it raises is blamed on the plug-in."""
+    def call(self, function: F, *kinds: type) -> F:
+        """Return the function, wrapped so that what it raises is blamed on the plug-in.
+
+        If `kinds` are given, a result that is not an instance of one of them raises `PluginError`.
+        """
 
         @wraps(function)
         def called(*args: Any, **keywords: Any) -> Any:
             with self._plugin.blame():
-                return function(*args, **keywords)
+                result = function(*args, **keywords)
+            self._expect("returns", result, kinds)
+            return result
 
         return cast(F, called)
+
+    def _expect(self, verb: str, value: object, kinds: tuple[type, ...]) -> None:
+        if kinds and not isinstance(value, kinds):
+            wanted = " or ".join(kind.__name__ for kind in kinds)
+            raise self._plugin.error(f"{verb} {type(value).__name__}, expected {wanted}")
 
     def each(self, function: F, *kinds: type) -> F:
         """Return a function whose result is iterated over, wrapped as by `call()`.
@@ -106,9 +120,7 @@ class Guard:
                     item = next(items, _END)
                 if item is _END:
                     return
-                if kinds and not isinstance(item, kinds):
-                    wanted = " or ".join(kind.__name__ for kind in kinds)
-                    raise self._plugin.error(f"yields {type(item).__name__}, expected {wanted}")
+                self._expect("yields", item, kinds)
                 yield item
 
         return cast(F, called)

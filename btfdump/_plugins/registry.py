@@ -51,14 +51,18 @@ class Registry(Generic[T]):
     """Things of one kind, by name.
 
     `noun` names the kind in messages and, with an `s`, the group of entry points. `built_in` maps
-    each name to "module:function", where the module belongs to `package`.
+    each name to "module:function", where the module belongs to `package`. `decorator` is what
+    declares a function to be one; "" stands for "@" and the noun.
     """
 
-    def __init__(self, noun: str, package: str, built_in: Mapping[str, str]) -> None:
+    def __init__(
+        self, noun: str, package: str, built_in: Mapping[str, str], decorator: str = ""
+    ) -> None:
         self.noun = noun
         self.group = f"btfdump.{noun}s"
         self.built_in = frozenset(built_in)
         self._package = package
+        self._decorator = decorator or f"@{noun}"
         self._places = dict(built_in)
         self._declared: dict[object, T] = {}
         self._found: dict[str, T] = {}
@@ -120,5 +124,8 @@ class Registry(Generic[T]):
         try:
             record = self._declared[loaded]
         except (KeyError, TypeError):  # not decorated, or not even hashable
-            raise plugin.error(f"is not decorated as a {self.noun}") from None
+            raise plugin.error(
+                f"is {type(loaded).__name__}, not decorated as a {self.noun}; expected a function "
+                f"with {self._decorator} of btfdump"
+            ) from None
         return record.registered(plugin.name, plugin.guard)

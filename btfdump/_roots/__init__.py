@@ -129,11 +129,18 @@ class TableKind:
         if guard is None:
             return replace(self, name=name)
 
-        def tabulate(kernel: Context, query: Query) -> Table:
-            table = self.tabulate(kernel, query)
-            return replace(table, rows=guard.each(lambda: table.rows)())
+        from collections.abc import Mapping  # for what packages bring alone, as the others here
 
-        return replace(self, name=name, tabulate=guard.call(tabulate))
+        from btfdump._kernel.notes import Note
+        from btfdump._roots.table import Table
+
+        make = guard.call(self.tabulate, Table)
+
+        def tabulate(kernel: Context, query: Query) -> Table:
+            table = make(kernel, query)
+            return replace(table, rows=guard.each(lambda: table.rows, Mapping, Note)())
+
+        return replace(self, name=name, tabulate=tabulate)
 
     def table(self, kernel: Context, query: Query) -> Table:
         """Return the table; raises `ExpressionError` for an option that it does not have."""
@@ -165,6 +172,7 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
         "lsm-hooks": "trampolines:list_lsm_hooks",
         "bpf-iters": "iterators:list_iterators",
     },
+    "@root or @table_root",
 )
 """By the word that a user says: roots of objects, and tables."""
 

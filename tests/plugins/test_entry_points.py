@@ -194,6 +194,7 @@ def test_help_has_them_all(install, run) -> None:
 
 
 BROKEN = '''
+from btfdump import Table
 from btfdump._cli.commands import command
 from btfdump._render import renderer
 from btfdump._roots import root, table_root
@@ -221,6 +222,11 @@ def list_cpus(kernel, query):
     return None
 
 
+@table_root()
+def list_rows(kernel, query):
+    return Table("rows", ("a",), ["a"])
+
+
 def configure(parser):
     """Take nothing."""
 
@@ -228,6 +234,11 @@ def configure(parser):
 @command(configure, help="fail")
 def hello(args):
     raise KeyError("key")
+
+
+@command(configure, help="say nothing")
+def mute(args):
+    return None
 
 
 @command(lambda parser: parser.nonsense, help="take nonsense")
@@ -243,7 +254,8 @@ def plain(args):
 def test_what_fails_is_told_as_the_package_s(install, run, sample_path, tmp_path) -> None:
     groups = GROUPS | {
         "commands": "hello = tiny:hello\nnonsense = tiny:nonsense\nplain = tiny:plain\n"
-        "lost = tiny:lost\nabsent = absent_module:run"
+        "lost = tiny:lost\nabsent = absent_module:run\nempty = tiny: lost!\nmute = tiny:mute",
+        "roots": GROUPS["roots"] + "\nrows = tiny:list_rows\nbare = tiny:plain",
     }
     install("tiny", BROKEN, groups)
     inspect = ("-m", "btfdump", "inspect", str(sample_path), "--no-cache")
@@ -264,13 +276,26 @@ def test_what_fails_is_told_as_the_package_s(install, run, sample_path, tmp_path
     assert "command 'nonsense' of package tiny 1.0 (tiny:nonsense): AttributeError" in said(
         "-m", "btfdump", "nonsense"
     )
-    assert "(tiny:plain): is not decorated as a command" in said("-m", "btfdump", "plain")
-    assert "(tiny:lost): AttributeError: " in said("-m", "btfdump", "lost")
+    assert (
+        "command 'plain' of package tiny 1.0 (tiny:plain): is function, not decorated as a "
+        "command; expected a function with @command of btfdump"
+    ) in said("-m", "btfdump", "plain")
+    assert "expected a function with @root or @table_root of btfdump" in said(*inspect, "bare")
+    assert (
+        "(tiny:lost): cannot be loaded; expected MODULE:FUNCTION, but AttributeError: "
+    ) in said("-m", "btfdump", "lost")
+    assert "of package tiny 1.0 (tiny: lost!): names nothing to load; expected MODULE:FUNCTION" in (
+        said("-m", "btfdump", "empty")
+    )
+    assert "(tiny:mute): returns NoneType, expected int" in said("-m", "btfdump", "mute")
+    assert "(tiny:list_rows): yields str, expected Mapping or Note" in said(*inspect, "rows")
     assert "ModuleNotFoundError: No module named 'absent_module'" in said("-m", "btfdump", "absent")
     assert "root 'idle' of package tiny 1.0 (tiny:find_idle): AttributeError: " in said(
         *inspect, "idle"
     )
-    assert "root 'cpus' of package tiny 1.0 (tiny:list_cpus): " in said(*inspect, "cpus")
+    assert (
+        "root 'cpus' of package tiny 1.0 (tiny:list_cpus): returns NoneType, expected Table"
+    ) in said(*inspect, "cpus")
     assert "renderer 'addresses' of package tiny 1.0 (tiny:render_addresses): yields int" in said(
         *inspect, "task", "1", "--format", "addresses"
     )

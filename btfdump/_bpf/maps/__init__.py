@@ -95,6 +95,7 @@ MAPS: Registry[Family] = Registry(
         "STACK_TRACE": "stack_traces:walk_stack_traces",
         "STRUCT_OPS": "struct_ops:walk_struct_ops",
     },
+    "@map_family",
 )
 """By the type of the map, without `BPF_MAP_TYPE_`."""
 
