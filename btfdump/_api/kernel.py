@@ -21,6 +21,7 @@ from btfdump._kernel.variables import find_global
 from btfdump._render import Options, Root, get
 from btfdump._roots import global_value
 from btfdump._roots.task import task, tasks
+from btfdump._targets.base import problems_of
 from btfdump.errors import (
     AmbiguousTypeError,
     BtfdumpError,
@@ -383,6 +384,7 @@ def _open(
         index = indexcache.load(data) if cache else None
         parsed = Btf.from_bytes(data, name="vmlinux", check=False, index=index)
         kernel = Kernel(target, parsed, loaded)
+        kernel.problems += problems_of(target)
         kernel._is_to_be_kept = cache and index is None
         if given is not None:
             _check_btf(kernel, str(given))

@@ -88,12 +88,15 @@ def _document(path: str, args: argparse.Namespace) -> dict[str, Any]:
     from btfdump._api.kernel import open_core
     from btfdump._cli.inspection import Inspection
     from btfdump._diff.document import is_document, load
+    from btfdump._targets.dumpfile import is_core
 
     if is_document(path):
         if args.root:
             raise ExpressionError(f"{path}: is JSON, compared as a whole: no ROOT")
         return load(path)
     if not args.root:
+        if not is_core(path):
+            raise TargetError(f"{path}: is neither JSON that btfdump wrote nor a vmcore")
         raise ExpressionError(f"{path}: is a vmcore: say what to compare, for example 'task 1'")
     with open_core(
         path,
@@ -104,6 +107,8 @@ def _document(path: str, args: argparse.Namespace) -> dict[str, Any]:
     ) as kernel:
         job = Inspection(kernel, args)
         document = job.document()
+        for problem in kernel.problems:
+            complain(f"note: {problem}")
     if job.failed or job.misused:
         raise TargetError(f"{path}: {' '.join(args.root)} could not be read in full")
     if job.notes:

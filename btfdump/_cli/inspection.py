@@ -215,11 +215,11 @@ class Inspection:
     def roots(self, reader: Reader) -> Iterator[Root]:
         """Yield what is shown of every root that was asked for."""
         from btfdump._decode.paths import split_path
-        from btfdump._graph.limits import selection_of
+        from btfdump._graph.limits import chosen
         from btfdump._graph.traverse import traverse
         from btfdump._render import Root
 
-        members = selection_of(self.args.members) or None
+        members = chosen(self.args.members)
         follow = frozenset(split_path(path) for path in self.args.follow)
         is_table = self.args.root == ["task"] and not self.args.all and not members
         for selected in self.interrupt.until(with_progress(self.selected(), self.total)):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from btfdump._decode.paths import split_path
+
 
 def add_extent(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what is shown of a root."""
@@ -174,4 +176,7 @@ def paths(text: str) -> list[str]:
         raise argparse.ArgumentTypeError(
             f"{text!r}: no indexes here; a path leads through every entry of a container"
         )
-    return [path.strip() for path in text.split(",") if path.strip()]
+    found = [path.strip() for path in text.split(",")]
+    if not all(all(split_path(path)) for path in found):
+        raise argparse.ArgumentTypeError(f"{text!r}: a name is missing; expected PATH,PATH,...")
+    return found

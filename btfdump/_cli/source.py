@@ -68,7 +68,7 @@ def _readers(args: argparse.Namespace, btf: Btf, layout: StructLayout) -> list[A
     from btfdump._decode.compiled.fields import compile_fields
     from btfdump._decode.compiled.plan import plan_of
     from btfdump._graph.leads import Leads, compile_leads
-    from btfdump._graph.limits import Limits, selection_of
+    from btfdump._graph.limits import Limits, chosen
     from btfdump._graph.summaries import Summaries
     from btfdump._render.compiled_json import compile_members
     from btfdump._render.json_text import Values
@@ -76,7 +76,7 @@ def _readers(args: argparse.Namespace, btf: Btf, layout: StructLayout) -> list[A
 
     kernel = Kernel(BufferTarget({}), btf)
     limits = Limits()
-    selection = selection_of(args.members) or None
+    selection = chosen(args.members)
     if args.format == "fields":
         return [compile_fields(kernel.layouts, kernel.facts, layout, selection, limits.elements)]
     values = Values(kernel.options(limits=limits))

@@ -35,10 +35,12 @@ def load(path: str | Path) -> dict[str, Any]:
         document = json.loads(text)
     except RecursionError:
         raise TargetError(f"{path}: nested too deep for JSON") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         document = _lines(text)
         if document is None:
             raise TargetError(f"{path}: is no JSON: {error}") from None
+    except ValueError:  # Python's own words tell programmers what to call
+        raise TargetError(f"{path}: has a number of thousands of digits") from None
     if isinstance(document, dict) and ("type" in document or "address" in document):
         document = {"roots": [document]}  # jsonl of one line
     if not isinstance(document, dict) or not isinstance(

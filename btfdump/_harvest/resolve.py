@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from btfdump._harvest.scan import Function
 
 MAX_NESTING = 12
+"""How far pointers are followed through variables, calls and macros."""
 MAX_STEPS = 20_000
 """The most expressions looked at to resolve one: variables assigned to each other multiply."""
-"""How far pointers are followed through variables, calls and macros."""
 
 Spot: TypeAlias = tuple[str, str]
 """(struct, path of a member); a global variable is ("", its name)."""

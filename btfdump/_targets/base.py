@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from btfdump._targets.running import RunningKernel
 
 
+def problems_of(target: Target) -> Sequence[str]:
+    """Return what is wrong with a target as a whole, as far as it can tell."""
+    problems: Sequence[str] = getattr(target, "problems", ())
+    return problems
+
+
 class BaseTarget(ABC):
     """A `btfdump._targets.memory.Target` without symbols, BTF or modules, of one CPU.
 
@@ -36,6 +42,8 @@ class BaseTarget(ABC):
     is_live: bool = False
     release: str = ""
     description: str = ""
+    problems: Sequence[str] = ()
+    """What is wrong with the whole: of a dump that lacks some of its memory."""
 
     @abstractmethod
     def read(self, address: int, size: int) -> bytes:
@@ -167,6 +175,7 @@ class LayeredTarget(BaseTarget):
         self.is_live = target.is_live
         self.release = target.release
         self.description = target.description
+        self.problems = problems_of(target)
 
     def read(self, address: int, size: int) -> bytes:
         """Read exactly `size` bytes at virtual `address` of the target below."""

@@ -343,8 +343,7 @@ def _sniff_kdump(path: Path, kind: CoreFormat, file: BinaryIO | FlatFile) -> Cor
         machine = vmcoreinfo.guess_machine(vmcoreinfo.parse(raw), byteorder)
     is_64 = machine not in ("i386", "arm")
     block_size, block_count = _kdump_blocks(file, head, byteorder) if is_64 else (0, 0)
-    if is_64:
-        _refuse_piece(path, file, head, byteorder)
+    _refuse_piece(path, file, head, byteorder, is_64=is_64)
     least = whole_size = size = 0
     if block_count and not isinstance(file, FlatFile):
         size = os.fstat(file.fileno()).st_size
@@ -366,18 +365,28 @@ def _sniff_kdump(path: Path, kind: CoreFormat, file: BinaryIO | FlatFile) -> Cor
     )
 
 
-def _refuse_piece(path: Path, file: BinaryIO | FlatFile, head: bytes, byteorder: ByteOrder) -> None:
-    """Raise `TargetError` for one of the files that `makedumpfile --split` writes of a dump."""
+def _refuse_piece(
+    path: Path, file: BinaryIO | FlatFile, head: bytes, byteorder: ByteOrder, *, is_64: bool
+) -> None:
+    """Raise `TargetError` for one of the files that `makedumpfile --split` writes of a dump.
+
+    Its sub-header begins with unsigned long phys_base, int dump_level and int split. Where it says
+    which pages are in the piece depends on the version, and on 32-bit machines on how they align.
+    """
     order = "<" if byteorder == "little" else ">"
-    version, block_size = (struct.unpack_from(f"{order}i", head, at)[0] for at in (8, 428))
+    (version,) = struct.unpack_from(f"{order}i", head, 8)
+    (block_size,) = struct.unpack_from(f"{order}i", head, 428 if is_64 else 416)
     if version < _SPLIT_VERSION or not _MIN_BLOCK <= block_size <= _MAX_BLOCK:
         return
     sub = _read_at(file, block_size, 104)
-    if len(sub) < 104 or not struct.unpack_from(f"{order}i", sub, 12)[0]:
+    if len(sub) < 104 or not struct.unpack_from(f"{order}i", sub, 12 if is_64 else 8)[0]:
         return
-    first, end = struct.unpack_from(f"{order}QQ", sub, 80 if version >= _WIDE_VERSION else 16)
+    pages = ""
+    if is_64:
+        first, end = struct.unpack_from(f"{order}QQ", sub, 80 if version >= _WIDE_VERSION else 16)
+        pages = f", with pages {first:#x} to {end:#x}"
     raise TargetError(
-        f"{path}: is a piece of a dump that was split, with pages {first:#x} to {end:#x}; "
+        f"{path}: is a piece of a dump that was split{pages}; "
         f"{EXPECTED}; join the pieces: makedumpfile --reassemble PIECE1 PIECE2 ... NEWFILE"
     )
 

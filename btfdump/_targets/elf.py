@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 
 from btfdump._files import MAX_BTF, open_file, read_rest
 from btfdump._targets import foreign, vmcoreinfo
-from btfdump._targets.dumpfile import HEAD, MAX_NOTES, elf_notes
+from btfdump._targets.dumpfile import (
+    FLAT_SIGNATURE,
+    HEAD,
+    KDUMP_SIGNATURE,
+    MAX_NOTES,
+    elf_notes,
+)
 from btfdump._targets.symbols import SortedTable
 from btfdump.errors import TargetError
 
@@ -102,6 +108,8 @@ def read_btf(path: str | os.PathLike[str], *, of_kernel: bool = False) -> BtfSec
     if not head:
         raise TargetError(f"{path}: is empty; {_EXPECTED}")
     foreign.refuse(path, head, _EXPECTED)
+    if head.startswith((KDUMP_SIGNATURE, FLAT_SIGNATURE)):
+        raise TargetError(f"{path}: is a vmcore; {_EXPECTED}")
     raise TargetError(f"{path}: starts with {head[:4]!r}; {_EXPECTED}")
 
 

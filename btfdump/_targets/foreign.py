@@ -31,9 +31,14 @@ _VMWARE = (
     "is VMware's state of a guest",
     "convert it, with the .vmem beside it if there is one: vmss2core -N6 {path} [GUEST.vmem]",
 )
+_VMWARE_MAGICS = ("d0be", "d2be", "d3be", "d1ba", "d2ba")
 _HYPER_V = "convert it: vm2core, of Microsoft's azure-linux-utils, makes an ELF vmcore of it"
 _QEMU_SAVE = "restore the guest and dump it: virsh dump --memory-only --format elf GUEST VMCORE"
 _WINDOWS = "a crash dump of Windows has no Linux kernel in it"
+_XEN_SAVE = (
+    "is what 'xl save' wrote of a Xen guest",
+    "drgn cannot read Xen's formats: let the guest write a vmcore with kdump",
+)
 _EXTRACT = (
     "extract it: scripts/extract-vmlinux {path} > vmlinux, of the kernel's source; "
     "one with symbols is in the distribution's package of debug symbols"
@@ -51,11 +56,7 @@ FORMATS = (
     # Images of memory
     Format(b"EMiL", "is a LiME image of memory", _AVML.format("lime")),
     Format(b"AVML", "is an AVML image of memory", _AVML.format("lime_compressed")),
-    Format(b"\xd0\xbe\xd0\xbe", *_VMWARE),
-    Format(b"\xd2\xbe\xd2\xbe", *_VMWARE),
-    Format(b"\xd3\xbe\xd3\xbe", *_VMWARE),
-    Format(b"\xd1\xba\xd1\xba", *_VMWARE),
-    Format(b"\xd2\xba\xd2\xba", *_VMWARE),
+    *(Format(bytes.fromhex(magic) * 2, *_VMWARE) for magic in _VMWARE_MAGICS),
     Format(b"\x14\x20\x28\x01", "is Hyper-V's saved state of a guest (.vmrs or .vsv)", _HYPER_V),
     Format(b"LibvirtQemudSave", "is what 'virsh save' wrote of a guest", _QEMU_SAVE),
     Format(b"LibvirtQemudPart", "is an unfinished file of 'virsh save'", _QEMU_SAVE),
@@ -68,11 +69,9 @@ FORMATS = (
     Format(b"PAGEDU64", "is a Windows crash dump", _WINDOWS),
     Format(b"PAGEDUMP", "is a 32-bit Windows crash dump", _WINDOWS),
     Format(b"MDMP", "is a Windows minidump", _WINDOWS),
-    Format(
-        b"LinuxGuestRecord",
-        "is what 'xl save' wrote of a Xen guest",
-        "drgn cannot read Xen's formats: let the guest write a vmcore with kdump",
-    ),
+    *(Format(magic, "is a hibernated Windows", _WINDOWS) for magic in (b"HIBR", b"hibr")),
+    *(Format(magic, *_XEN_SAVE) for magic in (b"Xen saved domain", b"LinuxGuestRecord")),
+    Format(b"XENF", *_XEN_SAVE, 8),
     # Kernels that boot
     Format(b"HdrS", "is a bzImage, a compressed kernel", _EXTRACT, 0x202),
     Format(b"zimg", "is a compressed EFI image of a kernel", _EXTRACT, 4),
@@ -89,8 +88,8 @@ _SUFFIXES = {
     ),
     ".bin": Format(
         b"",
-        "has no header that is known; if it is Hyper-V's memory of a guest (beside a .vsv)",
-        _HYPER_V,
+        "has no header that is known",
+        f"if it is Hyper-V's memory of a guest, beside a .vsv, {_HYPER_V}",
     ),
 }
 """What has no magic is known by its name alone."""

@@ -55,3 +55,21 @@ def test_mistakes_are_told_apart_from_differences(core, tmp_path, capsys):
     ]:
         assert main(["diff", *words]) == TROUBLE
         assert message in capsys.readouterr().err
+
+
+def test_what_is_neither_json_nor_a_vmcore(tmp_path, capsys):
+    """It was called a vmcore."""
+    for content in (b"", b"[]", b"null", b'"x"', b"[" * 5000):
+        file = tmp_path / "file"
+        file.write_bytes(content)
+        assert main(["diff", str(file), str(file)]) == 2
+        err = capsys.readouterr().err
+        assert err == f"btfdump: {file}: is neither JSON that btfdump wrote nor a vmcore\n"
+
+
+def test_a_number_of_thousands_of_digits(tmp_path, capsys):
+    file = tmp_path / "file"
+    file.write_text('{"roots": [{"address": ' + "9" * 10_000 + "}]}")
+    assert main(["diff", str(file), str(file)]) == 2
+    err = capsys.readouterr().err
+    assert err == f"btfdump: {file}: has a number of thousands of digits\n"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from btfdump._cli.terminal import FAILED
+import pytest
+
+from btfdump._cli import main
+from btfdump._cli.terminal import FAILED, OK, USAGE
 from tests.support.case_files import CASES
 
 
@@ -33,3 +36,35 @@ def test_foreign_btf_is_refused(run):
     status, _, err = run("task", "1", "--btf", str(CASES / "vmlinux-6.1.btf.zst"))
     assert status == FAILED
     assert "zst" in err
+
+
+@pytest.mark.parametrize("paths", ["pid,,comm", ",", "", "mm.", ".mm", "mm..pgd", "mm->"])
+@pytest.mark.parametrize("option", ["--members", "--follow"])
+def test_a_path_has_names(run, paths, option):
+    """Nothing but a comma showed everything, an empty name was passed over in silence."""
+    status, out, err = run("task", "1", option, paths)
+    assert (status, out) == (USAGE, "")
+    assert f"{paths!r}: a name is missing; expected PATH,PATH,..." in err
+
+
+def test_a_member_and_a_part_of_it_are_not_asked_for_together(run):
+    status, out, err = run("task", "1", "--members", "se,comm", "--members", "se.on_rq")
+    assert (status, out) == (USAGE, "")
+    assert "--members se,se.on_rq: se asks for all of it, se.on_rq for a part" in err
+
+
+def test_what_a_dump_lacks_is_told(sample, tmp_path, capsys):
+    """A dump that its writer could not finish said so in its description alone."""
+    data = bytearray(sample("tagged").read_bytes())
+    data[424] |= 8
+    path = tmp_path / "incomplete"
+    path.write_bytes(data)
+    command = ["inspect", str(path), "task", "1", "--members", "comm"]
+    assert main(command) == OK
+    captured = capsys.readouterr()
+    assert "init" in captured.out
+    assert f"btfdump: note: {path}: is marked as incomplete: " in captured.err
+    assert main([*command, "--strict"]) == FAILED
+    capsys.readouterr()
+    assert main(["diff", str(path), str(path), "task", "1", "--members", "comm"]) == OK
+    assert capsys.readouterr().err.count("is marked as incomplete") == 2

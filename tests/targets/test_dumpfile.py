@@ -205,6 +205,22 @@ def test_a_piece_of_a_split_dump(tmp_path, build, order, version):
     rejected(path, "piece of a dump.* pages 0x100 to 0x300; .*makedumpfile --reassemble ")
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("version", [2, 6])
+def test_a_piece_of_a_split_dump_of_a_32_bit_machine(tmp_path, order, version):
+    data = bytearray(8192 + 4096)
+    data[:8] = b"KDUMP   "
+    struct.pack_into(f"{order}i", data, 8, version)
+    data[12 + 4 * 65 : 12 + 4 * 65 + 6] = b"armv7l" if order == "<" else b"i686\0\0"
+    struct.pack_into(f"{order}iiI", data, 416, 4096, 1, 2)
+    path = tmp_path / "dump.1"
+    path.write_bytes(data)
+    assert dumpfile.sniff(path).pointer_size == 4
+    struct.pack_into(f"{order}IiiII", data, 4096, 0, 31, 1, 0x100, 0x300)
+    path.write_bytes(data)
+    rejected(path, "is a piece of a dump that was split; .*makedumpfile --reassemble ")
+
+
 def test_a_dump_that_is_marked_as_incomplete(tmp_path, sample):
     """What makedumpfile leaves when the disk is full: zeros, and pages that are missing."""
     data = bytearray(sample("tagged").read_bytes())
@@ -214,6 +230,8 @@ def test_a_dump_that_is_marked_as_incomplete(tmp_path, sample):
     path.write_bytes(data)
     with open_core(path) as target:
         assert target.description == "vmcore (kdump-compressed, marked as incomplete)"
+        (problem,) = target.problems
+        assert problem.startswith(f"{path}: is marked as incomplete: ")
         with pytest.raises(FaultError, match=r"filtered.*, or lost: the dump is incomplete"):
             target.read(target.symbol("_stext"), 8)
 

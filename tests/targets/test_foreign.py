@@ -12,6 +12,7 @@ from btfdump._targets.foreign import FORMATS
 from btfdump.errors import TargetError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 SEEN = [
@@ -28,6 +29,9 @@ SEEN = [
     (0, b"PAGEDUMP", "32-bit Windows crash dump"),
     (0, b"MDMP", "Windows minidump"),
     (0, b"LinuxGuestRecord", "xl save.*kdump"),
+    (0, b"Xen saved domain, xl format\n \0 \r", "xl save.*kdump"),
+    (0, b"\xff" * 8 + b"XENF\0\0\0\3", "xl save.*kdump"),
+    (0, b"HIBR", "hibernated Windows; .* no Linux kernel in it"),
     (0x202, b"HdrS", "bzImage.*scripts/extract-vmlinux "),
     (4, b"zimg", "EFI image of a kernel.*extract-vmlinux "),
     (0x38, b"ARMd", "arm64 Image.*extract-vmlinux "),
@@ -60,6 +64,11 @@ def test_named_wherever_a_file_is_expected(
         assert "{" not in str(error.value)
 
 
+def test_a_vmcore_where_btf_is_expected(sample: Callable[[str], Path]) -> None:
+    with pytest.raises(TargetError, match="is a vmcore; expected raw BTF"):
+        read_btf(sample("tagged"))
+
+
 def test_every_format_is_named_by_itself() -> None:
     """No magic hides another one, and every message can be made."""
     for one in FORMATS:
@@ -71,7 +80,10 @@ def test_every_format_is_named_by_itself() -> None:
 
 @pytest.mark.parametrize(
     ("name", "match"),
-    [("guest.vmem", "VMware's memory.*vmss2core -N6 GUEST.vmss "), ("G.BIN", "Hyper-V.*vm2core")],
+    [
+        ("guest.vmem", "VMware's memory.*vmss2core -N6 GUEST.vmss "),
+        ("G.BIN", r"no header that is known; .* if it is Hyper-V's memory of a guest.*vm2core"),
+    ],
 )
 def test_without_a_header_by_its_name(tmp_path: Path, name: str, match: str) -> None:
     path = tmp_path / name

@@ -20,8 +20,9 @@ from btfdump.errors import FaultError, TargetError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from btfdump._targets.dumpfile import CoreFile
     from btfdump._targets.memory import ByteOrder, UncheckedRead
     from btfdump._targets.running import RunningKernel
 
@@ -54,7 +55,7 @@ def open_core(
     cut = (", truncated" if core.truncated else "") + (
         ", marked as incomplete" if core.is_incomplete else ""
     )
-    return DrgnTarget(
+    target = DrgnTarget(
         prog,
         describe_platform(prog, core.machine),
         info,
@@ -63,6 +64,19 @@ def open_core(
         is_truncated=core.truncated,
         is_incomplete=core.is_incomplete,
     )
+    target.problems = tuple(_losses(core))
+    return target
+
+
+def _losses(core: CoreFile) -> Iterator[str]:
+    """Yield what is missing of a dump that can be read nevertheless."""
+    if core.truncated:
+        yield f"{core.path}: is truncated, and what was behind its end is missing; copy it again"
+    if core.is_incomplete:
+        yield (
+            f"{core.path}: is marked as incomplete: what wrote it had no room for all of the "
+            "memory, so pages are missing; dump again, onto a larger disk"
+        )
 
 
 class DrgnTarget(KernelTarget):
