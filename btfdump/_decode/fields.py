@@ -149,6 +149,8 @@ Selection: TypeAlias = "dict[str, Selection]"
 
 MAX_MEMBERS = 1 << 20
 """The most members that are decoded of one object."""
+MAX_SPARE = 1 << 22
+"""The most members decoded of all objects of a root, beyond the first few thousand of each."""
 _FEW_MEMBERS = 4096
 """A type of more members than this is looked at as a whole before it is decoded further."""
 _FEW_BYTES, _TIMES = 1 << 20, 256
@@ -158,21 +160,32 @@ Unions count their bytes once for each member: in the kernel's types, about eigh
 """
 
 
+class Spare:
+    """Members beyond the first few of each object, for all objects of one decoder."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = MAX_SPARE
+
+
 class Budget:
     """Limits how many members are decoded of one object of type `layout`: `most`.
 
     Only corrupt BTF exceeds it, with a struct that contains itself or endlessly nested unions: the
     kernel's own types stay far below. A type that has more than its bytes can hold is refused as
-    soon as it turns out to be large.
+    soon as it turns out to be large. What a large one takes beyond that is taken from `spare`: a
+    thousand objects, each of which could just be one, are not.
     """
 
-    __slots__ = ("_bytes", "_is_checked", "_layout", "_most", "left")
+    __slots__ = ("_bytes", "_is_checked", "_layout", "_most", "_spare", "_taken", "left")
 
-    def __init__(self, layout: Layout, most: int = MAX_MEMBERS) -> None:
+    def __init__(self, layout: Layout, most: int = MAX_MEMBERS, spare: Spare | None = None) -> None:
         self._layout = layout
         self._most = most
+        self._spare = spare
         self._is_checked = False
-        self.left = min(_FEW_MEMBERS, most)
+        self._taken = self.left = min(_FEW_MEMBERS, most)
         self._bytes = _FEW_BYTES + _TIMES * layout.size
 
     def spend(self, layout: StructLayout, nesting: int) -> None:
@@ -183,21 +196,31 @@ class Budget:
             self._grow(layout, nesting)
 
     def _grow(self, layout: StructLayout, nesting: int) -> None:
-        """Grant the rest, once, if the type is what a type can be."""
+        """Grant as many members again as are missing, if the type is what a type can be."""
         # Objects this large are rare.
         from btfdump._btf.expansion import is_overgrown, overgrown
 
         whole = self._layout
         is_endless = nesting > MAX_NESTING or self._bytes < 0
-        if is_endless or is_overgrown(whole.type, whole.size):
+        if is_endless or (not self._is_checked and is_overgrown(whole.type, whole.size)):
             raise overgrown(layout.type)
-        if not self._is_checked:
-            self._is_checked = True
-            self.left += self._most - min(_FEW_MEMBERS, self._most)
-        if self.left < 0:
-            raise UnusableBtfError(
-                0, f"{whole.type} has more than {self._most} members: too many to be decoded"
-            )
+        self._is_checked = True
+        while self.left < 0:
+            more = min(_FEW_MEMBERS, self._most - self._taken)
+            if not more:
+                raise UnusableBtfError(
+                    0, f"{whole.type} has more than {self._most} members: too many to be decoded"
+                )
+            if self._spare is not None:
+                if self._spare.left < more:
+                    raise UnusableBtfError(
+                        0,
+                        f"{whole.type} has more than {self._taken} members, as objects before it: "
+                        f"no more than {MAX_SPARE} are decoded of them all",
+                    )
+                self._spare.left -= more
+            self._taken += more
+            self.left += more
 
 
 class Decoder:
@@ -220,6 +243,7 @@ class Decoder:
         self.zero = zero
         self.elements = elements
         self.skipped = 0
+        self._spare = Spare()
         self._budget: Budget
 
     def fields(
@@ -240,7 +264,7 @@ class Decoder:
         `BtfFormatError` if the type is malformed.
         """
         self.skipped = 0
-        self._budget = Budget(layout)
+        self._budget = Budget(layout, spare=self._spare)
         if isinstance(layout, StructLayout):
             return self._members(layout, data, at, selection, stated, 0)
         return [self._field("", layout, data, at, facts, selection, stated, 0)]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from btfdump._decode.layout import Layout, Layouts
 
 
-_MOST_MEMBERS = 1 << 18
+_MOST_MEMBERS = 1 << 16
 """Members gone through for one kernel: a few thousand, unless types lie in others everywhere."""
 
 

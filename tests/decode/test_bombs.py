@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from btfdump._btf import BtfBuilder
+from btfdump._decode import fields
 from btfdump._decode.compiled.plan import plan_of
 from btfdump._decode.fields import Decoder, nonzero, to_python
 from btfdump._decode.layout import Layouts, StructLayout
 from btfdump._decode.short import ShortLayouts
 from btfdump._render.show.snprintf import snprintf_btf
-from btfdump.errors import BtfdumpError, BtfFormatError, MemberNotFoundError
+from btfdump.errors import (
+    BtfdumpError,
+    BtfFormatError,
+    MemberNotFoundError,
+    UnusableBtfError,
+)
 from tests.support.effort import effort
 
 if TYPE_CHECKING:
@@ -59,8 +65,8 @@ def test_large_unions_of_few_members_are_refused_before_they_are_searched_for_ze
     with effort(20_000), refused:
         Decoder(layouts, zero=True).fields(layout, b"\1" + bytes(SIZE - 1))
     layouts, layout = layout_of(b.parse(), "union", "bomb5")
-    fields = Decoder(layouts).fields(layout, b"\1" + bytes(SIZE - 1))
-    assert [field.name for field in fields] == ["a", "b"]
+    shown = Decoder(layouts).fields(layout, b"\1" + bytes(SIZE - 1))
+    assert [field.name for field in shown] == ["a", "b"]
 
 
 def test_a_bomb_is_refused_by_every_reader(hostile: Btf) -> None:
@@ -143,6 +149,26 @@ def test_more_members_than_are_decoded_of_one_object(hostile: Btf) -> None:
     data = b"\1" * (1 << 24)
     with pytest.raises(BtfFormatError, match="long has more than 1048576 members: too many"):
         Decoder(layouts, elements=1 << 24).fields(layout, data)
+
+
+def test_many_objects_that_are_just_not_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ten thousand objects, each could have had a million members decoded."""
+    b = BtfBuilder()
+    one = b.struct("one", 1, [("x", b.int_("u8", 1), 0)])
+    b.struct("long", 30_000, [("many", b.array(one, 30_000), 0)])
+    b.struct("short", 300, [("many", b.array(one, 300), 0)])
+    layouts, layout = layout_of(b.parse(), "struct", "long")
+    monkeypatch.setattr(fields, "MAX_SPARE", 100_000)
+    decoder = Decoder(layouts, elements=1 << 24)
+    data = b"\1" * 30_000
+    for _ in range(3):
+        decoder.fields(layout, data)
+    with pytest.raises(UnusableBtfError, match="objects before it: no more than 100000 are"):
+        decoder.fields(layout, data)
+    (many,) = decoder.fields(layouts.of(layout.type.btf.find("struct", "short")), data)
+    assert isinstance(many.value, list)
+    assert len(many.value) == 300
+    Decoder(layouts, elements=1 << 24).fields(layout, data)
 
 
 def test_nonzero_elements() -> None:
