@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from btfdump._decode.fields import decode_text
-from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._graph.limits import Limits
 
 if TYPE_CHECKING:

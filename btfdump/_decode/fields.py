@@ -10,14 +10,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from btfdump._decode.layout import (
-    MAX_NESTING,
-    ArrayLayout,
-    Category,
-    MemberLayout,
-    ScalarLayout,
-    StructLayout,
-)
+from btfdump._decode.layout import MAX_NESTING, ArrayLayout, MemberLayout, StructLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._decode.scope import Scope
 from btfdump.errors import UnusableBtfError
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._btf import types
-from btfdump._decode.layout import MAX_NESTING, ArrayLayout, ScalarLayout, StructLayout
+from btfdump._decode.layout import MAX_NESTING, ArrayLayout, StructLayout
+from btfdump._decode.scalars import ScalarLayout
 
 if TYPE_CHECKING:
     from btfdump._decode.layout import Layout, Layouts

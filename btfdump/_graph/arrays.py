@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from btfdump._btf import types
 from btfdump._decode.fields import Field
 from btfdump._decode.holes import describe, read_around_holes
-from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout
+from btfdump._decode.layout import ArrayLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._decode.scope import stated_by
 from btfdump._graph.buckets import is_table, occupied
 from btfdump._graph.limits import MAX_OBJECT

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from btfdump._decode.layout import ScalarLayout, StructLayout
+from btfdump._decode.layout import StructLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump._kernel.pointers import space_of, target_of
 from btfdump._kernel.value_at import value_at
 

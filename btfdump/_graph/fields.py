@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from btfdump._decode.fields import EMPTY_LIST, Field
-from btfdump._decode.layout import Category, ScalarLayout, StructLayout
+from btfdump._decode.layout import StructLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._graph.edge import Edge
 from btfdump._graph.rules import ANNOTATED, rules_for
 from btfdump._graph.visits import Settled

@@ -19,7 +19,8 @@ from btfdump._decode.compiled.fields import FieldsSink
 from btfdump._decode.compiled.plan import is_text
 from btfdump._decode.compiled.source import CODES, Source
 from btfdump._decode.fields import Field
-from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._kernel.pointers import space_of, struct_of
 from btfdump._walk import FAMILIES
 from btfdump.errors import UnusableBtfError

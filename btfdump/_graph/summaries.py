@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from btfdump._decode.compiled.projection import Located, compile_reader
 from btfdump._decode.compiled.source import HOT
-from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._decode.paths import split_path
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._kernel.pointers import read_string
 from btfdump._kernel.value_at import value_at
 from btfdump.errors import BtfdumpError, BtfFormatError, FaultError

@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from btfdump._btf import types
-from btfdump._decode.layout import ScalarLayout, StructLayout
+from btfdump._decode.layout import StructLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump._graph.arrays import decode_counted, pointee_of, read_behind
 from btfdump._graph.containers import entries_of
 from btfdump._graph.events import Close, Enter, Event, Exit, Number, Open, Seen

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._btf import types
-from btfdump._decode.layout import ScalarLayout, StructLayout
+from btfdump._decode.layout import StructLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump._kernel.expression import Path
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError
 

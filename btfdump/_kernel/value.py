@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from btfdump._annotate.members import head_type
 from btfdump._btf import types
 from btfdump._decode.fields import bits_to_python, decode_text, to_python
-from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._decode.scope import stated_by
 from btfdump._kernel import containers
 from btfdump._kernel.expression import applying, evaluate, evaluate_length

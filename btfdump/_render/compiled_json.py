@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._decode.compiled.emitter import Into, Sink
 from btfdump._decode.compiled.source import Source, is_unpackable
-from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._graph.leads import Lead, is_empty_list, key_of
 from btfdump._render.escape import in_f_string
 from btfdump._render.json_text import (

@@ -16,7 +16,8 @@ from btfdump._decode.compiled.emitter import Into, Sink, end_of
 from btfdump._decode.compiled.plan import element_of, plan_of
 from btfdump._decode.compiled.source import CODES, Source, is_unpackable
 from btfdump._decode.fields import reach
-from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout, StructLayout
+from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._render import Options
 from btfdump._render.escape import in_f_string, printable, quoted_bytes
 from btfdump._render.scalar import LARGE, MAX_ERRNO, array_text, scalar

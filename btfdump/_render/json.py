@@ -14,7 +14,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from btfdump._decode.fields import EMPTY_LIST
-from btfdump._decode.layout import ScalarLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump._graph.events import Close, Enter, Exit, GroupKind, Number, Open, Seen
 from btfdump._graph.readers import Decoded, Reader
 from btfdump._kernel.notes import Note

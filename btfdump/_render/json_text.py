@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump._btf import types
 from btfdump._decode.fields import EMPTY_LIST, Field, decode_text
-from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout
+from btfdump._decode.layout import ArrayLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._render.scalar import flags, is_string_pointer, is_void_pointer, scalar
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._decode.layout import ArrayLayout, ScalarLayout
+from btfdump._decode.layout import ArrayLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump._graph.events import MapKey
 from btfdump._render.escape import printable
 from btfdump._render.outline import children

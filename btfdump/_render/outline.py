@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._btf import types
 from btfdump._decode.fields import EMPTY_LIST, Field
-from btfdump._decode.layout import ArrayLayout, ScalarLayout
+from btfdump._decode.layout import ArrayLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump._graph.events import Close, Enter, Event, Exit, GroupKind, Number, Open, Seen
 from btfdump._render.escape import printable
 

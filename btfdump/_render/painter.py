@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
-from btfdump._decode.layout import ArrayLayout, Category, ScalarLayout
+from btfdump._decode.layout import ArrayLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._graph.events import GroupKind
 from btfdump._render.escape import printable
 from btfdump._render.outline import (

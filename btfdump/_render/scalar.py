@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._btf import types
-from btfdump._decode.layout import Category, ScalarLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._kernel.pointers import ELSEWHERE, space_of
 from btfdump._render.escape import printable, quoted, quoted_bytes
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._decode.layout import ArrayLayout, ScalarLayout, StructLayout
+from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump._graph.events import GroupKind
 from btfdump._render import Options, Root, renderer
 from btfdump._render.escape import printable, quoted

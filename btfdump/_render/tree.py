@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from rich.color import ColorSystem
 from rich.style import Style
 
-from btfdump._decode.layout import ArrayLayout, ScalarLayout
+from btfdump._decode.layout import ArrayLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump._render import Options, Root, renderer
 from btfdump._render.escape import printable, quoted
 from btfdump._render.labels import holds_text, label_text, remark_text

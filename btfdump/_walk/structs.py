@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._decode.layout import ArrayLayout, ScalarLayout
+from btfdump._decode.layout import ArrayLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump.errors import MemberNotFoundError
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from btfdump._btf import BtfBuilder
 from btfdump._decode.fields import Decoder, Field, decode_text, is_zero, to_python
-from btfdump._decode.layout import ArrayLayout, Category
+from btfdump._decode.layout import ArrayLayout
+from btfdump._decode.scalars import Category
 from btfdump.errors import MemberNotFoundError
 from tests.support.decoded import layout_of, plain, python
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from btfdump._btf import BtfBuilder, types
 from btfdump._decode.fields import Decoder, to_python
-from btfdump._decode.layout import ArrayLayout, Layouts, ScalarLayout, StructLayout
+from btfdump._decode.layout import ArrayLayout, Layouts, StructLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump.errors import BtfdumpError, BtfFormatError
 from tests.support.decoded import python
 

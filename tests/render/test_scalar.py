@@ -7,7 +7,8 @@ import pytest
 from btfdump._annotate.facts import MemberFacts
 from btfdump._btf import BtfBuilder
 from btfdump._decode.fields import Field
-from btfdump._decode.layout import Layouts, ScalarLayout
+from btfdump._decode.layout import Layouts
+from btfdump._decode.scalars import ScalarLayout
 from btfdump._render import Options
 from btfdump._render.scalar import array_text, bits_of, field_scalar, flags, scalar, summary, text
 

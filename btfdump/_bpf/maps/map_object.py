@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._bpf.maps.elements import PREFIX, Element
 from btfdump._btf import types
-from btfdump._decode.layout import ScalarLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump._kernel.value import Value
 from btfdump._kernel.value_at import offset_of, value_at
 from btfdump.errors import (

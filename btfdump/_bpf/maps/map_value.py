@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from btfdump._bpf.maps import MAPS, Family, count_elements
 from btfdump._bpf.maps.elements import Element
 from btfdump._bpf.maps.map_object import MapObject
-from btfdump._decode.layout import ScalarLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump._walk import Anomaly
 from btfdump._walk.entries import UNWALKABLE, anomaly_of
 from btfdump.errors import CorruptDataError

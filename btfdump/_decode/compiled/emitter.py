@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from btfdump._decode.compiled.plan import is_text
 from btfdump._decode.compiled.source import CODES, Spot, is_unpackable, pattern
 from btfdump._decode.fields import nonzero, reach
-from btfdump._decode.layout import ArrayLayout, ScalarLayout, StructLayout
+from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump.errors import UnusableBtfError
 
 if TYPE_CHECKING:
@@ -297,7 +298,7 @@ class Emitter:
             self.sink.block(found, into)
 
     def _bits(self, word: Sequence[Step], step: Step) -> str:
-        """Return an expression that extracts a bit field from `w`; see Layouts.bits()."""
+        """Return an expression that extracts a bit field from `w`; see Scalars.bits()."""
         assert step.member is not None
         size = step.member.bit_size
         low = step.bit_offset - word[0].offset * 8

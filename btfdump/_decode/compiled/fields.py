@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from btfdump._decode.compiled.plan import Plan, Step
     from btfdump._decode.fields import Selection
-    from btfdump._decode.layout import Layouts, ScalarLayout, StructLayout
+    from btfdump._decode.layout import Layouts, StructLayout
+    from btfdump._decode.scalars import ScalarLayout
     from btfdump._decode.scope import FactsOf
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from btfdump._decode.compiled.source import is_unpackable
 from btfdump._decode.fields import Budget
-from btfdump._decode.layout import ArrayLayout, MemberLayout, ScalarLayout, StructLayout
+from btfdump._decode.layout import ArrayLayout, MemberLayout, StructLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump._decode.scope import Scope
 
 if TYPE_CHECKING:

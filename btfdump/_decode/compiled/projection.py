@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump._decode.compiled.source import CODES, Source, Spot, is_unpackable, pattern
 from btfdump._decode.fields import bits_to_python, to_python
-from btfdump._decode.layout import Category, ScalarLayout, StructLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from btfdump._decode.layout import Layouts
+    from btfdump._decode.layout import Layouts, StructLayout
 
 
 def compile_reader(

@@ -14,7 +14,7 @@ from itertools import count
 from struct import Struct as Packer
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from btfdump._decode.layout import Category, ScalarLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump.errors import UnusableBtfError
 
 if TYPE_CHECKING:

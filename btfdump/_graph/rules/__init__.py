@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._btf import types
-from btfdump._decode.layout import Category, ScalarLayout, StructLayout
+from btfdump._decode.layout import StructLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._graph.rules.address_space import address_space
 from btfdump._graph.rules.array_of_pointers import array_of_pointers
 from btfdump._graph.rules.condition import condition

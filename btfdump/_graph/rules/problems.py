@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._btf import types
-from btfdump._decode.layout import ArrayLayout, ScalarLayout
+from btfdump._decode.layout import ArrayLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump._graph.visits import Settled, notes_on
 
 if TYPE_CHECKING:
