@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from . import types as t
 
-_MAX_STEPS = 2000  # types visited for one spelling
+_MAX_STEPS = 250  # types visited for one spelling: a kernel's longest needs 41
 _MAX_DECLARATOR = 200  # pointers, arrays and qualifiers around one name
 _MAX_NESTING = 8  # prototypes within parameters of prototypes
 _QUALIFIERS: dict[type[t.Type], str] = {

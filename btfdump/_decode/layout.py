@@ -63,10 +63,20 @@ class MemberLayout:
 
     `bit_offset` counts from the struct's first bit: the least significant bit of byte 0 on
     little-endian, the most significant on big-endian. `extent` is the number of bytes that may
-    belong to the member, known without looking at its type.
+    belong to the member, known without looking at its type. `name` is "" for an anonymous struct or
+    union.
     """
 
-    __slots__ = ("_layouts", "_resolved", "bit_offset", "bit_size", "extent", "member", "offset")
+    __slots__ = (
+        "_layouts",
+        "_resolved",
+        "bit_offset",
+        "bit_size",
+        "extent",
+        "member",
+        "name",
+        "offset",
+    )
 
     def __init__(self, layouts: Layouts, member: types.Member, extent: int) -> None:
         self._layouts = layouts
@@ -76,11 +86,9 @@ class MemberLayout:
         self.bit_size = member.bit_size
         self.offset = member.bit_offset // 8
         self.extent = extent
-
-    @property
-    def name(self) -> str:
-        """The member's name, "" for an anonymous struct or union."""
-        return self.member.name
+        name = member.name
+        # Elements of arrays go by "[3]", which no member in C can.
+        self.name = f"\\x5b{name[1:]}" if name.startswith("[") else name
 
 
 class StructLayout:

@@ -66,7 +66,10 @@ class Walker:
         This is meant for hash buckets: there are many of them, and they hold nothing else.
         """
         data = head.data or b""
-        return not any(data) or (self.empty is not None and self.empty(head))
+        if not any(data):
+            return True
+        has_pointer = len(data) >= head.platform.pointer_size  # a type of that name may be shorter
+        return has_pointer and self.empty is not None and self.empty(head)
 
     def items(self, head: Head) -> Iterator[Item]:
         """Walk the container; an error that ends the walk becomes an `Anomaly`."""

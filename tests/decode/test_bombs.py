@@ -19,7 +19,7 @@ from btfdump.errors import (
     MemberNotFoundError,
     UnusableBtfError,
 )
-from tests.support.effort import effort
+from tests.support.effort import effort, processor_seconds
 
 if TYPE_CHECKING:
     from btfdump._btf import Btf
@@ -176,3 +176,25 @@ def test_nonzero_elements() -> None:
     assert list(nonzero(data, 3, 4, 4)) == [0, 1, 3]
     assert list(nonzero(data, 3, 3, 4)) == [0, 1]
     assert list(nonzero(bytes(100), 0, 100, 1)) == []
+
+
+@pytest.mark.parametrize("kind", ["text", "numbers", "structs"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_many_large_members_in_one_place_are_refused(kind: str, first: int) -> None:
+    """Each of 40,000 members of 16 MiB was searched for zeros, or copied: half an hour."""
+    b = BtfBuilder()
+    char, u8 = b.int_("char", 1, signed=True), b.int_("u8", 1)
+    elements = {"text": char, "numbers": u8, "structs": b.struct("one", 1, [("x", u8, 0)])}
+    many = b.array(elements[kind], 1 << 24)
+    b.union("u", 1 << 24, [("m", many, 0)] * 40_000)
+    b.struct("s", 1 << 24, [("m", b.array(elements[kind], 1 << 23), 8 * n) for n in range(40_000)])
+    btf = b.parse()
+    data = bytes([first]) * 40_000 + bytes((1 << 24) - 40_001) + b"\1"
+    refused = pytest.raises(BtfFormatError, match="contains itself, or more than its bytes hold")
+    for kind_, name in (("union", "u"), ("struct", "s")):
+        layouts, layout = layout_of(btf, kind_, name)
+        if first or name == "u":
+            with processor_seconds(5), refused:
+                Decoder(layouts).fields(layout, data)
+            with processor_seconds(5), refused:
+                plan_of(layouts, None, layout, elements=64)

@@ -272,9 +272,12 @@ def test_offsets_within_a_larger_buffer(b, order):
     assert to_python(layouts, layout, data, 8) == {"x": 7, "y": 9}
 
 
-@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 10_000])
+@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 10_000, 65_536, 200_000])
 def test_is_zero(size):
     assert is_zero(bytes(size), 0, size)
+    assert is_zero(b"", 0, size)
+    assert is_zero(b"\1", 2, size)
+    assert is_zero(bytes(size) + b"\1", 0, size)
     if size:
         assert not is_zero(bytes(size - 1) + b"\1", 0, size)
         assert is_zero(b"\1" + bytes(size), 1, size)

@@ -307,3 +307,15 @@ def test_every_head_can_be_told_to_be_empty():
         assert walker is not None
         head = Head(None, Platform("little"), 0x1000, data=bytes(64))  # type: ignore[arg-type]
         assert walker.is_empty(head)
+
+
+def test_a_head_that_is_shorter_than_a_pointer_is_not_told_to_be_empty():
+    """A struct of one byte that is called list_head: what is in it cannot be decoded."""
+    from btfdump._targets.memory import Platform
+    from btfdump._walk import Head, walker_of
+
+    for name in FAMILIES:
+        walker = walker_of(name)
+        assert walker is not None
+        head = Head(None, Platform("little"), 0x1000, data=b"\1")  # type: ignore[arg-type]
+        assert not walker.is_empty(head)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from btfdump._api.kernel import Kernel
+from btfdump._btf import BtfBuilder
 from btfdump._graph.events import Seen
 from btfdump._graph.limits import Limits
 from btfdump._graph.traverse import traverse
+from btfdump._targets.buffer import BufferTarget
 from tests.support.many_items import full
 
 
@@ -40,3 +43,21 @@ def test_depth_and_references(value):
     friends = [line for line in text.splitlines() if ".friend = " in line]
     assert len(friends) == 64
     assert sum("seen above" in line for line in friends) == 61
+
+
+def test_a_member_that_is_named_as_elements_are_is_no_element():
+    """Its name was taken for an index: a traceback, and other text by generated code."""
+    b = BtfBuilder()
+    long_ = b.int_("long", 8, signed=True)
+    b.struct("list_head", 16, [("next", b.next_id + 1, 0), ("prev", b.next_id + 1, 64)])
+    b.ptr(b.next_id - 1)
+    b.struct("odd", 24, [("[/]", b.next_id - 2, 0), ("[0]", long_, 128)])
+    address = 0xFFFF_8880_0000_0000
+    memory = {address: (address + 64).to_bytes(8, "little") * 2 + b"\7" + bytes(7) + bytes(100)}
+    kernel = Kernel(BufferTarget(memory, "little", 8), b.parse())
+    value = kernel.value("struct odd", address)
+    text = "".join(kernel.dump(value, "text"))
+    assert ".\\x5b0] = (long)7" in text
+    assert ".\\x5b/] = (struct list_head)" in text
+    assert kernel.format(value).count(".\\x5b") == 2
+    assert '"\\\\x5b0]": 7' in "".join(kernel.dump(value, "json"))

@@ -11,7 +11,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from btfdump._decode.compiled.source import is_unpackable
-from btfdump._decode.fields import Budget
+from btfdump._decode.fields import LARGE, Budget
 from btfdump._decode.layout import ArrayLayout, MemberLayout, StructLayout
 from btfdump._decode.scalars import ScalarLayout
 from btfdump._decode.scope import Scope
@@ -131,6 +131,8 @@ class _Planner:
                 continue
             is_wanted = bool(selection and name)
             inner = self._layouts.of_member(member, layout)
+            if inner.size > LARGE:
+                self._budget.hold(layout, inner.size)
             own = scope.own.get(index)
             step = Step(
                 name=name,
