@@ -11,6 +11,7 @@ import gc
 import json
 from contextlib import suppress
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 from btfdump._api.kernel import Kernel, open_core
@@ -47,8 +48,10 @@ _LIMITS = ("--elements", "8", "--objects", "60")
 _SIZE_OF_MAP = 512
 """What a table shows of a map lies in its first bytes, whatever kind it is of."""
 _MOST_TEXT = 16 << 20
-_MOST_READS = 400
-"""A command that reads more is too slow to be tried often."""
+_FEWEST_READS = 16
+"""A command that reads less takes as long: opening and printing take the time."""
+_REUSED = 200
+"""Inputs for which types, layouts and compiled code are kept: making them takes longest."""
 
 
 class _Reads(LayeredTarget):
@@ -97,7 +100,15 @@ class _Sample:
                 continue
             if reads.log:
                 self.reads[command] = list(reads.log)
-        self.quick = [c for c, reads in self.reads.items() if len(reads) < _MOST_READS]
+        self._weights = list(
+            accumulate(1 / max(len(r), _FEWEST_READS) for r in self.reads.values())
+        )
+
+    def command(self, rng: Random) -> str:
+        """Return one of the commands, seldom a slow one: each is given about as much time."""
+        if rng.random() < 0.03:
+            return rng.choice(list(self.reads))
+        return rng.choices(list(self.reads), cum_weights=self._weights)[0]
 
     @cached_property
     def opening(self) -> list[tuple[int, int]]:
@@ -134,11 +145,10 @@ class MemoryHarness(Harness):
     def generate(self, rng: Random, corpus: Sequence[bytes]) -> bytes:
         """Return damage to what some command reads."""
         sample = self._samples[rng.choice(_SAMPLES)]
-        is_slow = rng.random() < 0.03
-        command = rng.choice(list(sample.reads) if is_slow else sample.quick)
+        command = sample.command(rng)
         lines = [line("dump", sample.name), line("run", *command.split(), rng.choice(_FORMATS))]
         reads = sample.reads[command]
-        if rng.random() < 0.01:
+        if rng.random() < 0.005:
             lines.append(line("before"))
             reads = sample.opening
         lines += _damage(rng, reads, sample.target.platform.byteorder == "big")
@@ -174,9 +184,8 @@ class MemoryHarness(Harness):
         if is_before:
             target = _Opening(sample.target, patched)
             return Kernel(target, _types(target))
-        # Types, layouts and compiled code are kept for a while: making them takes longest.
         self._tried += 1
-        if self._tried % 16 == 1:
+        if self._tried % _REUSED == 1:
             self._kernels.clear()
         kernel = self._kernels.get(sample.name)
         if kernel is None:
