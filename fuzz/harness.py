@@ -24,8 +24,8 @@ class Harness(ABC):
     """One seam. Inputs are bytes, so that each can be a file, and any can be made smaller.
 
     `is_lines` says that an input is made of lines, each of which can be left out. `per_process` is
-    the number of inputs that one process takes before another one replaces it: 1 where an input may
-    kill the process, more where inputs are quick.
+    the number of inputs that one process takes before another one replaces it: an input that kills
+    it is the last one, wherever it is, but what inputs leave behind in a process adds up.
     """
 
     name: ClassVar[str]

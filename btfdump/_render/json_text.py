@@ -76,10 +76,10 @@ class Values:
         """Return the members; anonymous ones add theirs to the struct around, as in C."""
         found: list[str] = []
         for field in fields:
-            if not field.name and not isinstance(field.layout, ScalarLayout | ArrayLayout):
-                found += self._members(_inner(field))
-            elif field.has_group:
+            if field.has_group:  # a container may be one without a name, too
                 found.append(f"{name(field.name)}: {HOLE}")
+            elif not field.name and not isinstance(field.layout, ScalarLayout | ArrayLayout):
+                found += self._members(_inner(field))
             elif field.elided == EMPTY_LIST:
                 found.append(f"{name(field.name)}: {empty_list(field.layout, field.facts)}")
             else:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from fuzz import samples
 from fuzz.__main__ import load, main, report
 from fuzz.driver import fuzz
 from fuzz.harness import CORPUS, Wrong
 from fuzz.harnesses import HARNESSES
+from fuzz.harnesses.headers import _whole
 from fuzz.harnesses.memory import Seen, check_truth
 from tests.conftest import REPOSITORY
 
@@ -65,3 +67,12 @@ def test_what_was_not_touched_is_true_or_its_loss_is_told():
         judged(SHOWN[:1], touched=[(0x9100, 8)])
     judged(SHOWN[:1], troubles=1)
     judged(SHOWN[:1], touched=[(0x8FFF, 2)])
+
+
+def test_what_was_done_to_a_dump_is_undone():
+    """Each input of `headers` begins with a whole dump, whatever the one before has done to it."""
+    sound = samples.path("tagged-6.12")
+    size = sound.stat().st_size
+    for line in ("cut 0", "cut 5000", f"write {size - 2} 01020304", "write 0 00\nwrite 9000 ff"):
+        load("headers").run(f"file tagged-6.12\nrun modules\n{line}\n".encode())
+        assert _whole("tagged-6.12").read_bytes() == sound.read_bytes()

@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from btfdump._api.kernel import Kernel
+from btfdump._btf import BtfBuilder
 from btfdump._graph.traverse import traverse
 from btfdump._render import Root, get
+from btfdump._targets.buffer import BufferTarget
 
 
 def test_jsonl_yields_one_line_for_each_root(value):
@@ -16,3 +21,21 @@ def test_jsonl_yields_one_line_for_each_root(value):
     first = next(chunks)
     assert json.loads(first)["members"]["id"] == 1
     assert len([first, *chunks]) == 3
+
+
+@pytest.mark.parametrize("format_", ["json", "jsonl"])
+def test_a_container_without_a_name_has_its_place(format_):
+    """An anonymous struct list_head with a tag: what it led to was given no place, a traceback."""
+    b = BtfBuilder()
+    head = b.struct("list_head", 16, [("next", b.next_id + 1, 0), ("prev", b.next_id + 1, 64)])
+    b.ptr(head)
+    node = b.struct("node", 40, [("link", head, 0), ("", head, 128), ("x", b.int_("long", 8), 256)])
+    b.decl_tag("node:link", node, 1)
+    first, second = 0xFFFF_8880_0000_0000, 0xFFFF_8880_0000_0040
+    words = {first: (first, first, second, second, 7), second: (first + 16, first + 16, 0, 0, 8)}
+    memory = {at: b"".join(w.to_bytes(8, "little") for w in all_) for at, all_ in words.items()}
+    kernel = Kernel(BufferTarget(memory, "little", 8), b.parse())
+    found = json.loads("".join(kernel.dump(kernel.value("struct node", first), format_)))
+    members = (found["roots"][0] if format_ == "json" else found)["members"]
+    assert members["x"] == 7
+    assert [element["address"] for element in members[""]["elements"]] == [hex(second)]
