@@ -82,7 +82,8 @@ def _run(argv: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["--diff"]:
         words[0] = "diff"
-    command = next((word for word in words if not word.startswith("-")), "")
+    # No next() of a generator: a Ctrl-C that comes while one is destroyed is lost.
+    command = ([word for word in words if not word.startswith("-")] or [""])[0]
     try:
         args = build_parser(command).parse_args(words)
         status: int = args.run(args)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType, TracebackType
 
     from typing_extensions import Self
@@ -21,7 +22,8 @@ class Interrupt:
     """Takes SIGINT for the duration of a `with` statement.
 
     The first one ends every `until()`: at once if it is waiting for the next item, otherwise before
-    the next one. The second one is a KeyboardInterrupt, as usual.
+    the next one. The second one is a KeyboardInterrupt, as usual. One that comes while an object or
+    a generator is destroyed, from where no exception gets out, ends `until()` before the next item.
     """
 
     def __init__(self) -> None:
@@ -29,10 +31,12 @@ class Interrupt:
         self._is_waiting = False
         self._is_active = False
         self._before: signal._HANDLER = None
+        self._hook: Callable[[sys.UnraisableHookArgs], object] = sys.unraisablehook
 
     def __enter__(self) -> Self:
         is_main = threading.current_thread() is threading.main_thread()
         if is_main and signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # as nohup and `&` do
+            self._hook, sys.unraisablehook = sys.unraisablehook, self._unraisable
             self._before = signal.signal(signal.SIGINT, self._take)
             self._is_active = True
         return self
@@ -46,11 +50,17 @@ class Interrupt:
         if self._is_active:
             self._is_active = False
             signal.signal(signal.SIGINT, self._before)
+            sys.unraisablehook = self._hook
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        if self.came or self._is_waiting:
-            raise KeyboardInterrupt
+        is_due = self.came or self._is_waiting
         self.came = True
+        if is_due:
+            raise KeyboardInterrupt
+
+    def _unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            self._hook(unraisable)
 
     def until(self, items: Iterable[_Item]) -> Iterator[_Item]:
         """Yield items until there are no more or the user has interrupted."""

@@ -42,6 +42,37 @@ def test_a_signal_elsewhere_ends_before_the_next_item():
         signal.raise_signal(signal.SIGINT)
 
 
+def test_a_signal_while_something_is_destroyed_is_neither_lost_nor_a_traceback(capsys):
+    """A KeyboardInterrupt does not get out of there: it was printed, and the command went on."""
+
+    class Dying:
+        def __del__(self):
+            signal.raise_signal(signal.SIGINT)
+
+    def items():
+        yield 1
+        Dying()
+        yield 2
+        yield 3
+
+    with Interrupt() as interrupt:
+        assert list(interrupt.until(items())) == [1, 2]
+    assert interrupt.came
+    assert capsys.readouterr().err == ""
+
+
+def test_another_error_while_something_is_destroyed_is_told(monkeypatch):
+    class Dying:
+        def __del__(self):
+            raise ValueError("x")
+
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda it: told.append(it.exc_type))
+    with Interrupt():
+        Dying()
+    assert told == [ValueError]
+
+
 def test_outside_of_a_with_statement_nothing_is_swallowed():
     def interrupted():
         raise KeyboardInterrupt
