@@ -46,17 +46,20 @@ bench: $(VENV)/.installed-dev
 kernels: $(VENV)/.installed-dev
 	$(BIN)/python -m sample_dumps.build kernels $(KERNELS)
 
-# Each harness of fuzz/ for so many seconds, or for FUZZ_COUNT inputs, as many at once as there are
-# processors, with another seed each time, or with FUZZ_SEED. What fails is made smaller and saved in
+# Each harness of fuzz/ for so many seconds, as many at once as there are processors, with another
+# seed each time, or with FUZZ_SEED. With FUZZ_MINUTES, as many inputs as take about so long, which
+# with a seed are always the same; with FUZZ_COUNT, so many. What fails is made smaller and saved in
 # build/fuzz.
 FUZZ_SECONDS = 3600
+FUZZ_MINUTES =
 FUZZ_COUNT =
 FUZZ_SEED =
+FUZZ_LENGTH = $(if $(FUZZ_COUNT),--count $(FUZZ_COUNT),$(if $(FUZZ_MINUTES),--minutes $(FUZZ_MINUTES),--seconds $(FUZZ_SECONDS)))
 FUZZ_JOBS = $(shell nproc)
 
 fuzz: $(VENV)/.installed-dev
 	$(BIN)/python -m fuzz --list | xargs -n 1 -P $(FUZZ_JOBS) \
-	  $(BIN)/python -m fuzz $(if $(FUZZ_COUNT),--count $(FUZZ_COUNT),--seconds $(FUZZ_SECONDS)) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
+	  $(BIN)/python -m fuzz $(FUZZ_LENGTH) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
 # One test feeds what BtfBuilder writes to bpftool, the only tool of Debian's the tests need.
 tools:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fuzz.driver import FAILURES, fuzz, try_one
-from fuzz.harnesses import HARNESSES
+from fuzz.harnesses import A_MINUTE, HARNESSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="print the names of the harnesses")
     parser.add_argument("--seconds", type=float, metavar="N", help="for each harness (60)")
     parser.add_argument("--count", type=int, metavar="N", help="inputs for each harness")
+    parser.add_argument(
+        "--minutes", type=int, metavar="N", help="inputs that take about N minutes: always as many"
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="default: another one each time")
     parser.add_argument("--failures", type=Path, default=FAILURES, metavar="FOLDER")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="try one input, and say how")
@@ -67,11 +70,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{outcome.verdict} {outcome.key}\n{outcome.text}".strip())
         return int(outcome.verdict == "fault")
     seed = args.seed if args.seed is not None else int.from_bytes(os.urandom(4), "little")
-    seconds = args.seconds if args.seconds is not None or args.count is not None else 60.0
+    is_counted = args.count is not None or args.minutes is not None
+    seconds = args.seconds if args.seconds is not None or is_counted else 60.0
     failed = False
     for name in names:
         harness = load(name)
-        tally = fuzz(harness, seed=seed, seconds=seconds, count=args.count, failures=args.failures)
+        count = args.count if args.minutes is None else args.minutes * A_MINUTE[name]
+        tally = fuzz(harness, seed=seed, seconds=seconds, count=count, failures=args.failures)
         print(report(harness, seed, tally), flush=True)
         failed |= bool(tally.faults)
     return int(failed)

@@ -10,7 +10,7 @@ from fuzz import samples
 from fuzz.__main__ import load, main, report
 from fuzz.driver import fuzz
 from fuzz.harness import CORPUS, Wrong
-from fuzz.harnesses import HARNESSES
+from fuzz.harnesses import A_MINUTE, HARNESSES
 from fuzz.harnesses.headers import _whole
 from fuzz.harnesses.memory import Seen, check_truth
 from tests.conftest import REPOSITORY
@@ -26,6 +26,13 @@ def test_harness(name, tmp_path):
     tally = fuzz(harness, seed=1, count=committed + FEW, failures=tmp_path)
     assert not tally.faults, report(harness, 1, tally)
     assert tally.inputs == committed + FEW
+
+
+def test_what_takes_a_minute_is_known_of_every_harness(capsys, monkeypatch):
+    assert A_MINUTE.keys() == HARNESSES.keys()
+    monkeypatch.setitem(A_MINUTE, "cache", 7)
+    assert main(["cache", "--minutes", "2", "--seed", "1"]) == 0
+    assert capsys.readouterr().out.startswith("cache: 14 inputs (seed 1)")
 
 
 def test_every_harness_has_a_corpus_and_a_line_in_the_readme():
