@@ -323,13 +323,9 @@ class Context:
         if known is None:
             known = self._global_facts[symbol, name] = self._find_global(symbol, name)
         if isinstance(known, str):
-            key = name if name.isidentifier() else f'"{name}"'
-            of_cpu = "[0]" if self.is_per_cpu(name) else ""
-            raise ExpressionError(
-                f"the type of {name} (at {symbol.address:#x}) is not known: {known}; say 'TYPE' "
-                f"{name}{of_cpu}, or state it in an overlay: [global] {key} = "
-                '{ type = "struct list_head", tag = "ELEMENT:LINK" }'
-            )
+            from btfdump._kernel.untyped import untyped
+
+            raise ExpressionError(untyped(self, symbol, name, known))
         return known[0], symbol.address, known[1]
 
     def _find_global(self, symbol: FoundSymbol, name: str) -> tuple[types.Type, MemberFacts] | str:

@@ -42,7 +42,7 @@ def test_help_names_every_root(run):
         (["struct file", "0x1ffffffffffffffff"], USAGE, "does not fit into a pointer"),
         (["task(1).mm->pgd["], USAGE, "expected .MEMBER, ->MEMBER or [INDEX]"),
         (["nosuch(1)"], USAGE, "there are task(PID or COMM)"),
-        (["_stext"], USAGE, "the type of _stext"),
+        (["_stext"], USAGE, "expected a variable"),
         (["struct rq", "runqueues"], USAGE, "runqueues is per-CPU"),
         (["task", "99999"], FAILED, "no task has pid 99999 among the 64 found"),
         (["task", "nosuch"], FAILED, "no task is called 'nosuch'"),
