@@ -87,6 +87,10 @@ class Overlay:
         tables: Iterable[str] = self._tables if self._whole is None else self._whole
         return [name[7:] for name in tables if name.startswith("struct.")]
 
+    def globals(self) -> list[str]:
+        """Return the names of the global variables that have entries."""
+        return list(self._table("global"))
+
     def members(self, struct: str) -> dict[str, Alternatives]:
         """Return the facts about the members of `struct`, by member path."""
         return {
@@ -174,10 +178,6 @@ class Overlay:
             return Global(type_)
         tags = {key: value for key, value in entry.items() if key != "type"}
         return Global(type_, self._alternatives(f"global.{name}", tags))
-
-    def globals(self) -> list[str]:
-        """Return the names of the global variables that have entries."""
-        return list(self._table("global"))
 
     @cache  # noqa: B019 - an overlay lives as long as the kernel that uses it
     def _table(self, name: str) -> dict[str, Any]:

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from btfdump._render import Options, Root
     from btfdump._roots import Selected
     from btfdump._roots.table import Row, Table
+    from btfdump._roots.words import Job
 
 _SNPRINTF_FLAGS = ("compact", "noname", "ptr_raw")
 
 _ROOTS = """\
-  'TYPE' ADDRESS...       Objects of a C type; ADDRESS may be a symbol, or SYMBOL+0xOFFSET.
+  'TYPE' ADDRESS...       Objects of a C type; ADDRESS may be a symbol, and have an offset
+                          (+0x10). Another 'TYPE' may follow, with addresses of its own.
   SYMBOL...               Global variables; a per-CPU one of every CPU, or SYMBOL[CPU].
 and ADDRESS, SYMBOL, task(PID|NAME) and map(ID|NAME) may be followed by a path of .member, ->member
 and [index]. Where several symbols have one name, SYMBOL@N is the Nth by address, MODULE:SYMBOL that
@@ -124,6 +126,7 @@ class Inspection:
         self.notes = 0
         self.shown = 0
         self.interrupt = Interrupt()
+        self.jobs: list[Job] = []
 
     def status(self) -> int:
         """Return the exit status."""
@@ -167,6 +170,9 @@ class Inspection:
         options = self.kernel.options(zero=self.args.zero, color=color, limits=self.limits, **flags)
         table = self.table()
         if table is None:
+            from btfdump._roots.words import jobs
+
+            self.jobs = jobs(self.kernel, self.args.root)
             reader = reader_for(format, self.kernel, self.limits, options)
             pieces = get(format)(self.roots(reader), options)
         else:
@@ -293,33 +299,12 @@ class Inspection:
 
     def selected(self) -> Iterator[Selected]:
         """Yield every root that was asked for; report one that is not found, and try the next."""
-        for words in self.jobs():
+        for find in self.jobs:
             try:
-                yield from words
+                yield from find()
             except ExpressionError as error:
                 self.misused = True
                 self.complain(str(error))
             except BtfdumpError as error:
                 self.failed = True
                 self.complain(str(error))
-
-    def jobs(self) -> Iterator[Iterator[Selected]]:
-        """Yield what each of the user's words stands for."""
-        from btfdump import _roots as roots
-
-        words: list[str] = list(self.args.root)
-        if len(words) > 1 and words[0] in ("struct", "union", "enum"):
-            words[:2] = [" ".join(words[:2])]
-        kind = roots.named(self.kernel, *words[:2])
-        if isinstance(kind, roots.RootKind):
-            arguments: list[str | None] = list(words[1:])
-            for argument in arguments or [None]:
-                yield kind.find(self.kernel, argument)
-        elif len(words) > 1 and roots.is_type(self.kernel, words[0], words[1]):
-            for word in words[1:]:
-                yield (roots.at_address(self.kernel, words[0], w) for w in (word,))
-        elif roots.is_type(self.kernel, words[0]):
-            raise ExpressionError(f"{words[0]!r} is a type: an address or a symbol must follow it")
-        else:
-            for word in words:
-                yield roots.select(self.kernel, word)

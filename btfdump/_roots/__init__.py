@@ -13,6 +13,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from btfdump._decode.layout import StructLayout
 from btfdump._kernel.expression import Path, parse_number
 from btfdump._kernel.symbol_names import SPELLED
 from btfdump._kernel.type_names import TypeName
@@ -261,10 +262,16 @@ _NAME = r"[A-Za-z_][\w-]*"
 _CALL = r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)"
 _WHERE = r"(?=\s*(?:->|\.|\[|$))"
 _SYMBOL = rf"\s*({SPELLED}){_WHERE}"
-_PLACE = rf"\s*({SPELLED})(?:\+(0[xX][0-9a-fA-F]+|\d+))?{_WHERE}"
 _ADDRESS = r"\s*(0[xX][0-9a-fA-F]+|\d+)(?![\w:])"  # but not 8021q:SYMBOL
+_OFFSET = r"(?:\s*\+\s*(0[xX][0-9a-fA-F]+|\d+)(?!\w))?"
+_AT_SYMBOL = rf"\s*({SPELLED}){_OFFSET}{_WHERE}"
+_AT_ADDRESS = rf"{_ADDRESS}{_OFFSET}"
 # What can be nothing but a type: with a keyword, or a pointer.
-_TYPE = r"(?:[\w-]+\s*:\s*)?(?:struct|union|enum)\s+[^.>]*|[^.>]*\*[*\s]*(?:\[[^]]*\]\s*)*"
+_WORDS = r"const|volatile|signed|unsigned|short|long|int|char|float|double|void|_Bool"
+_TYPE = (
+    r"(?:[\w-]+\s*:\s*)?(?:struct|union|enum)\s+[^.>]*|[^.>]*\*[*\s]*(?:\[[^]]*\]\s*)*"
+    rf"|(?:[\w-]+\s*:\s*)?(?:(?:{_WORDS})\b\s*)+(?:\[[^]]*\]\s*)*"
+)
 
 
 def select(kernel: Context, text: str) -> Iterator[Selected]:
@@ -288,9 +295,12 @@ def select(kernel: Context, text: str) -> Iterator[Selected]:
         return
     symbol = re.match(_SYMBOL, text)
     if symbol is None:
-        raise ExpressionError(f"{text!r} is neither a root, nor a symbol, nor 'TYPE' ADDRESS")
+        raise ExpressionError(_no_symbol(kernel, text))
     path = Path.parse(text[symbol.end() :], where=symbol[0])
-    variable = global_value(kernel, symbol[1])
+    try:
+        variable = global_value(kernel, symbol[1])
+    except SymbolNotFoundError as error:
+        raise SymbolNotFoundError(f"{error}{_perhaps(kernel, symbol[1], path)}") from error
     if not kernel.is_per_cpu(symbol[1]):
         yield Selected(path.follow(variable), text)
         return
@@ -323,18 +333,25 @@ def text_after_cpu(path: Path) -> str:
 
 
 def at_address(kernel: Context, type_name: str, text: str) -> Selected:
-    """Return the value of C type `type_name` at an address or symbol, and the path from there."""
-    match = re.match(_ADDRESS, text)
+    """Return the value of C type `type_name` at an address or symbol, and the path from there.
+
+    Both may have an offset in bytes: `init_task+0x10`, `0xffff888000001000+16`.
+    """
+    match = re.match(_AT_ADDRESS, text)
     is_symbol = match is None
     if match is not None:
         address = parse_number(match[1])
     else:
-        match = re.match(_PLACE, text)
+        match = re.match(_AT_SYMBOL, text)
         if match is None:
-            raise ExpressionError(f"{text!r} is neither an address nor a symbol")
-        address = kernel.symbol(match[1]) + parse_number(match[2] or "0")
+            raise ExpressionError(
+                f"{text!r} is neither an address nor a symbol, with or without an offset such as "
+                "+0x10"
+            )
+        address = kernel.symbol(match[1])
+    address += parse_number(match[2] or "0")
     if address >= 1 << kernel.layouts.pointer_size * 8:
-        raise ExpressionError(f"address {match[1]} does not fit into a pointer")
+        raise ExpressionError(f"address {match[0].strip()} does not fit into a pointer")
     if not is_symbol and kernel.is_template(address):
         name = (kernel.symbolize(address) or "SYMBOL").partition("+")[0]
         raise ExpressionError(
@@ -351,7 +368,9 @@ def at_address(kernel: Context, type_name: str, text: str) -> Selected:
             raise ExpressionError(f"{match[1]} is per-CPU: say {match[1]}[0] for that of CPU 0")
         ((_, value),) = per_cpu_values(value, match[1], path)
         rest = Path(path.text, path.steps[1:], path.where)
-    return Selected(rest.follow(value), text, not rest.steps, doubt=doubt(value))
+    # A struct tells its address, and what it is; a scalar is nothing without its name.
+    is_plain = not rest.steps and isinstance(value._layout_, StructLayout)
+    return Selected(rest.follow(value), text, is_plain, doubt=doubt(value))
 
 
 def global_value(kernel: Context, name: str) -> Value:
@@ -359,11 +378,45 @@ def global_value(kernel: Context, name: str) -> Value:
 
     Raises what `Context.variable()` raises.
     """
-    try:
-        return named_global(kernel, name)
-    except SymbolNotFoundError as error:
-        hint = f"; did you mean {name}(...)?" if name in ROOTS and root_of(name) else ""
-        raise SymbolNotFoundError(f"{error}{hint}") from error
+    return named_global(kernel, name)
+
+
+def _perhaps(kernel: Context, name: str, path: Path) -> str:
+    """Return what to add to an error about a name of nothing, which a path may follow."""
+    from btfdump._roots.suggestions import like
+
+    roots = {one: one for one in ROOTS}
+    if path.steps:  # of a table there are no members, and of a root once it is said of what
+        kinds = {one: ROOTS.get(one) for one in ROOTS}
+        roots = {
+            one: f"{one}({kind.argument})"
+            for one, kind in kinds.items()
+            if isinstance(kind, RootKind)
+        }
+    found = [roots.get(one, one) for one in like(kernel, name, tuple(roots))]
+    if not found:
+        return "; 'btfdump inspect --help' lists what can be named"
+    return f"; did you mean {' or '.join(found)}?"
+
+
+def _no_symbol(kernel: Context, text: str) -> str:
+    """Return what to say of a word that has not the form of a symbol: what an address is."""
+    match = re.fullmatch(_AT_ADDRESS, text)
+    if match is None:
+        return f"{text!r} is neither a root, nor a symbol, nor 'TYPE' ADDRESS"
+    from btfdump._roots.suggestions import place
+
+    address = parse_number(match[1]) + parse_number(match[2] or "0")
+    there = place(kernel, address) if address < 1 << kernel.layouts.pointer_size * 8 else ""
+    which = f" ({there})" if there else ""
+    name = there.partition(" [")[0]  # without its module
+    by_name = f"{name}, or " if name.isidentifier() else ""
+    return f"{text} is an address{which}: say {by_name}'TYPE' {text}"
+
+
+def _has_type_form(word: str) -> bool:
+    """Whether a word of the command line can be nothing but a C type, by its form alone."""
+    return re.fullmatch(_TYPE, word.strip()) is not None
 
 
 def is_type(kernel: Context, word: str, following: str = "") -> bool:
@@ -374,7 +427,7 @@ def is_type(kernel: Context, word: str, following: str = "") -> bool:
     """
     if re.match(_CALL, word):
         return False
-    if re.fullmatch(_TYPE, word.strip()) or re.match(_ADDRESS, following):
+    if _has_type_form(word) or re.match(_ADDRESS, following):
         return True
     try:
         name = TypeName.parse(word)
@@ -382,12 +435,32 @@ def is_type(kernel: Context, word: str, following: str = "") -> bool:
         return False
     if not following or " " in name.name:
         return bool(following)
-    symbol = name.text.partition("[")[0].strip()
     if not _has_type(kernel, word):
         return False
-    if not _has_symbol(kernel, symbol):
+    if not _has_symbol(kernel, _symbol_in(name)):
         return True
     raise ExpressionError(
         f"{word!r} is a type and a symbol: say 'const {word}' for the type, or "
         f"'vmlinux:{word}' for the symbol"
     )
+
+
+def is_further_type(kernel: Context, word: str) -> bool:
+    """Whether a word that follows others is a C type: an address or a symbol is one more of those.
+
+    The word after it does not tell: that may be another place.
+    """
+    if re.match(_CALL, word) or re.match(_ADDRESS, word):
+        return False
+    if _has_type_form(word):
+        return True
+    try:
+        name = TypeName.parse(word)
+    except ExpressionError:
+        return False
+    return not _has_symbol(kernel, _symbol_in(name)) and _has_type(kernel, word)
+
+
+def _symbol_in(name: TypeName) -> str:
+    """Return the symbol that a text of the form of a type would name: `runqueues[0]`."""
+    return name.text.partition("[")[0].strip()

@@ -340,6 +340,16 @@ def test_types_at_symbols():
     assert at_address(kernel, "u64", "vmlinux:jiffies_64+0x8").value.address_ == address + 8
     assert at_address(kernel, "struct item", "jiffies_64@1.id").value.address_ == address
     assert at_address(kernel, "u64", "0x1000").value.address_ == 0x1000
+    for offset in ("+0x10", "+16", " + 16"):
+        for place, start in (("0x1000", 0x1000), ("4096", 0x1000), ("jiffies_64@1", address)):
+            assert at_address(kernel, "u64", place + offset).value.address_ == start + 16
+    assert at_address(kernel, "struct item", "0x1000+4.id").value.address_ == 0x1004
+    for text in ("jiffies_64+4x", "0x1000+", "0x1000+u", "jiffies_64+-4"):
+        with pytest.raises(ExpressionError):
+            at_address(kernel, "u64", text)
+    for text in ("0xfffffffffffffff8+8", "jiffies_64+0xffffffffffffff"):
+        with pytest.raises(ExpressionError, match=r"address .*\+.* does not fit into a pointer"):
+            at_address(kernel, "u64", text)
     for text in ("8021q:jiffies_64", "jiffies_64@2"):
         with pytest.raises(SymbolNotFoundError):
             at_address(kernel, "u64", text)

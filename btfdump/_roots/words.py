@@ -1,0 +1,95 @@
+"""The words of a command line: what they stand for, told before any of it is read or shown."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeAlias
+
+from btfdump._roots import RootKind, at_address, is_further_type, is_type, named, select
+from btfdump.errors import ExpressionError, SymbolNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from btfdump._kernel.context import Context
+    from btfdump._roots import Selected
+
+    Job: TypeAlias = "Callable[[], Iterator[Selected]]"
+
+_KEYWORDS = frozenset(("struct", "union", "enum"))
+_OF_FUNCTION = r"[^(]*\(\s*\*[\s*\w]*\)\s*\(.*"
+
+
+def jobs(kernel: Context, words: Sequence[str]) -> list[Job]:
+    """Return a function for each of the user's words, which finds what the word stands for.
+
+    All that follows the name of a root are its arguments. A type goes with the addresses and
+    symbols after it, up to the next type. Raises `ExpressionError` if the words cannot be
+    understood, and what `Context.type()` raises for a type that is not there.
+    """
+    words = _joined(words)
+    kind = named(kernel, *words[:2])
+    if isinstance(kind, RootKind):
+        arguments: list[str | None] = [*words[1:]]
+        return [_finder(kernel, kind, argument) for argument in arguments or [None]]
+    found: list[Job] = []
+    type_name, is_used = "", True
+    for at, word in enumerate(words):
+        if _is_type(kernel, words, at):
+            _refuse_unused(type_name, is_used)
+            kernel.type(word)
+            type_name, is_used = word, False
+            continue
+        is_used = True
+        if type_name:
+            found.append(_placed(kernel, type_name, word))
+        else:
+            found.append(_selected(kernel, word, may_be_type=at == 0 and len(words) > 1))
+    _refuse_unused(type_name, is_used)
+    return found
+
+
+def _joined(words: Sequence[str]) -> list[str]:
+    """Return the words with `struct foo`, where it is two of them, as one."""
+    joined: list[str] = []
+    for word in words:
+        if joined and joined[-1] in _KEYWORDS:
+            joined[-1] += f" {word}"
+        else:
+            joined.append(word)
+    return joined
+
+
+def _is_type(kernel: Context, words: Sequence[str], at: int) -> bool:
+    """Whether the word at a position is a type: by its form, or as the kernel knows the name."""
+    word = words[at]
+    if re.fullmatch(_OF_FUNCTION, word):
+        raise ExpressionError(
+            f"{word!r} is the type of a function, or of a pointer to one; say 'void *' for the "
+            "pointer"
+        )
+    return is_type(kernel, word, *words[1:2]) if at == 0 else is_further_type(kernel, word)
+
+
+def _refuse_unused(type_name: str, is_used: bool) -> None:
+    if not is_used:
+        raise ExpressionError(f"{type_name!r} is a type: an address or a symbol must follow it")
+
+
+def _finder(kernel: Context, kind: RootKind, argument: str | None) -> Job:
+    return lambda: kind.find(kernel, argument)
+
+
+def _placed(kernel: Context, type_name: str, word: str) -> Job:
+    return lambda: (at_address(kernel, type_name, one) for one in (word,))
+
+
+def _selected(kernel: Context, word: str, *, may_be_type: bool) -> Job:
+    def find() -> Iterator[Selected]:
+        try:
+            yield from select(kernel, word)
+        except SymbolNotFoundError as error:
+            told = f"{word!r} is no type, and {error}" if may_be_type else str(error)
+            raise SymbolNotFoundError(told) from None
+
+    return find
