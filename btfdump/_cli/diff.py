@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace) -> int:
     from btfdump._diff.compare import compare
 
-    before, after = _document(args.before, args), _document(args.after, args)
+    before, after = (_document(path, args) for path in (args.before, args.after))
     if ("rows" in before) != ("rows" in after):
         raise ExpressionError(f"{args.before}, {args.after}: one is a table, the other is not")
     comparison = compare(before, after)
@@ -87,17 +87,19 @@ def _document(path: str, args: argparse.Namespace) -> dict[str, Any]:
     """Return what is to be compared: of a JSON file as it is, of a vmcore its ROOT."""
     from btfdump._api.kernel import open_core
     from btfdump._cli.inspection import Inspection
-    from btfdump._diff.document import is_document, load
-    from btfdump._targets.dumpfile import is_core
+    from btfdump._diff.document import load
 
-    if is_document(path):
+    document = load(path)
+    if document is not None:
         if args.root:
             raise ExpressionError(f"{path}: is JSON, compared as a whole: no ROOT")
-        return load(path)
+        return document
     if not args.root:
-        if not is_core(path):
-            raise TargetError(f"{path}: is neither JSON that btfdump wrote nor a vmcore")
-        raise ExpressionError(f"{path}: is a vmcore: say what to compare, for example 'task 1'")
+        _check_core(path)
+        raise ExpressionError(
+            f"{path}: is a vmcore: say what to compare, for example: "
+            f"btfdump diff {args.before} {args.after} task 1"
+        )
     with open_core(
         path,
         btf=args.btf,
@@ -114,6 +116,17 @@ def _document(path: str, args: argparse.Namespace) -> dict[str, Any]:
     if job.notes:
         complain(f"{path}: {job.notes} notes in what is compared")
     return document
+
+
+def _check_core(path: str) -> None:
+    """Raise `TargetError`, which says what a file is, if it is no vmcore either."""
+    from btfdump._diff.document import EXPECTED
+    from btfdump._targets.dumpfile import sniff
+
+    try:
+        sniff(path)
+    except TargetError as error:
+        raise TargetError(f"{error}; 'diff' takes vmcores, and {EXPECTED}") from None
 
 
 def _text(

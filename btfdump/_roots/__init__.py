@@ -387,10 +387,9 @@ def _perhaps(kernel: Context, name: str, path: Path) -> str:
 
     roots = {one: one for one in ROOTS}
     if path.steps:  # of a table there are no members, and of a root once it is said of what
-        kinds = {one: ROOTS.get(one) for one in ROOTS}
         roots = {
             one: f"{one}({kind.argument})"
-            for one, kind in kinds.items()
+            for one, kind in ROOTS.items()
             if isinstance(kind, RootKind)
         }
     found = [roots.get(one, one) for one in like(kernel, name, tuple(roots))]
@@ -403,7 +402,9 @@ def _no_symbol(kernel: Context, text: str) -> str:
     """Return what to say of a word that has not the form of a symbol: what an address is."""
     match = re.fullmatch(_AT_ADDRESS, text)
     if match is None:
-        return f"{text!r} is neither a root, nor a symbol, nor 'TYPE' ADDRESS"
+        first, _, rest = text.strip().partition(" ")
+        words = f"; say it without quotes: {first} {rest}" if rest and first in ROOTS else ""
+        return f"{text!r} is neither a root, nor a symbol, nor 'TYPE' ADDRESS{words}"
     from btfdump._roots.suggestions import place
 
     address = parse_number(match[1]) + parse_number(match[2] or "0")

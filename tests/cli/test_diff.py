@@ -47,8 +47,17 @@ def test_json_files(core, tmp_path, capsys):
 def test_mistakes_are_told_apart_from_differences(core, tmp_path, capsys):
     document = tmp_path / "a.json"
     document.write_text('{"roots": []}')
+    array, blob = tmp_path / "array.json", tmp_path / "btf"
+    array.write_text("[1]")
+    blob.write_bytes(b"\x9f\xeb\1\0" + bytes(20))
     for words, message in [
-        ((core, core), "say what to compare"),
+        ((core, core), f"say what to compare, for example: btfdump diff {core} {core} task 1"),
+        ((core, core, "task 1"), "say it without quotes: task 1"),
+        (("README.md", "README.md"), "README.md: starts with b'# btfdum'; expected a vmcore"),
+        (("README.md", "README.md"), "'diff' takes vmcores, and what btfdump writes with"),
+        (("README.md", core, "task"), "README.md: starts with b'# btfdum'"),
+        ((str(array), str(array)), "is JSON, but an array"),
+        ((str(blob), str(blob)), "is a raw BTF file; expected a vmcore"),
         ((str(document), str(document), "task"), "no ROOT"),
         ((core, str(tmp_path / "none"), "task"), "no such file"),
         ((core, core, "task", "nosuch"), "could not be read in full"),
