@@ -106,7 +106,8 @@ class KernelTarget(BaseTarget):
     """A kernel's memory: symbols, per-CPU offsets and BTF are found in it when asked for.
 
     `info` is its VMCOREINFO. `vmlinux` supplies what the memory lacks. `running` says that it is
-    the kernel we run on, which tells of itself in /proc and /sys as well.
+    the kernel we run on, which tells of itself in /proc and /sys as well. `cut` says of a truncated
+    dump that it is one.
     """
 
     def __init__(
@@ -115,10 +116,11 @@ class KernelTarget(BaseTarget):
         info: Mapping[str, str],
         vmlinux: str | os.PathLike[str] | None = None,
         running: RunningKernel | None = None,
+        cut: str = "",
     ) -> None:
         self.platform = platform
         self.vmcoreinfo = info
-        self.symbols = KernelSymbols(self.read, info, platform, vmlinux, running)
+        self.symbols = KernelSymbols(self.read, info, platform, vmlinux, running, cut)
         self.release = info.get("OSRELEASE") or (running.release if running is not None else "")
         self._running = running
         self._per_cpu_offsets: tuple[int, ...] | None = None

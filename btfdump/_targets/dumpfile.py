@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from btfdump._files import open_file
 from btfdump._targets import vmcoreinfo
+from btfdump._targets.flattened import FlatFile
 from btfdump.errors import TargetError
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ HEAD = 4096
 EXPECTED = "expected a vmcore: an ELF core file or a kdump-compressed file"
 KDUMP_SIGNATURE = b"KDUMP   "
 FLAT_SIGNATURE = b"makedumpfile\0\0\0\0"
-_FLAT_HEADER_SIZE = 4096
 _ELF_TYPES = {1: "relocatable object", 2: "executable", 3: "shared object or executable"}
 _ELF_MACHINES = {
     3: "i386", 21: "ppc64", 22: "s390x", 40: "arm", 62: "x86_64", 183: "aarch64", 243: "riscv64",
@@ -39,6 +39,7 @@ _ELF_MACHINES = {
 PT_LOAD, PT_NOTE = 1, 4
 _ET_CORE = 4
 _EM_X86_64 = 62
+_EHDR32, _EHDR64 = 52, 64
 _PN_XNUM = 0xFFFF
 _NT_AUXV, _NT_FILE = 6, 0x46494C45
 _XEN_OWNER = b"Xen\0"
@@ -60,6 +61,9 @@ _LAST_PAGES = 4096
 MAX_NOTES = 1 << 24
 """Bytes of the largest section or segment of notes that is read."""
 _MAX_HEADERS = 1 << 28
+# Bytes of the longest segment: no machine has more physical addresses, and no kernel's vmalloc area
+# in /proc/kcore is longer.
+_MAX_SEGMENT = 1 << 56
 
 
 class Segment(NamedTuple):
@@ -77,10 +81,10 @@ class CoreFile:
     """What the headers of a core file say.
 
     `machine` is "" if nothing says it. `truncated` means that the file ends before the data that
-    its ELF headers or its last page descriptors promise; `whole_size` is the size it should have,
-    for kdump-compressed files only, 0 if not even the part that tells is there. A flattened file
-    cannot be checked in this way. For both of these, `vmcoreinfo` is the text that the header leads
-    to, and memory is `block_count` blocks of `block_size` bytes (both 0 if the header is nonsense).
+    its ELF headers or its last page descriptors promise; `whole_size` is the size it should have, 0
+    if not even the part that tells is there. A flattened file cannot be checked in this way. For
+    kdump-compressed files, flattened or not, `vmcoreinfo` is the text that the header leads to, and
+    memory is `block_count` blocks of `block_size` bytes (both 0 if the header is nonsense).
     `is_incomplete` means that the program that wrote the dump says it could not write all of it.
     """
 
@@ -97,6 +101,15 @@ class CoreFile:
     block_count: int = 0
     whole_size: int = 0
     is_incomplete: bool = False
+
+    @property
+    def cut(self) -> str:
+        """Say that a truncated file is one, and how much is there; "" of any other."""
+        if not self.truncated:
+            return ""
+        return f"{self.path}: is truncated: it has {self.path.stat().st_size} bytes of " + (
+            f"{self.whole_size}" if self.whole_size else "more than its headers"
+        )
 
     def reader(self, segment: Segment) -> Callable[[int, int, int, bool], bytes]:
         """Return a function (address, size, offset, physical) -> bytes of `segment`, for drgn.
@@ -178,12 +191,14 @@ def _sniff_elf(path: Path, file: BinaryIO, head: bytes, size: int) -> CoreFile:
     machine = _ELF_MACHINES.get(e_machine, "")
     if machine == "ppc64" and byteorder == "little":
         machine = "ppc64le"
+    _check_class(path, head, order, is_64)
     segments, owners, user_process = _program_headers(path, file, head, order, is_64)
     if _XEN_OWNER in owners:
         raise TargetError(
             f"{path}: is of a Xen host or guest; {EXPECTED} of Linux on the machine itself: drgn "
             "knows nothing of Xen's addresses; let kdump write one in the guest, or try crash"
         )
+    end = max((part.offset + part.filesz for part in segments), default=0)
     return CoreFile(
         path=path,
         format="elf",
@@ -191,12 +206,28 @@ def _sniff_elf(path: Path, file: BinaryIO, head: bytes, size: int) -> CoreFile:
         pointer_size=8 if is_64 else 4,
         machine=machine,
         segments=segments,
-        truncated=0 < size < max((part.offset + part.filesz for part in segments), default=0),
+        truncated=0 < size < end,
+        whole_size=end,
         user_process=user_process,
         is_incomplete=is_64
         and e_machine == _EM_X86_64  # others keep something else in these flags
         and bool(struct.unpack_from(f"{order}I", head, 48)[0] & _DUMP_ELF_INCOMPLETE),
     )
+
+
+def _check_class(path: Path, head: bytes, order: str, is_64: bool) -> None:
+    """Raise `TargetError` if the ELF header is laid out for the other class than it says.
+
+    e_ehsize, the size of this header, lies where the class puts it.
+    """
+    in_32, in_64 = (struct.unpack_from(f"{order}H", head, at)[0] for at in (40, 52))
+    mine, other = (in_64 == _EHDR64, in_32 == _EHDR32)[:: 1 if is_64 else -1]
+    if other and not mine:
+        said, laid_out = ("64-bit", "32-bit")[:: 1 if is_64 else -1]
+        raise TargetError(
+            f"{path}: has a damaged ELF header: by its class it is {said}, and it is laid out as "
+            f"{laid_out}; {EXPECTED}; copy the dump again"
+        )
 
 
 def _program_headers(
@@ -248,7 +279,12 @@ def _program_headers(
 
 
 def _check_extent(path: Path, vaddr: int, paddr: int, size: int, bits: int) -> None:
-    """Raise `TargetError` for a segment that passes the end of an address space."""
+    """Raise `TargetError` for a segment that passes the end of an address space, or is too long."""
+    if size > _MAX_SEGMENT:
+        raise TargetError(
+            f"{path}: has a damaged ELF program header: a segment of {size:#x} bytes, more memory "
+            f"than any machine has; {EXPECTED}; copy the dump again"
+        )
     unknown = (1 << bits) - 1  # what p_paddr is where nobody knows it
     for name, start in (("p_vaddr", vaddr), ("p_paddr", paddr)):
         if start + size > 1 << bits and not (name == "p_paddr" and start == unknown):
@@ -278,44 +314,6 @@ def elf_notes(notes: bytes, order: str) -> Iterator[tuple[bytes, int, bytes]]:
         desc_at = name_at + (namesz + 3 & ~3)
         yield notes[name_at : name_at + namesz], kind, notes[desc_at : desc_at + descsz]
         at = desc_at + (descsz + 3 & ~3)
-
-
-class FlatFile:
-    """Random access to a flattened dump.
-
-    It is a big-endian stream of records: offset (s64), size (s64), bytes.
-    """
-
-    def __init__(self, file: BinaryIO, max_records: int = 20000) -> None:
-        self._file = file
-        self._records: list[
-            tuple[int, int, int]
-        ] = []  # (offset in the real file, size, offset in this file)
-        at = _FLAT_HEADER_SIZE
-        while len(self._records) < max_records:
-            file.seek(at)
-            header = file.read(16)
-            if len(header) < 16:
-                break
-            start, length = struct.unpack(">qq", header)
-            if start < 0 or length <= 0:  # the end marker is (-1, -1)
-                break
-            self._records.append((start, length, at + 16))
-            at += 16 + length
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes at `offset` of the file that `makedumpfile -R` would write.
-
-        Holes read as zeros.
-        """
-        out = bytearray(size)
-        for start, length, at in self._records:
-            low, high = max(start, offset), min(start + length, offset + size)
-            if low < high:
-                self._file.seek(at + low - start)
-                piece = self._file.read(high - low)
-                out[low - offset : low - offset + len(piece)] = piece
-        return bytes(out)
 
 
 def _sniff_kdump(path: Path, kind: CoreFormat, file: BinaryIO | FlatFile) -> CoreFile:

@@ -43,6 +43,7 @@ class KernelSymbols:
     The kernel's own table is preferred; `vmlinux` is asked if that is missing or lacks the name.
     Without either (CONFIG_KALLSYMS_ALL=n), there are VMCOREINFO and what the kernel exports to
     modules. For a `running` kernel, /proc/kallsyms is read if the table cannot be found in memory.
+    `cut` says of a truncated dump that it is one, which explains whatever is missing.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class KernelSymbols:
         platform: Platform,
         vmlinux: str | os.PathLike[str] | None = None,
         running: RunningKernel | None = None,
+        cut: str = "",
     ) -> None:
+        self._cut = cut
         self._read = read
         self._info = info
         self._platform = platform
@@ -188,12 +191,17 @@ class KernelSymbols:
             if len(self._image[1]):
                 self._no_kallsyms = str(error).partition(";")[0]
                 return self._image[1]
-            if isinstance(error, MissingDataError):
+            if isinstance(error, MissingDataError) and not self._cut:
                 raise
-            raise MissingDataError(
+            raise self._missing(
                 f"the kernel's own symbol table cannot be read: {error}",
                 "give the symbols with --vmlinux FILE",
             ) from None
+
+    def _missing(self, what: str, remedy: str) -> MissingDataError:
+        if not self._cut:
+            return MissingDataError(what, remedy)
+        return MissingDataError(f"{self._cut}; {what}", f"copy it again, or {remedy}")
 
     def _no_symbol(self, name: str) -> str:
         if self.has_data:
@@ -231,7 +239,7 @@ class KernelSymbols:
         try:
             data = self._read(start, stop - start)
         except FaultError as error:
-            raise MissingDataError(
+            raise self._missing(
                 f"the kernel's BTF at {start:#x} is not in the dump "
                 f"({error.reason} at {error.address:#x})",
                 _NO_BTF,

@@ -133,6 +133,26 @@ def test_program_headers(tmp_path, build, order, bits, xnum):
     assert not core.truncated
 
 
+def test_a_class_that_the_header_is_not_laid_out_for(tmp_path, build):
+    """It was taken for a dump of Xen, of which the number of program headers is 0."""
+    for bits, said in ((64, "32-bit, and it is laid out as 64"), (32, "64-bit, and .* as 32")):
+        data = bytearray(build.elf_core(bits=bits))
+        data[4] ^= 3
+        path = tmp_path / "core"
+        path.write_bytes(data)
+        rejected(path, f"damaged ELF header: by its class it is {said}-bit; .*copy the dump again")
+
+
+@pytest.mark.parametrize("field", ["filesz", "memsz"])
+@pytest.mark.parametrize("size", [(1 << 56) + 1, 1 << 63, (1 << 64) - 1])
+def test_a_segment_of_more_memory_than_there_is(tmp_path, build, field, size):
+    data = bytearray(build.elf_core([(0, bytes(64))]))
+    struct.pack_into("<Q", data, 64 + 56 + (32 if field == "filesz" else 40), size)
+    path = tmp_path / "core"
+    path.write_bytes(data)
+    rejected(path, f"damaged ELF program header: a segment of {size:#x} bytes, more memory than")
+
+
 def test_truncated_program_headers(tmp_path, build):
     path = tmp_path / "core"
     path.write_bytes(build.elf_core()[:100])
@@ -322,6 +342,35 @@ def test_vmcoreinfo_that_does_not_fit_its_blocks(tmp_path, build):
     path = tmp_path / "kdump"
     path.write_bytes(build.kdump([(0, bytes(65536))], block=65536, info=info, machine="x86_64"))
     rejected(path, "VMCOREINFO does not fit its memory.*ELF format")
+
+
+@pytest.mark.parametrize(("name", "keep"), [("filtered", 0.3), ("s390x", 0.3), ("s390x", 0.9615)])
+def test_an_elf_dump_that_is_cut_is_said_to_be(tmp_path, sample, name, keep):
+    """Nothing else is blamed for what was behind its end."""
+    data = sample(name).read_bytes()
+    path = tmp_path / "cut"
+    there = int(len(data) * keep)
+    path.write_bytes(data[:there])
+    with open_core(path) as target:
+        said = f"{path}: is truncated: it has {there} bytes of {len(data)}"
+        assert target.problems == (f"{said}; what is behind its end is missing: copy it again",)
+        with pytest.raises(MissingDataError) as caught:
+            target.btf_bytes()
+    text = str(caught.value)
+    assert text.startswith(f"{said}; the kernel's ")
+    assert "; copy it again, or give the " in text
+
+
+def test_a_cut_that_takes_nothing_that_is_needed(tmp_path, sample):
+    data = sample("s390x").read_bytes()
+    path = tmp_path / "cut"
+    path.write_bytes(data[:-4096])
+    with open_core(path) as target:
+        assert target.btf_bytes()
+        assert len(target.problems) == 1
+    path.write_bytes(data)
+    with open_core(path) as target:
+        assert target.problems == ()
 
 
 @pytest.mark.parametrize("keep", [0.02, 0.3, 0.9])

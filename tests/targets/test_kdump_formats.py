@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import zstandard
 
-from btfdump._targets.dumpfile import FlatFile
+from btfdump._targets.flattened import FlatFile
 from sample_dumps.build.kdump import PAGE_DESCRIPTOR
 from tests.support import kdump_formats
 

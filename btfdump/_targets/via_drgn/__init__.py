@@ -61,7 +61,7 @@ def open_core(
         info,
         f"vmcore ({_KINDS[core.format]}{cut})",
         vmlinux,
-        is_truncated=core.truncated,
+        cut=core.cut,
         is_incomplete=core.is_incomplete,
     )
     target.problems = tuple(_losses(core))
@@ -71,7 +71,7 @@ def open_core(
 def _losses(core: CoreFile) -> Iterator[str]:
     """Yield what is missing of a dump that can be read nevertheless."""
     if core.truncated:
-        yield f"{core.path}: is truncated, and what was behind its end is missing; copy it again"
+        yield f"{core.cut}; what is behind its end is missing: copy it again"
     if core.is_incomplete:
         yield (
             f"{core.path}: is marked as incomplete: what wrote it had no room for all of the "
@@ -91,16 +91,16 @@ class DrgnTarget(KernelTarget):
         vmlinux: str | os.PathLike[str] | None = None,
         *,
         running: RunningKernel | None = None,
-        is_truncated: bool = False,
+        cut: str = "",
         is_incomplete: bool = False,
     ) -> None:
         self._prog: drgn.Program | None = prog
         self._read: Callable[[int, int], bytes] = prog.read
-        self._is_truncated = is_truncated
+        self._is_truncated = bool(cut)
         self._is_incomplete = is_incomplete
         self.description = description
         self.page_size = vmcoreinfo.page_size(info)
-        super().__init__(platform, info, vmlinux, running)
+        super().__init__(platform, info, vmlinux, running, cut)
 
     def read(self, address: int, size: int) -> bytes:
         """Read exactly `size` bytes at virtual `address`.

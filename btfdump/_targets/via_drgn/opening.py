@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING
 
 import drgn
 
+from btfdump._files import open_file
 from btfdump._targets import vmcoreinfo
+from btfdump._targets.dumpfile import EXPECTED
+from btfdump._targets.flattened import is_cut
 from btfdump._targets.via_drgn.segments import (
     HALF,
     PPC64,
@@ -219,8 +222,9 @@ def _open_without_note(core: CoreFile, note: str) -> tuple[drgn.Program, CoreFil
             if _is_right_kernel(prog, info, one):
                 return prog, one
         seen = f"{note}, and what its memory holds does not fit"
-    cut = " (the file is truncated)" if core.truncated else ""
-    raise MissingDataError(f"{core.path}: {seen}{cut}", _DUMP_AGAIN)
+    if core.truncated:
+        raise MissingDataError(f"{core.cut}: {seen}", "copy it again")
+    raise MissingDataError(f"{core.path}: {seen}", _DUMP_AGAIN)
 
 
 def _byte_orders(core: CoreFile) -> Iterator[CoreFile]:
@@ -290,6 +294,13 @@ def _open_error(core: CoreFile, text: str) -> TargetError:
             _DUMP_AGAIN,
         )
     if core.format == "flattened":
+        with open_file(core.path, EXPECTED, devices=True) as file:
+            if is_cut(file):
+                size = core.path.stat().st_size
+                return TargetError(
+                    f"{core.path}: is truncated: it ends at byte {size}, before the record that "
+                    "marks the end of a flattened dump; copy it again"
+                )
         remedy = f"rebuild it first: makedumpfile -R NEWFILE < {core.path}"
     else:
         remedy = "expected a whole vmcore; the file is damaged or truncated, copy it again"

@@ -10,7 +10,7 @@ from btfdump._targets import vmcoreinfo
 from btfdump._targets.memory import FILTERED, UNMAPPED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from btfdump._targets.dumpfile import CoreFile
 
@@ -48,14 +48,46 @@ def fault_on_excluded(prog: drgn.Program, core: CoreFile) -> None:
     writes physical addresses as p_vaddr; with these, small integers would be readable pointers.
     """
     unknown = (1 << 8 * core.pointer_size) - 1
-    for segment in core.segments:
-        tail = segment.memsz - segment.filesz
-        if tail > 0:
-            prog.add_memory_segment(segment.vaddr + segment.filesz, tail, excluded, False)
-            if segment.paddr != unknown:
-                prog.add_memory_segment(segment.paddr + segment.filesz, tail, excluded, True)
+    virtual = [(part.vaddr, part.filesz, part.memsz) for part in core.segments]
+    physical = [(p.paddr, p.filesz, p.memsz) for p in core.segments if p.paddr != unknown]
+    for segments, is_physical in ((virtual, False), (physical, True)):
+        for start, end in _without_data(segments):
+            prog.add_memory_segment(start, end - start, excluded, is_physical)
     if core.machine in UPPER_HALF and any(segment.vaddr < HALF for segment in core.segments):
         prog.add_memory_segment(0, HALF, unmapped, False)
+
+
+def _without_data(segments: Sequence[tuple[int, int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield (start, end) of the ranges of which segments (address, filesz, memsz) have no data.
+
+    What one of them has is not hidden by another one that claims the same memory without data.
+    """
+    empty = _union((at + filesz, at + memsz) for at, filesz, memsz in segments)
+    full = _union((at, at + filesz) for at, filesz, _ in segments)
+    at = 0
+    for start, end in empty:
+        while at < len(full) and full[at][1] <= start:
+            at += 1
+        inside = at
+        while inside < len(full) and full[inside][0] < end:
+            if start < full[inside][0]:
+                yield start, full[inside][0]
+            start = full[inside][1]
+            inside += 1
+        if start < end:
+            yield start, end
+        at = max(at, inside - 1)
+
+
+def _union(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return what ranges (start, end) cover, in order and apart from each other."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if found and start <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
+        elif start < end:
+            found.append((start, end))
+    return found
 
 
 def fault_beyond_s390x_tables(prog: drgn.Program, info: Mapping[str, str]) -> None:
