@@ -10,6 +10,7 @@ from btfdump._btf.wire import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from btfdump._btf.reader import Btf
     from btfdump._btf.types import TypeTable
 
 MEANINGS = {
@@ -23,6 +24,7 @@ MEANINGS = {
     "uptr": "pointer into user space, kept in a BPF map",
 }
 _QUALIFIERS = (Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG)
+_LEADING = (*_QUALIFIERS, Kind.TYPEDEF, Kind.PTR, Kind.ARRAY)
 _MAX_POINTERS = 32
 
 
@@ -43,3 +45,13 @@ def tags_in(btf: TypeTable, type_id: int) -> Iterator[str]:
         if not isinstance(base, types.Ptr | types.Array):
             return
         type_id = base.type_id
+
+
+def type_tagged(btf: Btf) -> set[int]:
+    """Return the ids of all types, the base's too, for which `tags_in()` may yield anything."""
+    tags: set[int] = set()
+    one: Btf | None = btf
+    while one is not None:
+        tags.update(one.ids(Kind.TYPE_TAG))
+        one = one.base
+    return btf.leading_to(_LEADING, tags)

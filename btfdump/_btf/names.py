@@ -22,6 +22,7 @@ _QUALIFIERS: dict[type[t.Type], str] = {
 _FLAVOR = re.compile(r"(?<=[^_])___(?=[^_])")
 _MAX_NAME = 511  # KSYM_NAME_LEN - 1: longer ones are nonsense, or mischief
 ELLIPSIS = "..."
+_PLACE = "\0"  # of a name: no name has it
 
 
 def essential_name(name: str) -> str:
@@ -52,13 +53,47 @@ def declare(type_: t.Type, name: str, bit_size: int = 0) -> str:
     return _Spelling().declare(type_, f"{name}:{bit_size}" if bit_size else name)
 
 
+class Declarations(dict[int, tuple[str, str]]):
+    """What stands before and behind a name declared as a type of a BTF, by the type's id."""
+
+    def __init__(self, btf: t.TypeTable) -> None:
+        super().__init__()
+        self._btf = btf
+
+    def __missing__(self, type_id: int) -> tuple[str, str]:
+        before, _, behind = declare(self._btf.type(type_id), _PLACE).partition(_PLACE)
+        self[type_id] = before, behind
+        return before, behind
+
+
 def prototype(func: t.Func) -> str:
     """Return the C declaration of a function, with the names of its parameters.
 
     An example is "struct task_struct *bpf_task_acquire(struct task_struct *p)". Raises what
     `spell()` raises.
     """
-    return _Spelling().prototype(func)
+    before, behind = around_function(func.btf, func.type_id)
+    return f"{before}{clip(func.name)}{behind}"
+
+
+def around_function(btf: t.TypeTable, proto_id: int) -> tuple[str, str]:
+    """Return what stands before and behind the name of a function that has a prototype.
+
+    Thousands of functions share one. Raises what `spell()` raises.
+    """
+    returned, params = btf.signature(proto_id)
+    around = btf.around
+    texts = []
+    for name, type_id in params:
+        if name:
+            before, behind = around[type_id]
+            texts.append(f"{before}{name if len(name) <= _MAX_NAME else clip(name)}{behind}")
+        else:
+            texts.append(btf.spell(type_id))
+    if params and params[-1] == ("", 0):
+        texts[-1] = ELLIPSIS
+    before, behind = around[returned]
+    return before, f"({', '.join(texts) or 'void'}){behind}"
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -98,16 +133,6 @@ class _Spelling:
             else:
                 return _join(qualifiers, _base_name(type_), tags, declarator)
             type_ = _next(type_)
-
-    def prototype(self, func: t.Func) -> str:
-        """Declare a function, its parameters by type and name."""
-        proto = func.proto
-        named = proto.params[:-1] if proto.is_variadic else proto.params
-        texts = [self.declare(param.type, _clip(param.name)) for param in named]
-        if proto.is_variadic:
-            texts.append(ELLIPSIS)
-        declarator = f"{_clip(func.name)}({', '.join(texts) or 'void'})"
-        return self.declare(proto.return_type, declarator)
 
     def params(self, proto: t.FuncProto) -> str:
         """Return the parameter list of a prototype, by types alone."""
@@ -159,19 +184,19 @@ def _base_name(type_: t.Type) -> str:
     if isinstance(type_, t.Void):
         return "void"
     if isinstance(type_, (t.Composite, t.Fwd)):
-        return f"{type_.keyword} {_clip(type_.name) or '{...}'}"
+        return f"{type_.keyword} {clip(type_.name) or '{...}'}"
     if isinstance(type_, t.Enum):
-        return f"enum {_clip(type_.name) or '{...}'}"
+        return f"enum {clip(type_.name) or '{...}'}"
     if isinstance(type_, t.DeclTag):
         return _attribute(type_)
     if isinstance(type_, t.Unknown):
-        return f"<kind {type_.kind_number}{' ' * bool(type_.name)}{_clip(type_.name)}>"
-    return _clip(type_.name) or f"<anonymous {type_.kind.name.lower()}>"
+        return f"<kind {type_.kind_number}{' ' * bool(type_.name)}{clip(type_.name)}>"
+    return clip(type_.name) or f"<anonymous {type_.kind.name.lower()}>"
 
 
 def _attribute(tag: t.TypeTag | t.DeclTag) -> str:
     """Return a tag as the kernel's sources write it: "__rcu"; or as an attribute."""
-    text = _clip(tag.name)
+    text = clip(tag.name)
     if tag.is_attribute:
         return f"__attribute__(({text}))"
     if isinstance(tag, t.TypeTag):
@@ -179,6 +204,6 @@ def _attribute(tag: t.TypeTag | t.DeclTag) -> str:
     return f'__attribute__((btf_decl_tag("{text}")))'
 
 
-def _clip(name: str) -> str:
+def clip(name: str) -> str:
     """Cut a name that no compiler made."""
     return name if len(name) <= _MAX_NAME else name[:_MAX_NAME] + ELLIPSIS

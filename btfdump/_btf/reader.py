@@ -7,17 +7,26 @@ from typing import TYPE_CHECKING, cast
 
 from btfdump.errors import AmbiguousTypeError, BtfFormatError, TypeNotFoundError, UnusableBtfError
 
-from .check import check_all, check_record, names_fit
+from .check import are_good, check_all, check_record, names_fit
 from .inflate import inflate
 from .lookup import EnumeratorIndex, NameIndex, make_index
-from .names import spell
+from .names import Declarations, spell
 from .records import Records
 from .strings import Strings
-from .types import Array, DeclTag, Enum, Reference, Struct, Type, TypeTag, Var, Void
-from .wire import MODIFIERS, U32_MAX, Kind, kind_of, parse_header, parse_layout
+from .types import Array, DeclTag, Enum, Func, Reference, Struct, Type, TypeTag, Var, Void
+from .wire import (
+    MODIFIERS,
+    TYPE_WORDS,
+    U32_MAX,
+    Kind,
+    kind_of,
+    parse_header,
+    parse_layout,
+    vlen_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from .index import Index
     from .wire import ByteOrder
@@ -83,6 +92,7 @@ class Btf:
         self._type_tags: dict[int, tuple[str, ...]] = {}
         self._spelled: dict[int, str] = {}
         self._checked = False
+        self._good: dict[Kind, bool] = {}  # by kind, for those that are looked at together
         self._pointer_size = pointer_size
 
     @classmethod
@@ -168,6 +178,78 @@ class Btf:
         records = self._records
         ids = range(records.start_id, records.end_id) if kind is None else records.ids(kind)
         return map(self.type, ids)
+
+    def iter_functions(self) -> Iterator[tuple[str, int]]:
+        """Yield the name of each function of this blob and the id of its prototype, by id.
+
+        Makes no types. Raises `BtfFormatError` at a malformed record.
+        """
+        records, words = self._records, self._records.words
+        ids = records.ids(Kind.FUNC)
+        if not self._are_good(Kind.FUNC):
+            for type_id in ids:
+                func = self.type(type_id)
+                if isinstance(func, Func):
+                    yield func.name, func.type_id
+            return
+        starts = [records.at(type_id) for type_id in ids]
+        names = self.strings.many([words[at] for at in starts])
+        yield from zip(names, [words[at + 2] for at in starts], strict=True)
+
+    def signature(self, proto_id: int) -> tuple[int, list[tuple[str, int]]]:
+        """Return what the prototype with an id takes and returns, without making a type.
+
+        That is the id of the type returned, and name and type id of each parameter. Raises
+        `BtfFormatError` if the record is malformed.
+        """
+        if self.base and proto_id < self.start_id:
+            return self.base.signature(proto_id)
+        if not self._are_good(Kind.FUNC_PROTO):
+            check_record(self, self._records, proto_id)
+        words, at = self._records.words, self._records.at(proto_id)
+        start = at + TYPE_WORDS
+        end = start + 2 * vlen_of(words[at + 1])
+        names = map(self.string, words[start:end:2])
+        return words[at + 2], list(zip(names, words[start + 1 : end : 2], strict=True))
+
+    def _are_good(self, kind: Kind) -> bool:
+        """Whether all records of a kind in this blob are well formed; looked at once."""
+        known = self._good.get(kind)
+        if known is None:
+            known = self._good[kind] = self._checked or are_good(self, self._records, kind)
+        return known
+
+    def users(self, kind: Kind, ids: set[int] | frozenset[int]) -> Iterator[Type]:
+        """Yield the types of one kind that refer to any of `ids` themselves, by id.
+
+        They are those of this blob, not its base's: structs with a member of such a type,
+        prototypes with such a parameter or return type, pointers to it.
+        """
+        from .references import users
+
+        return map(self.type, users(self._records, kind, ids))
+
+    def leading_to(self, kinds: Iterable[Kind], ids: Collection[int]) -> set[int]:
+        """Return `ids`, and all that lead to them through types of these kinds alone.
+
+        `kinds` are those of pointers, arrays, qualifiers and typedefs; what leads there may be in
+        the base, too.
+        """
+        from .references import leading_to
+
+        chosen = tuple(kinds)
+        found = self.base.leading_to(chosen, ids) if self.base else ids
+        return leading_to(self._records, chosen, found)
+
+    def ids(self, kind: Kind) -> Iterator[int]:
+        """Yield the ids of the types of one kind in this blob, not its base's, in order."""
+        return self._records.ids(kind)
+
+    def nameless(self, kinds: Iterable[Kind]) -> set[int]:
+        """Return the ids of the types of these kinds in this blob that have no name."""
+        records = self._records
+        words = records.words
+        return {i for kind in kinds for i in records.ids(kind) if not words[records.at(i)]}
 
     def structs_of_size(self, smallest: int, largest: int) -> Iterator[Struct]:
         """Yield the structs of this blob, not its base, that have `smallest` to `largest` bytes."""
@@ -369,6 +451,14 @@ class Btf:
         if type_.id:  # else void, or made by a caller: not one of the types of this BTF
             self._spelled[type_.id] = text
         return text
+
+    @cached_property
+    def around(self) -> Mapping[int, tuple[str, str]]:
+        """What stands before and behind a name declared as a type, by id: ("int (*", ")(void)").
+
+        Found when it is first asked, and remembered. Raises what `type()` and `spell()` raise.
+        """
+        return Declarations(self)
 
     def decl_tags(self, type_: Type | int) -> tuple[DeclTag, ...]:
         """Return the declaration tags on a type and on its members or parameters, by id.

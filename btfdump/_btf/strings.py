@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
 
 def decode(raw: bytes) -> str:
     """Decode a name. UTF-8 is only a convention, so other bytes become backslash escapes."""
@@ -44,6 +49,16 @@ class Strings:
             raise IndexError(offset)
         offset -= self.start
         return self.data[offset : self.data.index(b"\0", offset)]
+
+    def many(self, offsets: Iterable[int]) -> Iterator[str]:
+        """Yield the strings at many offsets, which are not remembered; raises `IndexError`."""
+        data, start, end, find = self.data, self.start, self.end, self.data.index
+        for offset in offsets:
+            if start <= offset < end:
+                at = offset - start
+                yield data[at : find(b"\0", at)].decode(errors="backslashreplace")
+            else:
+                yield self[offset]
 
     def is_start(self, offset: int) -> bool:
         """Whether a string begins at `offset`, rather than being the tail of a longer one."""

@@ -98,6 +98,13 @@ if TYPE_CHECKING:
         def spell(self, type_: Type | int, /) -> str:
             """Return the C spelling of a type."""
 
+        @property
+        def around(self) -> Mapping[int, tuple[str, str]]:
+            """What stands before and behind a name declared as a type, by id."""
+
+        def signature(self, proto_id: int, /) -> tuple[int, list[tuple[str, int]]]:
+            """Return the id of what a prototype returns, and name and type id of parameters."""
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class Type:

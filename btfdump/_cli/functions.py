@@ -10,6 +10,9 @@ from btfdump._cli.terminal import FAILED
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
+
+    from btfdump._reports.functions import FunctionTag
 
 _EXAMPLES = """\
 examples:
@@ -57,6 +60,13 @@ def run(args: argparse.Namespace) -> int:
         if not args.tagged:
             return write_table(function_table(opened.btfs, query), query, opened, args)
         find_global = globals_of(opened.kernel) if opened.kernel is not None else None
-        tags = list(tagged_functions(opened.btfs, query, find_global))
-        status = write_table(tagged_table(tags), query, opened, args)
-    return FAILED if args.strict and any(tag.problem for tag in tags) else status
+        misfits = 0
+
+        def told() -> Iterator[FunctionTag]:
+            nonlocal misfits
+            for tag in tagged_functions(opened.btfs, query, find_global):
+                misfits += bool(tag.problem)
+                yield tag
+
+        status = write_table(tagged_table(told()), query, opened, args)
+    return FAILED if args.strict and misfits else status

@@ -4,17 +4,33 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from btfdump._cli.terminal import FAILED, OK, complain, is_colorful
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from btfdump._api.types import Opened
     from btfdump._roots import Query
     from btfdump._roots.table import Table
+
+T = TypeVar("T")
+
+
+class Counted(Generic[T]):
+    """Things that are counted as they pass by; `count` is how many have."""
+
+    def __init__(self, things: Iterable[T]) -> None:
+        self._things = things
+        self.count = 0
+
+    def __iter__(self) -> Iterator[T]:
+        for thing in self._things:
+            self.count += 1
+            yield thing
 
 
 def unmatched(table: Table, query: Query, rows: int) -> list[str]:
@@ -48,10 +64,10 @@ def write_table(table: Table, query: Query, opened: Opened, args: argparse.Names
         source=kernel.target.description if kernel is not None else args.file,
         release=kernel.release if kernel is not None else "",
     )
-    rows = list(table.rows)
-    for piece in render_table(replace(table, rows=rows), args.format, options):
+    counted = Counted(table.rows)
+    for piece in render_table(replace(table, rows=counted), args.format, options):
         sys.stdout.write(piece)
-    missing = unmatched(table, query, len(rows))
+    missing = unmatched(table, query, counted.count)
     for text in missing:
         complain(text)
     return FAILED if missing else OK

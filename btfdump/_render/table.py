@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from btfdump._kernel.notes import Note
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from btfdump._render import Options
-    from btfdump._roots.table import Cell, Table
+    from btfdump._roots.table import Cell, Row, Table
 
 _BOLD, _RED, _DIM, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
 _GAP = "  "
+_MEASURED = 1000
+"""Rows that the widths of columns are taken from: what comes later may be wider."""
+_encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps() makes one for each call
 
 
 def render_table(table: Table, format: str, options: Options) -> Iterator[str]:
@@ -31,36 +35,33 @@ def render_table(table: Table, format: str, options: Options) -> Iterator[str]:
 
 
 def _aligned(table: Table, options: Options) -> Iterator[str]:
-    lines: list[list[str] | Note] = []
-    for row in table.rows:
-        if isinstance(row, Note):
-            lines.append(row)
-        else:
-            lines.append([_text(row.get(name)) for name in table.columns])
-    cells = [line for line in lines if not isinstance(line, Note)]
+    rows = iter(table.rows)
+    first = [_line(row, table) for row in islice(rows, _MEASURED)]
+    cells = [line for line in first if not isinstance(line, Note)]
     widths = [max(map(len, column)) for column in zip(table.columns, *cells, strict=True)]
     is_number = [
         bool(cells) and all(line[at].isdecimal() or line[at] == "-" for line in cells)
         for at in range(len(widths))
     ]
 
-    def aligned(texts: Sequence[str]) -> str:
-        padded = (
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(texts, widths, is_number, strict=True)
-        )
-        return _GAP.join(padded).rstrip()
-
-    yield _painted(aligned(table.columns), _BOLD, options) + "\n"
-    for line in lines:
+    padded = _GAP.join(
+        f"{{:{'>' if right else '<'}{width}}}"
+        for width, right in zip(widths, is_number, strict=True)
+    ).format
+    yield _painted(padded(*table.columns).rstrip(), _BOLD, options) + "\n"
+    for line in chain(first, (_line(row, table) for row in rows)):
         if isinstance(line, Note):
             yield _painted(f"! {_note(line)}", _RED, options) + "\n"
         else:
-            yield aligned(line) + "\n"
-    if not lines:  # after a note, nobody knows what there would have been
+            yield padded(*line).rstrip() + "\n"
+    if not first:  # after a note, nobody knows what there would have been
         yield _painted(f"no {table.name.replace('-', ' ')}", _DIM, options) + "\n"
     if table.remark:
         yield _painted(printable(table.remark), _DIM, options) + "\n"
+
+
+def _line(row: Row | Note, table: Table) -> list[str] | Note:
+    return row if isinstance(row, Note) else [_text(row.get(name)) for name in table.columns]
 
 
 def _note(note: Note) -> str:
@@ -68,6 +69,8 @@ def _note(note: Note) -> str:
 
 
 def _text(cell: Cell) -> str:
+    if isinstance(cell, str) and cell:
+        return printable(cell)
     if cell is None or cell == "":
         return "-"
     if isinstance(cell, bool):
@@ -92,7 +95,7 @@ def _json(table: Table, options: Options) -> Iterator[str]:
         if isinstance(row, Note):
             notes.append(_note_document(row))
             continue
-        yield separator + "    " + json.dumps(dict(row), allow_nan=False)
+        yield separator + "    " + _encode(dict(row))
         separator = ",\n"
     yield "]" if separator == "\n" else "\n  ]"
     if table.remark:
@@ -104,7 +107,7 @@ def _jsonl(table: Table, options: Options) -> Iterator[str]:
     del options
     for row in table.rows:
         line = {"note": _note_document(row)} if isinstance(row, Note) else dict(row)
-        yield json.dumps({"table": table.name, **line}, allow_nan=False) + "\n"
+        yield _encode({"table": table.name, **line}) + "\n"
 
 
 def _note_document(note: Note) -> dict[str, str]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump._annotate.grammar import Lock, Unknown, parse
 from btfdump._annotate.locks import LockFact, check_lock
-from btfdump._annotate.type_tags import MEANINGS, tags_in
+from btfdump._annotate.type_tags import MEANINGS, tags_in, type_tagged
 from btfdump._btf import types
-from btfdump._btf.names import prototype
+from btfdump._btf.names import around_function, clip, prototype
 from btfdump._btf.wire import Kind
 from btfdump._roots.table import Table
 
@@ -86,9 +86,15 @@ def function_table(btfs: Iterable[Btf], query: Query) -> Table:
 
     def rows() -> Iterator[dict[str, Any]]:
         for btf in btfs:
-            for func in functions(btf):
-                if query.wants(func.name):
-                    yield {"name": func.name, "module": btf.name, "prototype": prototype(func)}
+            around: dict[int, tuple[str, str]] = {}  # by prototype
+            get, module = around.get, btf.name
+            for name, proto_id in btf.iter_functions():
+                if query.wants(name):
+                    known = get(proto_id)
+                    if known is None:
+                        known = around[proto_id] = around_function(btf, proto_id)
+                    text = f"{known[0]}{clip(name)}{known[1]}"
+                    yield {"name": name, "module": module, "prototype": text}
 
     return Table("functions", ("module", "prototype"), rows())
 
@@ -98,9 +104,20 @@ def tagged_functions(
 ) -> Iterator[FunctionTag]:
     """Yield the tags on the wanted functions of several BTFs."""
     for btf in btfs:
+        tagged = _tagged(btf)
         for func in functions(btf):
-            if query.wants(func.name):
+            if query.wants(func.name) and func.id in tagged:
                 yield from function_tags(func, find_global)
+
+
+def _tagged(btf: Btf) -> set[int]:
+    """Return the ids of the functions on which a tag may be, or on what they take or return."""
+    protos = {proto.id for proto in btf.users(Kind.FUNC_PROTO, type_tagged(btf))}
+    if btf.base is not None:
+        protos.update(proto.id for proto in btf.base.users(Kind.FUNC_PROTO, type_tagged(btf.base)))
+    found = {func.id for func in btf.users(Kind.FUNC, protos)}
+    found.update(t.type_id for t in btf.iter_types(Kind.DECL_TAG) if isinstance(t, types.DeclTag))
+    return found
 
 
 def tagged_table(tags: Iterable[FunctionTag]) -> Table:

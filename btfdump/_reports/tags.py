@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from itertools import chain
+from operator import attrgetter
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.coverage import annotations_for
 from btfdump._annotate.grammar import Contains, Lock, Marker, Unknown, parse
 from btfdump._annotate.locks import check_lock
 from btfdump._annotate.members import head_type
-from btfdump._annotate.type_tags import MEANINGS, tags_in
+from btfdump._annotate.type_tags import MEANINGS, tags_in, type_tagged
 from btfdump._api.types import open_types
 from btfdump._btf import types
 from btfdump._btf.wire import Kind
@@ -66,7 +69,7 @@ def tags_of(
 
     `find_global` is what `check_lock()` takes, for the locks on functions.
     """
-    names = _anonymous_names(btf)
+    names = _Names(btf)
     for tag in btf.iter_types(Kind.DECL_TAG):
         if isinstance(tag, types.DeclTag):
             target = tag.target
@@ -75,14 +78,32 @@ def tags_of(
             if not tag.is_attribute:
                 meaning = _meaning(target, tag, annotations, find_global)
             yield TagRow(btf.name, place, on, tag.text, meaning)
-    for type_ in btf.iter_types():
-        yield from _type_rows(btf, type_, names)
+    yield from _type_tags(btf, names)
+
+
+class _Names(dict[int, str]):
+    """What anonymous structs and unions are called, by id; found out when it is first asked."""
+
+    def __init__(self, btf: Btf) -> None:
+        super().__init__()
+        self._btf: Btf | None = btf
+
+    def of(self, type_: types.Type) -> str:
+        """Return what a type is called."""
+        if type_.name or not isinstance(type_, types.Composite):
+            return str(type_)
+        if self._btf is not None:
+            btf, self._btf = self._btf, None
+            self.update(_anonymous_names(btf))
+        return self.get(type_.id, str(type_))
 
 
 def _anonymous_names(btf: Btf) -> dict[int, str]:
     """Name each anonymous struct and union after the member it is the type of: `inode.{}`."""
     names: dict[int, str] = {}
-    for type_ in btf.iter_types():
+    nameless = btf.nameless((Kind.STRUCT, Kind.UNION))
+    containing = (btf.users(kind, nameless) for kind in (Kind.STRUCT, Kind.UNION))
+    for type_ in sorted(chain.from_iterable(containing), key=attrgetter("id")):
         if not isinstance(type_, types.Composite):
             continue
         own = str(type_) if type_.name else names.get(type_.id)
@@ -102,7 +123,7 @@ def _anonymous_names(btf: Btf) -> dict[int, str]:
     return names
 
 
-def _place(target: types.Type, index: int, names: dict[int, str]) -> tuple[str, str]:
+def _place(target: types.Type, index: int, names: _Names) -> tuple[str, str]:
     """Return (the tagged thing in C words, what kind of thing it is)."""
     if index < 0:
         if isinstance(target, types.Func):
@@ -112,7 +133,7 @@ def _place(target: types.Type, index: int, names: dict[int, str]) -> tuple[str, 
         return str(target), "typedef" if isinstance(target, types.Typedef) else "type"
     if isinstance(target, types.Composite) and index < len(target.members):
         name = target.members[index].name or f"<member {index}>"
-        return f"{names.get(target.id, str(target))}.{name}", "member"
+        return f"{names.of(target)}.{name}", "member"
     if isinstance(target, types.Func):
         proto = target.target
         if isinstance(proto, types.FuncProto) and index < len(proto.params):
@@ -168,11 +189,27 @@ def _reason(problem: str) -> str:
     return problem.rsplit('": ', 1)[-1].rsplit('" ', 1)[-1]
 
 
-def _type_rows(btf: Btf, type_: types.Type, names: dict[int, str]) -> Iterator[TagRow]:
+def _type_tags(btf: Btf, names: _Names) -> Iterator[TagRow]:
+    """Yield the type tags that types of this BTF have in their declarations, by id."""
+    tagged = type_tagged(btf)
+    if not tagged:
+        return
+    protos = {proto.id for proto in btf.users(Kind.FUNC_PROTO, tagged)}
+    if btf.base is not None:
+        protos.update(proto.id for proto in btf.base.users(Kind.FUNC_PROTO, tagged))
+    found = [*btf.users(Kind.FUNC, protos)]
+    for kind in (Kind.STRUCT, Kind.UNION, Kind.VAR, Kind.TYPEDEF):
+        found += btf.users(kind, tagged)
+    for type_ in sorted(found, key=attrgetter("id")):
+        yield from _type_rows(btf, type_, tagged, names)
+
+
+def _type_rows(btf: Btf, type_: types.Type, tagged: set[int], names: _Names) -> Iterator[TagRow]:
     if isinstance(type_, types.Composite):
-        outer = names.get(type_.id, str(type_))
         for member in type_.members:
-            yield from _tagged(btf, member.type_id, f"{outer}.{member.name or '{}'}", "member")
+            if member.type_id in tagged:
+                place = f"{names.of(type_)}.{member.name or '{}'}"
+                yield from _tagged(btf, member.type_id, place, "member")
     elif isinstance(type_, types.Func) and isinstance(type_.target, types.FuncProto):
         yield from _tagged(btf, type_.target.type_id, f"{type_.name}()", "return value")
         for number, param in enumerate(type_.target.params):
@@ -186,16 +223,15 @@ def _type_rows(btf: Btf, type_: types.Type, names: dict[int, str]) -> Iterator[T
 
 def _tagged(btf: Btf, type_id: int, place: str, on: str) -> Iterator[TagRow]:
     """Yield the type tags between a declaration and its type."""
-    spelled = str(btf.type(type_id))
     for tag in tags_in(btf, type_id):
-        meaning = MEANINGS.get(tag, "type tag")
-        yield TagRow(btf.name, place, on, tag, f"{meaning}: {spelled}", True)
+        meaning = f"{MEANINGS.get(tag, 'type tag')}: {btf.spell(type_id)}"
+        yield TagRow(btf.name, place, on, tag, meaning, True)
 
 
 def render_tags(rows: Iterable[TagRow], format_: str) -> Iterator[str]:
     """Yield the rows as aligned text or as one JSON document."""
     if format_ == "json":
-        yield json.dumps([asdict(row) for row in rows], indent=2) + "\n"
+        yield from _json(rows)
         return
     source = None
     for row in rows:
@@ -205,3 +241,12 @@ def render_tags(rows: Iterable[TagRow], format_: str) -> Iterator[str]:
         yield printable(f'  {f"{row.on} {row.place}":<58} "{row.tag}"  {row.meaning}') + "\n"
     if source is None:
         yield "no tags\n"
+
+
+def _json(rows: Iterable[TagRow]) -> Iterator[str]:
+    """Yield one list, a row as soon as it is known."""
+    separator = "["
+    for row in rows:
+        yield f"{separator}\n{indent(json.dumps(asdict(row), indent=2), '  ')}"
+        separator = ","
+    yield "[]\n" if separator == "[" else "\n]\n"

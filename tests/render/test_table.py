@@ -15,7 +15,7 @@ from btfdump._roots.table import Table
 from btfdump.errors import ExpressionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 ROWS: tuple[dict[str, Any] | Note, ...] = (
     {"id": 7, "name": "ts_links", "used by": ["a", "b"], "hidden": {"x": 1}},
@@ -90,3 +90,21 @@ def test_options_of_other_tables_are_refused():
     kind = TableKind("NAME", "", (), lambda kernel, query: Table("maps", ()), "maps")
     with pytest.raises(ExpressionError, match="--hook: not an option of 'maps'"):
         kind.table(None, Query((), {"hook": ("xdp",)}))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("format_", ["text", "json", "jsonl"])
+def test_rows_are_written_while_others_are_still_to_come(format_):
+    taken = 0
+
+    def rows() -> Iterator[dict[str, Any]]:
+        nonlocal taken
+        for taken in range(1, 100_000):
+            yield {"id": taken, "name": "n" * (taken // 10_000 + 1), "used by": []}
+
+    pieces = render_table(Table("maps", ("id", "name", "used by"), rows()), format_, Options())
+    for _ in range(3):
+        next(pieces)
+    assert 0 < taken <= 1000
+    last = list(pieces)[-1]
+    assert taken == 99_999
+    assert format_ == "json" or "nnnnnnnnnn" in last  # wider than those that were measured

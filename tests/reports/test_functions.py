@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump._btf import BtfBuilder, types
+from btfdump._btf import Btf, BtfBuilder, types
+from btfdump._btf.names import prototype
 from btfdump._kernel.variables import globals_of
-from btfdump._reports.functions import function_tags, functions
+from btfdump._reports.functions import function_table, function_tags, functions, tagged_functions
 from btfdump._roots import Query
 from btfdump._roots.kfuncs import tagged_kfunc_table
+from btfdump.errors import BtfFormatError
 from tests.support.command import run
 
 if TYPE_CHECKING:
@@ -110,3 +112,35 @@ def test_hooks_are_not_in_btf(blob: Path, capsys: pytest.CaptureFixture[str]) ->
     assert (status, out) == (2, "")
     assert "--hook: hooks and flags are not in BTF" in err
     assert not tagged_kfunc_table([], Query()).rows
+
+
+def test_functions_are_told_as_they_are_found(opened: Callable[[str], Kernel]) -> None:
+    """And as the prototype of each is spelled by itself."""
+    btf = opened("tagged").btf
+    rows = [row for row in function_table([btf], Query()).rows if isinstance(row, dict)]
+    made = [prototype(func) for func in functions(btf)]
+    assert [row["prototype"] for row in rows] == made
+    assert len(made) > 10_000
+
+
+def test_the_functions_of_a_damaged_btf_are_told_up_to_the_damage() -> None:
+    b = BtfBuilder()
+    proto = b.func_proto(b.int_("int", 4), [])
+    b.func("f", proto)
+    b.func("g", proto)
+    data = bytearray(b.build())
+    btf = Btf.from_bytes(bytes(data))
+    where = btf._records.byte_offset(btf._records.at(len(btf) - 1)) + 8
+    data[where : where + 4] = (1).to_bytes(4, "little")  # an integer is no prototype
+    rows = iter(function_table([Btf.from_bytes(bytes(data), check=False)], Query()).rows)
+    first = next(rows)
+    assert isinstance(first, dict)
+    assert first["name"] == "f"
+    with pytest.raises(BtfFormatError, match="not a prototype"):
+        next(rows)
+
+
+def test_tagged_functions_are_those_that_have_any(opened: Callable[[str], Kernel]) -> None:
+    btf = opened("tagged").btf
+    every = [tag.tag for func in functions(btf) for tag in function_tags(func)]
+    assert [tag.tag for tag in tagged_functions([btf], Query())] == every

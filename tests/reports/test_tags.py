@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump._btf import BtfBuilder
-from btfdump._reports.tags import list_tags, render_tags
+from btfdump._annotate.coverage import annotations_for
+from btfdump._btf import Btf, BtfBuilder
+from btfdump._reports.tags import list_tags, render_tags, tags_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,3 +86,17 @@ def test_text_and_json_tell_the_same(found):
     assert [(row["place"], row["tag"]) for row in rows] == [(r.place, r.tag) for r in found]
     assert "".join(render_tags([], "text")) == "no tags\n"
     assert json.loads("".join(render_tags([], "json"))) == []
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_a_tag_is_told_as_it_is_found(found, format_):
+    rows = iter(found)
+    pieces = render_tags(rows, format_)
+    assert found[0].tag in next(pieces) + next(pieces)
+    assert len(list(rows)) >= len(found) - 2
+
+
+def test_only_what_has_tags_is_looked_at(opened):
+    btf = Btf.from_bytes(opened("stock").btf.data, check=False)
+    assert list(tags_of(btf, annotations_for(btf, (), None))) == []
+    assert len(btf._types) < 100
