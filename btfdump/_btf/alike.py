@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from . import types as t
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     Pair: TypeAlias = tuple[t.Type, t.Type]
 
@@ -30,13 +30,25 @@ def distinct(found: Iterable[t.Type]) -> list[t.Type]:
     Raises `BtfFormatError` if a record turns out to be malformed.
     """
     different: list[t.Type] = []
-    comparison = _Comparison()
-    for type_ in found:
-        if len(different) < MAX_DIFFERENT and not any(
-            comparison.are_alike(type_, known) for known in different
-        ):
+    for type_, like in likenesses(found):
+        if like is type_ and len(different) < MAX_DIFFERENT:
             different.append(type_)
     return different
+
+
+def likenesses(found: Iterable[t.Type]) -> Iterator[tuple[t.Type, t.Type]]:
+    """Yield each type with the first one that is like it, itself if none is.
+
+    Of more different types than `MAX_DIFFERENT`, the others count as different from all. Raises
+    `BtfFormatError` if a record turns out to be malformed.
+    """
+    different: list[t.Type] = []
+    comparison = _Comparison()
+    for type_ in found:
+        like = next((known for known in different if comparison.are_alike(type_, known)), type_)
+        if like is type_ and len(different) < MAX_DIFFERENT:
+            different.append(type_)
+        yield type_, like
 
 
 class _Comparison:

@@ -7,7 +7,6 @@ declarators are cut short with `...`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from . import types as t
 
@@ -41,7 +40,7 @@ def spell(type_: t.Type) -> str:
     A function or variable (`Func`, `Var`) is spelled as its declaration. Raises `BtfFormatError` if
     a record that had not been checked before turns out to be malformed.
     """
-    return _Spelling().declare(type_, "")
+    return Spelling().declare(type_, "")
 
 
 def declare(type_: t.Type, name: str, bit_size: int = 0) -> str:
@@ -50,7 +49,7 @@ def declare(type_: t.Type, name: str, bit_size: int = 0) -> str:
     `bit_size` is the width of a bit field in bits, 0 for an ordinary member. Raises what `spell()`
     raises.
     """
-    return _Spelling().declare(type_, f"{name}:{bit_size}" if bit_size else name)
+    return Spelling().declare(type_, f"{name}:{bit_size}" if bit_size else name)
 
 
 class Declarations(dict[int, tuple[str, str]]):
@@ -96,12 +95,27 @@ def around_function(btf: t.TypeTable, proto_id: int) -> tuple[str, str]:
     return before, f"({', '.join(texts) or 'void'}){behind}"
 
 
-@dataclass(slots=True, eq=False, repr=False)
-class _Spelling:
-    """One spelling under way; counts what it may still visit before parameters are left out."""
+class Spelling:
+    """One spelling under way; counts what it may still visit before parameters are left out.
 
-    steps: int = _MAX_STEPS
-    nesting: int = _MAX_NESTING
+    What a type with a name is called, and how a tag is written, are for others to say differently.
+    """
+
+    cut = ELLIPSIS
+    """What stands for a type that leads nowhere, or too far."""
+    cut_parameters = ELLIPSIS
+
+    def __init__(self) -> None:
+        self.steps = _MAX_STEPS
+        self.nesting = _MAX_NESTING
+
+    def base(self, type_: t.Type) -> str:
+        """Return the name that a type goes by."""
+        return _base_name(type_)
+
+    def tag(self, tag: t.TypeTag) -> str:
+        """Return what stands for a type tag."""
+        return _attribute(tag)
 
     def declare(self, type_: t.Type, declarator: str) -> str:
         """Wrap `declarator` in each type on the way to one that has a name."""
@@ -111,7 +125,7 @@ class _Spelling:
         while True:
             self.steps -= 1
             if type_.id in seen or len(seen) > _MAX_DECLARATOR:
-                return _join(qualifiers, ELLIPSIS, tags, declarator)
+                return _join(qualifiers, self.cut, tags, declarator)
             if type_.id:  # void, or made by a caller: neither leads back to itself
                 seen.add(type_.id)
             if type(type_) in _QUALIFIERS:
@@ -119,7 +133,8 @@ class _Spelling:
                 if qualifier not in qualifiers:
                     qualifiers.append(qualifier)
             elif isinstance(type_, t.TypeTag):
-                tags.append(_attribute(type_))
+                tag = self.tag(type_)
+                tags += [tag] if tag else []
             elif isinstance(type_, t.Ptr):
                 declarator = _pointer([*qualifiers, *tags], declarator)
                 qualifiers, tags = [], []
@@ -131,7 +146,7 @@ class _Spelling:
             elif isinstance(type_, (t.Func, t.Var)):
                 declarator = declarator or type_.name
             else:
-                return _join(qualifiers, _base_name(type_), tags, declarator)
+                return _join(qualifiers, self.base(type_), tags, declarator)
             type_ = _next(type_)
 
     def params(self, proto: t.FuncProto) -> str:
@@ -139,7 +154,7 @@ class _Spelling:
         if not proto.params:
             return "void"
         if not self.nesting or self.steps < 0:
-            return ELLIPSIS
+            return self.cut_parameters
         self.nesting -= 1
         texts: list[str] = []
         for number, param in enumerate(proto.params, 1):
