@@ -67,7 +67,7 @@ REASONS = (
     Reason(
         "dead",
         r"deferred_split\.split_queue:",
-        "In Linux 6.1 and before, the link is in the third `struct page` of a huge page, and a line "
+        "Up to Linux 6.1 the link is in the third `struct page` of a huge page, and a line "
         "leads to what contains the link.",
     ),
     Reason(
