@@ -12,7 +12,7 @@ from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._decode.scope import stated_by
 from btfdump._graph.buckets import is_table, occupied
 from btfdump._graph.limits import MAX_OBJECT
-from btfdump._kernel.expression import evaluate_length
+from btfdump._kernel.expression import evaluate_length, excerpt
 from btfdump._kernel.pointers import target_of
 from btfdump._kernel.value_at import value_at
 from btfdump.errors import FaultError
@@ -89,6 +89,11 @@ def pointee_of(array: Value) -> types.Type | None:
     if isinstance(layout.element, ScalarLayout):
         return target_of(array._context_, layout.element, None)
     return None
+
+
+def uncounted(facts: MemberFacts, error: Exception) -> str:
+    """Return the note for an array of annotated length of which no element can be shown."""
+    return f"array of {excerpt(facts.length or '')} elements: {error}"
 
 
 def decode_counted(state: State, array: Counted, facts: MemberFacts) -> tuple[Field, list[str]]:

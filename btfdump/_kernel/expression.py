@@ -58,7 +58,6 @@ _TOKEN = re.compile(
     re.ASCII,
 )
 _MOST_QUOTED = 200
-"""Characters of a path that an error repeats."""
 _STEP = re.compile(
     r"\s*(?:(?:->|\.)\s*(?P<member>[A-Za-z_]\w*)|\[\s*(?P<index>-?(?:\d+|0x[0-9a-fA-F]+))\s*\])"
 )
@@ -75,13 +74,16 @@ def parse_number(text: str, where: str = "") -> int:
     except ValueError:
         value = _BEYOND
     if abs(value) >= _BEYOND:
-        shown, place = (t if len(t) <= 40 else f"{t[:40]}..." for t in (text, where or text))
-        raise ExpressionError(f"{place}: {shown} is no number of at most 128 bits")
+        shown = excerpt(text)
+        raise ExpressionError(f"{excerpt(where or text)}: {shown} is no number of at most 128 bits")
     return value
 
 
-def _cut(text: str) -> str:
-    """Return a text for a message, which is read by people."""
+def excerpt(text: str) -> str:
+    """Return what a message repeats of a text that a user, a tag or an overlay has: its beginning.
+
+    People read messages, and a text may have any length.
+    """
     return text if len(text) <= _MOST_QUOTED else f"{text[:_MOST_QUOTED]}..."
 
 
@@ -106,10 +108,10 @@ class Path:
             match = _STEP.match(text, at)
             if match is None:
                 raise ExpressionError(
-                    f"{where}{_cut(text)}: {_cut(text[at:])!r} is not understood: "
+                    f"{where}{excerpt(text)}: {excerpt(text[at:])!r} is not understood: "
                     "expected .MEMBER, ->MEMBER or [INDEX]"
                 )
-            steps.append(match["member"] or parse_number(match["index"], f"{where}{_cut(text)}"))
+            steps.append(match["member"] or parse_number(match["index"], f"{where}{excerpt(text)}"))
             at = match.end()
         return cls(text, tuple(steps), where)
 
@@ -166,7 +168,7 @@ def evaluate(scopes: Sequence[Scope], text: str, what: str = "condition") -> int
     """
     if len(text) > MAX_EXPRESSION:
         raise ExpressionError(
-            f"{what} {text[:40]!r}... is not an expression: it has {len(text)} characters, "
+            f"{what} {excerpt(text)!r} is not an expression: it has {len(text)} characters, "
             f"more than {MAX_EXPRESSION}"
         )
     if _TOKEN.sub("", text).strip():

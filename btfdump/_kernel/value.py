@@ -17,7 +17,7 @@ from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._decode.scope import stated_by
 from btfdump._kernel import containers
-from btfdump._kernel.expression import applying, evaluate, evaluate_length
+from btfdump._kernel.expression import applying, evaluate, evaluate_length, excerpt
 from btfdump._kernel.pointers import Globals, destination, read_string, struct_behind
 from btfdump._walk import Anomaly, Entry, ValueEntry
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
@@ -518,7 +518,9 @@ class Value:
                 for index in range(len(piece)):
                     yield from piece[index]._contents(first + index)
             except FaultError as error:
-                yield Anomaly(f"array of {length} elements: {error}", error.address, ends=True)
+                yield Anomaly(
+                    f"array of {excerpt(length)} elements: {error}", error.address, ends=True
+                )
 
     def _contents(self, index: int) -> Iterator[Value | ValueEntry | Anomaly]:
         """Walk what one element of an array holds or leads to."""

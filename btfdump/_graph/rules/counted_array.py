@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._btf import types
-from btfdump._graph.arrays import decode_counted, pointee_of, read_behind
+from btfdump._graph.arrays import decode_counted, pointee_of, read_behind, uncounted
 from btfdump._graph.entries import pointed_entries
 from btfdump._graph.events import TARGET_SHOWN, GroupKind, Open
 from btfdump._graph.visits import ArrayVisit, Settled, notes_on
@@ -33,7 +33,7 @@ def _elements(edge: Edge, state: State, facts: MemberFacts) -> Stream:
     try:
         array = read_behind(state, field.layout, field.value, facts, edge.scopes())
     except (BtfdumpError, LookupError) as error:
-        yield notes_on(field, here, [f"array of {facts.length} elements: {error}"])
+        yield notes_on(field, here, [uncounted(facts, error)])
         return
     value, length, notes = array
     target = pointee_of(value)
