@@ -96,9 +96,11 @@ class _TextSink(Sink):
         layout = step.layout
         if self.path is not None or isinstance(layout, ScalarLayout):
             return super().leaves(step)
+        if not step.is_decided:
+            return ()
         if isinstance(layout, ArrayLayout):
             return _array_leaves(step, layout)
-        if not layout.is_small or not (step.is_wanted or step.tested == layout.size):
+        if not layout.is_small:
             return ()
         found = [leaf for _, leaf in _in_small(step.inner)]
         is_plain = all(leaf.is_plain for leaf in found)

@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 
+from btfdump._api.kernel import Kernel
+from btfdump._btf import BtfBuilder
 from btfdump._graph.limits import Limits
+from btfdump._targets.buffer import BufferTarget
 from btfdump._walk import FAMILIES
 from btfdump.errors import FaultError
 from tests.support.annotated import dumped, overlay, texts
@@ -284,6 +287,20 @@ def test_a_cpu_whose_area_is_missing():
     assert texts(document) == [
         "CPU 1 is unreadable: not mapped",
         "unreadable: not mapped",
+    ]
+
+
+def test_a_large_array_of_every_cpu_is_not_read():
+    """A gibibyte for each CPU: no memory was left."""
+    b = BtfBuilder()
+    many = b.array(b.int_("u64", 8), 1 << 27)
+    b.struct("holder", 8, [("count", b.ptr(b.type_tag("percpu", many)), 0)])
+    memory = {0x1000: (0x1000).to_bytes(8, "little")}
+    kernel = Kernel(BufferTarget(memory, per_cpu_offsets=(0, 64)), b.parse())
+    value = kernel.value("struct holder", 0x1000)
+    document = dumped(kernel, value, depth=1)["members"]
+    assert texts(document) == [
+        "u64[134217728] has 1073741824 bytes for each of 2 CPUs: too large to be real"
     ]
 
 

@@ -113,6 +113,19 @@ def test_nesting_is_limited_as_in_the_reference(depth: int, zero: bool) -> None:
         assert compile_text(layouts, layout, zero=zero)(data) == expected
 
 
+def test_an_array_that_another_member_overlaps() -> None:
+    """What comes before the other member decides if it is shown, as in the reference."""
+    builder = BtfBuilder()
+    long_ = builder.int_("long", 8, signed=True)
+    odd = builder.struct("odd", 16, [("a", long_, 8), ("c", builder.array(long_, 1), 0)])
+    layouts = Layouts("little", 8)
+    layout = layouts.of(builder.parse().type(odd))
+    assert isinstance(layout, StructLayout)
+    for data in (b"\0\1".ljust(layout.size, b"\0"), b"\1".ljust(layout.size, b"\0")):
+        text = compile_text(layouts, layout)(data)
+        assert text == reference_text(layouts, layout, data)
+
+
 def test_a_negative_zero_is_not_left_out() -> None:
     builder = BtfBuilder()
     float_ = builder.float_("float", 4)

@@ -58,11 +58,14 @@ class Step(NamedTuple):
         return self.offset * 8 + self.member.bit_offset - self.member.offset * 8
 
     @property
-    def is_plain(self) -> bool:
-        """Whether struct.unpack() can read the member, and all its bytes decide if it is zero."""
-        if self.is_bits or not is_unpackable(self.layout):
-            return False
+    def is_decided(self) -> bool:
+        """Whether all its bytes decide if it is shown: not so where another member overlaps it."""
         return self.is_wanted or self.tested == self.layout.size
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether struct.unpack() can read the member, and all its bytes decide if it is shown."""
+        return not self.is_bits and is_unpackable(self.layout) and self.is_decided
 
 
 class Plan(NamedTuple):

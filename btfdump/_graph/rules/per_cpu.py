@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from btfdump._decode.layout import StructLayout
 from btfdump._graph.entries import entry_of
 from btfdump._graph.events import EXIT, TARGET_SHOWN, Close, Enter, GroupKind, Open
+from btfdump._graph.limits import MAX_OBJECT
 from btfdump._graph.rules.problems import not_followed
 from btfdump._graph.visits import Settled, notes_on
 from btfdump._kernel.notes import Note
@@ -43,7 +44,12 @@ def _of_every_cpu(edge: Edge, state: State, target: types.Type, inner: Position)
     except BtfdumpError as error:
         yield notes_on(field, here, [str(error)])
         return
-    if not isinstance(context.layouts.of(target), StructLayout):
+    layout = context.layouts.of(target)
+    if not isinstance(layout, StructLayout):
+        if layout.size * len(addresses) > MAX_OBJECT:
+            told = f"{target} has {layout.size} bytes for each of {len(addresses)} CPUs"
+            yield notes_on(field, here, [f"{told}: too large to be real"])
+            return
         yield _scalars(edge, state, target, addresses)
         return
     shown = addresses[: state.limits.elements]
