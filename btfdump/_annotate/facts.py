@@ -48,7 +48,8 @@ class MemberFacts:
     `placed` somewhere. `skip` recognises entries that are no objects, such as cursors; `vacant` is
     the number of the head in an array that is not in use. `of_target` has facts about the members
     of a pointer's target, by path. Each of `cases` replaces all of this where its condition is
-    true; `pending` enters what is known of a case when it is first needed.
+    true; `pending` enters what is known of a case when it is first needed; `unmet` has the
+    conditions that were not true, of cases that would tell the element type.
     """
 
     expansion: Expansion | None = None
@@ -72,6 +73,7 @@ class MemberFacts:
     of_target: PathFacts = field(default_factory=PathFacts)
     cases: list[tuple[str, MemberFacts]] = field(default_factory=list)
     pending: Callable[[MemberFacts], None] | None = field(default=None, compare=False)
+    unmet: tuple[str, ...] = field(default=(), compare=False)
 
     def settled(self) -> MemberFacts:
         """Return these facts with nothing pending any more."""

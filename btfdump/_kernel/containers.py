@@ -46,6 +46,9 @@ def expansion_of(value: TypedAddress, facts: MemberFacts | None) -> Expansion:
         if chosen is not None:
             return chosen
         reason = "ambiguous: " + ", ".join(f"{c.element.name}:{c.node}" for c in facts.candidates)
+    elif facts is not None and facts.unmet:
+        stated = ", ".join(facts.unmet)
+        reason = f"its element type is stated only on a condition that is not met here: {stated}"
     raise CorruptDataError(
         f"{value.type_} at {value.address_:#x} cannot be walked: {reason}", value.address_
     )

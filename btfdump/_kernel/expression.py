@@ -147,14 +147,19 @@ def applying(facts: MemberFacts, scopes: Sequence[Scope]) -> MemberFacts:
     Names in conditions are members of `scopes`: the structs around the member, innermost first. A
     condition that cannot be evaluated does not hold, and is recorded as a problem.
     """
-    problems = []
+    problems, unmet = [], []
     for condition, case in facts.cases:
         try:
             if evaluate(scopes, condition):
                 return case.settled()
         except BtfdumpError as error:
             problems.append(f"{case.provenance} cond:{condition}: {error}")
-    return replace(facts, cases=[], problems=[*facts.problems, *problems])
+        else:
+            if case.is_container or case.pending is not None:
+                unmet.append(f"{case.provenance or 'library'} cond:{condition}")
+    return replace(
+        facts, cases=[], problems=[*facts.problems, *problems], unmet=tuple(dict.fromkeys(unmet))
+    )
 
 
 def evaluate(scopes: Sequence[Scope], text: str, what: str = "condition") -> int:

@@ -97,7 +97,7 @@ def test_conditions_by_name(bit, expected):
     world.set(address, "holder.n", 2)
     head = world.kernel().value("struct holder", address).head
     if expected is None:
-        with pytest.raises(CorruptDataError, match="no tag, overlay or library entry"):
+        with pytest.raises(CorruptDataError, match="on a condition that is not met here"):
             ids(head)
     else:
         assert ids(head) == expected

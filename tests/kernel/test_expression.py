@@ -110,7 +110,7 @@ def test_a_condition_on_the_struct_around(flags, expected):
     children = dumped(kernel, value)["members"]["dir"]["members"]["children"]
     if expected is None:
         assert "elements" not in children
-        with pytest.raises(CorruptDataError, match="no tag, overlay or library"):
+        with pytest.raises(CorruptDataError, match=r"not met here: overlay mine\.toml cond:"):
             ids(value.dir.children)
     elif expected == "two":
         assert children["node"] == "two"
