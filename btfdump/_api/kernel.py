@@ -146,8 +146,12 @@ class Kernel(Context):
         Nothing is read yet. `dump()` and `format()` note where the slab object at the address is
         hardly of that type. What is in the image's copy of the per-CPU variables cannot be read,
         since no CPU uses it: see `per_cpu()`. Raises `TypeNotFoundError`, `AmbiguousTypeError` or
-        `ExpressionError` as `type()` does, whose names are understood here.
+        `ExpressionError` as `type()` does, whose names are understood here; `ValueError` for an
+        address that no pointer can have, and `TypeError` for what is none.
         """
+        from btfdump._kernel.arguments import address_within
+
+        address = address_within(address, self.layouts.pointer_size)
         found = self.type(type_)
         if self.is_template(address):
             from btfdump._kernel.per_cpu_variable import PerCpuVariable
@@ -161,9 +165,11 @@ class Kernel(Context):
         """Return the task (`struct task_struct`) with the id `pid` in the initial pid namespace.
 
         The ids of threads count as well; 0 is `init_task`. Raises `ObjectNotFoundError` if there is
-        no such task.
+        no such task, and `TypeError` for what is no number.
         """
-        return task(self, pid)
+        from btfdump._kernel.arguments import whole_number
+
+        return task(self, whole_number(pid, "a pid"))
 
     def tasks(self) -> Iterator[Value]:
         """Yield every task (`struct task_struct`), threads included, idle tasks excluded.
@@ -382,7 +388,8 @@ def _open(
             data = target.btf_bytes()
         # Kernel BTF is checked record by record, when looked at: a full check costs a cold start.
         index = indexcache.load(data) if cache else None
-        parsed = Btf.from_bytes(data, name="vmlinux", check=False, index=index)
+        source = str(given) if given is not None else ""
+        parsed = Btf.from_bytes(data, name="vmlinux", check=False, index=index, source=source)
         kernel = Kernel(target, parsed, loaded)
         kernel.problems += problems_of(target)
         kernel._is_to_be_kept = cache and index is None

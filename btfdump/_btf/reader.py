@@ -52,11 +52,11 @@ _MAX_NESTING = 64  # arrays in arrays, tags on tags: nobody writes more, but a l
 class Btf:
     """The types of one blob of BTF, read-only; made by `from_bytes()` or `open_btf()`.
 
-    Attributes: `data` is the blob; `name` is for messages ("vmlinux", a module, a file); `base` is
-    the BTF that this one is split from, or None; `byteorder` is "little" or "big"; `start_id` is
-    the first id of this blob; `strings` is its string section; `layout` is the length of each
-    kind's record in bytes, kind -> (fixed part, each element), from the layout section or from the
-    base.
+    Attributes: `data` is the blob; `name` is for messages ("vmlinux", a module, a file), and
+    `source` is what errors call it, the name unless something else was given; `base` is the BTF
+    that this one is split from, or None; `byteorder` is "little" or "big"; `start_id` is the first
+    id of this blob; `strings` is its string section; `layout` is the length of each kind's record
+    in bytes, kind -> (fixed part, each element), from the layout section or from the base.
 
     Ids below `start_id` belong to the base, and so do the objects: `split.type(1) is base.type(1)`.
     Bad bytes raise `BtfFormatError` and nothing else; look-ups raise `TypeNotFoundError` and
@@ -70,12 +70,14 @@ class Btf:
         name: str = "",
         pointer_size: int | None = None,
         index: Index | None = None,
+        source: str = "",
     ) -> None:
         header = parse_header(data, split=base is not None)
         if base and base.byteorder != header.byteorder:
             raise BtfFormatError(0, f"this is {header.byteorder}-endian, its base is not")
         self.data = data
         self.name = name
+        self.source = source or name
         self.base = base
         self.byteorder: ByteOrder = header.byteorder
         self.start_id = len(base) if base else 1
@@ -105,21 +107,23 @@ class Btf:
         check: bool = True,
         pointer_size: int | None = None,
         index: Index | None = None,
+        source: str = "",
     ) -> Btf:
         """Parse a blob of BTF: the bytes of /sys/kernel/btf/vmlinux, or of an ELF section `.BTF`.
 
         A module's BTF needs its `base`. With `check` every record is checked now, without it when
         it is first used. `pointer_size`, in bytes, overrides what the BTF itself says. `index` is
-        what `index()` returned for the same bytes. Raises `BtfFormatError` if the blob, or with
-        `check` any record in it, is malformed.
+        what `index()` returned for the same bytes. `source` names the blob in errors, where it is
+        not to be `name`. Raises `BtfFormatError` if the blob, or with `check` any record in it, is
+        malformed.
         """
         try:
-            btf = cls(bytes(data), base, name, pointer_size, index)
+            btf = cls(bytes(data), base, name, pointer_size, index, source)
             if check:
                 check_all(btf, btf._records)
                 btf._checked = True
         except BtfFormatError as error:
-            raise error.named(name) from None
+            raise error.named(source or name) from None
         return btf
 
     def index(self) -> Index:
@@ -152,7 +156,7 @@ class Btf:
             try:
                 check_record(self, self._records, type_id)
             except BtfFormatError as error:
-                raise error.named(self.name) from None
+                raise error.named(self.source) from None
         found = inflate(self, type_id, self._records.words, self._records.at(type_id))
         self._types[type_id] = found
         return found
@@ -514,13 +518,15 @@ class Btf:
             current = records.words[at + 2]
             if current >= len(self):
                 offset = records.byte_offset(at + 2)
-                raise BtfFormatError(offset, f"refers to [{current}], which isn't there", self.name)
+                raise BtfFormatError(
+                    offset, f"refers to [{current}], which isn't there", self.source
+                )
         self._finals.update(dict.fromkeys(path, known))
         return known
 
     def malformed(self, type_id: int, reason: str) -> BtfFormatError:
         """Return the error for a malformed type, with the place of its record."""
-        return BtfFormatError(self._offset(type_id), f"type [{type_id}]: {reason}", self.name)
+        return BtfFormatError(self._offset(type_id), f"type [{type_id}]: {reason}", self.source)
 
     def _offset(self, type_id: int) -> int:
         """Return where the record of a type is, in bytes from the start of the blob that has it."""

@@ -12,6 +12,7 @@ from btfdump._btf import types
 from btfdump._btf.names import essential_name
 from btfdump._decode.layout import Layouts, StructLayout
 from btfdump._decode.scope import Scope
+from btfdump._kernel.arguments import text
 from btfdump._kernel.declared import fitting
 from btfdump._kernel.symbol_names import SymbolNames
 from btfdump._kernel.type_names import VMLINUX, TypeNames
@@ -171,7 +172,7 @@ class Context:
         type. Raises `TypeNotFoundError`, `AmbiguousTypeError` if vmlinux and the modules have
         different ones, and `ExpressionError` if the text is not a type name.
         """
-        return self._type_names.find(name)
+        return self._type_names.find(text(name, "a C type"))
 
     def own_type(self, name: str) -> types.Type:
         """Return a type that the kernel itself is known to have, by the same names.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from btfdump._kernel.arguments import text as as_text
 from btfdump._kernel.type_names import VMLINUX
 from btfdump._targets.memory import symbols_around, symbols_named
 from btfdump.errors import AmbiguousSymbolError, SymbolNotFoundError
@@ -69,6 +70,7 @@ class SymbolNames:
         return self.find(name, data=True)
 
     def _find(self, text: str, data: bool) -> FoundSymbol:
+        as_text(text, "the name of a symbol")
         match = re.fullmatch(_PARTS, text)
         module, name, number = match.groups() if match is not None else (None, text, None)
         every = self._candidates(name)

@@ -164,6 +164,8 @@ def task(kernel: Context, pid: int) -> Value:
     """
     if pid == 0:
         return find_global(kernel, "init_task")
+    if pid < 0:
+        raise ObjectNotFoundError(f"no task has pid {pid}: expected a number from 0 on")
     count = 0
     trouble = ""
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,7 +10,9 @@ from btfdump._api.kernel import Kernel, open_core
 from btfdump._btf import BtfBuilder
 from btfdump._kernel.value_at import value_at
 from btfdump.errors import (
+    BtfFormatError,
     ExpressionError,
+    ObjectNotFoundError,
     SymbolNotFoundError,
     TargetError,
     TypeNotFoundError,
@@ -147,3 +149,51 @@ def test_an_empty_string_is_a_string(format_: Format, shown: str) -> None:
     text = " ".join("".join(kernel.dump(value_at(kernel, "struct item", address), format_)).split())
     shown = " ".join(shown.split())
     assert shown.format(at=words + 8) in text
+
+
+def test_arguments_of_another_kind(opened: Callable[[str], Kernel]) -> None:
+    kernel: Any = opened("tagged")
+    struct = "struct task_struct"
+    for call, message in (
+        (lambda: kernel.task("1"), r"a pid is an int, not str '1'"),
+        (lambda: kernel.task(1.0), r"a pid is an int, not float 1\.0"),
+        (lambda: kernel.value(struct, 1.5), r"an address is an int, not float 1\.5"),
+        (lambda: kernel.value(struct, "init_task"), r"an address is an int, not str 'init_task'"),
+        (lambda: kernel.value(struct, None), r"an address is an int, not NoneType"),
+        (lambda: kernel.value(5, 5), r"a C type is a str, not int 5"),
+        (lambda: kernel[5], r"the name of a symbol is a str, not int 5"),
+        (lambda: kernel.symbol(b"init_task"), r"the name of a symbol is a str, not bytes b'init_t"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            call()
+
+
+def test_numbers_out_of_range(world: World, item: Value) -> None:
+    """A negative address was reduced to the width of a pointer, and read."""
+    kernel = item._context_
+    assert isinstance(kernel, Kernel)
+    end = 1 << 8 * world.pointer_size
+    for address in (-1, end, -end, 10**6000):
+        with pytest.raises(ValueError, match=r"^address .* does not fit into a pointer: expected"):
+            kernel.value("struct item", address)
+    assert kernel.value("struct item", end - 1).address_ == end - 1
+    assert kernel.value("struct item", item.next).address_ == item.next.value_()  # type: ignore[arg-type]
+
+
+def test_a_negative_pid(opened: Callable[[str], Kernel]) -> None:
+    with pytest.raises(ObjectNotFoundError, match="no task has pid -1: expected a number from 0"):
+        opened("tagged").task(-1)
+
+
+def test_the_file_of_malformed_btf_is_named(sample: Callable[[str], Path], tmp_path: Path) -> None:
+    """Whether its header is damaged, or what is looked at in it."""
+    world = World()
+    world.struct("task_struct", [("comm", "char[16]"), ("tasks", "struct list_head")])
+    data = bytearray(world.btf().data)
+    for at, byte in ((4, 0xFF), (24 + 8, 0xFF)):  # hdr_len; the size or type of the first type
+        damaged = bytearray(data)
+        damaged[at] = byte
+        file = tmp_path / f"{at}.btf"
+        file.write_bytes(damaged)
+        with pytest.raises(BtfFormatError, match=rf"^{file}: malformed BTF at offset"):
+            open_core(sample("tagged"), btf=file).btf.type(1)
