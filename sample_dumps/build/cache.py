@@ -39,11 +39,12 @@ def keep(name: str, key: str, make: Callable[[Path], None], versions: int = KEPT
     place = FOLDER / name
     place.mkdir(parents=True, exist_ok=True)
     wanted = place / key
-    with _locked(place / ".lock"):
-        if not wanted.exists():
-            _make_whole(wanted, make)
-            _drop_old(place, versions)
-        os.utime(wanted)
+    if not wanted.exists():  # what is there need not wait for what somebody else makes
+        with _locked(place / ".lock"):
+            if not wanted.exists():
+                _make_whole(wanted, make)
+                _drop_old(place, versions)
+    os.utime(wanted)
     return wanted
 
 
