@@ -19,7 +19,7 @@ class Reason:
     """Why lines of one kind (a member of `Figures`) that match `pattern` are as they are.
 
     A line is `KEY: TEXT`, and the pattern is sought from its start. `kernels` are names of the
-    matrix, or the beginnings of names; all if there are none.
+    matrix, with all their flavours; all kernels if there are none.
     """
 
     kind: str
@@ -29,11 +29,32 @@ class Reason:
 
     def explains(self, kind: str, line: str, kernel: str) -> bool:
         """Whether it is the reason for a line of a kind that was seen on a kernel."""
-        is_here = not self.kernels or kernel.startswith(self.kernels)
+        is_here = not self.kernels or any(
+            kernel == one or kernel.startswith(f"{one}-") for one in self.kernels
+        )
         return kind == self.kind and is_here and re.match(self.pattern, line) is not None
 
 
 REASONS = (
+    Reason(
+        "estate",
+        r"/lib/bpf/graphs\.bpf\.o does not load",
+        "These BPF programs keep objects in lists and trees, which needs Linux 6.10.",
+        ("6.1",),
+    ),
+    Reason(
+        "estate",
+        r"/lib/bpf/values\.bpf\.o does not load",
+        "These BPF programs use what Linux 6.1 has and 5.10 has not: there are no BPF objects.",
+        ("5.10",),
+    ),
+    Reason(
+        "estate",
+        r"/lib/bpf/values\.bpf\.o does not load",
+        "One of these BPF programs arms timers, which the verifier refuses on real-time kernels, "
+        "and they are loaded together or not at all: there are no BPF objects.",
+        ("6.1-rt", "6.12-rt"),
+    ),
     Reason(
         "dead",
         rf"({_MODULES_OF_5_10})\.",
@@ -50,8 +71,8 @@ REASONS = (
     Reason(
         "unread",
         r"\w+: N symbols are called",
-        "Two variables have this name, one of them of every CPU. btfdump does not choose: "
-        "`NAME@1` and `NAME@2` say which is meant.",
+        "Two variables of the kernel have this name. btfdump does not choose: `NAME@1` and "
+        "`NAME@2` say which is meant.",
     ),
     Reason(
         "dead",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -68,21 +69,21 @@ REASONS = (
 
 def test_what_is_explained_is_grouped_by_reason_kernels_and_struct(monkeypatch):
     monkeypatch.setattr(reasons, "REASONS", REASONS)
-    kept = {name: Figures(name, "p") for name in ("x", "x-rt", "y")}
+    kept = {name: Figures(name, "p") for name in ("x", "x-rt", "xy")}
     for name in ("x", "x-rt"):
         kept[name].dead = {"net.a_list": "no struct a", "net.b": "no struct b", "ip.c": "no member"}
-    kept["y"].dead = {"net.a_list": "no struct a", "ip.d": "no member"}
-    kept["y"].notes = {"task": {"odd at 0xffff888000000000": 2}}
+    kept["xy"].dead = {"net.a_list": "no struct a", "ip.d": "no member"}
+    kept["xy"].notes = {"task": {"odd at 0xffff888000000000": 2}}
     text = page.render([replace(ENTRIES[0], name=name) for name in kept], kept)
     assert text.endswith("""\
 ### Not explained
 
-* Lines of the library without effect: net.a\\_list: no struct a (y)
+* Lines of the library without effect: net.a\\_list: no struct a (xy)
 
 ### Notes
 
 * Known.
-  * y: task: odd at ADDRESS: 2 times
+  * xy: task: odd at ADDRESS: 2 times
 
 ### Lines of the library without effect
 
@@ -90,5 +91,23 @@ def test_what_is_explained_is_grouped_by_reason_kernels_and_struct(monkeypatch):
   * x, x-rt: net (a\\_list, b)
 * Moved.
   * x, x-rt: ip.c
-  * y: ip.d
+  * xy: ip.d
 """)
+
+
+def test_every_reason_is_one_of_something_on_the_page_and_all_there_is_has_one():
+    kept = figures.load()
+    used = set()
+    for one in kept.values():
+        for kind in page.KINDS.values():
+            for key, text in page.troubles(one, kind).items():
+                line = f"{key}: {text}" if text else key
+                reason = reasons.reason_for(kind, line, one.name)
+                assert reason is not None, f"{one.name}: {kind}: {line}"
+                used.add(reason)
+    assert used == set(reasons.REASONS)
+    assert kept.keys() == {entry.name for entry in ENTRIES}
+
+
+def test_the_page_names_no_path_of_the_machine_that_wrote_it():
+    assert not re.search(r"/(tmp|root|home|work)/", page.PAGE.read_text("utf-8"))
