@@ -28,14 +28,6 @@ DEBIAN = {
     ),
 }
 """The kernels that all tests boot: the smallest."""
-GENERIC = {
-    "6.12-generic": Pin(
-        "linux-image-6.12.117+deb12-amd64",
-        "6.12.117-1~deb12u1",
-        r"linux-image-6\.12\.\d+\+deb1[23]-amd64",
-    ),
-}
-"""Kernels with most of their drivers and file systems in modules."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +46,8 @@ class KernelFiles:
 
 
 def debian(version: str) -> KernelFiles:
-    """Return Debian's kernel of a series: the cloud kernel "6.1" or "6.12", or "6.12-generic"."""
-    return files_of((DEBIAN | GENERIC)[version])
+    """Return Debian's cloud kernel of a series: "6.1" or "6.12"."""
+    return files_of(DEBIAN[version])
 
 
 def files_of(pin: Pin, machine: Machine = AMD64, more_modules: tuple[str, ...] = ()) -> KernelFiles:

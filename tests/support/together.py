@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
     import pytest
 
-_GUEST_TEST = re.compile(r"tests/guests/(?P<module>\w+)\.py::[^\[]*(\[(?P<kernel>[0-9]+\.[0-9]+))?")
+_GUEST_TEST = re.compile(
+    r"tests/guests/(?P<module>\w+)\.py::[^\[]*(\[(?P<kernel>[a-z ]*[0-9]+\.[0-9]+))?"
+)
 
 
 class Scheduling(LoadScopeScheduling):
