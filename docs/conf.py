@@ -68,6 +68,7 @@ CONTENTS = {  # of which page, what stands below it in the side bar
         "docs/formats",
         "docs/annotations",
         "docs/bpf",
+        "docs/types",
         "docs/live",
         "docs/comparing",
         "docs/extending",

@@ -255,6 +255,16 @@ class Btf:
         words = records.words
         return {i for kind in kinds for i in records.ids(kind) if not words[records.at(i)]}
 
+    def names(self, kind: Kind) -> Iterator[tuple[int, str]]:
+        """Yield id and name of the types of one kind in this blob that have a name, by id."""
+        words, end = self._records.words, self.strings.end
+        offsets = {}
+        for type_id in self._records.ids(kind):
+            offset = words[self._records.at(type_id)]
+            if 0 < offset < end:  # a record that hasn't been checked may lie
+                offsets[type_id] = offset
+        yield from zip(offsets, self.strings.many(offsets.values()), strict=True)
+
     def structs_of_size(self, smallest: int, largest: int) -> Iterator[Struct]:
         """Yield the structs of this blob, not its base, that have `smallest` to `largest` bytes."""
         records = self._records

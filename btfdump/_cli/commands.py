@@ -104,6 +104,7 @@ COMMANDS: Registry[Command] = Registry(
         "qemu": "qemu:run",
         "diff": "diff:run",
         "annotations": "annotations:run",
+        "types": "types:run",
         "tags": "tags:run",
         "functions": "functions:run",
         "kfuncs": "kfuncs:run",
