@@ -105,6 +105,7 @@ COMMANDS: Registry[Command] = Registry(
         "diff": "diff:run",
         "annotations": "annotations:run",
         "types": "types:run",
+        "btf": "btf:run",
         "tags": "tags:run",
         "functions": "functions:run",
         "kfuncs": "kfuncs:run",

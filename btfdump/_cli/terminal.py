@@ -21,12 +21,18 @@ def write(text: str) -> None:
         sys.stdout.write(text[start : start + _PIECE])
 
 
-def write_file(path: str, data: bytes) -> None:
-    """Write a file that the user names; raises `TargetError` if that cannot be done."""
+def write_file(path: str, data: bytes, *, overwrite: bool = True) -> None:
+    """Write a file that the user names; raises `TargetError` if that cannot be done.
+
+    Without `overwrite`, a file that is there already is left as it is.
+    """
     from pathlib import Path
 
     try:
-        Path(path).write_bytes(data)
+        with Path(path).open("wb" if overwrite else "xb") as file:
+            file.write(data)
+    except FileExistsError:
+        raise TargetError(f"{path}: is there already: --force overwrites it") from None
     except OSError as error:
         raise TargetError(f"{path}: cannot be written: {error.strerror or error}") from None
 
