@@ -143,10 +143,18 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-def shell(command: list[str], environment: dict[str, str]) -> list[str]:
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder that looks like the checkout: what an example writes, or removes, is not in that."""
+    for entry in TOP.iterdir():
+        (tmp_path / entry.name).symlink_to(entry)
+    return tmp_path
+
+
+def shell(command: list[str], environment: dict[str, str], place: Path) -> list[str]:
     done = subprocess.run(
         ["/bin/sh", "-c", "\n".join(line[2:] for line in command)],
-        cwd=TOP,
+        cwd=place,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -162,7 +170,7 @@ CONSOLE = [block for page in PAGES for block in blocks(page) if block.language =
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_commands_give_the_output_shown(
-    page: Path, environment: dict[str, str], request: pytest.FixtureRequest
+    page: Path, environment: dict[str, str], place: Path, request: pytest.FixtureRequest
 ) -> None:
     update = bool(request.config.getoption("--update-goldens", default=False))
     changes: list[tuple[Block, str]] = []
@@ -172,7 +180,7 @@ def test_commands_give_the_output_shown(
             continue
         new: list[str] = []
         for command, shown in commands(block):
-            real = shell(command, environment)
+            real = shell(command, environment, place)
             if not agree(shown, real):
                 wrong.append(f"{page.name}:{block.line}: {command[0]}\n" + difference(shown, real))
             kept = shown if agree(shown, real) else renewed(shown, real)
@@ -195,13 +203,13 @@ def difference(shown: list[str], real: list[str]) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_python_blocks_do_what_they_show(
-    page: Path, environment: dict[str, str], request: pytest.FixtureRequest
+    page: Path, environment: dict[str, str], place: Path, request: pytest.FixtureRequest
 ) -> None:
     if not any(block.language == "python" for block in blocks(page)):
         return
     done = subprocess.run(  # a process of its own: examples register walkers and formats
         [sys.executable, __file__, str(page)],
-        cwd=TOP,
+        cwd=place,
         env=environment,
         stdout=subprocess.PIPE,
         check=True,
