@@ -10,6 +10,8 @@ from btfdump.errors import TargetError
 
 OK, FAILED, USAGE = 0, 1, 2
 
+_COMPLAINT = (3000, 1000)
+"""How many characters of the beginning and of the end of a message are written."""
 
 _PIECE = 2000
 """Characters that Python's buffers take whole: of more, it loses the rest when a signal comes."""
@@ -38,9 +40,14 @@ def write_file(path: str, data: bytes, *, overwrite: bool = True) -> None:
 
 
 def complain(message: str) -> None:
-    """Write one line to stderr, after everything that has gone to stdout so far."""
+    """Write one line to stderr, after everything that has gone to stdout so far.
+
+    Of a message that quotes something of any length, such as a tag, the middle is left out.
+    """
+    from btfdump._kernel.notes import shortened
     from btfdump._render.escape import printable
 
+    message = shortened(message, *_COMPLAINT)
     # Whatever is wrong with stdout is told at the end, and nobody can be told of stderr.
     with suppress(OSError, AttributeError):
         sys.stdout.flush()

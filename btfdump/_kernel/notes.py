@@ -12,14 +12,34 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Note(NamedTuple):
-    """Something that is wrong or missing at this place.
+_HEAD, _TAIL = 480, 120
+"""Characters that are kept of a text that is cut: what it is about, and why."""
 
-    `text` says what it is; `address` is the virtual address concerned, or None.
-    """
 
+class _Note(NamedTuple):
     text: str
     address: int | None = None
+
+
+class Note(_Note):
+    """Something that is wrong or missing at this place.
+
+    `text` says what it is; `address` is the virtual address concerned, or None. A text may quote a
+    tag, or a name, of any length: what is too long for a note is cut.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str, address: int | None = None) -> Note:
+        """Make a note of a text, or of as much of it as a note may have."""
+        return super().__new__(cls, shortened(text), address)
+
+
+def shortened(text: str, head: int = _HEAD, tail: int = _TAIL) -> str:
+    """Return a text as it is, or if it is too long, so many characters of its beginning and end."""
+    if len(text) <= head + tail:
+        return text
+    return f"{text[:head]}... ({len(text) - head - tail} characters) ...{text[-tail:]}"
 
 
 def without_notes(items: Iterable[T | Note]) -> Iterator[T]:
