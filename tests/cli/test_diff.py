@@ -67,13 +67,20 @@ def test_mistakes_are_told_apart_from_differences(core, tmp_path, capsys):
 
 
 def test_what_is_neither_json_nor_a_vmcore(tmp_path, capsys):
-    """It was called a vmcore."""
-    for content in (b"", b"[]", b"null", b'"x"', b"[" * 5000):
+    """It was called a vmcore; what it is, is said."""
+    for content, message in (
+        (b"", "is empty; expected a vmcore"),
+        (b"null", "starts with b'null'; expected a vmcore"),
+        (b"[]", "is JSON, but an array; expected what btfdump writes"),
+        (b'"x"', "is JSON, but a single value; expected what btfdump writes"),
+        (b"[" * 5000, ""),  # no JSON, or nested too deep
+    ):
         file = tmp_path / "file"
         file.write_bytes(content)
         assert main(["diff", str(file), str(file)]) == 2
         err = capsys.readouterr().err
-        assert err == f"btfdump: {file}: is neither JSON that btfdump wrote nor a vmcore\n"
+        assert err.startswith(f"btfdump: {file}: {message}")
+        assert err.count("\n") == 1
 
 
 def test_a_number_of_thousands_of_digits(tmp_path, capsys):
