@@ -46,8 +46,8 @@ def test_a_tag_of_any_length_is_not_repeated_in_full(format_: Format) -> None:
     world.link_list(address + world.offset("holder.list"), [])
     kernel = world.kernel()
     shown = "".join(kernel.dump(kernel.value("struct holder", address), format_))
-    assert shown.count("characters) ...") == 2
-    assert len(shown) < 5000
+    assert "characters) ..." in shown
+    assert len(shown) < 4000  # of 200,000
 
 
 def test_notes_among_values_are_raised_at_the_end() -> None:
