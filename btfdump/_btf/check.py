@@ -70,7 +70,9 @@ def check_all(btf: Checked, records: Records) -> None:
 
     Whole columns go through `max()`; records are looked at one by one only if a column is bad.
     """
-    groups = _groups(records, None)
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for info, at in zip(records.infos, records.starts, strict=True):
+        groups[info].append(at)
     words = records.words
     if (
         max(records.name_offsets(), default=0) < btf.strings.end
@@ -80,31 +82,6 @@ def check_all(btf: Checked, records: Records) -> None:
         return
     for type_id in range(records.start_id, records.end_id):
         check_record(btf, records, type_id)
-
-
-def are_good(btf: Checked, records: Records, kind: Kind) -> bool:
-    """Whether `check_record()` has nothing to say of all records of a kind: a quick way to ask."""
-    words, end = records.words, btf.strings.end
-    return all(
-        max(words[at] for at in starts) < end
-        and _group_is_good(btf, words, info, starts)
-        and _prototypes_are_good(btf, words, info, starts)
-        for info, starts in _groups(records, kind).items()
-    )
-
-
-def _groups(records: Records, kind: Kind | None) -> dict[int, list[int]]:
-    """Return where records of a kind start, or all records, by their info word."""
-    infos, starts = records.infos, records.starts
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    if kind is None:
-        for info, at in zip(infos, starts, strict=True):
-            groups[info].append(at)
-    else:
-        first = records.start_id
-        for type_id in records.ids(kind):
-            groups[infos[type_id - first]].append(starts[type_id - first])
-    return groups
 
 
 def names_fit(offsets: Sequence[int], strings: Strings) -> bool:

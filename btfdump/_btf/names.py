@@ -18,6 +18,7 @@ _QUALIFIERS: dict[type[t.Type], str] = {
     t.Volatile: "volatile",
     t.Restrict: "restrict",
 }
+_WITH_NAMES = (t.Composite, t.Fwd, t.Int, t.Typedef, t.Enum)
 _FLAVOR = re.compile(r"(?<=[^_])___(?=[^_])")
 _MAX_NAME = 511  # KSYM_NAME_LEN - 1: longer ones are nonsense, or mischief
 ELLIPSIS = "..."
@@ -60,9 +61,15 @@ class Declarations(dict[int, tuple[str, str]]):
         self._btf = btf
 
     def __missing__(self, type_id: int) -> tuple[str, str]:
-        before, _, behind = declare(self._btf.type(type_id), _PLACE).partition(_PLACE)
-        self[type_id] = before, behind
-        return before, behind
+        type_ = self._btf.type(type_id)
+        target = type_.target if isinstance(type_, t.Ptr) else None
+        if isinstance(target, _WITH_NAMES):  # most parameters are such pointers
+            found = f"{_base_name(target)} *", ""
+        else:
+            before, _, behind = declare(type_, _PLACE).partition(_PLACE)
+            found = before, behind
+        self[type_id] = found
+        return found
 
 
 def prototype(func: t.Func) -> str:

@@ -7,22 +7,21 @@ from typing import TYPE_CHECKING, cast
 
 from btfdump.errors import AmbiguousTypeError, BtfFormatError, TypeNotFoundError, UnusableBtfError
 
-from .check import are_good, check_all, check_record, names_fit
+from .check import check_all, check_record, names_fit
+from .functions import functions, signature
 from .inflate import inflate
 from .lookup import EnumeratorIndex, NameIndex, make_index
 from .names import Declarations, spell
 from .records import Records
 from .strings import Strings
-from .types import Array, DeclTag, Enum, Func, Reference, Struct, Type, TypeTag, Var, Void
+from .types import Array, DeclTag, Enum, Reference, Struct, Type, TypeTag, Var, Void
 from .wire import (
     MODIFIERS,
-    TYPE_WORDS,
     U32_MAX,
     Kind,
     kind_of,
     parse_header,
     parse_layout,
-    vlen_of,
 )
 
 if TYPE_CHECKING:
@@ -94,7 +93,6 @@ class Btf:
         self._type_tags: dict[int, tuple[str, ...]] = {}
         self._spelled: dict[int, str] = {}
         self._checked = False
-        self._good: dict[Kind, bool] = {}  # by kind, for those that are looked at together
         self._pointer_size = pointer_size
 
     @classmethod
@@ -184,21 +182,11 @@ class Btf:
         return map(self.type, ids)
 
     def iter_functions(self) -> Iterator[tuple[str, int]]:
-        """Yield the name of each function of this blob and the id of its prototype, by id.
+        """Return the name of each function of this blob and the id of its prototype, by id.
 
         Makes no types. Raises `BtfFormatError` at a malformed record.
         """
-        records, words = self._records, self._records.words
-        ids = records.ids(Kind.FUNC)
-        if not self._are_good(Kind.FUNC):
-            for type_id in ids:
-                func = self.type(type_id)
-                if isinstance(func, Func):
-                    yield func.name, func.type_id
-            return
-        starts = [records.at(type_id) for type_id in ids]
-        names = self.strings.many([words[at] for at in starts])
-        yield from zip(names, [words[at + 2] for at in starts], strict=True)
+        return functions(self, self._records)
 
     def signature(self, proto_id: int) -> tuple[int, list[tuple[str, int]]]:
         """Return what the prototype with an id takes and returns, without making a type.
@@ -208,20 +196,7 @@ class Btf:
         """
         if self.base and proto_id < self.start_id:
             return self.base.signature(proto_id)
-        if not self._are_good(Kind.FUNC_PROTO):
-            check_record(self, self._records, proto_id)
-        words, at = self._records.words, self._records.at(proto_id)
-        start = at + TYPE_WORDS
-        end = start + 2 * vlen_of(words[at + 1])
-        names = map(self.string, words[start:end:2])
-        return words[at + 2], list(zip(names, words[start + 1 : end : 2], strict=True))
-
-    def _are_good(self, kind: Kind) -> bool:
-        """Whether all records of a kind in this blob are well formed; looked at once."""
-        known = self._good.get(kind)
-        if known is None:
-            known = self._good[kind] = self._checked or are_good(self, self._records, kind)
-        return known
+        return signature(self, self._records, proto_id)
 
     def users(self, kind: Kind, ids: set[int] | frozenset[int]) -> Iterator[Type]:
         """Yield the types of one kind that refer to any of `ids` themselves, by id.

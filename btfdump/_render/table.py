@@ -61,7 +61,12 @@ def _aligned(table: Table, options: Options) -> Iterator[str]:
 
 
 def _line(row: Row | Note, table: Table) -> list[str] | Note:
-    return row if isinstance(row, Note) else [_text(row.get(name)) for name in table.columns]
+    if isinstance(row, Note):
+        return row
+    return [
+        cell if type(cell) is str and cell and cell.isprintable() else _text(cell)
+        for cell in map(row.get, table.columns)
+    ]
 
 
 def _note(note: Note) -> str:
@@ -69,8 +74,6 @@ def _note(note: Note) -> str:
 
 
 def _text(cell: Cell) -> str:
-    if isinstance(cell, str) and cell:
-        return printable(cell)
     if cell is None or cell == "":
         return "-"
     if isinstance(cell, bool):

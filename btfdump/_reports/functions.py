@@ -88,13 +88,15 @@ def function_table(btfs: Iterable[Btf], query: Query) -> Table:
         for btf in btfs:
             around: dict[int, tuple[str, str]] = {}  # by prototype
             get, module = around.get, btf.name
-            for name, proto_id in btf.iter_functions():
-                if query.wants(name):
-                    known = get(proto_id)
-                    if known is None:
-                        known = around[proto_id] = around_function(btf, proto_id)
-                    text = f"{known[0]}{clip(name)}{known[1]}"
-                    yield {"name": name, "module": module, "prototype": text}
+            found: Iterable[tuple[str, int]] = btf.iter_functions()
+            if query.patterns:
+                found = (one for one in found if query.wants(one[0]))
+            for name, proto_id in found:
+                known = get(proto_id)
+                if known is None:
+                    known = around[proto_id] = around_function(btf, proto_id)
+                text = f"{known[0]}{clip(name)}{known[1]}"
+                yield {"name": name, "module": module, "prototype": text}
 
     return Table("functions", ("module", "prototype"), rows())
 
