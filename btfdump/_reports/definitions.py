@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump._btf import types as t
 from btfdump._btf.c.words import comment
-from btfdump._btf.names import declare, prototype
-from btfdump._render.escape import printable
+from btfdump._btf.names import clip, declare, prototype
+from btfdump._render.escape import printable, quoted
 from btfdump._reports.chosen import Chosen, spelled
 from btfdump._reports.functions import function_tags
 from btfdump._reports.layouts import Hole, MemberAt, layout_of
@@ -86,11 +86,11 @@ def _lines(type_: t.Type, style: Style) -> Iterator[str]:
     elif isinstance(type_, t.Typedef):
         target = type_.target
         if isinstance(target, t.Composite) and not target.name:
-            yield from _composite(target, "typedef ", f" {printable(type_.name)}", style)
+            yield from _composite(target, "typedef ", f" {_name(type_.name)}", style)
         elif isinstance(target, t.Enum) and not target.name:
-            yield from _enum(target, "typedef ", f" {printable(type_.name)}", style)
+            yield from _enum(target, "typedef ", f" {_name(type_.name)}", style)
         else:
-            declared = printable(declare(target, type_.name))
+            declared = printable(declare(target, _name(type_.name)))
             yield f"typedef {declared}; {_paint(_sized(type_), _DIM, style)}"
     elif isinstance(type_, t.Func):
         yield f"{printable(prototype(type_))};"
@@ -102,7 +102,7 @@ def _lines(type_: t.Type, style: Style) -> Iterator[str]:
 
 
 def _composite(type_: t.Composite, before: str, behind: str, style: Style) -> Iterator[str]:
-    name = f"{printable(type_.name)} " if type_.name else ""
+    name = f"{_name(type_.name)} " if type_.name else ""
     yield f"{before}{type_.keyword} {name}{{"
     sayings = Sayings(type_, style.annotations) if style.annotations is not None else None
     layout = layout_of(type_, sayings)
@@ -151,7 +151,7 @@ def _members(layout: Layout, depth: int, lines: _Lines, style: Style) -> Iterato
             yield indent + _paint(comment(boundary), _DIM, style)
         member = item.member
         if item.inner is None:
-            declared = declare(member.type, member.name, member.bit_size)
+            declared = declare(member.type, _name(member.name), member.bit_size)
             yield _placed(f"{indent}{printable(declared)};", item, style)
             continue
         qualifiers, declarator = _around(member)
@@ -162,7 +162,7 @@ def _members(layout: Layout, depth: int, lines: _Lines, style: Style) -> Iterato
 
 def _around(member: t.Member) -> tuple[str, str]:
     """Return what stands before and behind a struct that is spelled out as a member's type."""
-    declared = printable(declare(member.type, member.name))
+    declared = printable(declare(member.type, _name(member.name)))
     before, _, behind = declared.partition("{...}")
     words = before.split()[:-1]
     return "".join(f"{word} " for word in words), behind.rstrip()
@@ -211,14 +211,20 @@ def _summary(layout: Layout, style: Style) -> Iterator[str]:
 
 
 def _enum(type_: t.Enum, before: str, behind: str, style: Style) -> Iterator[str]:
-    name = f"{printable(type_.name)} " if type_.name else ""
+    name = f"{_name(type_.name)} " if type_.name else ""
     yield f"{before}enum {name}{{"
     for one in type_.enumerators:
-        yield f"\t{printable(one.name)} = {one.value},"
+        yield f"\t{_name(one.name)} = {one.value},"
     sign = "signed" if type_.is_signed else "unsigned"
     number = len(type_.enumerators)
     yield "\t" + _paint(comment(f"size: {type_.size}, {sign}, values: {number}"), _DIM, style)
     yield f"}}{behind};"
+
+
+def _name(name: str) -> str:
+    """Return a name as it stands in C; one that cannot stand there in quotes."""
+    is_plain = not name or (name.isascii() and name.isidentifier())
+    return name if is_plain else quoted(clip(name))
 
 
 def _sized(type_: t.Type) -> str:

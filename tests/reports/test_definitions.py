@@ -106,6 +106,8 @@ def test_others(btf: Btf) -> None:
 
 def test_names_cannot_act(btf: Btf) -> None:
     shown = text(btf, "evil */\n")
+    assert 'struct "evil */\\n" {' in shown
+    assert 'int "m */\\x1b[31m";' in shown
     assert "\x1b" not in shown
     assert shown.count("\n") == 5
 
