@@ -63,6 +63,7 @@ if TYPE_CHECKING:
         SymbolNotFoundError,
         TargetError,
         TypeNotFoundError,
+        UnknownTypeError,
         UnprintableTypeError,
         UnusableBtfError,
     )
@@ -116,6 +117,7 @@ __all__ = [
     "Target",
     "TargetError",
     "TypeNotFoundError",
+    "UnknownTypeError",
     "UnprintableTypeError",
     "UnusableBtfError",
     "Value",

@@ -17,6 +17,7 @@
     │   └── MissingDataError  something that is needed is absent (what, remedy)
     ├── AnnotationError       a tag or an overlay file is not what it should be
     ├── ExpressionError       a root, path or type typed by the user cannot be understood
+    │   └── UnknownTypeError  a variable is there, and nothing tells its type (address)
     ├── PluginError           what another package brings cannot be loaded, or fails
     └── ObjectNotFoundError   a task or an entry does not exist      (also a LookupError)
 
@@ -148,6 +149,18 @@ class AnnotationError(BtfdumpError):
 
 class ExpressionError(BtfdumpError):
     """A root, a path or a type that the user typed cannot be understood."""
+
+
+class UnknownTypeError(ExpressionError):
+    """A global variable exists, and its type is not known, or not which of several it has.
+
+    `address` is its virtual address, and `reason` says what is in the way.
+    """
+
+    def __init__(self, message: str, address: int, reason: str = "") -> None:
+        super().__init__(message)
+        self.address = address
+        self.reason = reason or message
 
 
 class PluginError(BtfdumpError):

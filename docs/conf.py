@@ -67,6 +67,7 @@ CONTENTS = {  # of which page, what stands below it in the side bar
         "docs/library",
         "docs/formats",
         "docs/annotations",
+        "docs/globals",
         "docs/bpf",
         "docs/types",
         "docs/live",

@@ -49,7 +49,8 @@ class MemberFacts:
     the number of the head in an array that is not in use. `of_target` has facts about the members
     of a pointer's target, by path. Each of `cases` replaces all of this where its condition is
     true; `pending` enters what is known of a case when it is first needed; `unmet` has the
-    conditions that were not true, of cases that would tell the element type.
+    conditions that were not true, of cases that would tell the element type. `typed_as_of` says of
+    a global variable whose type neither BTF nor annotations state who does: "globals 6.12".
     """
 
     expansion: Expansion | None = None
@@ -69,6 +70,7 @@ class MemberFacts:
     skip: str | None = None
     vacant: int | None = None
     provenance: str = ""
+    typed_as_of: str = field(default="", compare=False)
     problems: list[str] = field(default_factory=list)
     of_target: PathFacts = field(default_factory=PathFacts)
     cases: list[tuple[str, MemberFacts]] = field(default_factory=list)

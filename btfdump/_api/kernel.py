@@ -125,13 +125,12 @@ class Kernel(Context):
         return self.target.release
 
     def __getitem__(self, name: str) -> Value:
-        """Return the global variable `name`, typed by BTF, by an overlay or by the library.
+        """Return the global variable `name`, typed by BTF, annotations or globals of known kernels.
 
         `name` is as for `symbol()`: `foo`, `foo@2`, `MODULE:foo`. A per-CPU variable has members
         and addresses, but cannot be read: `per_cpu()` returns that of one CPU. Raises
         `SymbolNotFoundError` if there is no such symbol, `AmbiguousSymbolError` if there are
-        several, and `ExpressionError`
-        if its type is not known.
+        several, and `UnknownTypeError` if its type is not known.
         """
         found = global_value(self, name)
         if not self.is_per_cpu(name) or tuple(self.target.per_cpu_offsets) == (0,):
@@ -139,6 +138,14 @@ class Kernel(Context):
         from btfdump._kernel.per_cpu_variable import PerCpuVariable
 
         return PerCpuVariable(self, found.type_, found.address_, facts=found.facts_)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the kernel or a module has a symbol `name`, as `symbol()` understands it.
+
+        That of a variable whose type is not known counts: it is there, and `kernel[name]` says what
+        is missing. Raises `MissingDataError` if there is no symbol table.
+        """
+        return isinstance(name, str) and self._has_symbol(name)
 
     def value(self, type_: str, address: int) -> Value:
         """Return the object of C type `type_` (`struct foo`, `void *`) at virtual `address`.

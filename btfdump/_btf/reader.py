@@ -22,6 +22,7 @@ from .wire import (
     kind_of,
     parse_header,
     parse_layout,
+    vlen_of,
 )
 
 if TYPE_CHECKING:
@@ -239,6 +240,17 @@ class Btf:
             if 0 < offset < end:  # a record that hasn't been checked may lie
                 offsets[type_id] = offset
         yield from zip(offsets, self.strings.many(offsets.values()), strict=True)
+
+    def unnamed(self, kind: Kind, vlen: int) -> Iterator[Type]:
+        """Yield the types of this blob, not its base, that have no name and so many elements.
+
+        `kind` is one of structs, unions, enums or prototypes.
+        """
+        records = self._records
+        for type_id in records.ids(kind):
+            at = records.at(type_id)
+            if not records.words[at] and vlen_of(records.words[at + 1]) == vlen:
+                yield self.type(type_id)
 
     def structs_of_size(self, smallest: int, largest: int) -> Iterator[Struct]:
         """Yield the structs of this blob, not its base, that have `smallest` to `largest` bytes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from btfdump._annotate.annotations import Annotations
 from btfdump._annotate.lookup import Lookup
@@ -14,17 +14,18 @@ from btfdump._decode.layout import Layouts, StructLayout
 from btfdump._decode.scope import Scope
 from btfdump._kernel.arguments import text
 from btfdump._kernel.declared import fitting
-from btfdump._kernel.symbol_names import SymbolNames
+from btfdump._kernel.symbol_names import FoundSymbol, SymbolNames
 from btfdump._kernel.type_names import VMLINUX, TypeNames
+from btfdump._targets.memory import symbols_named
 from btfdump._walk import FAMILIES
 from btfdump._walk.structs import KernelStruct
 from btfdump.errors import (
     AmbiguousSymbolError,
     BtfdumpError,
-    ExpressionError,
     MissingDataError,
     SymbolNotFoundError,
     TypeNotFoundError,
+    UnknownTypeError,
 )
 
 if TYPE_CHECKING:
@@ -37,13 +38,21 @@ if TYPE_CHECKING:
     from btfdump._decode.scope import Stated
     from btfdump._kernel.sections import Sections
     from btfdump._kernel.services import LoadedBtfs, MapValueTypes, Modules, ObjectBounds, Slabs
-    from btfdump._kernel.symbol_names import FoundSymbol
+    from btfdump._kernel.tabulated import TabulatedTypes
     from btfdump._targets.memory import Target
 
     _Member: TypeAlias = tuple[FoundMember, MemberFacts | None, Stated]
 
 MAX_PER_CPU = 1 << 28
 """Bytes of the longest section of per-CPU variables that is believed."""
+
+
+class _Typed(NamedTuple):
+    """A global variable's type, what is known of it beyond that, and who tells the type."""
+
+    type: types.Type
+    facts: MemberFacts
+    source: str
 
 
 class Context:
@@ -72,12 +81,13 @@ class Context:
         # Of structs about whose members no outer struct states anything.
         self._members: dict[tuple[StructLayout, str], _Member] = {}
         self._mask = (1 << self.layouts.pointer_size * 8) - 1
-        self._global_facts: dict[tuple[FoundSymbol, str], tuple[types.Type, MemberFacts] | str] = {}
+        self._global_facts: dict[tuple[FoundSymbol, str], _Typed | str] = {}
         self._arrays: dict[tuple[types.Type, int], types.Array] = {}
         self._pointees: dict[types.Ptr, types.Type] = {}
         self._real: dict[types.Type, types.Composite | None] = {}
         self._shapes: dict[str, KernelStruct] = {}
         self._of_containers: dict[types.Type, MemberFacts | None] = {}
+        self._of_table: TabulatedTypes | None = None
 
     @property
     def _slabs(self) -> Slabs | None:
@@ -160,6 +170,7 @@ class Context:
         self.modules = modules
         self._type_names = TypeNames(self.btf, modules)
         self._symbol_names = SymbolNames(self.target, modules)
+        self._of_table = None
         self._global_facts.clear()
         if self._know_modules:
             self._forget_facts()
@@ -294,6 +305,19 @@ class Context:
         """
         return self._symbol_names.own(name).address
 
+    def _has_symbol(self, name: str) -> bool:
+        """Whether a symbol is there that a user's `name` may mean, be its type known or not.
+
+        Raises `MissingDataError` if there is no symbol table.
+        """
+        try:
+            self._symbol_names.find(name)
+        except SymbolNotFoundError:
+            return False
+        except AmbiguousSymbolError:
+            return True
+        return True
+
     def symbolize(self, address: int) -> str | None:
         """Return `name`, `name+0x10` or `name [module]` for a virtual address, else None."""
         if not address:  # where per-CPU variables begin; nothing is there
@@ -306,34 +330,55 @@ class Context:
     def variable(self, name: str) -> tuple[types.Type, int, MemberFacts]:
         """Return the type and virtual address of a global variable, and what is known about it.
 
-        `name` is as for `symbol()`. The type comes from a BTF variable, from an overlay, or from
-        the library's table of globals, in that order. Raises what `symbol()` raises, and
-        `ExpressionError` if the type is not known.
+        `name` is as for `symbol()`. The type comes from a BTF variable, from an overlay, from the
+        library, or from the globals of known kernels, in that order. Raises what `symbol()` raises,
+        and `UnknownTypeError` if the type is not known.
         """
-        return self._variable(self._symbol_names.find(name, data=True), name)
+        symbol = self._symbol_names.find(name, data=True)
+        known = self._variable(symbol, name)
+        return known.type, symbol.address, known.facts
 
     def own_variable(self, name: str) -> tuple[types.Type, int, MemberFacts]:
         """Return the same for a variable that the kernel itself is known to have.
 
         See `own_symbol()`.
         """
-        return self._variable(self._symbol_names.own(name), name)
+        symbol = self._symbol_names.own(name)
+        known = self._variable(symbol, name)
+        return known.type, symbol.address, known.facts
 
-    def _variable(self, symbol: FoundSymbol, name: str) -> tuple[types.Type, int, MemberFacts]:
+    def typed_by(self, name: str) -> str:
+        """Return who tells the type of a variable: "BTF", "library", "globals 6.12", ...
+
+        Raises what `variable()` raises.
+        """
+        return self._variable(self._symbol_names.find(name, data=True), name).source
+
+    def _variable(self, symbol: FoundSymbol, name: str) -> _Typed:
         known = self._global_facts.get((symbol, name))
         if known is None:
             known = self._global_facts[symbol, name] = self._find_global(symbol, name)
         if isinstance(known, str):
             from btfdump._kernel.untyped import untyped
 
-            raise ExpressionError(untyped(self, symbol, name, known))
-        return known[0], symbol.address, known[1]
+            text = untyped(self, symbol, name, known)
+            raise UnknownTypeError(text, symbol.address, known)
+        return known
 
-    def _find_global(self, symbol: FoundSymbol, name: str) -> tuple[types.Type, MemberFacts] | str:
+    def _listed_variable(self, name: str, address: int) -> tuple[types.Type, str] | str:
+        """Return the type of a variable and who tells it; or why that is not known.
+
+        `name` is that of just one vmlinux symbol of data, at virtual `address`. This does not ask
+        the symbol table again, for those who go through it.
+        """
+        known = self._find_global(FoundSymbol(name, address, VMLINUX), name, is_one=True)
+        return known if isinstance(known, str) else (known.type, known.source)
+
+    def _find_global(self, symbol: FoundSymbol, name: str, *, is_one: bool = False) -> _Typed | str:
         """Return the type of a variable and what is known about it; or why that is not known."""
         keys = [name] if name != symbol.name else []
         keys += [f"{symbol.module}:{symbol.name}"]
-        is_clear = self._is_own(symbol)
+        is_clear = is_one or self._is_own(symbol)
         stated: list[tuple[str, Global]] = []
         unclear = ""
         for source in self.annotations.sources():
@@ -351,11 +396,39 @@ class Context:
             var = found[0]
             tags = tuple(tag.text for tag in var.btf.decl_tags(var.id) if not tag.is_attribute)
             statements = [(source, choice.alternatives) for source, choice in stated]
-            return var.target, self.annotations.of_global(var.target, var.btf, statements, tags)
+            facts = self.annotations.of_global(var.target, var.btf, statements, tags)
+            return _Typed(var.target, facts, "BTF")
+        misfits: list[str] = []
         if stated:
             fits = fitting(self, symbol.address, stated)
-            return "; ".join(fits) if isinstance(fits, list) else fits
-        return unclear or "BTF describes only per-CPU variables"
+            if not isinstance(fits, list):
+                return _Typed(*fits)
+            misfits = fits
+        return self._tabulated(symbol, misfits + [unclear] * bool(unclear), is_one=is_one)
+
+    def _tabulated(self, symbol: FoundSymbol, reasons: list[str], *, is_one: bool) -> _Typed | str:
+        """Return the type that the table of globals has of a variable; or why it is not known.
+
+        `reasons` are what is against the types that annotations state. The table is about vmlinux,
+        and about names that mean one thing there.
+        """
+        if symbol.module != VMLINUX:
+            return "; ".join(reasons) or f"BTF does not describe the variables of {symbol.module}"
+        if not is_one:
+            named = [s for s in symbols_named(self.target, symbol.name) if not s.is_code]
+            if len(named) > 1:
+                return "; ".join(reasons) or f"{len(named)} symbols have that name"
+        if self._of_table is None:
+            from btfdump._kernel.tabulated import TabulatedTypes
+
+            self._of_table = TabulatedTypes(self.target, self._type_names, self.btf, self.layouts)
+        found = self._of_table.find(symbol.name, symbol.address)
+        if isinstance(found, str):
+            nothing = "neither BTF, nor annotations, nor the globals of known kernels have it"
+            return "; ".join([*reasons, found] if found else reasons or [nothing])
+        facts = self.annotations.of_global(found.type, found.type.btf, [], ())
+        facts.typed_as_of = f"globals {found.series}"
+        return _Typed(found.type, facts, facts.typed_as_of)
 
     def _is_own(self, symbol: FoundSymbol) -> bool:
         """Whether the bare name of a symbol, as annotations have it, can mean only this one."""

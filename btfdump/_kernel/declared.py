@@ -55,8 +55,8 @@ if TYPE_CHECKING:
 
 def fitting(
     kernel: Surroundings, address: int, stated: Sequence[tuple[str, Global]]
-) -> tuple[types.Type, MemberFacts] | list[str]:
-    """Return the first of the types stated of a global variable that fits, and its facts.
+) -> tuple[types.Type, MemberFacts, str] | list[str]:
+    """Return the first of the types stated of a global variable that fits, its facts, and whose.
 
     `address` is the variable's virtual address, and `stated` has what each source says. The last
     statement of an overlay of the user's is believed; what does not fit of it is a problem at the
@@ -64,7 +64,7 @@ def fitting(
     text for each that says why.
     """
     reasons: list[str] = []
-    unproven: tuple[types.Type, MemberFacts] | None = None
+    unproven: tuple[types.Type, MemberFacts, str] | None = None
     for at, (source, choice) in enumerate(stated):
         is_last = source != "library" and all(s != source for s, _ in stated[at + 1 :])
         try:
@@ -87,8 +87,8 @@ def fitting(
         facts.problems += [f"{source}: {choice.type}: {text}" for text in wrong]
         # Of one statement alone, the walk says what does not lead back: memory may be corrupt.
         if is_last or len(stated) == 1 or _leads_back(kernel, address, facts):
-            return type_, facts
-        unproven = unproven or (type_, facts)
+            return type_, facts, source
+        unproven = unproven or (type_, facts, source)
     return unproven or reasons
 
 

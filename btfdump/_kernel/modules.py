@@ -29,6 +29,7 @@ _MAX_NAME = 512  # KSYM_NAME_LEN
 _COLUMNS = ("st_name", "st_value", "st_size", "st_info", "st_shndx")
 _UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _STT_FUNC = 2
+_NO_VARIABLES = frozenset({_STT_FUNC, 3, 4})  # STT_SECTION, STT_FILE
 
 
 class LoadedModules:
@@ -196,6 +197,13 @@ class LoadedModules:
         """Return (virtual address, module, whether it is a function) of each symbol of a name."""
         found = (one for table in self._known().tables for one in table.called(name))
         return list({one[:2]: one for one in found}.values())
+
+    def symbols_listed(self) -> Iterator[tuple[str, int, str]]:
+        """Yield (name, virtual address, module) of every symbol that is no function."""
+        for table in self._known().tables:
+            for offset, address, _, info, _ in table.rows:
+                if info & 0xF not in _NO_VARIABLES:
+                    yield table.name(offset), address, table.module
 
     def symbols_around(self, address: int) -> tuple[str, str]:
         """Return the names of a module's symbols before and after the one at `address`, or ""."""

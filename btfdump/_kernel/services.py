@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from btfdump._btf import types
     from btfdump._btf.reader import Btf
@@ -88,6 +88,9 @@ class Modules(Protocol):
 
     def symbols_named(self, name: str) -> Sequence[tuple[int, str, bool]]:
         """Return (virtual address, module, whether it is a function) of each symbol of a name."""
+
+    def symbols_listed(self) -> Iterable[tuple[str, int, str]]:
+        """Yield (name, virtual address, module) of every symbol that is no function."""
 
     def symbols_around(self, address: int) -> tuple[str, str]:
         """Return the names of a module's symbols before and after the one at `address`, or ""."""

@@ -42,6 +42,16 @@ _C_INTEGERS = {
     "short": "short int",
     "bool": "_Bool",
 }
+_C_NAMES = {
+    long: short
+    for short, long in reversed(_C_INTEGERS.items())
+    if long not in ("_Bool", "unsigned int")
+}
+
+
+def c_name(name: str) -> str:
+    """Return an integer type's name as C programmers write it, for whatever a compiler gave it."""
+    return _C_NAMES.get(name, name)
 
 
 class TypeName(NamedTuple):

@@ -32,6 +32,14 @@ def named_global(kernel: Context, name: str) -> Value:
     return value_at(kernel, type_, address, facts=facts)
 
 
+def typed_as_of(value: Value) -> str:
+    """Return who tells the type of a global variable: "globals 6.12"; "" if BTF or annotations do.
+
+    "" for anything else as well.
+    """
+    return value.facts_.typed_as_of if value.facts_ is not None else ""
+
+
 def globals_of(kernel: Context) -> FindGlobal:
     """Return the function by which lock annotations look up global variables of `kernel`.
 

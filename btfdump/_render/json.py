@@ -18,6 +18,7 @@ from btfdump._decode.scalars import ScalarLayout
 from btfdump._graph.events import Close, Enter, Exit, GroupKind, Number, Open, Seen
 from btfdump._graph.readers import Decoded, Reader
 from btfdump._kernel.notes import Note
+from btfdump._kernel.variables import typed_as_of
 from btfdump._render import Options, Root, renderer
 from btfdump._render.json_text import (
     HOLE,
@@ -193,7 +194,10 @@ class _Builder:
 
     def enter(self, event: Enter) -> None:
         found_by = self.values.found_by(event.label)
+        is_root = not self.open
         text = self.lead() + found_by + identity(event.value, event.label)
+        if is_root:
+            text += self.typed_by(event.value)
         if event.summary:
             text = f'{text}, "summary": {self.values.summary(event.summary)}'
         if event.brief:
@@ -235,6 +239,12 @@ class _Builder:
                 text += self.values.value(field), piece
         return "".join(text).split(HOLE)
 
+    @staticmethod
+    def typed_by(root: Value) -> str:
+        """Return the key that says who tells a root's type, if neither BTF nor annotations do."""
+        whom = typed_as_of(root)
+        return f', "typed_by": {quote(whom)}' if whom else ""
+
     def seen(self, event: Seen) -> None:
         text = self.lead() + self.values.found_by(event.label) + identity(event.value, event.label)
         if event.summary:
@@ -250,7 +260,8 @@ class _Builder:
     def enter_group(self, event: Open) -> None:
         field = event.field
         if field is None:  # the root is a container
-            self.out.append(f'{self.begin}{self.group(event)}, "elements": [')
+            typed = self.typed_by(event.value)
+            self.out.append(f'{self.begin}{self.group(event)}{typed}, "elements": [')
             self.open.append(_OpenText("]", lead="{"))
         elif event.kind is GroupKind.NOTE:
             self.out.append(f'{{"value": {self.values.value(field)}')

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from btfdump._decode.layout import ArrayLayout
 from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._graph.events import GroupKind
+from btfdump._kernel.variables import typed_as_of
 from btfdump._render.escape import printable
 from btfdump._render.outline import (
     EndLine,
@@ -48,8 +49,12 @@ class Painter(ABC):
     def paint(self, events: Iterable[Event]) -> Iterator[str]:
         """Yield the lines of a root, without newlines."""
         outline = Outline(keep_empty=self.options.zero, title=self.title)
+        whom = ""
         for item in outline.items(events):
-            yield from self.lines(item)
+            whom = whom or root_typed_by(item)
+            for line in self.lines(item):
+                yield line + self.told(whom) if whom else line
+                whom = ""
 
     def lines(self, item: Line) -> Iterable[str]:
         """Return the lines of one item of the outline; some items have none."""
@@ -113,6 +118,10 @@ class Painter(ABC):
         return "{}", "", "value"
 
     @abstractmethod
+    def told(self, whom: str) -> str:
+        """Return who has typed a root, for the end of its first line."""
+
+    @abstractmethod
     def title(self, item: ObjectLine) -> str:
         """Return the name for an object that is not a struct, "" if it has none."""
 
@@ -167,6 +176,16 @@ class Painter(ABC):
     @abstractmethod
     def totals(self, totals: TotalsLine) -> Iterator[str]:
         """Yield the line that says what a root left out, if anything."""
+
+
+def root_typed_by(item: Line) -> str:
+    """Return who has typed the root that a line begins, where neither BTF nor annotations do."""
+    value = None
+    if isinstance(item, ObjectLine) and not item.depth:
+        value = item.enter.value
+    elif isinstance(item, GroupLine) and item.open.field is None:
+        value = item.open.value
+    return typed_as_of(value) if value is not None else ""
 
 
 def number_of(opened: Open) -> str:

@@ -66,6 +66,10 @@ class TextPainter(Painter):
             return f"{name} = "
         return f".{printable(name)} = "
 
+    def told(self, whom: str) -> str:
+        """Return who has typed a root, as a comment."""
+        return f" /*{by_whom(whom)} */"
+
     def type(self, field: Field) -> str:
         """Return the C type, in parentheses as in a cast."""
         return f"({printable(str(field.layout.type))})"

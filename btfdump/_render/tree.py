@@ -87,6 +87,9 @@ class _TreePainter(Painter):
             return text_
         return _STYLES[what].render(text_, color_system=ColorSystem.STANDARD)
 
+    def told(self, whom: str) -> str:
+        return self.style("dim", by_whom(whom))
+
     def guide(self, depth: int, last: bool) -> str:
         """Return the guides of a line, and record whether its level goes on below it."""
         if depth == 0:

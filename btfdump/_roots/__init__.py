@@ -21,7 +21,6 @@ from btfdump._kernel.value_at import value_at
 from btfdump._kernel.variables import named_global
 from btfdump._plugins.registry import Registry, first_line
 from btfdump.errors import (
-    AmbiguousSymbolError,
     AmbiguousTypeError,
     ExpressionError,
     MissingDataError,
@@ -163,6 +162,7 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
     {
         "task": "task:find_tasks",
         "map": "map:find_map",
+        "globals": "globals:list_globals",
         "maps": "maps:list_maps",
         "progs": "progs:list_progs",
         "links": "links:list_links",
@@ -239,12 +239,9 @@ def _is_known(kernel: Context, word: str, following: str) -> bool:
 
 def _has_symbol(kernel: Context, name: str) -> bool:
     try:
-        kernel.symbol(name)
-    except (MissingDataError, SymbolNotFoundError):
+        return kernel._has_symbol(name)
+    except MissingDataError:
         return False
-    except AmbiguousSymbolError:
-        return True
-    return True
 
 
 def _has_type(kernel: Context, name: str) -> bool:

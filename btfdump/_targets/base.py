@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING
 
 from btfdump._targets import percpu
 from btfdump._targets.kernel_symbols import KernelSymbols
-from btfdump._targets.memory import symbols_around, symbols_named
+from btfdump._targets.memory import (
+    symbol_room,
+    symbols_around,
+    symbols_listed,
+    symbols_named,
+)
 from btfdump._targets.symbols import Symbol
 from btfdump.errors import MissingDataError, SymbolNotFoundError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -140,6 +145,17 @@ class KernelTarget(BaseTarget):
         """Return the names of the symbols before and after the one at `address`; "" for none."""
         return self.symbols.around(address)
 
+    def symbol_room(self, address: int) -> tuple[int, bool]:
+        """Return the bytes that the symbol at an address has, and whether they are just its size.
+
+        If not, they are those up to the next symbol, or 0 if that is not known.
+        """
+        return self.symbols.room(address)
+
+    def symbols_listed(self) -> Iterable[tuple[str, int]]:
+        """Yield (name, virtual address) of the symbols that are not code, by address."""
+        return self.symbols.listed()
+
     def symbolize(self, address: int) -> str | None:
         """Return `name` or `name+0x10` for an address inside the kernel image, None otherwise."""
         return self.symbols.symbolize(address)
@@ -194,6 +210,14 @@ class LayeredTarget(BaseTarget):
     def symbols_around(self, address: int) -> tuple[str, str]:
         """Return what the target below has before and after `address`."""
         return symbols_around(self._target, address)
+
+    def symbol_room(self, address: int) -> tuple[int, bool]:
+        """Return how much room the target below has for the symbol at `address`."""
+        return symbol_room(self._target, address)
+
+    def symbols_listed(self) -> Iterable[tuple[str, int]]:
+        """Yield the symbols of the target below that are not code."""
+        return symbols_listed(self._target)
 
     def symbolize(self, address: int) -> str | None:
         """Return the name that the target below has for `address`, or None."""

@@ -187,6 +187,17 @@ class BufferTarget(BaseTarget):
             self._by_address[after][1] if after < len(self._by_address) else "",
         )
 
+    def symbol_room(self, address: int) -> tuple[int, bool]:
+        """Return the bytes up to the next symbol, 0 if there is none: these have no sizes."""
+        after = bisect_right(self._by_address, (address, "\U0010ffff"))
+        if after == len(self._by_address):
+            return 0, False
+        return self._by_address[after][0] - address, False
+
+    def symbols_listed(self) -> Iterable[tuple[str, int]]:
+        """Return (name, virtual address) of all symbols, by address."""
+        return [(name, address) for address, name in self._by_address]
+
     def symbolize(self, address: int) -> str | None:
         """Return `name` or `name+0x10` for an address at or shortly after a symbol, else None."""
         at = bisect_right(self._by_address, (address, "\U0010ffff")) - 1

@@ -19,7 +19,7 @@ from btfdump._targets.symbols import Symbol
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from btfdump._targets.memory import Platform
 
@@ -74,6 +74,15 @@ class Exports:
         """Return nothing: of what lies between exports nothing is known."""
         del address
         return "", ""
+
+    def room(self, address: int) -> tuple[int, bool]:
+        """Return that nothing is known: how large an exported variable is, nobody tells."""
+        del address
+        return 0, False
+
+    def listed(self) -> Iterable[tuple[str, int]]:
+        """Return (name, address) of what is exported, by address; functions are not told apart."""
+        return sorted(self._addresses.items(), key=lambda item: item[1])
 
     def extent(self, name: str) -> int:
         """Return 0: how large an exported variable is is not known."""

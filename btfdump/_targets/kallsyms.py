@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_right
+from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ _MAX_SYMBOLS = 1 << 24
 _MAX_NAMES = 1 << 28
 _PAGE = 0x1000
 _SAMPLES = 61
+_MANY = 64  # searches for a second symbol of a name, after which the names of several are listed
 
 
 class Kallsyms(SortedTable):
@@ -49,6 +51,8 @@ class Kallsyms(SortedTable):
         self._pairs: list[tuple[bytes, bytes, bytes]] = []
         self._index: dict[bytes, int] | None = None
         self._by_name: dict[str, list[int]] | None = None
+        self._searched = 0
+        self._repeated: frozenset[bytes] | None = None
         self._tokens = self._read_tokens(read, info)
         self._parts = self._read_names(read, info)
         self._address_of = self._read_addresses(read, info, platform.pointer_size)
@@ -235,12 +239,26 @@ class Kallsyms(SortedTable):
             at = (self._index or {}).get(text, -1)
             while at >= 0:
                 yield at
-                try:
-                    at = self._parts.index(text, at + 1)
-                except ValueError:
-                    break
+                at = self._next_of(text, at)
         if self._by_name is not None:
             yield from self._by_name.get(name, ())
+
+    def _next_of(self, text: bytes, at: int) -> int:
+        """Return the number of the next symbol of a compressed name after `at`, -1 for none.
+
+        To go through the table costs a millisecond. Who asks for many names has it gone through
+        once, for the names that it has more than once.
+        """
+        self._searched += 1
+        if self._repeated is None and self._searched > _MANY:
+            counted = Counter(self._parts)
+            self._repeated = frozenset(part for part, count in counted.items() if count > 1)
+        if self._repeated is not None and text not in self._repeated:
+            return -1
+        try:
+            return self._parts.index(text, at + 1)
+        except ValueError:
+            return -1
 
     def _compressed(self, name: str) -> Iterator[bytes]:
         """Yield `name` as the table would have it, with each type letter; nothing if it has none.

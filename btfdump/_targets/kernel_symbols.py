@@ -22,7 +22,7 @@ from btfdump.errors import (
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from btfdump._targets.elf import ElfSymbols
     from btfdump._targets.memory import Platform
@@ -131,6 +131,22 @@ class KernelSymbols:
         if not size and self._vmlinux is not None:
             size = self._vmlinux.extent(name)
         return size
+
+    def room(self, address: int) -> tuple[int, bool]:
+        """Return the bytes that a variable at `address` has, and whether they are just its size.
+
+        If not, they are those up to the next symbol. 0 if nothing tells: what the kernel exports is
+        far apart.
+        """
+        if self._vmlinux is not None and self._vmlinux is not self.table:
+            size, is_size = self._vmlinux.room(address)
+            if is_size:
+                return size, is_size
+        return self.table.room(address) if self.has_data else (0, False)
+
+    def listed(self) -> Iterable[tuple[str, int]]:
+        """Yield (name, address) of every symbol of the table that is not code, by address."""
+        return self.table.listed()
 
     def nearest(self, address: int) -> tuple[str, int] | None:
         """Return (name, offset) of the symbol at or before `address` in the image, or None."""

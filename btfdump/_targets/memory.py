@@ -13,7 +13,7 @@ from btfdump._targets.symbols import Symbol
 from btfdump.errors import FaultError, SymbolNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import TypeAlias
 
     UncheckedRead: TypeAlias = tuple[Callable[[int, int], bytes], tuple[type[Exception], ...]]
@@ -144,6 +144,38 @@ class NamedMemory(Memory, Protocol):
     def symbols_around(self, address: int) -> tuple[str, str]:
         """Return the names of the symbols before and after the one at `address`; "" for none."""
         ...
+
+
+class MeasuredMemory(Memory, Protocol):
+    """A target that has a table of symbols, and tells how much room each has. Optional."""
+
+    def symbol_room(self, address: int) -> tuple[int, bool]:
+        """Return the bytes that a vmlinux symbol has, and whether they are just its size.
+
+        If not, they are those up to the next symbol, or 0 if that is not known.
+        """
+        ...
+
+    def symbols_listed(self) -> Iterable[tuple[str, int]]:
+        """Yield (name, virtual address) of the vmlinux symbols that are not code, by address.
+
+        Raises what `Target.symbol()` raises, but for `SymbolNotFoundError`.
+        """
+        ...
+
+
+def symbol_room(target: Target, address: int) -> tuple[int, bool]:
+    """Return `target.symbol_room(address)`, or (0, False) if the target cannot tell."""
+    room = getattr(type(target), "symbol_room", None)
+    found: tuple[int, bool] = room(target, address) if room is not None else (0, False)
+    return found
+
+
+def symbols_listed(target: Target) -> Iterable[tuple[str, int]]:
+    """Return `target.symbols_listed()`, or nothing if the target has no table."""
+    listed = getattr(type(target), "symbols_listed", None)
+    found: Iterable[tuple[str, int]] = listed(target) if listed is not None else ()
+    return found
 
 
 def symbols_named(target: Target, name: str) -> Sequence[Symbol]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from btfdump.errors import AmbiguousSymbolError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 _DECORATED = re.compile(
     r"__(start|stop|pfx|cfi|do_sys|se_sys|initcall|BTF_ID|UNIQUE_ID|tracepoint_ptr|crc|kstrtab)_|[$.]"
@@ -52,6 +52,17 @@ class SymbolSource(SymbolFinder, Protocol):
 
     def find_all(self, name: str) -> Sequence[Symbol]:
         """Return the symbols called `name`, one for each address, in that order."""
+        ...
+
+    def room(self, address: int) -> tuple[int, bool]:
+        """Return the bytes that a symbol at `address` has, and whether the table says its size.
+
+        If it does not, they are those up to the next symbol; 0 if there is none.
+        """
+        ...
+
+    def listed(self) -> Iterable[tuple[str, int]]:
+        """Yield (name, address) of every symbol that is not code, by address."""
         ...
 
     def nearest(self, address: int) -> tuple[str, int] | None:
@@ -131,6 +142,23 @@ class SortedTable(ABC):
             return 0
         after = self._first_above(address)
         return self._address_at(after) - address if after < len(self) else 0
+
+    def room(self, address: int) -> tuple[int, bool]:
+        """Return the bytes that a symbol at `address` has, and whether the table says its size."""
+        after = self._first_above(address)
+        size = 0
+        if after and self._address_at(after - 1) == address:
+            size = self._best_at(after - 1)[1]
+        if size:
+            return size, True
+        return (self._address_at(after) - address, False) if after < len(self) else (0, False)
+
+    def listed(self) -> Iterator[tuple[str, int]]:
+        """Yield (name, address) of every symbol that is not code, by address."""
+        for position in range(len(self)):
+            address = self._address_at(position)
+            if not self._is_code(address):
+                yield self._name_at(position)[0], address
 
     def nearest(self, address: int) -> tuple[str, int] | None:
         """Return (name, offset in bytes) of the symbol that `address` belongs to, or None."""

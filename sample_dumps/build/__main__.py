@@ -39,6 +39,13 @@ def main() -> int:
     keep = "leave the dumps in FOLDER; do not boot, but read again, what is there already"
     matrix.add_argument("--keep", type=Path, metavar="FOLDER", help=keep)
     matrix.set_defaults(run=_kernels)
+    table = commands.add_parser("globals", help="make the table of the types of globals again")
+    table.add_argument("--output", type=Path, metavar="FILE", help="instead of the one that ships")
+    table.add_argument("--measure", action="store_true", help="measure it on kernels held out")
+    more = "and each of its sources, by a table that is made of the others"
+    table.add_argument("--leave-out", action="store_true", help=more)
+    table.add_argument("--list", action="store_true", help="list the packages, fetch none")
+    table.set_defaults(run=_globals)
     packages = commands.add_parser("packages", help="list the Debian packages still to install")
     packages.add_argument("--tagged", action="store_true", help="and those for `tagged`")
     packages.add_argument("--kernels", action="store_true", help="and those for `kernels`")
@@ -81,6 +88,22 @@ def _kernels(arguments: argparse.Namespace) -> int:
         update=arguments.update,
         only_list=arguments.list,
         keep=arguments.keep,
+    )
+
+
+def _globals(arguments: argparse.Namespace) -> int:
+    if os.environ.get("OMP_NUM_THREADS") != "1":
+        # Which of several variables of one name drgn finds depends on its threads. How many there
+        # are is settled when it is imported, as it is by now.
+        command_line = [sys.executable, "-m", "sample_dumps.build", *sys.argv[1:]]
+        os.execve(sys.executable, command_line, os.environ | {"OMP_NUM_THREADS": "1"})
+    from .globals import command  # btfdump and drgn are needed for nothing else here
+
+    return command.run(
+        arguments.output or command.TABLE,
+        measures=arguments.measure or arguments.leave_out,
+        leave_out=arguments.leave_out,
+        only_list=arguments.list,
     )
 
 

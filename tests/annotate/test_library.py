@@ -11,6 +11,7 @@ import pytest
 
 from btfdump._annotate import overlay as overlay_module
 from btfdump._annotate.enumerators import without_enumerators
+from btfdump._annotate.global_types import global_types
 from btfdump._annotate.grammar import Condition, Contains, Length, Link, Skip, Unknown, Vacant
 from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.overlay import Overlay, library
@@ -305,3 +306,33 @@ def test_opaque_structs_hide_what_the_library_says(btfs):
         ]
         assert fits, name
         assert all(stand_in.size <= struct.size for stand_in, struct in fits), name
+
+
+# Kernels where a variable has become something else, or where another file has one of the name.
+OTHER_TYPES = {
+    "cleanup_list": "until 6.1: a struct hlist_head of another file too",
+    "pmus": "6.1: an array of AMD's uncore PMUs in another file",
+    **dict.fromkeys(
+        [
+            *("mnt_ns_tree", "cgroup_ns_tree", "ipc_ns_tree", "net_ns_tree"),
+            *("pid_ns_tree", "time_ns_tree", "user_ns_tree", "uts_ns_tree"),
+        ],
+        "7.2: a struct ns_tree_root, which begins with the tree",
+    ),
+}
+
+
+def test_variables_have_the_types_that_known_kernels_give_them() -> None:
+    """What the library says of a variable is what DWARF says of it, in all kernels of the table."""
+    table = global_types()
+    seen = 0
+    for name in library().globals():
+        spellings = {choice.spelling for choice in table.find(name)}
+        stated = {
+            re.sub(r"\[\d*\]", "[]", choice.type.replace(" *", "*"))
+            for choice in library().global_(name)
+        }
+        seen += bool(spellings)
+        if name not in OTHER_TYPES:
+            assert spellings <= stated, name
+    assert seen > 280

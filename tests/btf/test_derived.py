@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btfdump._btf import Btf, BtfBuilder, types
-from btfdump._btf.derived import derive
+from btfdump._btf.derived import Derivation, derive
 
 
 @pytest.mark.parametrize("byteorder", ["little", "big"])
@@ -41,3 +41,15 @@ def test_of_a_modules_type_and_of_void():
     assert str(found) == "struct item **"
     assert found.btf.base is module
     assert str(derive(base.type(0), 2)) == "void **"
+
+
+def test_functions_and_what_leads_to_them():
+    b = BtfBuilder()
+    item = b.struct("item", 4, [("x", b.int_("int", 4), 0)])
+    btf = b.parse(pointer_size=8)
+    derivation = Derivation(btf)
+    pointer = derivation.pointer(item)
+    function = derivation.function(0, [pointer, 0])
+    array = derivation.array(derivation.pointer(function), 3)
+    assert str(derivation.type(array)) == "void (*[3])(struct item *, ...)"
+    assert derivation.type(item) is btf.type(item)

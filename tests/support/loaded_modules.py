@@ -42,6 +42,9 @@ class ModulesGiven:
         self.loads += 1
         return [(at, module, False) for at, module, symbol in self._symbols if symbol == name]
 
+    def symbols_listed(self) -> list[tuple[str, int, str]]:
+        return []
+
     def symbols_around(self, address: int) -> tuple[str, str]:
         del address
         return "before", ""

@@ -60,6 +60,24 @@ def test_nearest(build):
     assert found.extent("nosuch") == 0
 
 
+def test_who_asks_for_many_names_finds_the_same(build):
+    """After many, the names that occur twice are listed, and the others not searched for again."""
+    platform = Platform("little")
+    symbols = [("T_text", BASE), ("T_stext", BASE)]
+    symbols += [(f"dname_{number}", BASE + 0x1000 + 8 * number) for number in range(200)]
+    symbols += [("dtwice", BASE + 0x2000), ("dtwice", BASE + 0x2008)]
+    target, info = table(build, sorted(symbols, key=lambda one: one[1]), platform)
+    found = Kallsyms(target.read, info, platform)
+    for _ in range(2):
+        for number in range(200):
+            assert [s.address for s in found.find_all(f"name_{number}")] == [
+                BASE + 0x1000 + 8 * number
+            ]
+        assert [s.address for s in found.find_all("twice")] == [BASE + 0x2000, BASE + 0x2008]
+    assert found._repeated is not None
+    assert len(found._repeated) == 1
+
+
 def test_names_compressed_in_another_way(build):
     """If a kernel did not compress as we do, names are expanded instead: slower, never wrong."""
     platform = Platform("little")

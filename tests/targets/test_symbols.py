@@ -83,6 +83,18 @@ def test_all_of_a_name():
     assert (table.extent("sized"), table.extent("last"), table.extent("nosuch")) == (0xFF8, 0, 0)
 
 
+def test_room_and_what_is_listed():
+    """The room is the size, if the table says one, or else that up to the next symbol."""
+    table = Table()
+    assert table.room(0x3008) == (8, True)
+    assert table.room(0x3000) == (8, False)
+    assert table.room(0x4000) == (0, False)  # the last
+    listed = [*table.listed()]
+    assert ("sized", 0x3008) in listed
+    assert ("twice", 0x3000) in listed
+    assert ("twice", 0x1100) not in listed  # a function
+
+
 def test_which_is_meant():
     local, other, code = Symbol(1, False), Symbol(2, False), Symbol(3, False, True)
     assert the_one("x", []) is None

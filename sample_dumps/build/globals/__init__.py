@@ -1,0 +1,1 @@
+"""The table of the types of global variables: built from debug packages, and measured on others."""

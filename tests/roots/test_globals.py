@@ -1,0 +1,136 @@
+"""The table of global variables: of a small kernel made by hand, and of real ones."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from btfdump._roots import Query, table_of
+from btfdump.errors import SymbolNotFoundError, UnknownTypeError
+from tests.support.command import run
+from tests.support.synthetic import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from btfdump._api.kernel import Kernel
+
+
+@pytest.fixture
+def stock(sample: Callable[[str], Path]) -> str:
+    return str(sample("stock"))
+
+
+def rows(kernel: Kernel, *patterns: str) -> list[dict[str, object]]:
+    kind = table_of("globals")
+    assert kind is not None
+    return [dict(row) for row in kind.table(kernel, Query(patterns)).rows]  # type: ignore[arg-type]
+
+
+def small() -> Kernel:
+    """A kernel with two variables of one name, one of a known type, one that nobody knows."""
+    world = World()
+    world.struct("list_head", [("next", "void *"), ("prev", "void *")])
+    world.struct("kmem_cache", [("list", "struct list_head"), ("flags", "u64")])
+    start = world.room(256)
+    world.symbols |= {
+        "__start_rodata": start,
+        "jiffies_64": start + 16,
+        "nobody_knows": start + 32,
+        "__end_rodata": start + 64,
+        "slab_caches": start + 80,
+        "_end": start + 128,
+    }
+    return world.kernel()
+
+
+def test_rows_say_how_the_type_is_known():
+    kernel = small()
+    found = {row["name"]: row for row in rows(kernel)}
+    assert found["jiffies_64"]["type"] == "u64"
+    assert str(found["jiffies_64"]["known"]).startswith("globals ")
+    assert found["jiffies_64"]["section"] == ".rodata"
+    assert found["jiffies_64"]["address"] == f"{kernel.symbol('jiffies_64'):#x}"
+    assert (found["slab_caches"]["type"], found["slab_caches"]["known"]) == (
+        "struct list_head",
+        "library",
+    )
+    assert found["slab_caches"]["section"] is None
+    assert (found["nobody_knows"]["type"], found["nobody_knows"]["known"]) == (None, "unknown")
+    assert "neither BTF, nor annotations" in str(found["nobody_knows"]["why"])
+
+
+def test_rows_are_sorted_and_picked_by_patterns():
+    assert [row["name"] for row in rows(small(), "j*", "nobody_*")] == [
+        "jiffies_64",
+        "nobody_knows",
+    ]
+
+
+def test_an_unknown_type_is_an_error_and_an_unknown_symbol_another():
+    """What is there and not understood is never taken for absent."""
+    kernel = small()
+    assert "nobody_knows" in kernel
+    assert "jiffies_64" in kernel
+    assert "nosuch" not in kernel
+    assert 3 not in kernel
+    with pytest.raises(UnknownTypeError, match=r"the type of nobody_knows .* is not known") as told:
+        kernel["nobody_knows"]
+    assert told.value.address == kernel.symbol("nobody_knows")
+    with pytest.raises(SymbolNotFoundError):
+        kernel["nosuch"]
+
+
+def test_of_several_symbols_none_is_typed_by_name(stock: str, capsys) -> None:
+    status, out, _ = run(capsys, "inspect", stock, "globals", "empty_attrs", "--format", "jsonl")
+    assert status == 0
+    found = [json.loads(line) for line in out.splitlines()]
+    assert len(found) > 1
+    assert [row["name"] for row in found] == [
+        f"empty_attrs@{number}" for number in range(1, len(found) + 1)
+    ]
+    assert {row["known"] for row in found} == {"unknown"}
+    assert all("symbols have that name" in row["why"] for row in found)
+
+
+@pytest.mark.parametrize("format_", ["text", "tree", "json", "jsonl"])
+def test_every_format(stock: str, capsys, format_: str) -> None:
+    words = ("inspect", stock, "globals", "tk_core", "runqueues", "init_task", "--format", format_)
+    status, out, err = run(capsys, *words)
+    assert (status, err) == (0, "")
+    for text in ("globals 6.12", "BTF", "library", ".data..percpu", "struct rq"):
+        assert text in out
+
+
+def test_a_pattern_that_nothing_matches(stock: str, capsys) -> None:
+    status, _, err = run(capsys, "inspect", stock, "globals", "nosuch*")
+    assert status == 1
+    assert "nothing is called 'nosuch*'" in err
+
+
+@pytest.mark.parametrize(
+    ("format_", "expected"),
+    [
+        ("text", "jiffies_64 = (u64)4294897314 /* [globals 6.12] */\n"),
+        ("tree", "jiffies_64 4294897314  u64 [globals 6.12]\n"),
+        ("jsonl", '"typed_by": "globals 6.12", "value": 4294897314'),
+    ],
+)
+def test_who_tells_the_type_is_shown(stock: str, capsys, format_: str, expected: str) -> None:
+    status, out, _ = run(capsys, "inspect", stock, "jiffies_64", "--format", format_)
+    assert status == 0
+    assert expected in out
+
+
+def test_structs_without_a_name(stock: str, capsys) -> None:
+    status, out, _ = run(capsys, "inspect", stock, "tk_core.timekeeper.xtime_sec")
+    assert (status, out) == (0, "tk_core.timekeeper.xtime_sec = (u64)1795347425\n")
+
+
+def test_the_type_is_said_not_to_be_known(stock: str, capsys) -> None:
+    status, out, err = run(capsys, "inspect", stock, "empty_zero_page", "--format", "json")
+    assert (status, json.loads(out)["roots"]) == (2, [])
+    assert "the type of empty_zero_page (at 0x" in err
