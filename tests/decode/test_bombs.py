@@ -8,6 +8,7 @@ import pytest
 
 from btfdump._btf import BtfBuilder
 from btfdump._decode import fields
+from btfdump._decode.compiled.fields import compile_fields
 from btfdump._decode.compiled.plan import plan_of
 from btfdump._decode.fields import Decoder, nonzero, to_python
 from btfdump._decode.layout import Layouts, StructLayout
@@ -198,3 +199,21 @@ def test_many_large_members_in_one_place_are_refused(kind: str, first: int) -> N
                 Decoder(layouts).fields(layout, data)
             with processor_seconds(5), refused:
                 plan_of(layouts, None, layout, elements=64)
+
+
+def test_no_zeros_are_made_for_the_elements_of_an_array_of_none() -> None:
+    """They may have gigabytes each, and the array none: a MemoryError."""
+    b = BtfBuilder()
+    one = b.struct("one", 1, [("x", b.int_("u8", 1), 0)])
+    b.struct("holder", 8, [("none", b.array(b.array(one, 1 << 26), 0), 64)])
+    layouts, layout = layout_of(b.parse(), "struct", "holder")
+    compiled = compile_fields(layouts, None, layout, {"none": {}}, 8)
+    (field,) = compiled(bytes(8))[0]
+    assert (field.name, field.value) == ("none", [])
+    assert all(len(made) < 4096 for made in zeros_of(compiled))
+
+
+def zeros_of(compiled: object) -> list[bytes]:
+    """Return the runs of zeros that generated code compares with."""
+    made = getattr(compiled, "__globals__", {})
+    return [value for name, value in made.items() if name[0] == "Z" and isinstance(value, bytes)]

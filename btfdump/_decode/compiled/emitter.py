@@ -237,7 +237,7 @@ class Emitter:
             indexes = f"{find}(d, {into.at(step.offset)}, {layout.length}, {size})"
         with self.source.indented(f"for {index} in {indexes}:"):
             self.emit(f"{where} = {into.at(step.offset)} + {index} * {size}")
-            if not self.zero and not is_long:
+            if not self.zero and not is_long and layout.length:  # without any, elements may be huge
                 self.emit(f"if d[{where}:{where}+{size}] == {self.source.zeros(size)}: continue")
             if count:
                 with self.source.indented(f"if {count} >= {shown}:"):
