@@ -23,7 +23,7 @@ A_MINUTE = {
     "cache": 300_000,
     "documents": 10_000,
     "source": 4_000,
-    "words": 4_500,
+    "words": 3_000,
     "interrupts": 400,
 }
 """Inputs that take about a minute of CPU time, with what is done before the first one.
