@@ -248,6 +248,13 @@ def same(expected: Any, layout: Any, value: Value | None, actual: Any, where: st
 def same_array(
     expected: Any, layout: ArrayLayout, value: Value | None, actual: Any, where: str
 ) -> int:
+    there = getattr(value, "_layout_", layout)
+    if there.declared:  # DWARF reads on, into another slab object: the kernel allocated no more
+        layout = there
+        if isinstance(expected, dict):
+            expected = {"bytes": expected["bytes"][: 2 * layout.size]}
+        else:
+            expected = expected[: layout.length]
     if isinstance(expected, dict):
         raw = bytes.fromhex(expected["bytes"])
         if layout.is_text:

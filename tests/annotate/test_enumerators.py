@@ -156,4 +156,5 @@ def test_a_vacant_head_that_nothing_names(number):
     world, address = heads(f"vacant:{number}")
     kernel = world.kernel()
     notes = texts(dumped(kernel, kernel.value("struct holder", address)))
-    assert f"tag vacant:{number}: neither a number nor an enumerator" in notes
+    note, *_ = [note for note in notes if note.startswith(f"tag vacant:{number[:4]}")]
+    assert note.endswith("neither a number nor an enumerator")

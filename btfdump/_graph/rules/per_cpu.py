@@ -62,8 +62,7 @@ def _of_every_cpu(edge: Edge, state: State, target: types.Type, inner: Position)
 
 def _scalars(edge: Edge, state: State, target: types.Type, addresses: list[int]) -> Stream:
     """Show one scalar, or array of scalars, per CPU as an array indexed by CPU."""
-    context = state.context
-    size = context.layouts.of(target).size
+    context, size = state.context, state.context.layouts.of(target).size
     pieces, missing = [], []
     for cpu, address in enumerate(addresses):
         try:
