@@ -53,6 +53,7 @@ default_role = "py:obj"  # in docstrings, `name` is code, and a link where it is
 
 nitpicky = True  # a signature that names a type of ours which is documented nowhere
 nitpick_ignore_regex = [
+    ("py:class", r"btfdump\._kernel\.notes\._Note"),  # the tuple that Note is
     (r"py:obj", r".*"),
     (r"py:class", r"btfdump\.[\w.]+\.[A-Z]"),  # a type variable
     (r"py:.*", r"(?!btfdump\b).*"),
