@@ -36,10 +36,13 @@ class Reading:
 
 
 def read_all(kernel: Kernel) -> dict[str, Reading]:
-    """Read every root, every table, and every global that the library types."""
+    """Read every root, every table, and every global that the library types.
+
+    The table of all globals is left out: it reads none of them.
+    """
     found: dict[str, Reading] = {}
     for name, kind in ROOTS.items():
-        if not isinstance(kind, PluginError):
+        if name != "globals" and not isinstance(kind, PluginError):
             _read(found.setdefault(name, Reading()), name, partial(_items, kernel, kind))
     for name in library().globals():
         _read(found.setdefault(GLOBALS, Reading()), name, partial(_global, kernel, name))
@@ -68,6 +71,7 @@ def _items(kernel: Kernel, kind: RootKind | TableKind) -> Iterable[object]:
 
 
 def _global(kernel: Kernel, name: str) -> Iterator[object]:
+    kernel._symbol_names.find(name, data=True)  # select() also looks for what is called nearly so
     return _events(select(kernel, name))
 
 
