@@ -71,7 +71,8 @@ def _items(kernel: Kernel, kind: RootKind | TableKind) -> Iterable[object]:
 
 
 def _global(kernel: Kernel, name: str) -> Iterator[object]:
-    kernel._symbol_names.find(name, data=True)  # select() also looks for what is called nearly so
+    # select() also looks for what is called nearly so.
+    kernel._symbol_names.find(name, data=True)
     return _events(select(kernel, name))
 
 
