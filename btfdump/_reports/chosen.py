@@ -6,6 +6,7 @@ import fnmatch
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from btfdump._btf import reader
 from btfdump._btf import types as t
 from btfdump._btf.wire import Kind
 from btfdump._kernel.type_names import TypeName
@@ -19,13 +20,7 @@ if TYPE_CHECKING:
     from btfdump._api.types import Opened
     from btfdump._btf.reader import Btf
 
-KEYWORDS: dict[str, tuple[Kind, ...]] = {
-    "struct": (Kind.STRUCT,),
-    "union": (Kind.UNION,),
-    "enum": (Kind.ENUM, Kind.ENUM64),
-    "typedef": (Kind.TYPEDEF,),
-    "func": (Kind.FUNC,),
-}
+KEYWORDS = {name: reader.KEYWORDS[name] for name in ("struct", "union", "enum", "typedef", "func")}
 """What may stand before a name."""
 _NAMED = tuple(kind for kinds in KEYWORDS.values() for kind in kinds)
 DEFINED = _NAMED[:-1]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from btfdump._decode.layout import StructLayout
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from btfdump._kernel.value import Value
     from btfdump._plugins.entry_points import Guard
     from btfdump._roots.table import Table
+    from btfdump.errors import BtfdumpError
 
     Tabulate: TypeAlias = "Callable[[Context, Query], Table]"
     Find: TypeAlias = "Callable[[Context, str | None], Iterator[Selected]]"
@@ -297,7 +299,7 @@ def select(kernel: Context, text: str) -> Iterator[Selected]:
     try:
         variable = global_value(kernel, symbol[1])
     except SymbolNotFoundError as error:
-        raise SymbolNotFoundError(f"{error}{_perhaps(kernel, symbol[1], path)}") from error
+        raise _NoSuchName(str(error), partial(_perhaps, kernel, symbol[1], path)) from error
     if not kernel.is_per_cpu(symbol[1]):
         yield Selected(path.follow(variable), text)
         return
@@ -376,6 +378,19 @@ def global_value(kernel: Context, name: str) -> Value:
     Raises what `Context.variable()` raises.
     """
     return named_global(kernel, name)
+
+
+class _NoSuchName(SymbolNotFoundError):
+    """A root that names nothing; `advise()` takes its time to look for what may have been meant."""
+
+    def __init__(self, text: str, advise: Callable[[], str]) -> None:
+        super().__init__(text)
+        self.advise = advise
+
+
+def advice_on(error: BtfdumpError) -> str:
+    """Return what to add to an error of `select()` for a person to read, "" for most."""
+    return error.advise() if isinstance(error, _NoSuchName) else ""
 
 
 def _perhaps(kernel: Context, name: str, path: Path) -> str:

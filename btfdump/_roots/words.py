@@ -5,7 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
-from btfdump._roots import RootKind, at_address, is_further_type, is_type, named, select
+from btfdump._roots import (
+    RootKind,
+    advice_on,
+    at_address,
+    is_further_type,
+    is_type,
+    named,
+    select,
+)
 from btfdump.errors import ExpressionError, SymbolNotFoundError
 
 if TYPE_CHECKING:
@@ -89,7 +97,9 @@ def _selected(kernel: Context, word: str, *, may_be_type: bool) -> Job:
         try:
             yield from select(kernel, word)
         except SymbolNotFoundError as error:
-            told = f"{word!r} is no type, and {error}" if may_be_type else str(error)
+            if not may_be_type:
+                raise
+            told = f"{word!r} is no type, and {error}{advice_on(error)}"
             raise SymbolNotFoundError(told) from None
 
     return find

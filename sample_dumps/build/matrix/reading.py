@@ -71,8 +71,6 @@ def _items(kernel: Kernel, kind: RootKind | TableKind) -> Iterable[object]:
 
 
 def _global(kernel: Kernel, name: str) -> Iterator[object]:
-    # select() also looks for what is called nearly so.
-    kernel._symbol_names.find(name, data=True)
     return _events(select(kernel, name))
 
 

@@ -130,8 +130,6 @@ class Survey:
 
     def _start(self, name: str) -> None:
         try:
-            # select() also looks for what is called nearly so.
-            self.kernel._symbol_names.find(name, data=True)
             for selected in select(self.kernel, name):
                 value = selected.value
                 facts = value.facts_
