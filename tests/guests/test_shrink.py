@@ -18,17 +18,34 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.kernel
 
 
-def read_all(dump: Path) -> tuple[list[Any], list[tuple[int, int]]]:
-    """Return every task as JSON, and every inode of the root's super block.
+def without_dangling(task: Any) -> Any:
+    """Take out of a task the pointers that nothing keeps alive.
 
-    `last_wakee` is left out: the kernel never follows it, and it may lead to a task that is gone,
-    in a page that is free.
+    What they led to may be gone, and its page free, which a shrunk dump leaves out. The kernel
+    never follows `last_wakee`; and the program `on_fork` stores in the map `task_kin`, as plain
+    data, the `mm` that the child had before it called exec, next to its `clone_flags`.
     """
+    task["members"].pop("last_wakee", None)
+    todo = [task]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, dict):
+            if "clone_flags" in node:
+                node.pop("mm", None)
+            todo += node.values()
+        elif isinstance(node, list):
+            todo += node
+    return task
+
+
+def read_all(dump: Path) -> tuple[list[Any], list[tuple[int, int]]]:
+    """Return every task as JSON, and every inode of the root's super block."""
     with open_core(dump) as kernel:
-        tasks = [json.loads("".join(kernel.dump(task, "jsonl"))) for task in kernel.tasks()]
+        tasks = [
+            without_dangling(json.loads("".join(kernel.dump(task, "jsonl"))))
+            for task in kernel.tasks()
+        ]
         kind = kernel.value("struct super_block", int(kernel.task(1).fs.root.mnt.mnt_sb))
-        for task in tasks:
-            task["members"].pop("last_wakee", None)
         inodes = [(inode.address_, int(inode.i_ino)) for inode in kind.s_inodes.walk_()]
     return tasks, inodes
 
