@@ -365,20 +365,33 @@ class Context:
             raise UnknownTypeError(text, symbol.address, known)
         return known
 
-    def _listed_variable(self, name: str, address: int) -> tuple[types.Type, str] | str:
+    def _listed_variable(
+        self, symbol: FoundSymbol, name: str, *, is_own: bool, sharing: int
+    ) -> tuple[types.Type, str] | str:
         """Return the type of a variable and who tells it; or why that is not known.
 
-        `name` is that of just one vmlinux symbol of data, at virtual `address`. This does not ask
-        the symbol table again, for those who go through it.
+        `name` is what the user calls it, `is_own` says that its bare name can mean only this one,
+        and `sharing` how many variables of vmlinux have that. This does not ask the symbol table
+        again, for those who go through it.
         """
-        known = self._find_global(FoundSymbol(name, address, VMLINUX), name, is_one=True)
+        known = self._find_global(symbol, name, is_own=is_own, sharing=sharing)
         return known if isinstance(known, str) else (known.type, known.source)
 
-    def _find_global(self, symbol: FoundSymbol, name: str, *, is_one: bool = False) -> _Typed | str:
-        """Return the type of a variable and what is known about it; or why that is not known."""
+    def _find_global(
+        self,
+        symbol: FoundSymbol,
+        name: str,
+        *,
+        is_own: bool | None = None,
+        sharing: int | None = None,
+    ) -> _Typed | str:
+        """Return the type of a variable and what is known about it; or why that is not known.
+
+        See `_listed_variable()`; what is None is found out.
+        """
         keys = [name] if name != symbol.name else []
         keys += [f"{symbol.module}:{symbol.name}"]
-        is_clear = is_one or self._is_own(symbol)
+        is_clear = self._is_own(symbol) if is_own is None else is_own
         stated: list[tuple[str, Global]] = []
         unclear = ""
         for source in self.annotations.sources():
@@ -404,9 +417,11 @@ class Context:
             if not isinstance(fits, list):
                 return _Typed(*fits)
             misfits = fits
-        return self._tabulated(symbol, misfits + [unclear] * bool(unclear), is_one=is_one)
+        return self._tabulated(symbol, misfits + [unclear] * bool(unclear), sharing)
 
-    def _tabulated(self, symbol: FoundSymbol, reasons: list[str], *, is_one: bool) -> _Typed | str:
+    def _tabulated(
+        self, symbol: FoundSymbol, reasons: list[str], sharing: int | None
+    ) -> _Typed | str:
         """Return the type that the table of globals has of a variable; or why it is not known.
 
         `reasons` are what is against the types that annotations state. The table is about vmlinux,
@@ -414,10 +429,10 @@ class Context:
         """
         if symbol.module != VMLINUX:
             return "; ".join(reasons) or f"BTF does not describe the variables of {symbol.module}"
-        if not is_one:
-            named = [s for s in symbols_named(self.target, symbol.name) if not s.is_code]
-            if len(named) > 1:
-                return "; ".join(reasons) or f"{len(named)} symbols have that name"
+        if sharing is None:
+            sharing = sum(not s.is_code for s in symbols_named(self.target, symbol.name))
+        if sharing > 1:
+            return "; ".join(reasons) or f"{sharing} symbols have that name"
         if self._of_table is None:
             from btfdump._kernel.tabulated import TabulatedTypes
 

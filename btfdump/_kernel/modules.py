@@ -29,7 +29,7 @@ _MAX_NAME = 512  # KSYM_NAME_LEN
 _COLUMNS = ("st_name", "st_value", "st_size", "st_info", "st_shndx")
 _UNSIGNED = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _STT_FUNC = 2
-_NO_VARIABLES = frozenset({_STT_FUNC, 3, 4})  # STT_SECTION, STT_FILE
+_NO_SYMBOLS = frozenset({3, 4})  # STT_SECTION, STT_FILE
 
 
 class LoadedModules:
@@ -198,12 +198,12 @@ class LoadedModules:
         found = (one for table in self._known().tables for one in table.called(name))
         return list({one[:2]: one for one in found}.values())
 
-    def symbols_listed(self) -> Iterator[tuple[str, int, str]]:
-        """Yield (name, virtual address, module) of every symbol that is no function."""
+    def symbols_listed(self) -> Iterator[tuple[str, int, str, bool]]:
+        """Yield (name, virtual address, module, whether it is a function) of every symbol."""
         for table in self._known().tables:
             for offset, address, _, info, _ in table.rows:
-                if info & 0xF not in _NO_VARIABLES:
-                    yield table.name(offset), address, table.module
+                if info & 0xF not in _NO_SYMBOLS:
+                    yield table.name(offset), address, table.module, info & 0xF == _STT_FUNC
 
     def symbols_around(self, address: int) -> tuple[str, str]:
         """Return the names of a module's symbols before and after the one at `address`, or ""."""

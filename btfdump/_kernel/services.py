@@ -89,8 +89,8 @@ class Modules(Protocol):
     def symbols_named(self, name: str) -> Sequence[tuple[int, str, bool]]:
         """Return (virtual address, module, whether it is a function) of each symbol of a name."""
 
-    def symbols_listed(self) -> Iterable[tuple[str, int, str]]:
-        """Yield (name, virtual address, module) of every symbol that is no function."""
+    def symbols_listed(self) -> Iterable[tuple[str, int, str, bool]]:
+        """Yield (name, virtual address, module, whether it is a function) of every symbol."""
 
     def symbols_around(self, address: int) -> tuple[str, str]:
         """Return the names of a module's symbols before and after the one at `address`, or ""."""

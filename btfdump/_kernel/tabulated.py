@@ -69,6 +69,7 @@ class TabulatedTypes:
         self._resolved: dict[Spelled, types.Type | str] = {}
         self._several: dict[Spelled, list[types.Type]] = {}
         self._arrays: dict[int, list[types.Array]] | None = None
+        self._elements: dict[int, frozenset[str]] = {}
 
     def find(self, name: str, address: int) -> Tabulated | str:
         """Return the type of the vmlinux variable `name` at a virtual address, or why it has none.
@@ -176,9 +177,18 @@ class TabulatedTypes:
                     self._arrays.setdefault(array.length, []).append(array)
         wanted = spelling(element)
         for length in reversed(lengths):
-            if any(spelling(array.element) == wanted for array in self._arrays.get(length, ())):
+            if length in self._arrays and wanted in self._elements_of(length):
                 return length
         return 0
+
+    def _elements_of(self, length: int) -> frozenset[str]:
+        """Return the spellings of the elements of all arrays of that length."""
+        found = self._elements.get(length)
+        if found is None:
+            assert self._arrays is not None
+            spelled = frozenset(spelling(array.element) for array in self._arrays[length])
+            found = self._elements[length] = spelled
+        return found
 
     def _resolve(self, spelled: Spelled) -> types.Type | str:
         found = self._resolved.get(spelled)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from btfdump._kernel.symbol_names import FoundSymbol
+from btfdump._kernel.type_names import VMLINUX
 from btfdump._roots import table_root
 from btfdump._roots.table import Table
-from btfdump._targets.memory import symbols_listed
-from btfdump.errors import BtfdumpError, SymbolNotFoundError, UnknownTypeError
+from btfdump._targets.memory import symbols_listed, symbols_named
+from btfdump.errors import SymbolNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from btfdump._btf import types
     from btfdump._kernel.context import Context
     from btfdump._roots import Query
     from btfdump._roots.table import Row
@@ -38,46 +39,86 @@ def list_globals(kernel: Context, query: Query) -> Table:
 
 def _rows(kernel: Context, query: Query) -> Iterator[Row]:
     sections = list(_sections(kernel))
+    of_modules: dict[str, list[_Listed]] = {}
+    for one in _of_modules(kernel):
+        of_modules.setdefault(one.name, []).append(one)
     by_name: dict[str, set[int]] = {}
     for name, address in symbols_listed(kernel.target):
         if query.wants(name):
             by_name.setdefault(name, set()).add(address)
     for name in sorted(by_name):
-        addresses = sorted(by_name[name])
-        for number, address in enumerate(addresses, 1):
-            is_one = len(addresses) == 1
-            spelled = name if is_one else f"{name}@{number}"
-            found = kernel._listed_variable(name, address) if is_one else _named(kernel, spelled)
-            inside = (section for section, start, end in sections if start <= address < end)
-            yield _row(spelled, address, next(inside, None), found)
-    if kernel.modules is None:
-        return
-    for name, address, module in sorted(kernel.modules.symbols_listed()):
-        spelled = f"{module}:{name}"
-        if query.wants(name, spelled):
-            yield _row(spelled, address, None, _named(kernel, spelled))
+        others = any(not one.is_code for one in of_modules.get(name, ()))
+        addresses = by_name[name]
+        if len(addresses) == 1:
+            (address,) = addresses
+            listed = [_Listed(name, address, VMLINUX, is_own=True)]
+        else:
+            listed = _several(kernel, name)
+        for one, spelled in _spelled(listed, is_plain=not others):
+            inside = (section for section, start, end in sections if start <= one.address < end)
+            yield _row(kernel, one, spelled, next(inside, None), len(addresses))
+    for name in sorted(of_modules):
+        is_sole = name not in by_name and sum(not one.is_code for one in of_modules[name]) == 1
+        by_module: dict[str, list[_Listed]] = {}
+        for one in sorted(of_modules[name]):
+            by_module.setdefault(one.module, []).append(one._replace(is_own=is_sole))
+        for listed in by_module.values():
+            for one, spelled in _spelled(listed, is_plain=False):
+                if query.wants(name, spelled):
+                    yield _row(kernel, one, spelled, None, len(listed))
 
 
-def _row(name: str, address: int, section: str | None, found: tuple[types.Type, str] | str) -> Row:
+class _Listed(NamedTuple):
+    """A symbol; `is_own` says that its bare name, as annotations have it, means this one."""
+
+    name: str
+    address: int
+    module: str
+    is_code: bool = False
+    is_own: bool = False
+
+
+def _several(kernel: Context, name: str) -> list[_Listed]:
+    """Return the symbols of vmlinux that share a name, by address."""
+    found = symbols_named(kernel.target, name)
+    is_told = sum(symbol.is_global for symbol in found) == 1
+    return [
+        _Listed(name, symbol.address, VMLINUX, symbol.is_code, is_told and symbol.is_global)
+        for symbol in found
+    ]
+
+
+def _of_modules(kernel: Context) -> Iterator[_Listed]:
+    if kernel.modules is not None:
+        found = kernel.modules.symbols_listed()
+        yield from {one[:3]: _Listed(*one) for one in found}.values()
+
+
+def _spelled(listed: Sequence[_Listed], *, is_plain: bool) -> Iterator[tuple[_Listed, str]]:
+    """Yield the variables of one name and module, each with what it is to be asked for by.
+
+    Those of vmlinux are `is_plain` unless modules have variables of the name too. Functions count
+    among them, and are not listed.
+    """
+    is_only = sum(not one.is_code for one in listed) == 1
+    for number, one in enumerate(listed, 1):
+        if not one.is_code:
+            name = one.name if is_plain else f"{one.module}:{one.name}"
+            yield one, name if is_only else f"{name}@{number}"
+
+
+def _row(kernel: Context, one: _Listed, name: str, section: str | None, sharing: int) -> Row:
+    symbol = FoundSymbol(one.name, one.address, one.module)
+    found = kernel._listed_variable(symbol, name, is_own=one.is_own, sharing=sharing)
     is_known = not isinstance(found, str)
     return {
         "name": name,
         "type": str(found[0]) if is_known else None,
-        "address": f"{address:#x}",
+        "address": f"{one.address:#x}",
         "section": section,
         "known": found[1] if is_known else "unknown",
         "why": None if is_known else str(found),
     }
-
-
-def _named(kernel: Context, name: str) -> tuple[types.Type, str] | str:
-    """Return the type of one of several variables of a name, and who tells it; or why not."""
-    try:
-        return kernel.variable(name)[0], kernel.typed_by(name)
-    except UnknownTypeError as error:
-        return error.reason
-    except BtfdumpError as error:
-        return str(error)
 
 
 def _sections(kernel: Context) -> Iterator[tuple[str, int, int]]:

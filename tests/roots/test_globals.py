@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from btfdump._api.kernel import open_core
 from btfdump._roots import Query, table_of
 from btfdump.errors import SymbolNotFoundError, UnknownTypeError
 from tests.support.command import run
@@ -94,6 +95,19 @@ def test_of_several_symbols_none_is_typed_by_name(stock: str, capsys) -> None:
     ]
     assert {row["known"] for row in found} == {"unknown"}
     assert all("symbols have that name" in row["why"] for row in found)
+
+
+def test_every_name_means_the_variable_that_it_is_listed_with(stock: str) -> None:
+    """Functions may share it, which have a number too, and variables of modules."""
+    with open_core(stock) as kernel:
+        listed = rows(kernel, "set_root", "__already_done.0", "*:__already_done.0", "*ddebug551.1")
+        names = [str(row["name"]) for row in listed]
+        assert {"set_root@2", "vmlinux:__already_done.0@2"} < set(names)
+        assert any(not name.startswith("vmlinux") for name in names if ":" in name)
+        for row in listed:
+            with pytest.raises(UnknownTypeError) as told:
+                kernel.variable(str(row["name"]))
+            assert f"{told.value.address:#x}" == row["address"]
 
 
 @pytest.mark.parametrize("format_", ["text", "tree", "json", "jsonl"])

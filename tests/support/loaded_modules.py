@@ -42,7 +42,7 @@ class ModulesGiven:
         self.loads += 1
         return [(at, module, False) for at, module, symbol in self._symbols if symbol == name]
 
-    def symbols_listed(self) -> list[tuple[str, int, str]]:
+    def symbols_listed(self) -> list[tuple[str, int, str, bool]]:
         return []
 
     def symbols_around(self, address: int) -> tuple[str, str]:
