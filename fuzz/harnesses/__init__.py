@@ -4,6 +4,7 @@ from __future__ import annotations
 
 HARNESSES = {
     "btf": "btf:BtfHarness",
+    "definitions": "definitions:DefinitionsHarness",
     "annotations": "annotations:AnnotationsHarness",
     "headers": "headers:HeadersHarness",
     "memory": "memory:MemoryHarness",
@@ -17,6 +18,7 @@ HARNESSES = {
 
 A_MINUTE = {
     "btf": 40_000,
+    "definitions": 8_000,
     "annotations": 40_000,
     "headers": 800,
     "memory": 5_000,

@@ -99,7 +99,7 @@ class Shapes:
         )
 
     def _lay_union(self, type_: t.Composite, *, is_packed: bool) -> Shape | None:
-        if any(member.bit_offset for member in type_.members):
+        if any(m.bit_offset or (m.bit_size and not self._is_bit_field(m)) for m in type_.members):
             return None
         aligns = [1 if is_packed else self.align_of(m.type_id) for m in type_.members]
         align = max(aligns, default=1)
@@ -126,9 +126,9 @@ class Shapes:
             bits = self._sizeof(member) * _BYTE
             offset, width = member.bit_offset, member.bit_size
             if width:
-                natural = _bit_field_at(at, bits, width, own, is_packed)
-                if offset < at or width > bits:
+                if offset < at or not self._is_bit_field(member):
                     return None
+                natural = _bit_field_at(at, bits, width, own, is_packed)
                 if _bit_field_at(offset, bits, width, own, is_packed) != offset:
                     return None
                 fill = offset != natural
@@ -151,6 +151,11 @@ class Shapes:
 
     def _sizeof(self, member: t.Member) -> int:
         return member.btf.sizeof(member.type_id)
+
+    def _is_bit_field(self, member: t.Member) -> bool:
+        """Whether C has bit fields of the type and width that a member has."""
+        base = member.btf.skip_modifiers(member.type_id)
+        return isinstance(base, t.Int | t.Enum) and member.bit_size <= base.size * _BYTE
 
     def _fill(self, at: int, end: int) -> Iterator[Gap]:
         """Yield what fills the bits from `at` to `end`."""

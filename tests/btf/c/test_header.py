@@ -191,6 +191,19 @@ def test_what_no_compiler_makes_stands_as_bytes(builder: BtfBuilder, tmp_path: P
     assert "/* it contains itself, or more than its bytes hold */" in text
 
 
+def test_bit_fields_that_c_does_not_have(builder: BtfBuilder, tmp_path: Path) -> None:
+    """Of nothing, of a struct, and wider than their type: a union's too."""
+    b = builder
+    nothing = b.struct("nothing", 0, [])
+    point = b.struct("point", 4, [("x", INT, 0)])
+    for type_, width in ((nothing, 1), (point, 3), (CHAR, 9)):
+        b.struct("bits", 4, [("a", type_, 0, width)])
+        b.union("bits", 4, [("a", type_, 0, width)])
+    text = written(b)
+    compile_header(text, tmp_path)
+    assert text.count("it has members that C cannot put where they are") == 6
+
+
 def test_a_part_is_what_is_wanted_and_what_that_needs(
     opened: Callable[[str], Kernel], tmp_path: Path
 ) -> None:
