@@ -237,9 +237,9 @@ class Kernel(Context):
                 doubt = bounded.text
                 data = self.target.read(value.address_, bounded.room) if bounded.room else b""
         if self._formatter is None:
-            from btfdump._render.plain import Formatter
+            from btfdump._render.plain import Formatter, ScalarFacts
 
-            self._formatter = Formatter(self.layouts)
+            self._formatter = Formatter(self.layouts, ScalarFacts(self.facts))
         data = value.bytes_() if data is None else data
         text = self._formatter.text(value._layout_, data, zero=zero)
         if not doubt:

@@ -183,7 +183,7 @@ class Value:
     def __dir__(self) -> list[str]:
         layout = struct_behind(self._context, self._layout_, self._facts)
         names = self._context.layouts.member_names(layout) if layout is not None else []
-        return [*names, *(name for name in dir(type(self)) if name.endswith("_"))]
+        return [*names, *filter(_is_ours, dir(type(self)))]
 
     @property
     def _layout_(self) -> Layout:
@@ -284,11 +284,12 @@ class Value:
         """Return the C string in a char array, or the one that a pointer points to.
 
         At most `limit` bytes are read through a pointer. Bytes that are not UTF-8 become `\\xNN`.
-        Raises `FaultError`.
+        Raises `FaultError`, also for NULL and for a `__user`, `__percpu` or `__iomem` pointer.
         """
         if not self.is_pointer_:
             return decode_text(self.bytes_())
-        return decode_text(read_string(self._context, int(self), limit))
+        _, address = destination(self, self._facts)
+        return decode_text(read_string(self._context, address, limit))
 
     def member_(self, name: str) -> Value:
         """Return the member `name`; of a pointer, a member of its target.
@@ -548,3 +549,8 @@ class Value:
                 except BtfdumpError as error:
                     yield Anomaly(f"skip:{skip}: {error}", item.address)
             yield entry
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a name is one of those that a `Value` has for users: `walk_`."""
+    return name.endswith("_") and not name.startswith("_")

@@ -13,21 +13,24 @@ from struct import Struct as Packer
 from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._decode.compiled.emitter import Into, Sink, end_of
-from btfdump._decode.compiled.plan import element_of, plan_of
+from btfdump._decode.compiled.plan import element_of, is_text, plan_of
 from btfdump._decode.compiled.source import CODES, Source, is_unpackable
 from btfdump._decode.fields import reach
 from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._render import Options
 from btfdump._render.escape import in_f_string, printable, quoted_bytes
-from btfdump._render.scalar import LARGE, MAX_ERRNO, array_text, scalar
+from btfdump._render.outline import by_whom
+from btfdump._render.scalar import LARGE, MAX_ERRNO, array_text, is_hex, is_told, told_scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from btfdump._annotate.facts import MemberFacts
     from btfdump._decode.compiled.emitter import Read
     from btfdump._decode.compiled.plan import Plan, Step
     from btfdump._decode.layout import Layout, Layouts
+    from btfdump._decode.scope import FactsOf
 
 ELEMENTS = 64
 """The most elements shown of each array."""
@@ -39,14 +42,18 @@ _INDENT = "  "
 
 
 def compile_text(
-    layouts: Layouts, layout: StructLayout, *, zero: bool = False
+    layouts: Layouts,
+    layout: StructLayout,
+    *,
+    zero: bool = False,
+    facts_of: FactsOf | None = None,
 ) -> Callable[[bytes], str]:
     """Return a function from a struct's bytes to its text, equal to `plain.reference_text`.
 
     Its `source` attribute is the generated source. Raises `BtfFormatError` if the type is
     malformed, or nested too deeply to be compiled.
     """
-    plan = plan_of(layouts, None, layout, elements=ELEMENTS, zero=zero)
+    plan = plan_of(layouts, facts_of, layout, elements=ELEMENTS, zero=zero)
     source = Source(layouts)
     source.emit(f"o = [f'{in_f_string(_cast(layout))}{{{{']")
     _TextSink(source, plan).emitter.members(plan.steps, Into("o"))
@@ -70,6 +77,14 @@ class _Line(NamedTuple):
     def whole(self) -> str:
         """The line with all values, zero or not."""
         return self.before + ", ".join(text for _, text in self.values) + self.after
+
+
+class _Shown(NamedTuple):
+    """How an array is shown: as characters, or as numbers that may be in hexadecimal."""
+
+    layout: ArrayLayout
+    is_text: bool
+    is_hex: bool
 
 
 class _TextSink(Sink):
@@ -133,10 +148,10 @@ class _TextSink(Sink):
         step, layout = read.step, read.step.layout
         before = self._before(step, into)
         if isinstance(layout, ScalarLayout):
-            text = self._text(layout, read.names[0], ",")
+            text = self._text(step, layout, read.names[0], ",")
             return _Line(before, [(read.names[0], text)], "")
         texts = [
-            self._text(leaf.layout, name)
+            self._text(leaf, leaf.layout, name)
             for leaf, name in zip(read.leaves, read.names, strict=True)
             if isinstance(leaf.layout, ScalarLayout)
         ]
@@ -152,7 +167,7 @@ class _TextSink(Sink):
     def scalar(self, step: Step, value: str, into: Into) -> None:
         """Append a scalar that was read on its own."""
         assert isinstance(step.layout, ScalarLayout)
-        text = self._text(step.layout, value, "" if self.path is not None else ",")
+        text = self._text(step, step.layout, value, "" if self.path is not None else ",")
         self.emit(f"{into.out}.append(f'{self._before(step, into)}{text}')")
 
     def string(self, step: Step, into: Into) -> None:
@@ -167,9 +182,12 @@ class _TextSink(Sink):
     def _one_line(self, step: Step, into: Into) -> None:
         layout = step.layout
         assert isinstance(layout, ArrayLayout)
-        text = self.source.once("A", layout, lambda: self._array_formatter(layout))
+        how = _Shown(layout, is_text(step), is_hex(step.facts))
+        text = self.source.once("A", how, lambda: self._array_formatter(how))
         comma = "" if self.path is not None else ","
-        value = f"{{{text}(d, {into.at(step.offset)})}}{comma}"
+        told = step.facts is not None and step.facts.length and not how.is_text
+        whom = f" /*{in_f_string(by_whom(step.facts.provenance))} */" if told else ""
+        value = f"{{{text}(d, {into.at(step.offset)})}}{comma}{whom}"
         self.emit(f"{into.out}.append(f'{self._before(step, into)}{value}')")
 
     # Members of several lines
@@ -266,12 +284,19 @@ class _TextSink(Sink):
         assert self.path is not None
         return f"{self.path}.{step.name}" if step.name else self.path
 
-    def _text(self, layout: ScalarLayout, variable: str, comma: str = "") -> str:
+    def _text(self, step: Step, layout: ScalarLayout, variable: str, comma: str = "") -> str:
         """Return the inside of an f-string that writes a scalar, the comma and any remark.
 
         The frequent cases are written inline. If zeros are skipped, `variable` is known not to be
         zero.
         """
+        if is_told(step.facts):
+            told = self.source.once(
+                "T" if comma else "M",
+                (layout, id(step.facts)),
+                lambda: _formatter(layout, self.options, comma, step.facts),
+            )
+            return f"{{{told}({variable})}}"
         is_int = layout.category is Category.INT
         if is_int and layout.size <= 4:
             return f"{{{variable}}}{comma}"
@@ -288,14 +313,14 @@ class _TextSink(Sink):
         known = f"{quick} if {variable} < {errors:#x} else {general}"
         return f'{{({known}) if {variable} else "NULL{comma}"}}' if self.zero else f"{{{known}}}"
 
-    def _array_formatter(self, layout: ArrayLayout) -> Callable[[bytes, int], str]:
+    def _array_formatter(self, how: _Shown) -> Callable[[bytes, int], str]:
         """Return a function (bytes, offset) -> one line of text for an array of scalars.
 
         The text is the same as that of scalar.text() and scalar.array_text().
         """
-        first = self._start_formatter(layout)
+        first, layout = self._start_formatter(how), how.layout
         element, options, shown = layout.element, self.options, layout.shown(ELEMENTS)
-        if layout.is_text or not isinstance(element, ScalarLayout) or shown == layout.length:
+        if how.is_text or not isinstance(element, ScalarLayout) or shown == layout.length:
             return first
 
         zeros = bytes(shown * element.size)
@@ -307,14 +332,15 @@ class _TextSink(Sink):
             if count == shown:
                 return first(data, at)
             values = element.decode_many(data, at, count)
-            return array_text(values, layout.length - count, element, options)
+            return array_text(values, layout.length - count, element, options, as_hex=how.is_hex)
 
         return later
 
-    def _start_formatter(self, layout: ArrayLayout) -> Callable[[bytes, int], str]:
+    def _start_formatter(self, how: _Shown) -> Callable[[bytes, int], str]:
         """Return the same for an array that does not begin with nothing but zeros."""
+        layout, as_hex = how.layout, how.is_hex
         element, size, options = layout.element, layout.size, self.options
-        if layout.is_text:
+        if how.is_text:
             limit = options.string
             return lambda data, at: quoted_bytes(data[at : at + size], limit)
         assert isinstance(element, ScalarLayout)
@@ -324,9 +350,11 @@ class _TextSink(Sink):
         is_int = element.category is Category.INT
         if is_int and element.size == 1 and shown > 4:
             return lambda data, at: f"{{ {data[at : at + shown].hex(' ')} }}{more}"
-        if not is_unpackable(element):
+        if as_hex or not is_unpackable(element):
             many = element.decode_many
-            return lambda data, at: array_text(many(data, at, shown), elided, element, options)
+            return lambda data, at: array_text(
+                many(data, at, shown), elided, element, options, as_hex=as_hex
+            )
         codes = f"{self.source.mark}{shown}{CODES[element.size, element.is_signed]}"
         unpack = Packer(codes).unpack_from
         if not is_int:
@@ -364,6 +392,8 @@ def _array_leaves(step: Step, layout: ArrayLayout) -> Sequence[Step]:
     element = layout.element
     if not isinstance(element, ScalarLayout) or element.category is not Category.INT:
         return ()
+    if is_told(step.facts) or (step.facts is not None and step.facts.length):
+        return ()
     if not is_unpackable(element) or layout.length > (4 if element.size == 1 else 8):
         return ()
     return [element_of(step, i) for i in range(layout.length)]
@@ -389,13 +419,15 @@ def _long(value: int) -> str:
     return str(value) if value < LARGE else hex(value)
 
 
-def _formatter(layout: ScalarLayout, options: Options, comma: str) -> Callable[[object], str]:
+def _formatter(
+    layout: ScalarLayout, options: Options, comma: str, facts: MemberFacts | None = None
+) -> Callable[[object], str]:
     known: dict[object, str] = {}
 
     def text(value: object) -> str:
         found = known.get(value)
         if found is None:
-            shown, remark = scalar(layout, value, options)
+            shown, remark = told_scalar(layout, value, options, facts)
             found = f"{shown}{comma}{f' /* {remark} */' if remark else ''}"
             if len(known) < MAX_KNOWN:
                 known[value] = found

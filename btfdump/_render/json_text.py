@@ -11,11 +11,12 @@ from btfdump._btf import types
 from btfdump._decode.fields import EMPTY_LIST, Field, decode_text
 from btfdump._decode.layout import ArrayLayout
 from btfdump._decode.scalars import Category, ScalarLayout
-from btfdump._render.scalar import flags, is_string_pointer, is_void_pointer, scalar
+from btfdump._render.scalar import Reading, flags, reading, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from btfdump._annotate.facts import MemberFacts
     from btfdump._decode.layout import Layout
     from btfdump._graph.events import Holds, Label
     from btfdump._graph.summaries import Summary
@@ -47,7 +48,7 @@ class Values:
         self._remembered: list[dict[int, str]] = []
         # By identity, as 1 and True are equal but differ in JSON; entries keep their keys alive.
         self._summaries: dict[int, tuple[Summary, str]] = {}
-        self._pointers: dict[ScalarLayout, PointerWriter] = {}
+        self._pointers: dict[tuple[ScalarLayout, Reading], PointerWriter] = {}
 
     def summary(self, pairs: Summary) -> str:
         """Return a summary as JSON; the text is remembered, as one summary may occur often."""
@@ -136,8 +137,11 @@ class Values:
         """Return a scalar, with the names of its bits if annotations give them."""
         assert isinstance(field.layout, ScalarLayout)
         facts, value = field.facts, field.value
-        if facts is not None and facts.flags and isinstance(value, int):
-            return flagged(facts.flags, value)
+        if facts is not None and isinstance(value, int):
+            if facts.flags:
+                return flagged(facts.flags, value)
+            if field.layout.category is Category.POINTER:
+                return self.pointers(field.layout, facts).whole(value)
         return self.one(field.layout, value)
 
     def one(self, layout: ScalarLayout, value: object) -> str:
@@ -169,29 +173,32 @@ class Values:
         items = f"[{', '.join([self.one(element, value) for value in values])}]"
         return cut_array(len(values) + elided, items, elided, declared)
 
-    def pointers(self, layout: ScalarLayout) -> PointerWriter:
-        """Return what writes pointers of a type."""
-        known = self._pointers.get(layout)
+    def pointers(self, layout: ScalarLayout, facts: MemberFacts | None = None) -> PointerWriter:
+        """Return what writes pointers of a type, where `facts` are known about them."""
+        key = layout, reading(layout, facts)
+        known = self._pointers.get(key)
         if known is None:
-            known = self._pointers[layout] = PointerWriter(layout, self.options)
+            known = self._pointers[key] = PointerWriter(*key, self.options)
         return known
 
 
 class PointerWriter:
-    """Writes pointers of one type.
+    """Writes pointers of one type that are read in one way.
 
     `open(value)` returns a pointer without its closing brace, so that its target can follow.
     """
 
-    def __init__(self, layout: ScalarLayout, options: Options) -> None:
+    def __init__(self, layout: ScalarLayout, how: Reading, options: Options) -> None:
         tags = _tags(layout)
-        is_string, is_void = is_string_pointer(layout), is_void_pointer(layout)
+        if how.space is not None:
+            tags += f', "space": {quote(how.space)}'
+        is_elsewhere, is_string, is_void = how.space is not None, how.is_string, how.is_void
         symbolize, locate, string_at = options.symbolize, options.locate, options.string_at
 
         # A closure, as there are tens of pointers in an object.
         def write(value: int, end: str = "") -> str:
             text = f'{{"pointer": "{value:#x}"{tags}'
-            if not value:
+            if not value or is_elsewhere:
                 return text + end
             symbol = symbolize(value)
             if symbol is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._btf import types
 from btfdump._decode.scalars import Category, ScalarLayout
@@ -12,6 +12,7 @@ from btfdump._render.escape import printable, quoted, quoted_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from btfdump._annotate.facts import MemberFacts
     from btfdump._decode.fields import Field
     from btfdump._render import Options
 
@@ -25,24 +26,60 @@ LARGE = 1 << 48
 """Integers from here on are addresses, masks or random, and read better in hexadecimal."""
 
 
-def is_hex(field: Field) -> bool:
-    """Whether an annotation asks for the field in hexadecimal."""
-    return bool(field.facts is not None and field.facts.is_hex)
+class Reading(NamedTuple):
+    """How a pointer is shown, by its type and by what annotations state about it.
+
+    `space` is the address space of its target if that is not kernel memory: "user", "percpu",
+    "iomem". Of a target in kernel memory, `is_string` says that it is text, and `is_void` that its
+    type is not known.
+    """
+
+    space: str | None
+    is_string: bool
+    is_void: bool
+
+
+def reading(layout: ScalarLayout, facts: MemberFacts | None) -> Reading:
+    """Return how a pointer of this type is shown, where `facts` are known about it."""
+    space = space_of(layout, facts)
+    if space in ELSEWHERE:
+        return Reading(space, False, False)
+    target = _target(layout)
+    is_char = isinstance(target, types.Int) and (target.is_char or target.name == "char")
+    is_string = is_char or (target is not None and facts is not None and facts.is_string)
+    return Reading(None, is_string, isinstance(target, types.Void))
+
+
+def is_told(facts: MemberFacts | None) -> bool:
+    """Whether annotations say how a scalar, or an array of them, is to be shown."""
+    return facts is not None and bool(
+        facts.flags or facts.is_hex or facts.is_string or facts.space in ELSEWHERE
+    )
+
+
+def is_hex(facts: MemberFacts | None) -> bool:
+    """Whether annotations ask for hexadecimal."""
+    return facts is not None and facts.is_hex
 
 
 def field_scalar(field: Field, options: Options) -> tuple[str, str]:
     """Return (value, remark) for a field that is a scalar, as annotations ask for it."""
     assert isinstance(field.layout, ScalarLayout)
-    facts = field.facts
-    if facts is not None and isinstance(field.value, int) and field.value:
-        if facts.space in ELSEWHERE:
-            return f"{field.value:#x}", f"__{facts.space}"
-        if facts.flags:
-            return str(field.value), flags(field.value, facts.flags)
-        if facts.is_string and field.layout.category is Category.POINTER:
-            string = options.string_at(field.value)
-            return f"{field.value:#x}", quoted(string) if string is not None else ""
-    return scalar(field.layout, field.value, options, as_hex=is_hex(field))
+    return told_scalar(field.layout, field.value, options, field.facts)
+
+
+def told_scalar(
+    layout: ScalarLayout, value: object, options: Options, facts: MemberFacts | None
+) -> tuple[str, str]:
+    """Return (value, remark) for a scalar of which `facts` are known; see `scalar()`."""
+    if facts is not None and isinstance(value, int):
+        if facts.flags and value:
+            return str(value), flags(value, facts.flags)
+        if layout.category is Category.POINTER:
+            shown, remark = pointer(layout, value, options, facts)
+            elsewhere = f"__{facts.space}" if value and facts.space in ELSEWHERE else ""
+            return shown, remark or elsewhere
+    return scalar(layout, value, options, as_hex=is_hex(facts))
 
 
 def scalar(
@@ -94,7 +131,9 @@ def flags(value: int, names: dict[int, str]) -> str:
     return " | ".join([*shown, f"{rest:#x}"] if rest else shown) if shown else ""
 
 
-def pointer(layout: ScalarLayout, value: int, options: Options) -> tuple[str, str]:
+def pointer(
+    layout: ScalarLayout, value: int, options: Options, facts: MemberFacts | None = None
+) -> tuple[str, str]:
     """Return a pointer's address and what lies there, if a symbol or a string does."""
     if not value:
         return "NULL", ""
@@ -102,26 +141,17 @@ def pointer(layout: ScalarLayout, value: int, options: Options) -> tuple[str, st
     top = 1 << layout.size * 8
     if value >= top - MAX_ERRNO:
         return text, f"error {value - top}"
-    if is_string_pointer(layout):
+    space, is_string, is_void = reading(layout, facts)
+    if space is not None:  # what symbols and slab caches name is kernel memory
+        return text, ""
+    if is_string:
         string = options.string_at(value)
         if string is not None:
             return text, quoted(string)
     symbol = options.symbolize(value)
-    if symbol is None and is_void_pointer(layout):
+    if symbol is None and is_void:
         symbol = options.locate(value)
     return text, printable(symbol) if symbol is not None else ""
-
-
-def is_void_pointer(layout: ScalarLayout) -> bool:
-    """Whether the type is a `void *` into the kernel's own memory."""
-    return isinstance(_target(layout), types.Void) and space_of(layout, None) not in ELSEWHERE
-
-
-def is_string_pointer(layout: ScalarLayout) -> bool:
-    """Whether the type is a `char *` into the kernel's own memory."""
-    target = _target(layout)
-    is_char = isinstance(target, types.Int) and (target.is_char or target.name == "char")
-    return is_char and space_of(layout, None) not in ELSEWHERE
 
 
 def _target(layout: ScalarLayout) -> types.Type | None:
@@ -132,7 +162,7 @@ def _target(layout: ScalarLayout) -> types.Type | None:
 def array(field: Field, element: ScalarLayout, options: Options) -> str:
     """Return a field that is an array of scalars as a C initialiser on one line."""
     values = field.value if isinstance(field.value, list) else []
-    return array_text(values, max(field.elided, 0), element, options, as_hex=is_hex(field))
+    return array_text(values, max(field.elided, 0), element, options, as_hex=is_hex(field.facts))
 
 
 def array_text(

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from btfdump.errors import (
+    FaultError,
     MemberNotFoundError,
 )
-from tests.support.synthetic import CountingTarget
+from tests.support.synthetic import CountingTarget, World
 
 if TYPE_CHECKING:
     from btfdump._kernel.value import Value
@@ -192,3 +193,30 @@ def test_nothing_is_read_before_it_is_needed(counted):
     assert value.size_
     assert dir(value)
     assert target.reads == []
+
+
+@pytest.mark.parametrize("space", ["user", "percpu", "iomem"])
+def test_no_string_is_read_out_of_another_address_space(space: str) -> None:
+    """At the same address the kernel may have something else: it was returned."""
+    world = World()
+    world.struct("names", [("here", "char *"), ("there", "char *"), ("none", "char *")])
+    world.struct("said", [("there", "char *")], {"there": f"space:{space}"})
+    text = world.room(8)
+    world.write(text, b"hello\0")
+    names = world.new("names", here=text)
+    said = world.new("said", there=text)
+    kernel = world.kernel()
+    assert kernel.value("struct names", names).here.string_() == "hello"
+    with pytest.raises(FaultError, match=f"is a __{space} pointer"):
+        kernel.value("struct said", said).there.string_()
+    with pytest.raises(FaultError, match="is NULL"):
+        kernel.value("struct names", names).none.string_()
+
+
+def test_dir_lists_members_and_what_is_for_users() -> None:
+    world = World()
+    world.struct("item", [("id", "int")])
+    kernel = world.kernel()
+    found = dir(kernel.value("struct item", world.room(8)))
+    assert {"id", "walk_", "address_"} < set(found)
+    assert not [name for name in found if name.startswith("_")]

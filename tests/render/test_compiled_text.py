@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from btfdump._annotate.overlay import library
 from btfdump._btf import Btf, BtfBuilder, types
 from btfdump._decode.compiled.emitter import MAX_LOOPS
 from btfdump._decode.compiled.source import HOT
 from btfdump._decode.layout import MAX_NESTING, Layouts, StructLayout
 from btfdump._render.compiled_text import compile_text
-from btfdump._render.plain import Formatter, reference_text
+from btfdump._render.plain import Formatter, ScalarFacts, reference_text
 from btfdump.errors import BtfFormatError
 from tests.support.case_files import KERNELS, read_btf
 from tests.support.hostile_names import hostile, some_bytes, struct_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfdump._api.kernel import Kernel
     from btfdump._btf.wire import ByteOrder
 
 MOST = 40_000
@@ -188,3 +192,29 @@ def test_elements_without_a_size_are_not_shown(length: int, zero: bool) -> None:
         assert isinstance(layout, StructLayout)
         text = compile_text(layouts, layout, zero=zero)(data)
         assert text == reference_text(layouts, layout, data, zero=zero)
+
+
+@pytest.mark.parametrize("name", ["tagged", "stock", "s390x"])
+@pytest.mark.parametrize("zero", [False, True])
+def test_what_annotations_say_of_scalars(
+    opened: Callable[[str], Kernel], name: str, zero: bool
+) -> None:
+    """Every struct of a kernel of which something is said that a formatter shows."""
+    kernel = opened(name)
+    facts_of = ScalarFacts(kernel.facts)
+    count = 0
+    for seed, struct in enumerate(library().structs()):
+        for type_ in kernel.btf.find_all("struct", struct)[:1]:
+            layout = kernel.layouts.of(type_)
+            assert isinstance(layout, StructLayout)
+            if not facts_of(layout).members or layout.size > MOST:
+                continue
+            count += 1
+            compiled = compile_text(kernel.layouts, layout, zero=zero, facts_of=facts_of)
+            for density in (0.0, 0.3, 1.0):
+                data = some_bytes(layout.size, seed, density)
+                assert compiled(data) == reference_text(
+                    kernel.layouts, layout, data, zero=zero, facts_of=facts_of
+                ), struct
+            linecache.cache.clear()
+    assert count > 15

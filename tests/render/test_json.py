@@ -9,9 +9,11 @@ import pytest
 
 from btfdump._api.kernel import Kernel
 from btfdump._btf import BtfBuilder
+from btfdump._decode.compiled.source import HOT
 from btfdump._graph.traverse import traverse
 from btfdump._render import Root, get
 from btfdump._targets.buffer import BufferTarget
+from tests.support.synthetic import World
 
 
 def test_jsonl_yields_one_line_for_each_root(value):
@@ -39,3 +41,28 @@ def test_a_container_without_a_name_has_its_place(format_):
     members = (found["roots"][0] if format_ == "json" else found)["members"]
     assert members["x"] == 7
     assert [element["address"] for element in members[""]["elements"]] == [hex(second)]
+
+
+@pytest.mark.parametrize("count", [1, HOT + 2])
+def test_pointers_that_annotations_describe(count: int) -> None:
+    """As in text: what lies elsewhere has neither symbol nor string, and is not followed."""
+    world = World()
+    world.struct("plain", [("name", "char *")])
+    tags = {"text": "string", "name": "space:user", "item": "space:percpu"}
+    world.struct("said", [("text", "u8 *"), ("name", "char *"), ("item", "struct said *")], tags)
+    text = world.room(8)
+    world.symbols["words"] = text
+    world.symbols["end"] = text + 8
+    world.write(text, b"hello\0")
+    objects = [world.new("said", text=text, name=text, item=text) for _ in range(count)]
+    plain = world.new("plain", name=text)
+    kernel = world.kernel()
+    for address in objects:
+        (line,) = kernel.dump(kernel.value("struct said", address), "jsonl")
+        assert json.loads(line)["members"] == {
+            "text": {"pointer": f"{text:#x}", "symbol": "words", "string": "hello"},
+            "name": {"pointer": f"{text:#x}", "space": "user"},
+            "item": {"pointer": f"{text:#x}", "space": "percpu"},
+        }
+    (line,) = kernel.dump(kernel.value("struct plain", plain), "jsonl")
+    assert json.loads(line)["members"]["name"]["string"] == "hello"
