@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -31,10 +32,30 @@ static void wait_for(const char *path)
 		usleep(20000);
 }
 
+static int is_realtime(void)
+{
+	struct utsname system;
+
+	return !uname(&system) && strstr(system.version, "PREEMPT_RT");
+}
+
+/* The verifier refuses bpf_timer on real-time kernels, and with one program all that are with it. */
+static void leave_out_timers(struct bpf_object *object)
+{
+	struct bpf_program *arms = bpf_object__find_program_by_name(object, "arm_timers");
+
+	if (arms && is_realtime()) {
+		bpf_program__set_autoload(arms, false);
+		fprintf(stderr, "arm_timers does not load on a real-time kernel\n");
+	}
+}
+
 static struct bpf_object *load(const char *path)
 {
 	struct bpf_object *object = bpf_object__open_file(path, NULL);
 
+	if (object)
+		leave_out_timers(object);
 	if (!object || bpf_object__load(object)) {
 		fprintf(stderr, "%s does not load\n", path);
 		bpf_object__close(object);
