@@ -29,8 +29,10 @@ from btfdump._annotate.grammar import (
     TypedBy,
     Unknown,
     Vacant,
+    bare_name,
     enclosed,
     parse,
+    with_keyword,
 )
 from btfdump._annotate.lookup import Lookup, Subject, of_entry, of_global, of_member
 from btfdump._annotate.members import (
@@ -49,7 +51,7 @@ from btfdump._btf.sections import member_tags
 from btfdump.errors import AnnotationError, PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from btfdump._annotate.overlay import Alternatives, Overlay
     from btfdump._btf.types import TypeTable
@@ -82,10 +84,13 @@ class Annotations:
     def of_struct(self, struct: types.Composite) -> StructFacts:
         """Gather and check all facts about `struct`, a type of the kernel's BTF."""
         facts = StructFacts()
-        by_path = self._statements(struct)
+        about = list(self._about(struct))
+        by_path = self._statements(about)
         tags = self._tags(struct)
-        for overlay in self._overlays:
-            facts.problems += bad_summary(overlay, struct)
+        of_users = [(overlay, name) for overlay, name in about if overlay is not self._library]
+        facts.problems = [
+            p for overlay, name in of_users for p in bad_summary(overlay, struct, name)
+        ]
         positions = {m.name: i for i, m in enumerate(struct.members) if m.name}
         for index in tags:
             by_path.setdefault(struct.members[index].name, [])
@@ -115,7 +120,7 @@ class Annotations:
                 facts.members[index] = self.of_member(struct, type_, [], texts)
         for (_, pieces), known in sorted(elsewhere, key=lambda found: len(found[0][1])):
             enter_at(facts, positions, pieces, known)
-        facts.summary = summary_of(struct, self.sources())
+        facts.summary = summary_of(about)
         for index, known in facts.members.items():
             known.expansion = mark_ring(known.expansion, struct, struct.members[index].name)
         return facts
@@ -160,13 +165,25 @@ class Annotations:
         known = self.of_member(struct, type_, statements, tags)
         return known if known.problems or not known.is_blank else None
 
-    def _statements(self, struct: types.Composite) -> dict[str, list[tuple[str, Alternatives]]]:
+    def _statements(
+        self, about: Iterable[tuple[Overlay, str]]
+    ) -> dict[str, list[tuple[str, Alternatives]]]:
         """Return what overlays and the library say about the members of a struct, by path."""
         found: dict[str, list[tuple[str, Alternatives]]] = {}
-        for overlay in self.sources() if struct.name else ():
-            for path, alternatives in overlay.members(struct.name).items():
+        for overlay, name in about:
+            for path, alternatives in overlay.members(name).items():
                 found.setdefault(path, []).append((overlay.source, alternatives))
         return found
+
+    def _about(self, struct: types.Composite) -> Iterator[tuple[Overlay, str]]:
+        """Yield the overlays by authority, each with the names by which it means the struct.
+
+        What is said of just this one comes before what is said of all structs of its name.
+        """
+        for overlay in self.sources() if struct.name else ():
+            for name in overlay.names_of(struct.name):
+                if name == struct.name or self._lookup.means(name, struct):
+                    yield overlay, name
 
     @staticmethod
     def _tags(struct: types.Composite) -> dict[int, tuple[str, ...]]:
@@ -472,16 +489,17 @@ class Annotations:
         elif fitting:
             facts.candidates = tuple(fitting)
         elif tag.node is None:
-            complaints.append(f"{text}: struct {tag.element} has no member of struct {walker.link}")
+            name = with_keyword(tag.element)
+            complaints.append(f"{text}: {name} has no member of struct {walker.link}")
         else:
             complaints.append(f"{text}: {reasons[0]}")
 
 
 def _without_element(subject: Subject, element: str) -> str:
     """Say what is wrong where there is no struct of the name that is said to be in a container."""
-    if subject.head == CHAIN and not may_lead_to(subject.type_, element):
+    if subject.head == CHAIN and not may_lead_to(subject.type_, bare_name(element)):
         return _OTHER_THING
-    return f"no struct {element} in the BTF"
+    return f"no {with_keyword(element)} in the BTF"
 
 
 def _is_settled(facts: MemberFacts, case: MemberFacts) -> bool:

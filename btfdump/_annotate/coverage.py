@@ -157,7 +157,7 @@ def _known(
         return Known(struct, path, head, LINK, facts.provenance)
     detail = "; ".join(facts.problems)
     if facts.candidates:
-        detail = "one of " + ", ".join(f"{c.element.name}:{c.node}" for c in facts.candidates)
+        detail = f"one of {facts.choices}"
     return Known(struct, path, head, UNKNOWN, detail)
 
 
@@ -177,8 +177,7 @@ def check(btfs: Iterable[Btf], overlay: Overlay, lookup: Lookup) -> Iterator[Che
     annotations = Annotations((plain,), None, lookup)
     known = tuple(btfs)
     for name in overlay.structs():
-        found = dict.fromkeys(type_ for btf in known for type_ in btf.find_all(None, name))
-        structs = [type_ for type_ in found if isinstance(type_, types.Composite)]
+        structs = lookup.every(name, known)
         resolved = [(struct, annotations.of_struct(struct)) for struct in structs]
         for member, alternatives in overlay.members(name).items():
             says = " | ".join(", ".join(map(str, choice)) for choice in alternatives)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._annotate.coverage import annotations_for
 from btfdump._annotate.grammar import Condition, parse
+from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.members import head_type
 from btfdump._btf import types
 from btfdump._btf.builder import BtfBuilder
@@ -57,13 +58,13 @@ def _tags(
     """Return the tags to write: (id of the struct, index of the member) -> texts."""
     tags: dict[tuple[int, int], list[str]] = {}
     annotations = annotations_for(btf, (), None)
+    lookup = Lookup(btf)
     uses = _uses_of_anonymous(btf)
     for overlay in overlays:
         for name in overlay.structs():
-            for struct in btf.find_all(None, name):
-                if isinstance(struct, types.Composite):
-                    for member in overlay.members(name):
-                        _add(overlay, struct, member, annotations, uses, tags, result)
+            for struct in lookup.every(name, (btf,)):
+                for member in overlay.members(name):
+                    _add(overlay, name, struct, member, annotations, uses, tags, result)
     for overlay in overlays:
         _add_by_type(btf, overlay.container_texts(), tags)
     return tags
@@ -86,6 +87,7 @@ def _add_by_type(
 
 def _add(
     overlay: Overlay,
+    name: str,
     struct: types.Composite,
     path: str,
     annotations: Annotations,
@@ -103,7 +105,7 @@ def _add(
     if inner is not struct and uses[inner.id] > 1:
         result.left_out.append((place, "the anonymous struct around it is used elsewhere too"))
         return
-    texts = _fitting(overlay, struct, path, inner.members[index].type, annotations)
+    texts = _fitting(overlay, name, struct, path, inner.members[index].type, annotations)
     if isinstance(texts, str):
         if texts:
             result.left_out.append((place, texts))
@@ -118,14 +120,15 @@ def _add(
 
 def _fitting(
     overlay: Overlay,
+    name: str,
     struct: types.Composite,
     member: str,
     type_: types.Type,
     annotations: Annotations,
 ) -> tuple[str, ...] | str:
     """Return the first alternative that fits, or why none is written ("": none fits)."""
-    texts = overlay.texts(struct.name, member)
-    for choice, written in zip(overlay.members(struct.name)[member], texts, strict=True):
+    texts = overlay.texts(name, member)
+    for choice, written in zip(overlay.members(name)[member], texts, strict=True):
         if len(texts) > 1 and any(isinstance(a, Condition) for a in choice):
             return "what it holds depends on conditions"
         if not annotations.of_member(struct, type_, [("entry", (choice,))], ()).problems:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from btfdump._btf.type_name import choice_of
 from btfdump._decode.scope import PathFacts
 
 if TYPE_CHECKING:
@@ -89,6 +90,15 @@ class MemberFacts:
         """Whether nothing is known, apart from what does not fit."""
         return not self.provenance and self == MemberFacts(
             problems=self.problems, of_target=self.of_target
+        )
+
+    @property
+    def choices(self) -> str:
+        """What the container may hold, as tags say it: which struct, where several differ."""
+        is_one = len({candidate.element for candidate in self.candidates}) == 1
+        return ", ".join(
+            f"{c.element.name if is_one else choice_of(c.element)}:{c.node}"
+            for c in self.candidates
         )
 
     @property

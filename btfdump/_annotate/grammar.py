@@ -9,6 +9,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from btfdump._btf.type_name import TypeName
+from btfdump.errors import ExpressionError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -16,15 +19,17 @@ if TYPE_CHECKING:
 class Contains(NamedTuple):
     """A container: its entries are `struct element`, linked through their member `node`.
 
-    `node` is a dotted path, `name[]` if it takes the head's own array index, or None if the tag
-    leaves the link to be found (or if the container holds plain pointers).
+    `element` is a name, or `MODULE:struct NAME@ID` in part where that says which of several is
+    meant. `node` is a dotted path, `name[]` if it takes the head's own array index, or None if the
+    tag leaves the link to be found (or if the container holds plain pointers).
     """
 
     element: str
     node: str | None = None
 
     def __str__(self) -> str:
-        return f"contains struct {self.element}" + (f" linked by {self.node}" if self.node else "")
+        linked = f" linked by {self.node}" if self.node else ""
+        return f"contains {with_keyword(self.element)}{linked}"
 
 
 class Length(NamedTuple):
@@ -51,7 +56,7 @@ class PointsTo(NamedTuple):
     target: str
 
     def __str__(self) -> str:
-        return f"points to struct {self.target}"
+        return f"points to {with_keyword(self.target)}"
 
 
 class Placed(NamedTuple):
@@ -66,7 +71,7 @@ class Placed(NamedTuple):
     back: str
 
     def __str__(self) -> str:
-        return f"points to what holds struct {self.target} at {self.displacement}"
+        return f"points to what holds {with_keyword(self.target)} at {self.displacement}"
 
 
 class ContainerOf(NamedTuple):
@@ -76,7 +81,7 @@ class ContainerOf(NamedTuple):
     member: str
 
     def __str__(self) -> str:
-        return f"embedded in struct {self.outer} as {self.member}"
+        return f"embedded in {with_keyword(self.outer)} as {self.member}"
 
 
 class FlagsOf(NamedTuple):
@@ -211,17 +216,17 @@ _LOCK = re.compile(
 )
 _SPACES = frozenset(("user", "percpu", "rcu", "iomem"))
 _SHOW = frozenset(("string", "hex"))
+_COMPOSITE = frozenset(("struct", "union"))
+_KEYWORDS = ("struct ", "union ")
 _BARE = frozenset(("bpf_kfunc", "bpf_fastcall"))
 
 
 def parse(text: str) -> Annotation:
     """Parse one tag. Never raises: what is not understood is returned as `Unknown`."""
     parts = [part.strip() for part in text.split(":")]
-    if parts[0].startswith("struct "):
-        return _parse_contains(parts) or Unknown(text)
     head, rest = parts[0], parts[1:]
-    if not _NAME.fullmatch(head):
-        return Unknown(text)
+    if not _NAME.fullmatch(head):  # one that says which is meant, or a keyword before it
+        return _parse_contains(parts) or Unknown(text)
     if not rest:
         return _parse_word(head)
     if head in _KEYED:
@@ -259,35 +264,73 @@ def _parse_contains(parts: list[str]) -> Annotation | None:
     """[NAME], [NAME, NODE], or either after `struct` (as a word or, in 2022's drafts, a part)."""
     if parts[0] == "struct" and len(parts) > 1:
         parts = parts[1:]
-    name = parts[0].removeprefix("struct ").strip()
-    if not _NAME.fullmatch(name) or len(parts) > 2:
+    name, rest = _struct_first(parts)
+    if name is None or len(rest) > 1:
         return None
-    if len(parts) == 1:
+    if not rest:
         return Contains(name)
-    node = "".join(parts[1].split())
+    node = "".join(rest[0].split())
     return Contains(name, node) if _PATH.fullmatch(node) else None
 
 
 def _parse_container_of(text: str) -> Annotation | None:
-    outer, _, member = text.partition(":")
-    outer = outer.strip().removeprefix("struct ").strip()
-    member = member.strip()
-    if _NAME.fullmatch(outer) and _PATH.fullmatch(member):
-        return ContainerOf(outer, member)
+    outer, rest = _struct_first([part.strip() for part in text.split(":")])
+    if outer is not None and len(rest) == 1 and _PATH.fullmatch(rest[0]):
+        return ContainerOf(outer, rest[0])
     return None
 
 
 def _parse_points_to(text: str) -> Annotation | None:
-    name = text.strip().removeprefix("struct ").strip()
-    return PointsTo(name) if _NAME.fullmatch(name) else None
+    name, rest = _struct_first([part.strip() for part in text.split(":")])
+    return PointsTo(name) if name is not None and not rest else None
 
 
 def _parse_placed(text: str) -> Annotation | None:
-    parts = ["".join(part.split()) for part in text.split(":")]
-    if len(parts) != 3 or not _NAME.fullmatch(parts[0]):
+    name, rest = _struct_first([part.strip() for part in text.split(":")])
+    parts = ["".join(part.split()) for part in rest]
+    if name is None or len(parts) != 2:
         return None
-    is_sound = "." in parts[1] and all(_PLACE.fullmatch(part) for part in parts[1:])
-    return Placed(*parts) if is_sound else None
+    is_sound = "." in parts[0] and all(_PLACE.fullmatch(part) for part in parts)
+    return Placed(name, *parts) if is_sound else None
+
+
+def struct_named(text: str) -> str | None:
+    """Return the name of a struct as annotations have it, or None if it is not understood.
+
+    That is the bare name where nothing says which one is meant, else what `TypeName` reads:
+    `struct NAME@ID`, `MODULE:struct NAME`. A union is named like a struct.
+    """
+    name = text.removeprefix("struct ").strip()
+    if _NAME.fullmatch(name):
+        return name
+    try:
+        parsed = TypeName.parse(text)
+    except ExpressionError:
+        return None
+    says_which = parsed.module or parsed.type_id is not None
+    if not says_which or parsed.stars or parsed.lengths or not _NAME.fullmatch(parsed.name):
+        return None
+    keyword = parsed.keyword or "struct"
+    module = f"{parsed.module}:" if parsed.module else ""
+    number = f"@{parsed.type_id}" if parsed.type_id is not None else ""
+    return f"{module}{keyword} {parsed.name}{number}" if keyword in _COMPOSITE else None
+
+
+def with_keyword(name: str) -> str:
+    """Return what `struct_named()` returns as C writes it: with `struct`."""
+    return name if " " in name else f"struct {name}"
+
+
+def bare_name(name: str) -> str:
+    """Return what BTF calls the struct that `struct_named()` has returned the name of."""
+    return name if name.isidentifier() else TypeName.parse(name).name
+
+
+def _struct_first(parts: list[str]) -> tuple[str | None, list[str]]:
+    """Return the name of a struct that begins a text, cut at its colons, and the rest of it."""
+    has_module = len(parts) > 1 and parts[1].startswith(_KEYWORDS)
+    length = 2 if has_module else 1
+    return struct_named(":".join(parts[:length])), parts[length:]
 
 
 def _parse_typed_by(text: str) -> Annotation | None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from btfdump._annotate.grammar import bare_name, with_keyword
 from btfdump._annotate.members import container_type, struct_name
 from btfdump._btf import types
+from btfdump._btf.type_name import VMLINUX, TypeName, choice_of
 from btfdump._walk import walker_of
-from btfdump.errors import AnnotationError
+from btfdump.errors import AnnotationError, ExpressionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +30,8 @@ class Lookup:
 
     That BTF comes first, then those that it is split from, then `btf`, the kernel's. What none of
     them has is sought in `others(name)`: the BTF of the modules that may have a type of that name.
-    All of these count, since none of them is nearer than another.
+    All of these count, since none of them is nearer than another. A name may say itself which one
+    is meant, as `MODULE:struct NAME@ID`.
     """
 
     def __init__(
@@ -39,11 +42,16 @@ class Lookup:
         self._different: dict[tuple[types.Composite, ...], list[types.Composite]] = {}
 
     def structs(self, name: str, near: TypeTable) -> list[types.Composite]:
-        """Return the structs and unions of a name, of those that are alike the first.
+        """Return the structs and unions that an annotation's `name` may mean.
 
-        Of several, none is nearer than the others.
+        Of those that are alike it is the first, and of several none is nearer than the others.
         """
         found = self._find(types.Composite, name, near)
+        return self._distinct(tuple(found)) if len(found) > 1 else found
+
+    def called(self, name: str, near: TypeTable) -> list[types.Composite]:
+        """Return the same for a `name` that BTF gives to a type: it is taken as it is."""
+        found = self._called(types.Composite, name, near)
         return self._distinct(tuple(found)) if len(found) > 1 else found
 
     def _distinct(self, found: tuple[types.Composite, ...]) -> list[types.Composite]:
@@ -58,17 +66,33 @@ class Lookup:
 
     def is_near(self, name: str, near: TypeTable) -> bool:
         """Whether a struct or union of a name is found without asking modules."""
+        if not name.isidentifier():
+            return TypeName.parse(name).module == VMLINUX
         return any(_own(types.Composite, name, btf) for btf in self.around(near))
 
     def struct(self, name: str, near: TypeTable) -> types.Composite:
         """Return the one struct or union of a name; raises `AnnotationError` if it is not one."""
         found = self.structs(name, near)
         if not found:
-            raise AnnotationError(f"no struct {name} in the BTF")
+            raise AnnotationError(f"no {with_keyword(name)} in the BTF")
         if len(found) > 1:
-            ids = ", ".join(str(struct.id) for struct in found)
-            raise AnnotationError(f"{len(found)} different structs {name} (type ids {ids})")
+            choices = ", ".join(map(choice_of, found))
+            raise AnnotationError(
+                f"{len(found)} different structs are called {name}: say which, {choices}"
+            )
         return found[0]
+
+    def means(self, name: str, struct: types.Composite) -> bool:
+        """Whether a name that says which struct is meant means this one, or one that is like it."""
+        found = self._find(types.Composite, name, struct.btf)
+        return any(one is struct or len(self._distinct((one, struct))) == 1 for one in found)
+
+    def every(self, name: str, btfs: Iterable[TypeTable]) -> list[types.Composite]:
+        """Return all structs in these BTFs that an annotation's `name` means, copies included."""
+        bare = bare_name(name)
+        found = dict.fromkeys(type_ for btf in btfs for type_ in btf.find_all(None, bare))
+        structs = [type_ for type_ in found if isinstance(type_, types.Composite)]
+        return [struct for struct in structs if name == bare or self.means(name, struct)]
 
     def enums(self, name: str, near: TypeTable) -> list[types.Enum]:
         """Return the enums of a name."""
@@ -100,11 +124,27 @@ class Lookup:
         yield self._btf  # a BPF program's BTF is based on none
 
     def _find(self, wanted: type[Found], name: str, near: TypeTable) -> list[Found]:
+        if name.isidentifier():
+            return self._called(wanted, name, near)
+        try:
+            return self._chosen(wanted, TypeName.parse(name))
+        except ExpressionError:
+            return []
+
+    def _called(self, wanted: type[Found], name: str, near: TypeTable) -> list[Found]:
         for btf in self.around(near):
             found = _own(wanted, name, btf)
             if found:
                 return found
         return [type_ for btf in self._others(name) for type_ in _own(wanted, name, btf)]
+
+    def _chosen(self, wanted: type[Found], name: TypeName) -> list[Found]:
+        """Return the types of a name that says in which BTF they are, or which id they have."""
+        if name.type_id is not None:
+            every = name.numbered(self._btf, self._others)
+            return [type_ for type_ in every if isinstance(type_, wanted)]
+        owners = name.owners(name.name, self._btf, self._others)
+        return [type_ for btf in owners for type_ in _own(wanted, name.name, btf)]
 
 
 def _own(wanted: type[Found], name: str, btf: TypeTable) -> list[Found]:

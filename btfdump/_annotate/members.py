@@ -174,19 +174,21 @@ def links_of(struct: types.Composite, link: str | None) -> list[tuple[str, int]]
     return found
 
 
-def summary_of(struct: types.Composite, sources: Iterable[Overlay]) -> tuple[str, ...]:
-    """Return the member paths that the first of the sources names which names any."""
-    if struct.name:
-        for overlay in sources:
-            paths = overlay.summary(struct.name)
-            if paths is not None:
-                return tuple(paths)
+def summary_of(about: Iterable[tuple[Overlay, str]]) -> tuple[str, ...]:
+    """Return the member paths that the first overlay names which names any for a struct.
+
+    Each overlay comes with a name by which it means that struct.
+    """
+    for overlay, name in about:
+        paths = overlay.summary(name)
+        if paths is not None:
+            return tuple(paths)
     return ()
 
 
-def bad_summary(overlay: Overlay, struct: types.Composite) -> list[str]:
-    """Say which paths of a user's [summary] begin with no member of the struct."""
-    paths = overlay.summary(struct.name) if struct.name else None
+def bad_summary(overlay: Overlay, struct: types.Composite, name: str) -> list[str]:
+    """Say which paths of a user's [summary], under a name of the struct, begin with no member."""
+    paths = overlay.summary(name)
     return [
         f"{overlay.source}: summary of {struct}: no member {path}"
         for path in paths or ()

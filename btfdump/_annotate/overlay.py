@@ -15,6 +15,9 @@
     modules = { type = "struct list_head", tag = "module:list" }
     runners = [{ type = "struct list_head", tag = "runner:list" }, "struct runner *"]
 
+Where several structs have a name, the module or the id says which, as in a tag:
+`[struct."cxgb4:adapter"]`, `"console@8589" = ["name"]`.
+
 The built-in library is a folder of such files. A library of hundreds of entries must cost a cold
 start nothing, so files are cut at their table headings and a table is parsed when asked for.
 """
@@ -27,9 +30,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from btfdump._annotate.grammar import Annotation, Unknown, parse
+from btfdump._annotate.grammar import Annotation, Unknown, bare_name, parse, struct_named
+from btfdump._btf.type_name import TypeName
 from btfdump._files import MAX_TEXT, read_file
-from btfdump.errors import AnnotationError, TargetError
+from btfdump.errors import AnnotationError, ExpressionError, TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +43,6 @@ Alternatives: TypeAlias = "tuple[tuple[Annotation, ...], ...]"
 
 _NEXT_ENTRY = re.compile(r"\n(?=[^\s\]])")  # what continues an entry is indented, or ends it
 _BARE = str.maketrans("", "", "\"' ")
-_TYPE = re.compile(r"(?:(?:struct|union|enum) )?[A-Za-z_][\w ]*(?: ?\*+)?(?:\[\d*\])?")
 
 
 class Global(NamedTuple):
@@ -59,6 +62,7 @@ class Overlay:
         self.source = source
         self._path = path
         self._whole: dict[str, dict[str, Any]] | None = None
+        self._which: dict[str, list[str]] = {}  # names that say which of several is meant
         self._tables: dict[str, list[str]] = {}
         # Most of a library is never asked for: its tables are found here, and parsed on demand.
         for piece in f"\n{text}".split("\n[")[1:]:
@@ -83,9 +87,16 @@ class Overlay:
         return overlay
 
     def structs(self) -> list[str]:
-        """Return the names of the structs and unions that have entries."""
+        """Return the names of the structs and unions that have entries, as in annotations."""
         tables: Iterable[str] = self._tables if self._whole is None else self._whole
         return [name[7:] for name in tables if name.startswith("struct.")]
+
+    def names_of(self, struct: str) -> tuple[str, ...]:
+        """Return the names under which something may be said of structs called `struct` in BTF.
+
+        Those come first that say which of them is meant.
+        """
+        return (*self._which.get(struct, ()), struct)
 
     def globals(self) -> list[str]:
         """Return the names of the global variables that have entries."""
@@ -172,8 +183,12 @@ class Overlay:
 
     def _global(self, name: str, entry: Any) -> Global:
         type_ = entry.get("type") if isinstance(entry, dict) else entry
-        if not isinstance(type_, str) or not _TYPE.fullmatch(type_):
+        if not isinstance(type_, str):
             raise self._error(f"global.{name}", f"expected a C type, not {type_!r}")
+        try:
+            TypeName.parse(type_)
+        except ExpressionError as error:
+            raise self._error(f"global.{name}", f"expected a C type: {error}") from error
         if not isinstance(entry, dict) or entry.keys() <= {"type", "see", "proven"}:
             return Global(type_)
         tags = {key: value for key, value in entry.items() if key != "type"}
@@ -205,9 +220,11 @@ class Overlay:
             )
         structs = tables.pop("struct", {})
         if isinstance(structs, dict):
-            tables |= {f"struct.{name}": table for name, table in structs.items()}
+            tables |= {f"struct.{n}": t for n, t in self._by_struct("struct", structs).items()}
         else:
             tables["struct"] = structs
+        if isinstance(summaries := tables.get("summary"), dict):
+            tables["summary"] = self._by_struct("summary", summaries)
         for name, table in tables.items():
             if not isinstance(table, dict):
                 raise self._error(f"[{name}]", f"expected a table, not {table!r}")
@@ -222,6 +239,23 @@ class Overlay:
             self.container(head)
         for struct in self._table("opaque"):
             self.opaque(struct)
+
+    def _by_struct(self, where: str, table: dict[str, Any]) -> dict[str, Any]:
+        """Return a table of structs by their names as annotations have them."""
+        found: dict[str, Any] = {}
+        for written, value in table.items():
+            name = struct_named(written)
+            if name is None:
+                raise self._error(
+                    f"{where}.{written}", "expected the name of a struct, MODULE:NAME or NAME@ID"
+                )
+            if name in found:
+                raise self._error(f"{where}.{written}", f"{name} is there twice")
+            found[name] = value
+            bare = bare_name(name)
+            if name != bare and name not in self._which.setdefault(bare, []):
+                self._which[bare].append(name)
+        return found
 
     def _alternatives(self, where: str, value: Any) -> Alternatives:
         if isinstance(value, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from btfdump._annotate.grammar import with_keyword
 from btfdump._annotate.members import bad_summary
 from btfdump._bpf.map_types import MapTypes
 from btfdump._bpf.program_btf import KernelBtfs
@@ -454,11 +455,10 @@ def _misfits(kernel: Kernel, overlay: Overlay) -> list[str]:
     for name in dict.fromkeys((*overlay.structs(), *overlay.summaries())):
         found = kernel.lookup.structs(name, kernel.btf)
         if not found:
-            problems.append(
-                f"{overlay.source}: no struct {name} in the BTF of this kernel or its modules"
-            )
+            where = "in the BTF of this kernel or its modules"
+            problems.append(f"{overlay.source}: no {with_keyword(name)} {where}")
         # Those of a summary are noted where all of an object is shown, which it seldom is.
-        wrong = [bad_summary(overlay, struct) for struct in found]
+        wrong = [bad_summary(overlay, struct, name) for struct in found]
         fewest: list[str] = min(wrong, key=len, default=[])
         problems += fewest
     return problems

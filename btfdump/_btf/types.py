@@ -38,6 +38,13 @@ if TYPE_CHECKING:
             """What it is called in messages."""
 
         @property
+        def start_id(self) -> int:
+            """The first id that is its own and not the base's."""
+
+        def __len__(self) -> int:
+            """Return how many ids there are, those of the base and 0 included."""
+
+        @property
         def byteorder(self) -> ByteOrder:
             """ "little" or "big"."""
 

@@ -45,7 +45,7 @@ def expansion_of(value: TypedAddress, facts: MemberFacts | None) -> Expansion:
         chosen = choose_by_evidence(value, facts.candidates)
         if chosen is not None:
             return chosen
-        reason = "ambiguous: " + ", ".join(f"{c.element.name}:{c.node}" for c in facts.candidates)
+        reason = f"ambiguous: {facts.choices}"
     elif facts is not None and facts.unmet:
         stated = ", ".join(facts.unmet)
         reason = f"its element type is stated only on a condition that is not met here: {stated}"

@@ -10,12 +10,13 @@ from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.overlay import library
 from btfdump._btf import types
 from btfdump._btf.names import essential_name
+from btfdump._btf.type_name import VMLINUX, choice_of
 from btfdump._decode.layout import Layouts, StructLayout
 from btfdump._decode.scope import Scope
 from btfdump._kernel.arguments import text
 from btfdump._kernel.declared import fitting
 from btfdump._kernel.symbol_names import FoundSymbol, SymbolNames
-from btfdump._kernel.type_names import VMLINUX, TypeNames
+from btfdump._kernel.type_names import TypeNames
 from btfdump._targets.memory import symbols_named
 from btfdump._walk import FAMILIES
 from btfdump._walk.structs import KernelStruct
@@ -254,7 +255,7 @@ class Context:
         if not isinstance(type_, types.Fwd) or not type_.name:
             return type_
         if type_ not in self._real:
-            found = self.lookup.structs(type_.name, type_.btf)
+            found = self.lookup.called(type_.name, type_.btf)
             fitting = [struct for struct in found if struct.keyword == type_.keyword]
             self._real[type_] = fitting[0] if len(fitting) == 1 else None
         return self._real[type_] or type_
@@ -265,14 +266,14 @@ class Context:
         if not isinstance(plain, types.Fwd):
             return ""
         name = f"{plain.keyword} {plain.name}"
-        found = self.lookup.structs(plain.name, plain.btf)
+        found = self.lookup.called(plain.name, plain.btf)
         if not found:
             return f"{name} is only declared: neither the kernel nor a loaded module defines it"
-        ids = ", ".join(f"'{struct.btf.name}:{name}@{struct.id}'" for struct in found[:8])
+        ids = ", ".join(f"'{choice_of(struct)}'" for struct in found[:8])
         return f"{name} is only declared here, and there are {len(found)} different ones: {ids}"
 
     def _find_real(self, type_: types.Composite | types.Fwd) -> types.Composite | None:
-        found = self.lookup.structs(essential_name(type_.name), self.btf)
+        found = self.lookup.called(essential_name(type_.name), self.btf)
         if isinstance(type_, types.Composite):
             names = {member.name for member in type_.members}
             found = [s for s in found if 2 * len(names & {m.name for m in s.members}) > len(names)]

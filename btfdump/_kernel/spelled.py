@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._btf import types
 from btfdump._btf.derived import Derivation
+from btfdump._btf.type_name import VMLINUX, c_name
 from btfdump._btf.wire import Kind
-from btfdump._kernel.type_names import VMLINUX, c_name
 from btfdump.errors import AmbiguousTypeError, TypeNotFoundError
 
 if TYPE_CHECKING:

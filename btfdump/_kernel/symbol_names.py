@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from btfdump._btf.type_name import VMLINUX
 from btfdump._kernel.arguments import text as as_text
-from btfdump._kernel.type_names import VMLINUX
 from btfdump._targets.memory import symbols_around, symbols_named
 from btfdump.errors import AmbiguousSymbolError, SymbolNotFoundError
 

@@ -2,124 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from btfdump._btf import types
-from btfdump._btf.wire import U32_MAX
+from btfdump._btf.type_name import VMLINUX, TypeName, module_of
 from btfdump._kernel.module_btf import NO_BTF, keeps_btf
 from btfdump.errors import AmbiguousTypeError, ExpressionError, TypeNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from typing_extensions import Self
+    from collections.abc import Sequence
 
     from btfdump._btf.reader import Btf
     from btfdump._kernel.services import Modules
 
-VMLINUX = "vmlinux"
-"""What the kernel itself is called where the name of a module may stand."""
-_MAX_DERIVED = 8
 _SHOWN = 8
-_SPELLED = (  # compiled where there is more than a keyword and a name
-    r"(?a:\s*(?:(?P<module>\w[\w-]*)\s*:\s*)?(?:(?:const|volatile)\s+)*"
-    r"(?:(?P<keyword>struct|union|enum)\s+)?"
-    r"(?P<name>[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*)\s*(?:@\s*(?P<id>\d{1,10})\s*)?"
-    r"(?P<stars>[*\s]*)(?P<arrays>(?:\[[^\[\]]*\]\s*)*))"
-)
-_KEYWORDS = frozenset(("", "struct", "union", "enum"))
-_LENGTH = r"\[\s*(0[xX][0-9a-fA-F]{1,8}|0|[1-9][0-9]{0,9})\s*\]"  # compiled where there is one
-# The names that GCC gives to C's integer types in DWARF, and therefore in BTF.
-_C_INTEGERS = {
-    "unsigned long": "long unsigned int",
-    "unsigned": "unsigned int",
-    "long": "long int",
-    "unsigned long int": "long unsigned int",
-    "long long": "long long int",
-    "unsigned long long": "long long unsigned int",
-    "unsigned short": "short unsigned int",
-    "short": "short int",
-    "bool": "_Bool",
-}
-_C_NAMES = {
-    long: short
-    for short, long in reversed(_C_INTEGERS.items())
-    if long not in ("_Bool", "unsigned int")
-}
-
-
-def c_name(name: str) -> str:
-    """Return an integer type's name as C programmers write it, for whatever a compiler gave it."""
-    return _C_NAMES.get(name, name)
-
-
-class TypeName(NamedTuple):
-    """The name of a type, taken apart; nothing is looked up.
-
-    `module` is "" if any may be meant, `keyword` "" for a typedef or a scalar, and `type_id` None
-    unless the id of the type is given. `stars` pointers lead to it, in arrays of `lengths`.
-    """
-
-    text: str
-    module: str
-    keyword: str
-    name: str
-    type_id: int | None
-    stars: int
-    lengths: tuple[int, ...]
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Parse `MODULE:struct NAME@ID **[N]`; raises `ExpressionError`."""
-        keyword, _, plain = text.rpartition(" ")
-        if keyword in _KEYWORDS and plain.isidentifier() and plain.isascii():
-            return cls(text, "", keyword, plain, None, 0, ())
-        match = re.fullmatch(_SPELLED, text)
-        if match is None:
-            raise ExpressionError(f"{text!r} is not a type name such as 'struct task_struct'")
-        stars, arrays = match["stars"].count("*"), match["arrays"]
-        lengths = tuple(int(n, 0) for n in re.findall(_LENGTH, arrays)) if arrays else ()
-        if len(lengths) != arrays.count("[") or max(lengths, default=0) > U32_MAX:
-            raise ExpressionError(
-                f"{text!r}: {arrays.strip()} has no length such as [16] or [0x10]"
-            )
-        if stars + len(lengths) > _MAX_DERIVED:
-            raise ExpressionError(
-                f"{text!r}: {stars + len(lengths)} pointers and arrays around one type; "
-                f"{_MAX_DERIVED} are understood"
-            )
-        return cls(
-            text,
-            (match["module"] or "").replace("-", "_"),
-            match["keyword"] or "",
-            " ".join(match["name"].split()),
-            int(match["id"]) if match["id"] else None,
-            stars,
-            lengths,
-        )
-
-    @property
-    def spelled(self) -> str:
-        """The named type itself in C, without what is derived from it."""
-        return f"{self.keyword} {self.name}" if self.keyword else self.name
-
-    @property
-    def kinds(self) -> tuple[str, ...]:
-        """The kinds of type that may be meant."""
-        return (self.keyword,) if self.keyword else ("typedef", "int", "float")
-
-    @property
-    def spellings(self) -> tuple[str, ...]:
-        """The names that compilers may have given to it."""
-        # Clang spells integer types as C programmers do; GCC has its own spelling.
-        if self.keyword or self.name not in _C_INTEGERS:
-            return (self.name,)
-        return self.name, _C_INTEGERS[self.name]
-
-
-def _module_of(btf: Btf) -> str:
-    return btf.name.replace("-", "_")
 
 
 class TypeNames:
@@ -168,10 +64,11 @@ class TypeNames:
     def _candidates(self, name: TypeName, own: bool) -> list[types.Type]:
         """Return every type that may be meant, those of vmlinux first."""
         if name.type_id is not None:
-            return list(self._by_id(name, name.type_id))
+            numbered = name.numbered(self._btf, self._having)
+            return [t for t in numbered if any(t in t.btf.find_all(k, t.name) for k in name.kinds)]
         for spelling in name.spellings:
             found: list[types.Type] = []
-            for btf in self._naming(name.module, spelling):
+            for btf in name.owners(spelling, self._btf, self._having):
                 for kind in name.kinds:
                     every = btf.find_all(kind, spelling)
                     found += every if btf is self._btf else (t for t in every if t.btf is btf)
@@ -183,30 +80,13 @@ class TypeNames:
                 return found
         return []
 
-    def _by_id(self, name: TypeName, type_id: int) -> Iterator[types.Type]:
-        is_own = type_id < len(self._btf) and name.module in ("", VMLINUX)
-        for btf in (self._btf,) if is_own else self._naming(name.module, *name.spellings):
-            if is_own or btf.start_id <= type_id < len(btf):
-                type_ = btf.type(type_id)
-                if type_.name in name.spellings and any(
-                    type_ in btf.find_all(kind, type_.name) for kind in name.kinds
-                ):
-                    yield type_
-
-    def _naming(self, module: str, *names: str) -> Iterator[Btf]:
-        """Yield the BTF of a module ("vmlinux" is one here), or of all, where a name may be found.
-
-        A kernel has hundreds of modules: those that do not have the name are not parsed.
-        """
-        if module in ("", VMLINUX):
-            yield self._btf
-        if module != VMLINUX and self._modules is not None:
-            found = dict.fromkeys(btf for name in names for btf in self._modules.naming(name))
-            yield from (btf for btf in found if module in ("", _module_of(btf)))
+    def _having(self, name: str) -> Sequence[Btf]:
+        """Return the BTF of the modules that may have a type of a name."""
+        return self._modules.naming(name) if self._modules is not None else ()
 
     def _not_found(self, name: TypeName) -> TypeNotFoundError:
         modules = [] if self._modules is None or not name.module else self._modules.btfs()
-        if name.module not in ("", VMLINUX, *map(_module_of, modules)):
+        if name.module not in ("", VMLINUX, *map(module_of, modules)):
             if self._lacks_modules:
                 return TypeNotFoundError(f"{name.text!r}: {NO_BTF}")
             loaded = sorted(btf.name for btf in (self._btf, *modules))

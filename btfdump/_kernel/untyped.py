@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from btfdump._kernel.type_names import VMLINUX
+from btfdump._btf.type_name import VMLINUX
 from btfdump._targets.memory import symbols_named
 from btfdump.errors import FaultError
 

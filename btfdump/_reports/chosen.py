@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._btf import reader
 from btfdump._btf import types as t
+from btfdump._btf.type_name import TypeName
 from btfdump._btf.wire import Kind
-from btfdump._kernel.type_names import TypeName
 from btfdump.errors import ExpressionError
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from btfdump._btf.type_name import TypeName
 from btfdump._decode.layout import StructLayout
 from btfdump._kernel.expression import Path, parse_number
 from btfdump._kernel.symbol_names import SPELLED
-from btfdump._kernel.type_names import TypeName
 from btfdump._kernel.value_at import value_at
 from btfdump._kernel.variables import named_global
 from btfdump._plugins.registry import Registry, first_line

@@ -22,6 +22,7 @@ from btfdump._annotate.grammar import (
     Space,
     TypedBy,
     Unknown,
+    bare_name,
     parse,
 )
 
@@ -40,6 +41,17 @@ FORMS = {
     "item: d_u . d_alias ": Contains("item", "d_u.d_alias"),
     "task_struct:pid_links[]": Contains("task_struct", "pid_links[]"),
     "item:a[].b": Contains("item", "a[].b"),
+    "console@8589:list": Contains("struct console@8589", "list"),
+    "struct console @ 8589 : list": Contains("struct console@8589", "list"),
+    "contains:console@8589:list": Contains("struct console@8589", "list"),
+    "cxgb4:struct adapter:link": Contains("cxgb4:struct adapter", "link"),
+    "contains:cxgb4:struct adapter:link": Contains("cxgb4:struct adapter", "link"),
+    "snd-hda : union codec@7 : link": Contains("snd_hda:union codec@7", "link"),
+    "8021q:struct vlan_group": Contains("8021q:struct vlan_group"),
+    "points_to:console@8589": PointsTo("struct console@8589"),
+    "points_to:cxgb4:struct adapter": PointsTo("cxgb4:struct adapter"),
+    "container_of:cxgb4:struct adapter:work": ContainerOf("cxgb4:struct adapter", "work"),
+    "placed:a@7:g.m:back": Placed("struct a@7", "g.m", "back"),
     "item": Contains("item"),
     "contains:item": Contains("item"),
     "struct item": Contains("item"),
@@ -109,6 +121,13 @@ def test_forms(text):
         "len:",
         "points_to:",
         "points_to:a b",
+        "points_to:cxgb4:adapter:link",
+        "console@:link",
+        "console@x:link",
+        "struct console@7 *:link",
+        "console@7[2]:link",
+        "enum console@7:link",
+        "unsigned long@7:link",
         "placed:blob:sizes:owner",
         "placed:blob:sizes.inode",
         "typed_by:",
@@ -136,6 +155,8 @@ def test_every_annotation_says_what_it_means():
         assert str(annotation)
         assert str(annotation) != text or isinstance(annotation, Marker)
     assert str(Contains("item", "link")) == "contains struct item linked by link"
+    which = Contains("cxgb4:struct adapter", "link")
+    assert str(which) == "contains cxgb4:struct adapter linked by link"
     assert str(Unknown("x y")) == "not understood"
 
 
@@ -148,6 +169,6 @@ def test_any_text(text):
 def test_any_mixture(parts):
     annotation = parse("".join(parts))
     if isinstance(annotation, Contains):
-        assert annotation.element.isidentifier()
+        assert bare_name(annotation.element).isidentifier()
         for step in (annotation.node or "a").split("."):
             assert step.removesuffix("[]").isidentifier()

@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump._btf import Btf
+from btfdump._annotate.annotations import Annotations
+from btfdump._annotate.grammar import Contains, parse
+from btfdump._annotate.lookup import Lookup
+from btfdump._annotate.overlay import Overlay
+from btfdump._btf import Btf, BtfBuilder
+from btfdump._btf.types import Struct
 from btfdump._kernel.value_at import value_at
 from btfdump.errors import CorruptDataError
 from tests.support.annotated import dumped, ids, texts
@@ -30,6 +35,13 @@ class Items(LoadedWorld):
         super().__init__()
         self.holder = self.room(64)
         self.items = [self.room(64) for _ in range(3)]
+
+
+def _checked(text: str) -> Overlay:
+    """Return an overlay as it is read from a user's file."""
+    overlay = Overlay(text, "overlay")
+    overlay._check(text)
+    return overlay
 
 
 def world_of(*, holder: bool = True, item: bool = False) -> Items:
@@ -134,8 +146,113 @@ def test_two_modules_that_differ_are_ambiguous():
     module(world, kernel, "one", item=ITEM)
     module(world, kernel, "two", item=WIDE_ITEM)
     fill(world)
-    with pytest.raises(CorruptDataError, match="ambiguous: item:node, item:node"):
+    with pytest.raises(CorruptDataError, match=r"ambiguous: one:struct item@\d+:node, two:s"):
         list(head(kernel, world).walk_())
+
+
+@pytest.mark.parametrize("line", ["two:struct item:node", "contains:two:struct item:node"])
+def test_which_of_several_is_meant_can_be_said_by_module(line):
+    world = world_of()
+    kernel = world.open(f'[struct.holder]\nhead = "{line}"\n')
+    module(world, kernel, "one", item=WIDE_ITEM)
+    module(world, kernel, "two", item=ITEM)
+    fill(world)
+    assert ids(head(kernel, world)) == [1, 2, 3]
+
+
+def test_what_an_ambiguous_container_may_hold_is_told_as_it_can_be_said():
+    """What the message says of a choice is what an annotation takes."""
+    world = world_of()
+    kernel = world.open(LINES)
+    module(world, kernel, "one", item=ITEM)
+    module(world, kernel, "two", item=WIDE_ITEM)
+    fill(world)
+    with pytest.raises(CorruptDataError) as caught:
+        list(head(kernel, world).walk_())
+    told = str(caught.value).partition("ambiguous: ")[2].split(", ")
+    chosen = [annotation for text in told if isinstance(annotation := parse(text), Contains)]
+    found = [kernel.lookup.structs(choice.element, kernel.btf) for choice in chosen]
+    assert [[struct.btf.name for struct in structs] for structs in found] == [["one"], ["two"]]
+
+
+def test_a_pointer_leads_to_one_of_several():
+    world = world_of(holder=False)
+    world.struct("holder", [("pointer", "void *")])
+    kernel = world.open('[struct.holder]\npointer = "points_to:two:struct item"\n')
+    module(world, kernel, "one", item=WIDE_ITEM)
+    module(world, kernel, "two", item=ITEM)
+    world.point(world.holder, world.items[0])
+    value = kernel.value("struct holder", world.holder).pointer
+    assert value.deref_().type_.btf.name == "two"
+
+
+def test_of_several_a_pointer_without_a_choice_says_what_may_be_chosen():
+    world = world_of(holder=False)
+    world.struct("holder", [("pointer", "void *")])
+    kernel = world.open('[struct.holder]\npointer = "points_to:item"\n')
+    kernel.annotations.is_strict = True
+    module(world, kernel, "one", item=WIDE_ITEM)
+    module(world, kernel, "two", item=ITEM)
+    world.point(world.holder, world.items[0])
+    (said,) = texts(dumped(kernel, kernel.value("struct holder", world.holder)))
+    assert "2 different structs are called item: say which, one:struct item@" in said
+
+
+@pytest.mark.parametrize("name", ["two:item", "two:struct item"])
+def test_a_table_about_the_struct_of_one_module(name):
+    world = world_of(holder=False)
+    lines = f'[struct.item]\nid = "show:hex"\n[struct."{name}"]\nnode = "role:link"\n'
+    kernel = world.open()
+    module(world, kernel, "one", item=WIDE_ITEM)
+    module(world, kernel, "two", item=ITEM)
+    annotations = Annotations([_checked(lines)], None, kernel.lookup)
+    for owner, expected in (("one", {"id"}), ("two", {"id", "node"})):
+        struct = kernel.type(f"{owner}:struct item")
+        assert isinstance(struct, Struct)
+        facts = annotations.of_struct(struct)
+        assert {struct.members[index].name for index in facts.members} == expected
+        assert facts.problems == []
+
+
+def test_a_table_about_one_id_is_about_its_copies_too():
+    """What is said of that one goes before what is said of all of the name."""
+    b = BtfBuilder()
+    u32 = b.int_("u32", 4)
+    for member in ("id", "id", "other"):
+        b.struct("item", 4, [(member, u32, 0)])
+    btf = b.parse("vmlinux")
+    lines = """
+[struct."item@2"]
+id = "flags:A_"
+[struct.item]
+id = "show:hex"
+[summary]
+"item@2" = ["id"]
+item = ["other"]
+"""
+    lookup = Lookup(btf)
+    annotations = Annotations([_checked(lines)], None, lookup)
+    summaries = []
+    for struct in btf.find_all("struct", "item"):
+        assert isinstance(struct, Struct)
+        facts = annotations.of_struct(struct)
+        summaries.append(facts.summary)
+        flags = [problem for known in facts.members.values() for problem in known.problems]
+        assert any("A_" in text for text in flags) == (struct.id != 4)
+    assert summaries == [("id",), ("id",), ("other",)]
+
+
+def test_names_of_structs_that_are_no_names_in_c_are_taken_as_they_are():
+    """Only what an annotation says is read as `MODULE:struct NAME@ID`."""
+    b = BtfBuilder()
+    for name in ("x:struct item", "item"):
+        b.struct(name, 0, [])
+    btf = b.parse("vmlinux")
+    lookup = Lookup(btf)
+    assert [s.id for s in lookup.called("x:struct item", btf)] == [1]
+    assert lookup.structs("x:struct item", btf) == []
+    assert [s.id for s in lookup.structs("vmlinux:struct item", btf)] == [2]
+    assert lookup.enums("no name at all!", btf) == []
 
 
 def test_two_modules_that_agree_are_one():

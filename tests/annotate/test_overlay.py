@@ -75,6 +75,47 @@ tag = "item:link"
     assert overlay.global_("nothing") == ()
 
 
+def test_names_may_say_which_of_several_structs_is_meant(tmp_path):
+    overlay = load(
+        tmp_path,
+        """
+[struct.console]
+a = "show:hex"
+[struct."console@13447"]
+b = "show:hex"
+[struct."snd-hda : struct  console"]
+c = "show:hex"
+[summary]
+"struct console@13447" = ["b"]
+[global]
+consoles = { type = "struct console@13447 *[2]", tag = "struct console@13447:next" }
+""",
+    )
+    names = ["struct console@13447", "snd_hda:struct console", "console"]
+    assert sorted(overlay.structs()) == sorted(names)
+    assert overlay.names_of("console") == tuple(names)
+    assert [list(overlay.members(name)) for name in names] == [["b"], ["c"], ["a"]]
+    assert overlay.summary(names[0]) == ["b"]
+    assert overlay.names_of("other") == ("other",)
+    assert overlay.global_("consoles")[0].type == "struct console@13447 *[2]"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[struct."console@x"]', r"struct\.console@x: expected the name of a struct, MODULE:NAME"),
+        ('[struct."console *"]', "expected the name of a struct"),
+        ('[summary]\n"a b" = []', r"summary\.a b: expected the name of a struct"),
+        ('[struct."a@7"]\n[struct."struct a@7"]', "struct a@7 is there twice"),
+        ('[global]\na = "struct b@"', r"global\.a: expected a C type: 'struct b@' is not a type"),
+        ('[global]\na = "u8[]"', "expected a C type"),
+    ],
+)
+def test_names_that_mean_no_struct(tmp_path, text, message):
+    with pytest.raises(AnnotationError, match=message):
+        load(tmp_path, text + "\n")
+
+
 def test_a_variable_may_be_several_things(tmp_path):
     text = """
 [global]

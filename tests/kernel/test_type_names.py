@@ -10,7 +10,7 @@ from btfdump._api.kernel import open_core
 from btfdump._btf import BtfBuilder
 from btfdump._btf.types import Struct
 from btfdump._kernel.context import Context
-from btfdump._kernel.type_names import TypeName, TypeNames
+from btfdump._kernel.type_names import TypeNames
 from btfdump._targets.buffer import BufferTarget
 from btfdump.errors import AmbiguousTypeError, ExpressionError, TypeNotFoundError
 from tests.support.loaded_modules import load
@@ -38,30 +38,6 @@ def world() -> World:
     world.struct("item", [("id", "int"), ("next", "struct item *"), ("count", "u64")])
     world.struct("task_struct", [("pid", "int"), ("comm", "char[16]")])
     return world
-
-
-@pytest.mark.parametrize(
-    ("text", "parts"),
-    [
-        ("struct foo", ("", "struct", "foo", None, 0, ())),
-        ("ext4:struct foo", ("ext4", "struct", "foo", None, 0, ())),
-        ("snd-hda : union foo * *", ("snd_hda", "union", "foo", None, 2, ())),
-        ("struct console@13447 *", ("", "struct", "console", 13447, 1, ())),
-        ("8021q:u8[0x10][2]", ("8021q", "", "u8", None, 0, (16, 2))),
-        ("const  unsigned   long *[3]", ("", "", "unsigned long", None, 1, (3,))),
-        ("void *", ("", "", "void", None, 1, ())),
-    ],
-)
-def test_names_taken_apart(text, parts):
-    name = TypeName.parse(text)
-    assert (
-        name.module,
-        name.keyword,
-        name.name,
-        name.type_id,
-        name.stars,
-        name.lengths,
-    ) == parts
 
 
 @pytest.mark.parametrize(
