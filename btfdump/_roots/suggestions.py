@@ -8,7 +8,8 @@ from string import ascii_lowercase, digits
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.overlay import library
-from btfdump._targets.memory import symbols_named
+from btfdump._targets.memory import symbol_room, symbols_named
+from btfdump.errors import BtfdumpError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -48,6 +49,24 @@ def _variables(kernel: Context, names: Iterable[str]) -> Iterator[str]:
         if any(not symbol.is_code for symbol in symbols_named(kernel.target, name))
     )
     return islice(found, _MOST)
+
+
+def length_at(kernel: Context, type_name: str, symbol: str) -> str:
+    """Return what to say for `char[]` at a symbol: as many as there is room for, "" if unknown."""
+    element, *more = type_name.split("[]")
+    if more != [""]:
+        return ""
+    try:
+        size = kernel.layouts.of(kernel.type(element)).size
+        room, is_size = symbol_room(kernel.target, kernel.symbol(symbol))
+    except BtfdumpError:
+        return ""
+    if not size or room < size:
+        return ""
+    named = f"'{element.rstrip()}[{room // size}]'"
+    if is_size:
+        return f"; {symbol} has {room} bytes: say {named}"
+    return f"; up to the symbol after {symbol} there is room for {named}"
 
 
 def place(kernel: Context, address: int) -> str:

@@ -45,7 +45,7 @@ def jobs(kernel: Context, words: Sequence[str]) -> list[Job]:
     for at, word in enumerate(words):
         if _is_type(kernel, words, at):
             _refuse_unused(type_name, is_used)
-            kernel.type(word)
+            _check_type(kernel, word, words[at + 1 : at + 2])
             type_name, is_used = word, False
             continue
         is_used = True
@@ -77,6 +77,18 @@ def _is_type(kernel: Context, words: Sequence[str], at: int) -> bool:
             "pointer"
         )
     return is_type(kernel, word, *words[1:2]) if at == 0 else is_further_type(kernel, word)
+
+
+def _check_type(kernel: Context, word: str, following: Sequence[str]) -> None:
+    """Raise what `Context.type()` raises, with how long an array at the word after it may be."""
+    try:
+        kernel.type(word)
+    except ExpressionError as error:
+        if "[]" not in word or not following:
+            raise
+        from btfdump._roots.suggestions import length_at
+
+        raise ExpressionError(f"{error}{length_at(kernel, word, following[0])}") from None
 
 
 def _refuse_unused(type_name: str, is_used: bool) -> None:

@@ -34,7 +34,9 @@ _MAX_SYMBOLS = 1 << 24
 _MAX_NAMES = 1 << 28
 _PAGE = 0x1000
 _SAMPLES = 61
-_MANY = 64  # searches for a second symbol of a name, after which the names of several are listed
+# Searches after which it pays to go through the table once: for the names that several symbols
+# have, and for the type letters that there are.
+_MANY = 64
 
 
 class Kallsyms(SortedTable):
@@ -49,6 +51,7 @@ class Kallsyms(SortedTable):
         self._order = "<" if platform.byteorder == "little" else ">"
         self._mask = (1 << 8 * platform.pointer_size) - 1
         self._pairs: list[tuple[bytes, bytes, bytes]] = []
+        self._asked = 0
         self._index: dict[bytes, int] | None = None
         self._by_name: dict[str, list[int]] | None = None
         self._searched = 0
@@ -273,11 +276,19 @@ class Kallsyms(SortedTable):
         # A token applies only where its text occurs; its first byte may be the type letter, so look
         # without it.
         pairs = [(pair, code) for rest, pair, code in self._pairs if rest in raw]
-        for letter in _TYPES:
+        self._asked += 1
+        for letter in self._letters if self._asked > _MANY else _TYPES:
             text = letter.encode() + raw
             for pair, code in pairs:
                 text = text.replace(pair, code)
             yield text
+
+    @cached_property
+    def _letters(self) -> list[str]:
+        """The type letters that symbols of this kernel have, the likely ones first."""
+        codes = {part[0] for part in self._parts if part}
+        first = {self._tokens[code][:1] for code in codes}
+        return [letter for letter in _TYPES if letter.encode() in first]
 
     def _build_index(self) -> None:
         """Index the compressed names.

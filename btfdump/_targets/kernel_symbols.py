@@ -93,7 +93,7 @@ class KernelSymbols:
         if address is None and table is not self._vmlinux:
             if self._vmlinux_path is not None:  # CONFIG_KALLSYMS_ALL=n
                 address = self.vmlinux(self._vmlinux_path).find(name)
-            elif not _lists_data(table):
+            elif not self._is_whole:
                 address = self._find_without_table(name)
         self._addresses[name] = address
         return address
@@ -105,6 +105,8 @@ class KernelSymbols:
             return found
         if self._vmlinux_path is not None:
             return self.vmlinux(self._vmlinux_path).find_all(name)
+        if self._is_whole:
+            return []
         address = self.find(name)
         return [] if address is None else [Symbol(address)]
 
@@ -172,9 +174,14 @@ class KernelSymbols:
     @cached_property
     def has_data(self) -> bool:
         """Whether a table lists variables: not with CONFIG_KALLSYMS_ALL=n and without vmlinux."""
-        return _lists_data(self.table) or (
+        return self._is_whole or (
             self._vmlinux_path is not None and self.find("init_task") is not None
         )
+
+    @cached_property
+    def _is_whole(self) -> bool:
+        """Whether the table lists variables, rather than only functions or only exports."""
+        return not isinstance(self.table, Exports) and self.table.find("init_task") is not None
 
     @property
     def table(self) -> SymbolSource:
@@ -274,8 +281,3 @@ class KernelSymbols:
             f"no BTF was found in the image of kernel {release} (CONFIG_DEBUG_INFO_BTF=n?); "
             f"{self._no_kallsyms or _FUNCTIONS_ONLY}"
         )
-
-
-def _lists_data(table: SymbolSource) -> bool:
-    """Whether `table` lists variables, rather than only functions or only exports."""
-    return not isinstance(table, Exports) and table.find("init_task") is not None

@@ -78,6 +78,18 @@ def test_who_asks_for_many_names_finds_the_same(build):
     assert len(found._repeated) == 1
 
 
+def test_who_asks_for_many_names_that_are_not_there_is_told_sooner(build):
+    """A misspelt symbol is sought in hundreds of spellings, with those type letters that occur."""
+    platform = Platform("little")
+    target, info = table(build, IMAGE, platform)
+    found = Kallsyms(target.read, info, platform)
+    spellings = [f"nosuch_{number}" for number in range(100)]
+    assert [found.find(name) for name in spellings] == [None] * 100
+    assert {text[:1] for text, _ in IMAGE} == set(found._letters)
+    assert len(list(found._compressed("nosuch"))) == len(found._letters) < 10
+    assert found.find("init_task") == BASE + 0x2000
+
+
 def test_names_compressed_in_another_way(build):
     """If a kernel did not compress as we do, names are expanded instead: slower, never wrong."""
     platform = Platform("little")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from btfdump._targets import percpu
@@ -10,6 +12,7 @@ from btfdump._targets.elf import (
     ElfSymbols,
     check_build,
 )
+from btfdump._targets.kallsyms import Kallsyms
 from btfdump._targets.kernel_symbols import KernelSymbols
 from btfdump._targets.memory import Platform
 from btfdump.errors import (
@@ -19,6 +22,9 @@ from btfdump.errors import (
 )
 from tests.support.kallsyms_image import BASE, IMAGE, table
 from tests.support.vmlinux import BLOB, LINK, vmlinux
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_vmlinux_of_another_kernel(tmp_path, build):
@@ -107,6 +113,23 @@ def test_unreadable_table_is_missing_data(build):
     target.unmap(0x1000, 4)
     with pytest.raises(MissingDataError, match=r"cannot be read: .*--vmlinux FILE"):
         symbols.symbol("init_task")
+
+
+def test_a_table_with_variables_is_asked_once_for_what_it_has_not(build, monkeypatch):
+    """Who looks for what was meant by a misspelt symbol asks for hundreds."""
+    memory, info = build.kallsyms_tables(IMAGE, base=BASE)
+    symbols = KernelSymbols(BufferTarget(memory).read, info, Platform("little"))
+    assert symbols.has_data
+    asked: list[str] = []
+    compressed = Kallsyms._compressed
+
+    def counted(self: Kallsyms, name: str) -> Iterator[bytes]:
+        asked.append(name)
+        return compressed(self, name)
+
+    monkeypatch.setattr(Kallsyms, "_compressed", counted)
+    assert [symbols.find_all(name) for name in ("nosuch", "nosuch_2")] == [[], []]
+    assert asked == ["nosuch", "nosuch_2"]
 
 
 def test_symbolize_remembers(build):
