@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
 from btfdump._cli.options import add_base
-from btfdump._cli.terminal import OK, complain, write_file
+from btfdump._cli.terminal import OK, complain, complain_of, write_file
 from btfdump.errors import ExpressionError
 
 if TYPE_CHECKING:
@@ -244,3 +244,4 @@ def _reports(args: argparse.Namespace) -> Iterator[tuple[str, list[Checked], lis
         yield kernel.btf.name, rows, list(coverage(kernel.btf, kernel.annotations, complain))
         for module in btfs[1:]:
             yield module.name, [], list(coverage(module, kernel.annotations, complain))
+        complain_of(kernel)

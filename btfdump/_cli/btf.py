@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
-from btfdump._cli.terminal import OK, write_file
+from btfdump._cli.terminal import OK, complain_of, write_file
 from btfdump.errors import ExpressionError
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
             btf = opened.module(args.module)
         elif args.id is not None:
             btf = kernel.bpf.btf(args.id)
+        complain_of(kernel)
     if to_stdout:
         sys.stdout.flush()
         sys.stdout.buffer.write(btf.data)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump._cli.commands import command
 from btfdump._cli.options import add_cache, add_color, add_extent, add_sources
-from btfdump._cli.terminal import complain, is_colorful
+from btfdump._cli.terminal import complain, complain_of, is_colorful
 from btfdump.errors import BtfdumpError, ExpressionError, TargetError
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ def _document(path: str, args: argparse.Namespace) -> dict[str, Any]:
     ) as kernel:
         job = Inspection(kernel, args)
         document = job.document()
-        for problem in kernel.problems:
-            complain(f"note: {problem}")
+        complain_of(kernel)
     if job.failed or job.misused:
         raise TargetError(f"{path}: {' '.join(args.root)} could not be read in full")
     if job.notes:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 from btfdump._cli.interrupt import INTERRUPTED, Interrupt
 from btfdump._cli.options import add_cache, add_extent, add_form, add_sources, filters_of
 from btfdump._cli.progress import with_progress
-from btfdump._cli.terminal import FAILED, OK, USAGE, complain, is_colorful, is_unicode, write
+from btfdump._cli.terminal import (
+    FAILED,
+    OK,
+    USAGE,
+    complain,
+    complain_of,
+    is_colorful,
+    is_unicode,
+    write,
+)
 from btfdump.errors import BtfdumpError, ExpressionError, PluginError
 
 if TYPE_CHECKING:
@@ -144,9 +153,7 @@ class Inspection:
             sys.stdout.flush()
         if self.interrupt.came:
             self.complain(f"note: interrupted: {self.shown} shown")
-        for problem in (*self.kernel.problems, *self.kernel.modules.problems):
-            self.complain(f"note: {problem}")
-            self.notes += 1
+        self.notes += complain_of(self.kernel, self.complain)
 
     def document(self) -> dict[str, Any]:
         """Return everything that was asked for as the document of `--format json`, parsed."""

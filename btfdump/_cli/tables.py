@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from btfdump._cli.terminal import FAILED, OK, complain, is_colorful
+from btfdump._cli.terminal import FAILED, OK, complain, complain_of, is_colorful
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Iterator
-    from contextlib import AbstractContextManager
 
     from btfdump._api.types import Opened
     from btfdump._roots import Query
@@ -41,13 +41,22 @@ def unmatched(table: Table, query: Query, rows: int) -> list[str]:
     return [f"{table.name}: nothing is called {name!r}" for name in query.unmatched(rows)]
 
 
-def open_named_types(args: argparse.Namespace) -> AbstractContextManager[Opened]:
-    """Open the types in the file that a command was given."""
+@contextmanager
+def open_named_types(args: argparse.Namespace) -> Iterator[Opened]:
+    """Open the types in the file that a command was given; say at last what is wrong with it."""
     from btfdump._api.types import open_types
 
-    return open_types(
-        args.file, base=args.base, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay
-    )
+    with open_types(
+        args.file,
+        base=args.base,
+        btf=args.btf,
+        vmlinux=args.vmlinux,
+        overlays=args.overlay,
+        cache=not getattr(args, "no_cache", True),
+    ) as opened:
+        yield opened
+        if opened.kernel is not None:
+            complain_of(opened.kernel)
 
 
 def write_table(table: Table, query: Query, opened: Opened, args: argparse.Namespace) -> int:

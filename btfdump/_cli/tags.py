@@ -34,13 +34,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 @command(configure, help="list the decl tags and type tags in a BTF or vmcore")
 def run(args: argparse.Namespace) -> int:
     """List the tags; return the exit status."""
-    from btfdump._reports.tags import list_tags, render_tags
+    from btfdump._cli.tables import open_named_types
+    from btfdump._reports.tags import render_tags, rows_of
 
-    rows = list_tags(
-        args.file, base=args.base, btf=args.btf, vmlinux=args.vmlinux, overlays=args.overlay
-    )
-    if args.decl or args.type:
-        rows = (row for row in rows if row.is_type_tag == bool(args.type))
-    for piece in render_tags(rows, args.format):
-        sys.stdout.write(piece)
+    with open_named_types(args) as opened:
+        rows = rows_of(opened)
+        if args.decl or args.type:
+            rows = (row for row in rows if row.is_type_tag == bool(args.type))
+        for piece in render_tags(rows, args.format):
+            sys.stdout.write(piece)
     return OK

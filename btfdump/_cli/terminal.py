@@ -5,8 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from btfdump.errors import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfdump._api.kernel import Kernel
 
 OK, FAILED, USAGE = 0, 1, 2
 
@@ -54,6 +60,17 @@ def complain(message: str) -> None:
     with suppress(OSError, AttributeError):
         sys.stderr.write(f"btfdump: {printable(message)}\n")
         sys.stderr.flush()
+
+
+def complain_of(kernel: Kernel, complain: Callable[[str], None] = complain) -> int:
+    """Say what is wrong with a kernel as a whole, such as a dump that is cut; return how much is.
+
+    What is wrong with its modules is known once they have been asked.
+    """
+    problems = (*kernel.problems, *kernel.modules.problems)
+    for problem in problems:
+        complain(f"note: {problem}")
+    return len(problems)
 
 
 def give_up_stdout(reason: str, *, is_own: bool) -> int:

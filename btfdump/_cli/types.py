@@ -67,20 +67,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 @command(configure, help="print definitions of types, with offsets and annotations; vmlinux.h")
 def run(args: argparse.Namespace) -> int:
     """Print the definitions; return the exit status."""
-    from btfdump._api.types import open_types
+    from btfdump._cli.tables import open_named_types
     from btfdump._reports.chosen import Pattern, words_of
 
     if args.header and args.format != "text":
         raise ExpressionError(f"--header is C, and has no form in {args.format}")
     patterns = [Pattern.parse(text) for text in words_of(args.patterns)]
-    with open_types(
-        args.file,
-        base=args.base,
-        btf=args.btf,
-        vmlinux=args.vmlinux,
-        overlays=args.overlay,
-        cache=not args.no_cache,
-    ) as opened:
+    with open_named_types(args) as opened:
         only = opened.module(args.module) if args.module else None
         missing: list[str] = []
         found = _found(opened, patterns, only, missing)

@@ -14,18 +14,17 @@ from btfdump._annotate.grammar import Contains, Lock, Marker, Unknown, parse
 from btfdump._annotate.locks import check_lock
 from btfdump._annotate.members import head_type
 from btfdump._annotate.type_tags import MEANINGS, tags_in, type_tagged
-from btfdump._api.types import open_types
 from btfdump._btf import types
 from btfdump._btf.wire import Kind
 from btfdump._kernel.variables import globals_of
 from btfdump._render.escape import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
     from btfdump._annotate.annotations import Annotations
     from btfdump._annotate.locks import FindGlobal
+    from btfdump._api.types import Opened
     from btfdump._btf.reader import Btf
 
 
@@ -41,25 +40,14 @@ class TagRow:
     is_type_tag: bool = False
 
 
-def list_tags(
-    path: str,
-    *,
-    base: str | Path | None = None,
-    btf: str | Path | None = None,
-    vmlinux: str | Path | None = None,
-    overlays: Sequence[str | Path] = (),
-) -> Iterator[TagRow]:
-    """Yield the tags of a raw BTF file, an ELF file with .BTF, or a vmcore and its modules.
-
-    Raises `TargetError` where the file is none of these.
-    """
-    with open_types(path, base=base, btf=btf, vmlinux=vmlinux, overlays=overlays) as opened:
-        if opened.kernel is not None:
-            for one in opened.btfs:
-                yield from tags_of(one, opened.kernel.annotations, globals_of(opened.kernel))
-            return
-        (parsed,) = opened.btfs
-        yield from tags_of(parsed, annotations_for(parsed, (), None))
+def rows_of(opened: Opened) -> Iterator[TagRow]:
+    """Yield the tags of a file of BTF, or of a kernel and its modules."""
+    if opened.kernel is not None:
+        for one in opened.btfs:
+            yield from tags_of(one, opened.kernel.annotations, globals_of(opened.kernel))
+        return
+    (parsed,) = opened.btfs
+    yield from tags_of(parsed, annotations_for(parsed, (), None))
 
 
 def tags_of(

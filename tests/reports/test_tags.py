@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from btfdump._annotate.coverage import annotations_for
+from btfdump._api.types import open_types
 from btfdump._btf import Btf, BtfBuilder
-from btfdump._reports.tags import list_tags, render_tags, tags_of
+from btfdump._reports.tags import render_tags, rows_of, tags_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,8 @@ def found(tmp_path: Path) -> list[TagRow]:
     b.decl_tag("item:link", b.var("boxes", head))
     path = tmp_path / "tags.btf"
     path.write_bytes(b.build())
-    return list(list_tags(str(path)))
+    with open_types(str(path)) as opened:
+        return list(rows_of(opened))
 
 
 def test_places(found):
