@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
 from btfdump._cli.options import add_base
-from btfdump._cli.terminal import OK, complain, complain_of, write_file
+from btfdump._cli.terminal import OK, complain, complain_of, write, write_file
 from btfdump.errors import ExpressionError
 
 if TYPE_CHECKING:
@@ -34,6 +34,9 @@ and table of the BTF's structs holds, and which members are links. The source sa
 container is walked or added to; pointers are followed through variables, parameters, macros and
 small functions, and members are looked up in the BTF. Nothing is guessed: where sources disagree,
 all of them are written down as comments, for a reader to decide. Read the result before you use it.
+
+With --under, what files elsewhere may have to do with is written down as a comment. Ctrl-C leaves
+an overlay of what was read until then; the exit status is 130.
 
 Needs the extra 'harvest': pip install 'btfdump[harvest]'. Takes a few minutes for a whole kernel.
 
@@ -155,28 +158,46 @@ def _check(args: argparse.Namespace) -> int:
 
 def _harvest(args: argparse.Namespace) -> int:
     from btfdump._api.btffile import open_btf
+    from btfdump._cli.interrupt import INTERRUPTED, Interrupts
     from btfdump._cli.progress import Steps
     from btfdump._harvest import harvest
+    from btfdump._harvest.reading import require_parser
     from btfdump._harvest.report import render_overlay
 
+    require_parser()
     if args.btf is None:
         raise ExpressionError("say which structs to look for: --btf FILE")
     btf = open_btf(args.btf, base=args.base)
-    with Steps() as steps:
-        found, program = harvest(Path(args.source), btf, under=args.under, progress=steps.show)
-    title = f"Harvested from {Path(args.source).name} for {btf.name}: to be read before it is used."
-    pieces = render_overlay(found, program, title)
-    if args.output == "-":
-        sys.stdout.writelines(pieces)
-    else:
-        write_file(args.output, "".join(pieces).encode("utf-8"))
-    for problem in program.problems:
+    with Interrupts() as interrupts:
+        with Steps() as steps:
+            done = harvest(
+                Path(args.source),
+                btf,
+                under=args.under,
+                progress=steps.show,
+                until=interrupts.until,
+            )
+        title = (
+            f"Harvested from {Path(args.source).name} for {btf.name}: to be read before it is used."
+        )
+        pieces = render_overlay(done, title)
+        if args.output == "-":
+            for piece in pieces:
+                write(piece)
+            sys.stdout.flush()
+        else:
+            write_file(args.output, "".join(pieces).encode("utf-8"))
+    for problem in done.program.problems:
         complain(f"{problem}; passed over")
+    found = done.conclusions
     complain(
         f"{len(found.entries)} heads, {len(found.links)} links, {len(found.rings)} rings, "
-        f"{len(found.pointers)} pointers to heads, {len(found.conflicts)} conflicts"
+        f"{len(found.pointers)} pointers to heads, {len(found.conflicts)} conflicts, "
+        f"{len(found.unsettled)} not settled by what was read"
     )
-    return OK
+    if done.cut_short:
+        complain(f"interrupted: {done.cut_short}")
+    return INTERRUPTED if interrupts.came else OK
 
 
 def _encode(args: argparse.Namespace) -> int:
@@ -199,8 +220,8 @@ def _encode(args: argparse.Namespace) -> int:
 def _patch(args: argparse.Namespace) -> int:
     from btfdump._annotate.overlay import Overlay, library
     from btfdump._cli.progress import Steps
-    from btfdump._harvest import require_parser, source_files
     from btfdump._harvest.patch import make_patch, render_patch
+    from btfdump._harvest.reading import require_parser, source_files
 
     require_parser()
     root = Path(args.source)

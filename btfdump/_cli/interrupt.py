@@ -80,3 +80,34 @@ class Interrupt:
                 self.came = True
                 return
             yield item
+
+
+class Interrupts:
+    """Takes SIGINT for the duration of a `with` statement, in which loops run one after another.
+
+    Each SIGINT ends the loop that is running, and the next goes on with what that one has got.
+    Between the loops, the first is put down, and the second one is a KeyboardInterrupt.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        self._between = Interrupt()
+
+    def __enter__(self) -> Self:
+        self._between.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._between.__exit__(kind, error, trace)
+        self.came |= self._between.came
+
+    def until(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        """Yield items until there are no more or the user has interrupted."""
+        with Interrupt() as interrupt:
+            yield from interrupt.until(items)
+        self.came |= interrupt.came

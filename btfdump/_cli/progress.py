@@ -47,16 +47,20 @@ def _is_file(stream: TextIO) -> bool:
 
 
 class Steps:
-    """A bar for each step of a long job; shows nothing if stderr is not a terminal."""
+    """A bar for each step of a long job, with the time that it may still take.
+
+    Shows nothing if stderr is not a terminal.
+    """
 
     def __init__(self) -> None:
         self._bars: rich.progress.Progress | None = None
         self._tasks: dict[str, rich.progress.TaskID] = {}
         if sys.stderr.isatty():
             from rich.console import Console
-            from rich.progress import Progress
+            from rich.progress import Progress, TextColumn
 
-            self._bars = Progress(console=Console(stderr=True), transient=True)
+            columns = (*Progress.get_default_columns(), TextColumn("left"))
+            self._bars = Progress(*columns, console=Console(stderr=True), transient=True)
 
     def __enter__(self) -> Steps:
         if self._bars is not None:

@@ -1,53 +1,61 @@
 """What a kernel's own source says its containers hold: `btfdump annotations harvest`.
 
 The source says it wherever a list is walked or added to. Files are read one by one (`scan`, with
-tree-sitter, in processes of their own) and reduced to facts about functions. With all of these
-(`program`), expressions are resolved to members of the BTF's structs (`resolve`); the idioms in
-`idioms` become observations (`observe`), observations become conclusions (`conclude`), and
-conclusions an overlay (`report`). Needs the extra `harvest`: tree-sitter and tree-sitter-c.
+tree-sitter, in processes of their own: `reading`) and reduced to facts about functions. With all
+of these (`program`), expressions are resolved to members of the BTF's structs (`resolve`); the
+idioms in `idioms` become observations (`observe`), observations become conclusions (`conclude`),
+and conclusions an overlay (`report`). Needs the extra `harvest`: tree-sitter and tree-sitter-c.
 """
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from btfdump._btf import types
-from btfdump._files import MAX_TEXT, read_file
 from btfdump._harvest.conclude import Concluder, Conclusions
 from btfdump._harvest.observe import Observer
+from btfdump._harvest.outside import Outside
 from btfdump._harvest.program import Program
-from btfdump._harvest.resolve import Resolver, members_of
-from btfdump._harvest.scan import FileFacts, c_parser, scan
-from btfdump.errors import AnnotationError, TargetError
+from btfdump._harvest.reading import inside, measured, require_parser, scan_all, source_files
+from btfdump._harvest.resolve import Resolver
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from btfdump._btf.reader import Btf
+    from btfdump._harvest.scan import FileFacts
 
-WORKERS = 2
-_NOT_THE_KERNEL = frozenset(("Documentation", "samples", "scripts", "tools", "usr"))
-_CHUNK = 32
+_Item = TypeVar("_Item")
+_OFTEN = 256
 
 
-def source_files(root: Path, under: Sequence[str] = ()) -> list[Path]:
-    """List the C files of a source tree, or those of some folders and all headers of `include/`.
+class Until(Protocol):
+    """Yields items until there are no more, or whoever waits for the end wants no more of them."""
 
-    Raises `AnnotationError` if there are none.
-    """
-    folders = [root / name for name in (*under, "include")] if under else [root]
-    found = {
-        path
-        for folder in folders
-        for path in folder.rglob("*.[ch]")
-        if path.relative_to(root).parts[0] not in _NOT_THE_KERNEL
-    }
-    if not found:
-        raise AnnotationError(f"{root}: no C source there")
-    return sorted(found)
+    def __call__(self, items: Iterable[_Item], /) -> Iterator[_Item]:
+        """Yield the items."""
+
+
+@dataclass(frozen=True, slots=True)
+class Harvest:
+    """What a source says, and how many of its files, and functions in these, were read for it."""
+
+    conclusions: Conclusions
+    program: Program
+    files: int
+    files_read: int
+    functions_read: int
+
+    @property
+    def cut_short(self) -> str:
+        """How much was read, if that is not all; "" if it is."""
+        functions = len(self.program.functions)
+        if self.files_read < self.files:
+            return f"{self.files_read} of {self.files} files were read"
+        if self.functions_read < functions:
+            return f"{self.functions_read} of {functions} functions were resolved"
+        return ""
 
 
 def harvest(
@@ -55,75 +63,41 @@ def harvest(
     btf: Btf,
     *,
     under: Sequence[str] = (),
-    workers: int = WORKERS,
+    workers: int | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
-) -> tuple[Conclusions, Program]:
+    until: Until = iter,
+) -> Harvest:
     """Read a source tree and return what it says about the containers in `btf`.
 
-    `progress(done, total, what)` is called now and then. Raises `AnnotationError`, also if
-    tree-sitter is not installed.
+    Both reading and what follows go on `until` there is no more; whatever was read is concluded
+    from. `progress(done, total, what)` is called now and then. `workers` is the number of
+    processes, by default one for each core.
+
+    Raises `AnnotationError`, also if tree-sitter is not installed.
     """
     require_parser()
-    files = source_files(root, under)
+    named = inside(root, under)
+    files = measured(root, source_files(root, named))
+    total = sum(file.cost for file in files)
     scanned: list[FileFacts] = []
-    for facts in _scan_all(root, files, _member_names(btf), workers):
-        scanned.append(facts)
-        if len(scanned) % _CHUNK == 0:
-            progress(len(scanned), len(files), "reading")
+    spent = 0
+    progress(0, total, "reading")
+    for chunk in until(scan_all(root, files, btf, workers)):
+        spent += sum(file.cost for file in files[len(scanned) : len(scanned) + len(chunk)])
+        scanned += chunk
+        progress(spent, total, "reading")
     program = Program(scanned)
     resolver = Resolver(btf, program)
     observer = Observer(resolver)
     concluder = Concluder(resolver, program)
-    for number, function in enumerate(program.functions):
-        if number % 512 == 0:
-            progress(number, len(program.functions), "resolving")
+    done = 0
+    for function in until(program.functions):
+        if done % _OFTEN == 0:
+            progress(done, len(program.functions), "resolving")
         concluder.add(observer.observe(function))
-    progress(len(program.functions), len(program.functions), "resolving")
-    return concluder.conclude(), program
-
-
-def require_parser() -> None:
-    """Raise `AnnotationError` if the extra `harvest` is not installed."""
-    try:
-        c_parser()
-    except ImportError as error:
-        reason = f"{error.name} is not installed: pip install 'btfdump[harvest]'"
-        raise AnnotationError(reason) from error
-
-
-def _scan_all(
-    root: Path, files: Sequence[Path], members: Mapping[str, frozenset[str]], workers: int
-) -> Iterator[FileFacts]:
-    read = partial(_scan_file, root)
-    if workers < 2:
-        _remember(members)
-        yield from map(read, files)
-        return
-    with ProcessPoolExecutor(workers, initializer=_remember, initargs=(members,)) as pool:
-        yield from pool.map(read, files, chunksize=_CHUNK)
-
-
-_members: dict[str, frozenset[str]] = {}
-
-
-def _remember(members: Mapping[str, frozenset[str]]) -> None:
-    _members.clear()
-    _members.update(members)
-
-
-def _scan_file(root: Path, path: Path) -> FileFacts:
-    name = str(path.relative_to(root))
-    try:
-        source = read_file(path, MAX_TEXT, "expected C source")
-    except TargetError as error:  # one file does not end the run
-        return FileFacts(name, problem=str(error))
-    return scan(name, source, _members)
-
-
-def _member_names(btf: Btf) -> dict[str, frozenset[str]]:
-    """Return the member names of every named struct: what its definition must mention."""
-    return {
-        type_.name: frozenset(members_of(type_))
-        for type_ in btf.iter_types()
-        if isinstance(type_, types.Composite) and type_.name
-    }
+        done += 1
+    progress(done, len(program.functions), "resolving")
+    seen = {function.file for function in program.functions[done:]}
+    unread = [*sorted(seen), *(file.name for file in files[len(scanned) :])]
+    outside = Outside(program, unread, named)
+    return Harvest(concluder.conclude(outside), program, len(files), len(scanned), done)

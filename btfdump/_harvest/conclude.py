@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from btfdump._btf import types
 from btfdump._decode.paths import split_path
 from btfdump._harvest.containers import LINK_OF, LINK_TYPES
-from btfdump._harvest.observe import LinkSeen, Observation, Spliced
+from btfdump._harvest.observe import LinkSeen, Observation, Open, Seen, Spliced
 from btfdump._harvest.resolve import Place, strip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from btfdump._harvest.outside import Outside
     from btfdump._harvest.program import Program
     from btfdump._harvest.resolve import Resolver, Spot
 
@@ -32,6 +33,16 @@ class Entry:
     element: Spot
     see: str
     count: int
+
+
+class Link(NamedTuple):
+    """`spot` is a link."""
+
+    spot: Spot
+    see: str
+
+
+_Known = TypeVar("_Known", Entry, Link)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +58,16 @@ class Conclusions:
     """What the source says: heads, links, rings (a link that is its own list's head), doubts.
 
     `pointers` are members that point to a head, or to an array of heads whose length is still to be
-    stated.
+    stated. `unsettled` are heads and links (these without an element) that files which were not
+    read may have to do with, and why.
     """
 
     entries: list[Entry] = field(default_factory=list)
-    links: list[tuple[Spot, str]] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
     rings: list[Entry] = field(default_factory=list)
     pointers: list[Entry] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
+    unsettled: list[tuple[Entry | Link, str]] = field(default_factory=list)
 
 
 class Concluder:
@@ -67,12 +80,15 @@ class Concluder:
         self._pointers: dict[Spot, list[Observation]] = {}
         self._links: dict[Spot, list[LinkSeen]] = {}
         self._spliced: list[Spliced] = []
+        self._open: dict[Spot, Open] = {}
 
-    def add(self, items: Iterable[Observation | LinkSeen | Spliced]) -> None:
+    def add(self, items: Iterable[Seen]) -> None:
         """Take in what one function says."""
         for item in items:
             if isinstance(item, Spliced):
                 self._spliced.append(item)
+            elif isinstance(item, Open):
+                self._open.update((spot, item) for spot in item.head.spots)
             elif isinstance(item, LinkSeen):
                 is_link = self._type_at(item.link.spots[0]) in LINK_TYPES
                 if is_link and self._is_meant(item.link, item.see):
@@ -81,8 +97,8 @@ class Concluder:
                 group = self._pointers if item.head.is_pointer else self._seen
                 group.setdefault(item.head.spots[0], []).append(item)
 
-    def conclude(self) -> Conclusions:
-        """Weigh everything."""
+    def conclude(self, outside: Outside) -> Conclusions:
+        """Weigh everything; what concerns files `outside` of what was read is not settled."""
         found = Conclusions()
         for spot, observations in sorted(self._seen.items()):
             kept = [o for o in observations if not (o.head.is_step and spot in self._links)]
@@ -98,9 +114,32 @@ class Concluder:
         for spot, seen in sorted(self._links.items()):
             is_head = spot in heads and not self._only_steps(spot)
             if not is_head and self._type_at(spot) == "list_head":
-                found.links.append((spot, seen[0].see))
+                found.links.append(Link(spot, seen[0].see))
         found.entries.sort(key=lambda e: e.spot)
+        if outside:
+            found.entries = self._settled(found.entries, outside, found)
+            found.links = self._settled(found.links, outside, found)
+            found.rings = self._settled(found.rings, outside, found)
+            found.pointers = self._settled(found.pointers, outside, found)
         return found
+
+    def _settled(self, kept: list[_Known], outside: Outside, found: Conclusions) -> list[_Known]:
+        doubts = [(known, self._doubt(known.spot, outside)) for known in kept]
+        found.unsettled += [(known, doubt) for known, doubt in doubts if doubt]
+        return [known for known, doubt in doubts if not doubt]
+
+    def _doubt(self, spot: Spot, outside: Outside) -> str:
+        """Say what files outside may have to do with a head."""
+        struct, path = spot
+        if not struct:
+            doubt = outside.of_global(path)
+        else:
+            doubts = map(outside.of_struct, self._structs_along(spot))
+            doubt = next(filter(None, doubts), "")
+        through = self._open.get(spot)
+        if not doubt and through is not None:
+            doubt = outside.of_function(through.file, through.function)
+        return doubt
 
     def _only_steps(self, spot: Spot) -> bool:
         return all(o.head.is_step for o in self._seen.get(spot, ()))
@@ -189,20 +228,28 @@ class Concluder:
         if not struct:
             type_ = self._program.type_of_global("", path)
             return type_.base.removeprefix("struct ") if type_ is not None else ""
+        *_, last = self._types_along(spot)
+        return last.name if isinstance(last, types.Composite) else ""
+
+    def _structs_along(self, spot: Spot) -> list[str]:
+        """Name the structs that a path to a head leads through, from the outside in."""
+        *around, _ = self._types_along(spot)
+        return [type_.name for type_ in around if isinstance(type_, types.Composite) and type_.name]
+
+    def _types_along(self, spot: Spot) -> Iterator[types.Type | None]:
+        """Yield the type of a spot's struct and of each member on the path; None if it is none."""
+        struct, path = spot
+        named = self._resolver.btf.find_all(None, struct)
         current: types.Type | None = next(
-            (
-                t
-                for t in self._resolver.btf.find_all(None, struct)
-                if isinstance(t, types.Composite)
-            ),
-            None,
+            (type_ for type_ in named if isinstance(type_, types.Composite)), None
         )
+        yield current
         for step in split_path(path):
-            if not isinstance(current, types.Composite):
-                return ""
-            found = self._resolver.members(current).get(step.removesuffix("[]"))
+            found = None
+            if isinstance(current, types.Composite):
+                found = self._resolver.members(current).get(step.removesuffix("[]"))
             current = strip(found)[0] if found is not None else None
-        return current.name if isinstance(current, types.Composite) else ""
+            yield current
 
 
 def common_element(observations: Sequence[Observation]) -> Spot | None:

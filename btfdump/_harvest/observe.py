@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._btf import types
 from btfdump._harvest.containers import leads_to_container
 from btfdump._harvest.idioms import IDIOMS, Idiom
 from btfdump._harvest.resolve import Frame, Place, Resolver, Spot, pointee
-from btfdump._harvest.syntax import Call, Expression, type_of_text
+from btfdump._harvest.syntax import Call, Expression, Var, type_of_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,6 +56,18 @@ class Spliced:
     see: str
 
 
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A function, which other files can call, adds to `head` a link that it is passed."""
+
+    head: Place
+    file: str
+    function: str
+
+
+Seen: TypeAlias = Observation | LinkSeen | Spliced | Open
+
+
 class Observer:
     """Reads functions one by one."""
 
@@ -63,7 +75,7 @@ class Observer:
         self._resolver = resolver
         self._program = resolver.program
 
-    def observe(self, function: Function) -> Iterator[Observation | LinkSeen | Spliced]:
+    def observe(self, function: Function) -> Iterator[Seen]:
         """Yield what a function says, including calls of wrappers."""
         if function.macro_params is None:
             frame = Frame(function)
@@ -71,7 +83,7 @@ class Observer:
                 yield from self._call(call, frame)
             yield from self._results(frame)
 
-    def _call(self, call: Call, frame: Frame) -> Iterator[Observation | LinkSeen | Spliced]:
+    def _call(self, call: Call, frame: Frame) -> Iterator[Seen]:
         idiom = IDIOMS.get(call.name)
         if idiom is not None:
             yield from self._idiom(idiom, call, frame)
@@ -87,9 +99,7 @@ class Observer:
         """Whether a parameter of the function is a pointer to a container or link."""
         return any(map(leads_to_container, callee.function.types[: callee.function.params]))
 
-    def _idiom(
-        self, idiom: Idiom, call: Call, frame: Frame
-    ) -> Iterator[Observation | LinkSeen | Spliced]:
+    def _idiom(self, idiom: Idiom, call: Call, frame: Frame) -> Iterator[Seen]:
         positions = (idiom.head, idiom.pos, idiom.node, idiom.type, idiom.member, idiom.item)
         if any(p is not None and p >= len(call.args) for p in (*positions, idiom.other_head)):
             return
@@ -101,6 +111,8 @@ class Observer:
             others = self._resolver.places(call.args[idiom.other_head], frame)
             yield from (Spliced(one, other, see) for one in heads for other in others)
             return
+        if idiom.node is not None:
+            yield from self._open(call.args[idiom.node], heads, frame)
         is_reading = idiom.node is None
         for link in self._links(idiom, call, frame):
             yield LinkSeen(link, see)
@@ -113,6 +125,14 @@ class Observer:
             for element in self._items(call.args[idiom.item], frame):
                 for head in heads:
                     yield Observation(head, (element,), see, True)
+
+    def _open(self, node: Expression, heads: list[Place], frame: Frame) -> Iterator[Open]:
+        """Yield the heads that a link is added to which the outermost function is passed."""
+        while (given := frame.argument(node)) is not None:
+            node, frame = given
+        function = frame.function
+        if isinstance(node, Var) and node.number < function.params and not function.is_static:
+            yield from (Open(head, function.file, function.name) for head in heads)
 
     def _links(self, idiom: Idiom, call: Call, frame: Frame) -> list[Place]:
         if idiom.node is not None:

@@ -29,6 +29,8 @@ class Program:
         self._global_files: dict[str, list[str]] = {}
         self._structs: dict[str, dict[str, bool]] = {}
         self._renamed: dict[str, set[str]] = {}
+        self._prototypes: dict[str, list[str]] = {}
+        self._static: set[tuple[str, str]] = set()
         self.functions: list[Function] = []
         self.problems: list[str] = []
         for file in files:
@@ -41,6 +43,9 @@ class Program:
                 self._global_files.setdefault(name, []).append(file.path)
             for name, path in file.renamed.items():
                 self._renamed.setdefault(name, set()).add(path)
+            for name in file.prototypes:
+                self._prototypes.setdefault(name, []).append(file.path)
+            self._static.update((file.path, name) for name in file.static)
             for name, fits in file.structs.items():
                 self._structs.setdefault(name, {})[file.path] = fits
 
@@ -77,6 +82,22 @@ class Program:
         """Whether exactly one .c file defines a global variable of that name."""
         files = self._global_files.get(name, ())
         return len({path for path in files if path.endswith(".c")}) == 1
+
+    def definitions(self, struct: str) -> list[str]:
+        """Return the files that define the BTF's struct of a name."""
+        return [path for path, fits in self._structs.get(struct, {}).items() if fits]
+
+    def declaring(self, name: str) -> list[str]:
+        """Return the files that declare a global variable."""
+        return self._global_files.get(name, [])
+
+    def is_local(self, name: str) -> bool:
+        """Whether a global variable is static: no other file can name it."""
+        return any((path, name) in self._static for path in self.declaring(name))
+
+    def prototypes(self, function: str) -> list[str]:
+        """Return the headers that declare a function which is passed a link."""
+        return self._prototypes.get(function, [])
 
     def means_the_same(self, file: str, struct: str) -> bool:
         """Whether `struct` in `file` is the struct of the BTF, and not another of the same name.

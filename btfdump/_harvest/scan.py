@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from btfdump._harvest.containers import leads_to_container
+from btfdump._harvest.containers import LINK_TYPES, leads_to_container
 from btfdump._harvest.idioms import IDIOMS
 from btfdump._harvest.scopes import Scopes
 from btfdump._harvest.syntax import (
@@ -44,6 +44,10 @@ STRUCT = re.compile(
 CONDITIONAL = re.compile(
     rb"^[ \t]*#[ \t]*(?:if|ifdef|ifndef|else|elif|endif)\b(?:\\\n|[^\n])*", re.M
 )
+_NESTED = re.compile(rb"\b(?:struct|union)\s+(\w+)\s*\{")
+_TAKES_LINK = re.compile(
+    rb"\b(\w+)\s*\([^(){};]*\b(?:%s)\b[^(){};]*\)[^(){};]*;" % "|".join(LINK_TYPES).encode()
+)
 _TYPE_ARGUMENT = re.compile(rb"([(,]\s*)(struct|union)\s+(\w+)(?=\s*[,)])")
 _END_OF_BLOCK = re.compile(rb"^\}[^\n]*\n", re.M)
 _WORD = re.compile(rb"[A-Za-z_]\w*")
@@ -68,7 +72,8 @@ _DEFINING = {
 class Function:
     """A function or macro: variables by number (parameters first), and what is done with them.
 
-    A macro's parameters are not variables but names to be replaced, in `macro_params`.
+    A macro's parameters are not variables but names to be replaced, in `macro_params`. `is_static`
+    means that no other file can call it by name.
     """
 
     name: str
@@ -80,6 +85,7 @@ class Function:
     calls: list[Call] = field(default_factory=list)
     assigns: list[tuple[Var, Expression]] = field(default_factory=list)
     results: list[Expression] = field(default_factory=list)
+    is_static: bool = False
 
 
 @dataclass(slots=True)
@@ -87,8 +93,9 @@ class FileFacts:
     """What one file says.
 
     `structs` says whether its definition of a struct is that of the BTF. `renamed` has the macros
-    that stand for a member of a member (`#define sk_node __sk_common.skc_node`). `problem` says why
-    nothing was read, "" if the file was.
+    that stand for a member of a member (`#define sk_node __sk_common.skc_node`). `static` has those
+    of `globals` that no other file can name, `prototypes` the functions that a header declares and
+    that are passed a link. `problem` says why nothing was read, "" if the file was.
     """
 
     path: str
@@ -96,6 +103,8 @@ class FileFacts:
     globals: dict[str, CType] = field(default_factory=dict)
     structs: dict[str, bool] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
+    static: set[str] = field(default_factory=set)
+    prototypes: set[str] = field(default_factory=set)
     problem: str = ""
 
 
@@ -103,11 +112,14 @@ def scan(path: str, source: bytes, members: Mapping[str, frozenset[str]]) -> Fil
     """Read one file. `members` are the names of the members of each struct in the BTF."""
     facts = FileFacts(path)
     for match in STRUCT.finditer(source):
-        wanted = members.get(match[1].decode("utf-8", "replace"))
-        if wanted is not None:
-            words = {word.decode() for word in _WORD.findall(match[2])}
+        names = [match[1], *_NESTED.findall(match[2])]
+        known = [(n, members[n]) for n in (name.decode() for name in names) if n in members]
+        words = {word.decode() for word in _WORD.findall(match[2])} if known else set()
+        for name, wanted in known:
             missing = wanted - words - _RENAMED  # and macros make a few
-            facts.structs[match[1].decode()] = len(missing) <= len(wanted) // _FEW
+            facts.structs[name] = len(missing) <= len(wanted) // _FEW
+    if path.endswith(".h"):
+        facts.prototypes = {m[1].decode() for m in _TAKES_LINK.finditer(source)}
     facts.renamed = {m[1].decode(): m[2].decode() for m in _MEMBER_NAME.finditer(source)}
     if _is_worth_reading(path, source):
         for piece in _pieces(source):
@@ -149,6 +161,8 @@ def c_parser() -> Parser:
 def _enter(node: Node, facts: FileFacts) -> None:
     if node.type == "declaration":
         _enter_globals(node, facts)
+    elif node.type == "expression_statement" and node.named_children:
+        _enter_defined(node.named_children[0], facts)
     elif node.type == "preproc_function_def":
         macro = _macro(node, facts.path)
         if macro is not None:
@@ -174,11 +188,28 @@ def _enter_globals(node: Node, facts: FileFacts) -> None:
     if base is None:
         return
     if base in _DEFINING:
-        for child in node.children_by_field_name("declarator"):
-            facts.globals[text_of(child).strip("()")] = _DEFINING[base]
-        return
-    for name, stars, _ in declarators(node):
-        facts.globals[text_of(name)] = CType(base, stars)
+        names = [text_of(n).strip("()") for n in node.children_by_field_name("declarator")]
+        facts.globals.update(dict.fromkeys(names, _DEFINING[base]))
+    else:
+        named = {text_of(name): CType(base, stars) for name, stars, _ in declarators(node)}
+        names = list(named)
+        facts.globals.update(named)
+    if _is_static(node):
+        facts.static.update(names)
+
+
+def _enter_defined(node: Node, facts: FileFacts) -> None:
+    """Enter `LIST_HEAD(name);`, which looks like a call where nothing is before it."""
+    call = arguments(node, lambda name: None) if node.type == "call_expression" else None
+    if call is not None and call.name in _DEFINING and call.texts:
+        facts.globals[call.texts[0]] = _DEFINING[call.name]
+
+
+def _is_static(node: Node) -> bool:
+    return any(
+        child.type == "storage_class_specifier" and child.text == b"static"
+        for child in node.children
+    )
 
 
 def _function(node: Node, path: str) -> Function | None:
@@ -194,6 +225,7 @@ def _function(node: Node, path: str) -> Function | None:
         if param.type == "parameter_declaration":
             reading.declare(param)
     reading.function.params = len(reading.function.types)
+    reading.function.is_static = _is_static(node) and path.endswith(".c")
     reading.read(body)
     return reading.function
 

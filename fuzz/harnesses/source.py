@@ -91,8 +91,7 @@ class SourceHarness(Harness):
         self._file.write_bytes(data)
         verdict = "read"
         try:
-            found, program = harvest(self._tree, self._btf, workers=1)
-            "".join(render_overlay(found, program, "title"))
+            "".join(render_overlay(harvest(self._tree, self._btf, workers=1), "title"))
         except BtfdumpError:
             verdict = "refused"
         try:

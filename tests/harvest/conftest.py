@@ -70,6 +70,6 @@ def read(tmp_path: Path, btf: Btf) -> Callable[..., Conclusions]:
             path = root / name.replace("__", "/")
             path.parent.mkdir(exist_ok=True)
             path.with_suffix(".c").write_text(text)
-        return harvest(root, btf, workers=1)[0]
+        return harvest(root, btf, workers=1).conclusions
 
     return call

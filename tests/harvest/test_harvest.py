@@ -30,6 +30,6 @@ def test_the_command_writes_an_overlay(tmp_path, read, btf, capsys):
     (every_item,) = overlay.global_("every_item")
     assert every_item.type == "struct list_head"
     assert "# box.far: item:hash (box.c: h())" in out.read_text()
-    assert main([*words, "--under", "nothing"]) == 0  # include/ alone is read then
+    assert main([*words, "--under", "include"]) == 0
     assert main(["annotations", "harvest", str(tmp_path / "no"), "--btf", str(blob)]) == 1
     assert "no C source there" in capsys.readouterr().err

@@ -9,8 +9,8 @@ import pytest
 
 from btfdump._annotate.overlay import Overlay
 from btfdump._cli import main
-from btfdump._harvest import source_files
 from btfdump._harvest.patch import Patch, make_patch, render_patch
+from btfdump._harvest.reading import source_files
 
 if TYPE_CHECKING:
     from pathlib import Path

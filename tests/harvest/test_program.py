@@ -22,5 +22,5 @@ void f(struct box *b, struct item *i) { list_add(&i->link, &b->items); }
 def test_globals_of_one_name_in_two_files_are_left_out(tmp_path, read, btf):
     source = "static LIST_HEAD(mine);\nvoid f(struct item *i) { list_add(&i->link, &mine); }\n"
     read(source, other=source)
-    found, program = harvest(tmp_path / "linux", btf, workers=1)
-    assert "mine" not in "".join(render_overlay(found, program, "x"))
+    done = harvest(tmp_path / "linux", btf, workers=1)
+    assert "mine" not in "".join(render_overlay(done, "x"))

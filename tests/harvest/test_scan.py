@@ -7,7 +7,7 @@ import os
 import pytest
 
 from btfdump._cli import main
-from btfdump._harvest import source_files
+from btfdump._harvest.reading import source_files
 from btfdump.errors import AnnotationError
 from tests.support.c_source import ONE_HEAD
 from tests.support.effort import effort, hangs_after
