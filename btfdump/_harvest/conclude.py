@@ -109,8 +109,10 @@ class Concluder:
             element = common_element(observations)
             if element is not None:
                 found.pointers.append(_entry(spot, element, observations))
+        linked = {e.element for e in found.entries if self._is_only_added_to(e.element)}
+        found.rings = [ring for ring in found.rings if ring.spot not in linked]
         heads = {e.spot for e in found.entries} | {e.spot for e in found.rings}
-        heads |= {c.spot for c in found.conflicts} | set(self._seen)
+        heads |= {c.spot for c in found.conflicts} | (set(self._seen) - linked)
         for spot, seen in sorted(self._links.items()):
             is_head = spot in heads and not self._only_steps(spot)
             if not is_head and self._type_at(spot) == "list_head":
@@ -140,6 +142,11 @@ class Concluder:
         if not doubt and through is not None:
             doubt = outside.of_function(through.file, through.function)
         return doubt
+
+    def _is_only_added_to(self, spot: Spot) -> bool:
+        """Whether a link of a known head was taken for one only to add another link beside it."""
+        seen = self._seen.get(spot, ())
+        return all(spot in o.elements and (o.head.is_step or not o.is_reading) for o in seen)
 
     def _only_steps(self, spot: Spot) -> bool:
         return all(o.head.is_step for o in self._seen.get(spot, ()))

@@ -39,7 +39,8 @@ WORTH_READING = re.compile(
     rb"|for_each|_entry\b|skb_|timerqueue"
 )
 STRUCT = re.compile(
-    rb"^(?:typedef )?(?:struct|union)\s+(\w+)\s*(?:/\*[^*]*\*/\s*)?\{(.*?)^\}", re.M | re.S
+    rb"^(?:(?:typedef|static|extern)\s+)*(?:struct|union)\s+(\w+)\s*(?:/\*[^*]*\*/\s*)?\{(.*?)^\}",
+    re.M | re.S,
 )
 CONDITIONAL = re.compile(
     rb"^[ \t]*#[ \t]*(?:if|ifdef|ifndef|else|elif|endif)\b(?:\\\n|[^\n])*", re.M
@@ -116,8 +117,9 @@ def scan(path: str, source: bytes, members: Mapping[str, frozenset[str]]) -> Fil
         known = [(n, members[n]) for n in (name.decode() for name in names) if n in members]
         words = {word.decode() for word in _WORD.findall(match[2])} if known else set()
         for name, wanted in known:
-            missing = wanted - words - _RENAMED  # and macros make a few
-            facts.structs[name] = len(missing) <= len(wanted) // _FEW
+            missing = {m for m in wanted - words - _RENAMED if not m.startswith("__empty_")}
+            fits = len(missing) <= len(wanted) // _FEW  # macros make a few
+            facts.structs[name] = fits or facts.structs.get(name, False)  # an #else has another
     if path.endswith(".h"):
         facts.prototypes = {m[1].decode() for m in _TAKES_LINK.finditer(source)}
     facts.renamed = {m[1].decode(): m[2].decode() for m in _MEMBER_NAME.finditer(source)}
