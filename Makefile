@@ -9,7 +9,7 @@ BENCH_CORES = $(SAMPLE) sample_dumps/stock-6.12/vmcore
 BENCH_ELF = tests/data/formats/filtered.elf.xz
 VMLINUX_CORE = $(lastword $(BENCH_CORES))
 
-.PHONY: demo test lint docs bench kernels fuzz tools clean
+.PHONY: demo test lint docs bench coverage kernels fuzz tools clean
 
 demo: $(VENV)/.installed
 	$(BIN)/btfdump inspect $(SAMPLE) task 1
@@ -45,6 +45,12 @@ bench: $(VENV)/.installed-dev
 # gigabytes. It needs Debian's packages: $(BIN)/python -m sample_dumps.build packages --kernels
 kernels: $(VENV)/.installed-dev
 	$(BIN)/python -m sample_dumps.build kernels $(KERNELS)
+
+# Of how many containers it is known what they hold, in Debian's generic kernels with all their modules,
+# or in those of OF: names of docs/kernels.md, vmcores, BTF, folders of unpacked packages. With UNKNOWN=1
+# the others are listed. Fetches 100 MB for each of Debian's.
+coverage: $(VENV)/.installed-dev
+	$(BIN)/python -m sample_dumps.build coverage $(OF) $(if $(UNKNOWN),--unknown)
 
 # Each harness of fuzz/ for so many seconds, as many at once as there are processors, with another
 # seed each time, or with FUZZ_SEED. With FUZZ_MINUTES, as many inputs as take about so long, which

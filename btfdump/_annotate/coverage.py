@@ -1,7 +1,8 @@
 """What annotations know about a BTF: which lines apply, and which containers have none.
 
 The members counted are those that are containers (`walk.FAMILIES`), arrays of them included. A
-`list_head` may be a link instead of a head: known links are counted separately. The members of
+`list_head` may be a link instead of a head: known links are counted separately, and a member is
+known to be one too if it links the entries of any container that is typed. The members of
 container structs themselves (`klist.k_list`, `rb_root_cached.rb_root`) are walked together with the
 container around them, and count neither as known nor as unknown.
 """
@@ -9,21 +10,25 @@ container around them, and count neither as known nor as unknown.
 from __future__ import annotations
 
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.annotations import Annotations
+from btfdump._annotate.grammar import Contains, enclosed, parse
 from btfdump._annotate.lookup import Lookup
-from btfdump._annotate.members import head_type, resolve_place
+from btfdump._annotate.members import head_type, owner_of, resolve_place
 from btfdump._btf import types
 from btfdump._btf.expansion import is_overgrown, overgrown
+from btfdump._btf.sections import member_tags
 from btfdump._walk import FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from btfdump._annotate.facts import Expansion, MemberFacts, StructFacts
-    from btfdump._annotate.overlay import Overlay
+    from btfdump._annotate.grammar import Annotation
+    from btfdump._annotate.overlay import Alternatives, Overlay
     from btfdump._btf.reader import Btf
 
 LINK, PART, UNKNOWN = "link", "part", "unknown"
@@ -35,7 +40,8 @@ class Known:
     """One container member: what kind of head it is, and who says what it holds.
 
     `status` is a source ("tag", "library", "overlay FILE"), `LINK`, `PART` or `UNKNOWN`; `detail`
-    says what the member holds, or what is wrong with what is said of it.
+    says what the member holds, or what is wrong with what is said of it. `by_type` says that it
+    holds what all containers of its type do, since nothing is said of this one.
     """
 
     struct: str
@@ -43,6 +49,12 @@ class Known:
     head: str
     status: str
     detail: str = ""
+    by_type: bool = False
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether it is known what the container holds."""
+        return self.status not in (LINK, PART, UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +101,27 @@ def annotations_for(btf: Btf, overlays: Iterable[Overlay], library: Overlay | No
 
 
 def coverage(
-    btf: Btf, annotations: Annotations, complain: Callable[[str], None] = lambda problem: None
+    btf: Btf,
+    annotations: Annotations,
+    complain: Callable[[str], None] = lambda problem: None,
+    links: Links | None = None,
 ) -> Iterator[Known]:
     """Yield every container member of the structs in this BTF (not its base), by type id.
 
-    `complain` is told of each struct that is passed over, as it cannot be gone through.
+    `complain` is told of each struct that is passed over, as it cannot be gone through. `links` are
+    those that have been met in other BTFs, and takes in those of this one.
     """
-    for type_ in btf.iter_types():
-        if isinstance(type_, types.Composite) and type_.name:
-            if is_overgrown(type_, type_.size):
-                complain(f"{overgrown(type_)}: passed over")
-            else:
-                yield from _members(type_, annotations)
+    links = links if links is not None else Links(annotations.sources())
+    structs = [t for t in btf.iter_types() if isinstance(t, types.Composite) and t.name]
+    for struct in structs:
+        links.read_tags(struct)
+    for struct in structs:
+        links.meet(struct)
+    for struct in structs:
+        if is_overgrown(struct, struct.size):
+            complain(f"{overgrown(struct)}: passed over")
+        else:
+            yield from _members(struct, annotations, links)
 
 
 def tally(members: Iterable[Known]) -> dict[str, Tally]:
@@ -111,20 +132,70 @@ def tally(members: Iterable[Known]) -> dict[str, Tally]:
     return dict(sorted(tallies.items()))
 
 
-def _members(struct: types.Composite, annotations: Annotations) -> Iterator[Known]:
+class Links:
+    """The members that link entries, by what tags, overlays and the library say of containers.
+
+    Only a member of a struct that was met counts: others may have the same name.
+    """
+
+    def __init__(self, sources: Iterable[Overlay]) -> None:
+        self._nodes: dict[str, dict[str, str]] = {}
+        self._found: dict[tuple[str, str], str] = {}
+        for source in sources:
+            for place, alternatives in _all_statements(source):
+                self._state(place, chain.from_iterable(map(enclosed, alternatives)))
+
+    def _state(self, place: str, annotations: Iterable[Annotation]) -> None:
+        for annotation in annotations:
+            if isinstance(annotation, Contains) and annotation.node:
+                nodes = self._nodes.setdefault(annotation.element, {})
+                nodes.setdefault(annotation.node, place)
+
+    def read_tags(self, struct: types.Composite) -> None:
+        """Take in what tags on members say of containers; it counts for structs met later."""
+        for index, tag in member_tags(struct):
+            self._state(f"{struct.name}.{struct.members[index].name}", (parse(tag.text),))
+
+    def meet(self, struct: types.Composite) -> None:
+        """Take in the links that a struct has, also those in structs of a name inside it."""
+        for node, place in self._nodes.get(struct.name, {}).items():
+            found = owner_of(struct, node.replace("[]", ""))
+            if found is not None:
+                self._found.setdefault(found, place)
+
+    def container(self, struct: str, member: str) -> str:
+        """Name a container whose entries are linked by the member; "" if none is known."""
+        return self._found.get((struct, member), "")
+
+
+def _all_statements(source: Overlay) -> Iterator[tuple[str, Alternatives]]:
+    for struct in source.structs():
+        for member, alternatives in source.members(struct).items():
+            yield f"{struct}.{member}", alternatives
+    for name in source.globals():
+        for choice in source.global_(name):
+            yield name, choice.alternatives
+    for head in source.containers():
+        yield f"struct {head}", source.container(head)
+
+
+def _members(struct: types.Composite, annotations: Annotations, links: Links) -> Iterator[Known]:
     """Go through a struct and the anonymous structs inside it."""
-    facts = annotations.of_struct(struct)
+    facts: StructFacts | None = None  # most structs have no container
     pending: list[tuple[types.Composite, str]] = [(struct, "")]
     while pending:
         inner, prefix = pending.pop()
-        own = annotations.of_struct(inner) if prefix or inner is not struct else facts
+        own: StructFacts | None = None
         for index, member in enumerate(inner.members):
             type_ = inner.btf.type(member.type_id)
             path = f"{prefix}{member.name}"
             head = head_type(type_)
             if head is not None:
+                facts = facts or annotations.of_struct(struct)
+                own = own or (facts if inner is struct else annotations.of_struct(inner))
                 known = facts.paths.get(path) or own.members.get(index)
-                yield _known(struct.name, path, head, known, annotations, type_)
+                found = _known(struct.name, path, head, known, annotations, type_)
+                yield _linked(found, links)
                 continue
             base = _without_arrays(type_)
             if isinstance(base, types.Composite) and not base.name:
@@ -140,6 +211,7 @@ def _known(
     type_: types.Type,
 ) -> Known:
     base = _without_arrays(type_)
+    by_type = facts is None
     if facts is None and isinstance(base, types.Composite):
         facts = annotations.of_container(base)  # what every container of this type holds
     stated = _expansions(facts) if facts is not None else []
@@ -148,7 +220,7 @@ def _known(
             f"{e.element.name}{':' if e.node else ''}{e.node}{f' if {case}' if case else ''}"
             for case, e in stated
         )
-        return Known(struct, path, head, stated[0][1].provenance, detail)
+        return Known(struct, path, head, stated[0][1].provenance, detail, by_type)
     if struct in FAMILIES:
         return Known(struct, path, head, PART)
     if facts is None:
@@ -159,6 +231,14 @@ def _known(
     if facts.candidates:
         detail = f"one of {facts.choices}"
     return Known(struct, path, head, UNKNOWN, detail)
+
+
+def _linked(found: Known, links: Links) -> Known:
+    """Return what is known of a member of which nothing is, if it links a container's entries."""
+    if found.status != UNKNOWN or found.detail:
+        return found
+    container = links.container(found.struct, found.member)
+    return replace(found, status=LINK, detail=f"of {container}") if container else found
 
 
 def _expansions(facts: MemberFacts) -> list[tuple[str, Expansion]]:

@@ -114,6 +114,25 @@ def resolve_path(struct: types.Composite, path: str) -> tuple[types.Type, int, i
     return current, offset, stride
 
 
+def owner_of(struct: types.Composite, path: str) -> tuple[str, str] | None:
+    """Return the innermost struct of a name that a member path leads into, and the rest of it.
+
+    None if there is no such member.
+    """
+    owner, rest = struct.name, ""
+    current: types.Type = struct
+    for name in split_path(path):
+        base = _element(current)
+        if rest and isinstance(base, types.Composite) and base.name:
+            owner, rest = base.name, ""
+        found = find_member(current, name)
+        if found is None:
+            return None
+        current = _element(found[0])
+        rest = f"{rest}.{name}" if rest else name
+    return owner, rest
+
+
 def find_member(type_: types.Type, name: str) -> tuple[types.Type, int] | None:
     """Find a member by name, in anonymous members too: (type, offset in bytes), or None."""
     pending: deque[tuple[types.Type, int, int]] = deque([(type_, 0, 0)])

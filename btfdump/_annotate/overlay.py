@@ -102,6 +102,10 @@ class Overlay:
         """Return the names of the global variables that have entries."""
         return list(self._table("global"))
 
+    def containers(self) -> list[str]:
+        """Return the types of containers that have entries."""
+        return list(self._table("container"))
+
     def members(self, struct: str) -> dict[str, Alternatives]:
         """Return the facts about the members of `struct`, by member path."""
         return {

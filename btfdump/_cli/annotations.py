@@ -28,6 +28,21 @@ examples:
   btfdump annotations check --btf vmlinux.btf --format json | jq '.[0].coverage'
 """
 
+_COVERAGE = """\
+Say of how many of the heads of a kernel's containers it is known what they hold: of vmlinux and of
+all its modules apart, of list_head and of all others apart. Links are no heads: they are counted
+beside them. What several modules have is counted once. "by broad lines" are the heads of which a
+line types many at once, such as what every sk_buff_head holds; "share without" leaves these out.
+
+WHAT is a vmcore (with the modules that are loaded), a file of BTF, or a folder with the BTF of a
+kernel and of its modules, such as /sys/kernel/btf.
+
+examples:
+  btfdump annotations coverage /sys/kernel/btf
+  btfdump annotations coverage vmcore --unknown
+  btfdump annotations coverage vmcore --format json | jq '.[0].modules.unknown'
+"""
+
 _HARVEST = """\
 Read a kernel's source (or a module's) and write an overlay of what it shows: what each list, tree
 and table of the BTF's structs holds, and which members are links. The source says so wherever a
@@ -90,6 +105,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
     check.add_argument("--all", action="store_true", help="list the lines that apply as well")
     check.add_argument("--format", choices=("text", "json"), default="text")
     check.set_defaults(act=_check)
+    coverage = actions.add_parser(
+        "coverage",
+        help="how many heads of a kernel's containers are typed",
+        description="Say how many of the heads of a kernel's containers are typed.",
+        epilog=_COVERAGE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    coverage.add_argument("what", metavar="WHAT", nargs="+", help="a vmcore, a BTF, or a folder")
+    coverage.add_argument("--overlay", action="append", default=[], metavar="FILE")
+    coverage.add_argument("--unknown", action="store_true", help="list what is unknown, by module")
+    coverage.add_argument("--format", choices=("text", "json"), default="text")
+    coverage.set_defaults(act=_coverage)
     harvest = actions.add_parser(
         "harvest",
         help="write an overlay of what a kernel's source shows",
@@ -153,6 +180,24 @@ def _check(args: argparse.Namespace) -> int:
     else:
         for name, checked, members in reports:
             sys.stdout.writelines(render_text(name, checked, members, every=args.all))
+    return OK
+
+
+def _coverage(args: argparse.Namespace) -> int:
+    from btfdump._api.headcount import headcount
+    from btfdump._cli.progress import Steps
+    from btfdump._render.headcount import render_json, render_text
+
+    counted = []
+    for what in args.what:
+        with Steps() as steps:
+            counts = headcount(what, args.overlay, complain, steps.show)
+        counted.append((what, counts))
+        if args.format == "text":
+            sys.stdout.writelines(render_text(what, counts, unknown=args.unknown))
+            sys.stdout.flush()
+    if args.format == "json":
+        sys.stdout.writelines(render_json(counted))
     return OK
 
 

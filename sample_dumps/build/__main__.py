@@ -46,6 +46,11 @@ def main() -> int:
     table.add_argument("--leave-out", action="store_true", help=more)
     table.add_argument("--list", action="store_true", help="list the packages, fetch none")
     table.set_defaults(run=_globals)
+    coverage = commands.add_parser("coverage", help="count how many containers are typed")
+    which = "of the matrix, folders of unpacked packages, vmcores, files of BTF; by default three"
+    coverage.add_argument("kernel", nargs="*", help=which)
+    coverage.add_argument("--unknown", action="store_true", help="list those that are not")
+    coverage.set_defaults(run=_coverage)
     packages = commands.add_parser("packages", help="list the Debian packages still to install")
     packages.add_argument("--tagged", action="store_true", help="and those for `tagged`")
     packages.add_argument("--kernels", action="store_true", help="and those for `kernels`")
@@ -105,6 +110,12 @@ def _globals(arguments: argparse.Namespace) -> int:
         leave_out=arguments.leave_out,
         only_list=arguments.list,
     )
+
+
+def _coverage(arguments: argparse.Namespace) -> int:
+    from . import kernel_btf  # btfdump is needed for nothing else here
+
+    return kernel_btf.run(arguments.kernel, unknown=arguments.unknown)
 
 
 def _packages(arguments: argparse.Namespace) -> int:

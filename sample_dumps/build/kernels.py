@@ -62,9 +62,20 @@ def files_of(pin: Pin, machine: Machine = AMD64, more_modules: tuple[str, ...] =
         for part in ("binary", "modules"):
             name = found.name.replace("linux-image-", f"linux-{part}-", 1)
             roots.append(packages.unpack(replace(found, name=name)))
+    return files_in(roots, f"{found.name} {found.version}", machine, more_modules)
+
+
+def files_in(
+    roots: Iterable[Path],
+    name: str,
+    machine: Machine = AMD64,
+    more_modules: tuple[str, ...] = (),
+) -> KernelFiles:
+    """Return the files of a kernel in unpacked packages; `name` is for the `PackageError`."""
+    roots = tuple(roots)
     image = _image(roots)
     if image is None:
-        raise PackageError(f"{found.name} {found.version} has no kernel")
+        raise PackageError(f"{name} has no kernel")
     release = image.name.partition("-")[2] or image.parent.name
     modules = _modules(roots, release)
     return KernelFiles(release, image, modules, (), machine, more_modules)

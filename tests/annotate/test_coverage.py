@@ -21,11 +21,12 @@ from btfdump._annotate.coverage import (
     tally,
 )
 from btfdump._annotate.lookup import Lookup
+from btfdump._annotate.overlay import Overlay
 from btfdump._btf import Btf, BtfBuilder
+from tests.support.annotated import small_world
 from tests.support.covered import covered_btf, covering_overlay
 
 if TYPE_CHECKING:
-    from btfdump._annotate.overlay import Overlay
     from btfdump._btf import Btf
 
 
@@ -46,8 +47,8 @@ def test_every_container_member_is_classified(btf, overlay):
     }
     assert found == {
         ("wrap", "inner"): ("list_head", UNKNOWN),
-        ("item", "one"): ("list_head", UNKNOWN),
-        ("item", "two"): ("list_head", UNKNOWN),
+        ("item", "one"): ("list_head", LINK),
+        ("item", "two"): ("list_head", LINK),
         ("klist", "k_list"): ("list_head", PART),
         ("box", "tagged"): ("list_head", "tag"),
         ("box", "said"): ("list_head", "overlay mine.toml"),
@@ -113,6 +114,31 @@ def test_lines_that_apply_and_those_that_do_not(btf, overlay):
         ("nowhere", "x"): (NO_STRUCT, "no struct nowhere"),
     }
     assert overlay.source == "overlay mine.toml"
+
+
+def test_what_links_the_entries_of_a_known_container_is_a_link() -> None:
+    """By its struct and path, in a struct inside the entry too; what globals hold counts."""
+    world = small_world()
+    world.struct("other", [("one", "struct list_head"), ("hash", "struct list_head")])
+    world.struct("box", [("items", "struct list_head"), ("inner", "struct list_head")])
+    overlay = Overlay(
+        '[struct.box]\nitems = "item:one"\ninner = "item:deep.inner"\n'
+        '[global]\nall = { type = "struct list_head", tag = "item:two" }\n',
+        "overlay mine.toml",
+    )
+    found = {
+        f"{m.struct}.{m.member}": (m.status, m.detail)
+        for m in coverage(world.btf(), annotations_for(world.btf(), (overlay,), None))
+    }
+    assert found == {
+        "wrap.inner": (LINK, "of box.inner"),
+        "item.one": (LINK, "of box.items"),
+        "item.two": (LINK, "of all"),
+        "other.one": (UNKNOWN, ""),
+        "other.hash": (UNKNOWN, ""),
+        "box.items": ("overlay mine.toml", "item:one"),
+        "box.inner": ("overlay mine.toml", "item:deep.inner"),
+    }
 
 
 def test_tallies():
