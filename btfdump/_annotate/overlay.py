@@ -18,8 +18,8 @@
 Where several structs have a name, the module or the id says which, as in a tag:
 `[struct."cxgb4:adapter"]`, `"console@8589" = ["name"]`.
 
-The built-in library is a folder of such files. A library of hundreds of entries must cost a cold
-start nothing, so files are cut at their table headings and a table is parsed when asked for.
+The built-in library is a folder of such files. A library of thousands of lines must cost a cold
+start nothing, so a table is parsed when it is asked for, and its file read no sooner (`tables`).
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from btfdump._annotate.grammar import Annotation, Unknown, bare_name, parse, struct_named
+from btfdump._annotate.tables import Folder, Pieces
 from btfdump._btf.type_name import TypeName
 from btfdump._files import MAX_TEXT, read_file
 from btfdump.errors import AnnotationError, ExpressionError, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from btfdump._annotate.tables import Tables
 
 Alternatives: TypeAlias = "tuple[tuple[Annotation, ...], ...]"
 """Sets of facts about one member; the first set that fits the kernel's types holds."""
 
 _NEXT_ENTRY = re.compile(r"\n(?=[^\s\]])")  # what continues an entry is indented, or ends it
-_BARE = str.maketrans("", "", "\"' ")
 
 
 class Global(NamedTuple):
@@ -56,21 +56,17 @@ class Global(NamedTuple):
 
 
 class Overlay:
-    """One file of annotations; `source` is its name in the output: "library", "overlay FILE"."""
+    """Annotations: of one file, or of the library.
 
-    def __init__(self, text: str, source: str, path: str = "") -> None:
+    `source` is their name in the output: "library", "overlay FILE".
+    """
+
+    def __init__(self, text: str | Tables, source: str, path: str = "") -> None:
         self.source = source
         self._path = path
         self._whole: dict[str, dict[str, Any]] | None = None
         self._which: dict[str, list[str]] = {}  # names that say which of several is meant
-        self._tables: dict[str, list[str]] = {}
-        # Most of a library is never asked for: its tables are found here, and parsed on demand.
-        for piece in f"\n{text}".split("\n[")[1:]:
-            end = piece.find("]")
-            name = piece[:end]
-            if not name.replace(".", "_").isidentifier():  # quotes and spaces, in users' files
-                name = name.translate(_BARE)
-            self._tables.setdefault(name, []).append(piece[end + 1 :])
+        self._tables: Tables = Pieces(text) if isinstance(text, str) else text
 
     @classmethod
     def load(cls, path: str | Path) -> Overlay:
@@ -88,8 +84,9 @@ class Overlay:
 
     def structs(self) -> list[str]:
         """Return the names of the structs and unions that have entries, as in annotations."""
-        tables: Iterable[str] = self._tables if self._whole is None else self._whole
-        return [name[7:] for name in tables if name.startswith("struct.")]
+        if self._whole is None:
+            return self._tables.structs()
+        return [name[7:] for name in self._whole if name.startswith("struct.")]
 
     def names_of(self, struct: str) -> tuple[str, ...]:
         """Return the names under which something may be said of structs called `struct` in BTF.
@@ -126,7 +123,8 @@ class Overlay:
 
         If `struct` is "", `member` is a global variable.
         """
-        value = self._table(f"struct.{struct}" if struct else "global").get(member)
+        table = f"struct.{struct}" if struct else "global"
+        value = self._table(table, member).get(member)
         choices = value if isinstance(value, list) else [value]
         return any(isinstance(choice, dict) and bool(choice.get("proven")) for choice in choices)
 
@@ -140,7 +138,7 @@ class Overlay:
 
     def summary(self, struct: str) -> list[str] | None:
         """Return the member paths whose values stand for the whole object in one line."""
-        paths = self._table("summary").get(struct)
+        paths = self._table("summary", struct).get(struct)
         if paths is None:
             return None
         if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
@@ -153,14 +151,14 @@ class Overlay:
 
     def opaque(self, struct: str) -> list[str]:
         """Return the names of structs that may really be there if `struct` hides its members."""
-        names = self._table("opaque").get(struct, [])
+        names = self._table("opaque", struct).get(struct, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise self._error(f"opaque.{struct}", f"expected a list of structs, not {names!r}")
         return names
 
     def container(self, head: str) -> Alternatives:
         """Return the facts about containers of type `struct head` where nothing else is known."""
-        value = self._table("container").get(head)
+        value = self._table("container", head).get(head)
         return self._alternatives(f"container.{head}", value) if value is not None else ()
 
     def global_(self, name: str) -> tuple[Global, ...]:
@@ -174,7 +172,7 @@ class Overlay:
     def _variable(self, name: str) -> Any:
         """Return one entry of [global], of a library without parsing the hundreds of others."""
         if self._whole is None:
-            bodies = [body for body in self._tables.get("global", ()) if name in body]
+            bodies = [body for body in self._tables.pieces("global", name) if name in body]
             if not bodies:
                 return None
             found = [(body, at) for body in bodies if (at := body.find(f"\n{name} = ")) >= 0]
@@ -183,7 +181,7 @@ class Overlay:
                 following = _NEXT_ENTRY.search(body, start + 1)
                 entry = body[start : following.start() if following else None]
                 return self._parse(entry, "table [global]").get(name)
-        return self._table("global").get(name)
+        return self._table("global", name).get(name)
 
     def _global(self, name: str, entry: Any) -> Global:
         type_ = entry.get("type") if isinstance(entry, dict) else entry
@@ -199,13 +197,18 @@ class Overlay:
         return Global(type_, self._alternatives(f"global.{name}", tags))
 
     @cache  # noqa: B019 - an overlay lives as long as the kernel that uses it
-    def _table(self, name: str) -> dict[str, Any]:
+    def _table(self, name: str, entry: str | None = None) -> dict[str, Any]:
+        """Return what a table says: all of it, or what is needed to know of one entry."""
         if self._whole is not None:
             return self._whole.get(name, {})
         merged: dict[str, Any] = {}
-        for body in self._tables.get(name, ()):
-            merged.update(self._parse(body, f"table [{name}]"))
+        for body in self._tables.pieces(name, entry):
+            merged.update(self._parsed(name, body))
         return merged
+
+    @cache  # noqa: B019 - an overlay lives as long as the kernel that uses it
+    def _parsed(self, name: str, body: str) -> dict[str, Any]:
+        return self._parse(body, f"table [{name}]")
 
     def _parse(self, text: str, where: str) -> dict[str, Any]:
         toml = _toml()
@@ -311,6 +314,4 @@ def _toml() -> Any:
 @cache
 def library() -> Overlay:
     """Return the built-in library: every file in `annotate/overlays`, as one overlay."""
-    folder = Path(__file__).parent / "overlays"
-    files = sorted(folder.glob("*.toml"))
-    return Overlay("\n".join(file.read_text("utf-8") for file in files), "library")
+    return Overlay(Folder(Path(__file__).parent / "overlays"), "library")

@@ -134,8 +134,7 @@ def test_a_variable_of_the_library_is_what_the_whole_table_says():
     """It is cut out and parsed by itself: a start asks for one of hundreds."""
     whole = library()._table("global")
     for name in whole:
-        overlay = Overlay("", "library")
-        overlay._tables = library()._tables
+        overlay = Overlay(library()._tables, "library")
         assert overlay._variable(name) == whole[name], name
     assert library().global_("init_task") == (Global("struct task_struct"),)
     assert library().global_("a_name_that_nothing_mentions") == ()
