@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from btfdump._btf.type_name import VMLINUX
 from btfdump._kernel.symbol_names import FoundSymbol
-from btfdump._kernel.type_names import VMLINUX
 from btfdump._roots import table_root
 from btfdump._roots.table import Table
 from btfdump._targets.memory import symbols_listed, symbols_named
