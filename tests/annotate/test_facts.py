@@ -396,7 +396,10 @@ def test_copies_of_a_struct_are_one():
 
 def test_different_structs_of_one_name():
     kernel, address = two_of_a_name(same=False)
-    with pytest.raises(CorruptDataError, match=r"ambiguous: item:link.*item:link"):
+    with pytest.raises(
+        CorruptDataError,
+        match=r"ambiguous: vmlinux:struct item@\d+:link, vmlinux:struct item@\d+:link",
+    ):
         kernel.value("struct holder", address).head.expansion_()
 
 
