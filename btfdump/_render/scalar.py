@@ -77,8 +77,9 @@ def told_scalar(
             return str(value), flags(value, facts.flags)
         if layout.category is Category.POINTER:
             shown, remark = pointer(layout, value, options, facts)
-            elsewhere = f"__{facts.space}" if value and facts.space in ELSEWHERE else ""
-            return shown, remark or elsewhere
+            if value and facts.space in ELSEWHERE and space_of(layout, None) != facts.space:
+                remark = f"__{facts.space}"  # the type does not say it
+            return shown, remark
     return scalar(layout, value, options, as_hex=is_hex(facts))
 
 
