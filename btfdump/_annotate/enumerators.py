@@ -34,10 +34,10 @@ def without_enumerators(
 ) -> str:
     """Return an expression with numbers in place of the enumerators in it.
 
-    A name with a capital is an enumerator unless `struct` has a member of that name; what is
-    neither is left as it is: a member of a struct further out, or a global variable. Of `NAME ?:
-    OTHER ?: NUMBER` the first that there is counts. Raises `AnnotationError` if an enumerator has
-    several values, or if there is none of those that are named.
+    A name with a capital letter is an enumerator unless `struct` has a member of that name. Other
+    names are left as they are: they may be members of an outer struct, or global variables. In
+    `NAME ?: OTHER ?: NUMBER` the first name that exists counts. Raises `AnnotationError` if an
+    enumerator has several values, or if none of the named ones exists.
     """
 
     def number(word: re.Match[str]) -> str:

@@ -173,7 +173,7 @@ class Kernel(Context):
         """Return the task (`struct task_struct`) with the id `pid` in the initial pid namespace.
 
         The ids of threads count as well; 0 is `init_task`. Raises `ObjectNotFoundError` if there is
-        no such task, and `TypeError` for what is no number.
+        no such task, and `TypeError` if `pid` is not a number.
         """
         from btfdump._kernel.arguments import whole_number
 

@@ -94,7 +94,7 @@ if TYPE_CHECKING:
             """Return a type, its modifiers stripped."""
 
         def type_tags(self, type_: Type | int, /) -> tuple[str, ...]:
-            """Return the type tags on the way to what is no modifier."""
+            """Return the type tags among the modifiers of a type."""
 
         def decl_tags(self, type_: Type | int, /) -> tuple[DeclTag, ...]:
             """Return the declaration tags on a type and its members."""

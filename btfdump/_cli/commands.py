@@ -117,7 +117,11 @@ COMMANDS: Registry[Command] = Registry(
 
 
 def command(configure: Configure, *, help: str) -> Callable[[Run], Run]:
-    """Declare a function to be a command: see `Command`."""
+    """Declare a function to be a command: `run(args)` carries it out and returns the exit status.
+
+    `configure(parser)` adds its arguments to an `argparse` parser, and `help` is its line in the
+    list of commands.
+    """
 
     def declare(run: Run) -> Run:
         COMMANDS.declare(run, Command(help, configure, run))

@@ -1,9 +1,10 @@
-"""Bounds: how much of an object the slab object has room for that it lies in.
+"""Bounds: how much of an object fits into the slab object that contains it.
 
-What lies past that is its neighbours' memory. Types that end in an array are often allocated
-without all of its elements (decode/short.py); any other type that does not fit is not what is
-there. To look up the slab object costs two reads for a page of memory that is new, so it is only
-done for types that end in an array, and where somebody asks.
+Memory beyond the slab object belongs to its neighbours. A type that ends in an array is often
+allocated without all of the array's elements (decode/short.py). If any other type does not fit,
+the object at that address is of another type. Looking up the slab object costs two reads for each
+page that has not been seen before, so it is done only for types that end in an array, and on
+request.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ class Bounds:
         return self.of_any(value) if self._short.tail(value._layout_) is not None else None
 
     def of_any(self, value: Value) -> Bounded | None:
-        """Return what there is of an object of whatever type; None for all of it.
+        """Return the part of an object that its slab object contains; None if all of it does.
 
-        A member or an element ends where the object ends that it is a part of. Raises
+        The type may be any. A member or an array element is cut where the whole object ends. Raises
         `BtfFormatError` if its type is malformed.
         """
         found = self._slabs.find(whole_of(value).address_)

@@ -44,10 +44,10 @@ def doubt_about(value: Value) -> str:
 
 
 def doubt(value: Value) -> str:
-    """Return why an object is hardly of the type that it was asked for as; "" if it may be.
+    """Return why an object can hardly have the type that the user asked for; "" if it may.
 
-    An object that does not even fit is left to btfdump/_kernel/bounds.py, unless its type is one of
-    which objects are allocated shorter: that alone says nothing of it.
+    btfdump/_kernel/bounds.py deals with objects that do not fit into their slab object, except for
+    types that are sometimes allocated shorter than they are declared: those are judged here.
     """
     context = value._context_
     slabs, layout = context._slabs, value._layout_

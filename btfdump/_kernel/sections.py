@@ -47,9 +47,9 @@ class Sections:
         return place is not None and place.section.name == PER_CPU
 
     def meant(self, symbol: FoundSymbol, found: Sequence[types.Var]) -> list[types.Var]:
-        """Return those of the variables of a symbol's name that are where the symbol is.
+        """Return the variables of a symbol's name whose place in their section fits its address.
 
-        What is in no section, or in one of which it is not known where it begins, may be.
+        A variable that is in no section, or in a section whose start is not known, is kept.
         """
         if len(found) == 1:
             place = self._places_in(found[0].btf).get(found[0].id)

@@ -57,7 +57,7 @@ class Spelled(NamedTuple):
 
 
 def parse(text: str) -> Spelled:
-    """Take a spelling apart; raises `ValueError` for what is none."""
+    """Parse the spelling of a type; raises `ValueError` if the text is not one."""
     spelled, at = _parse(text, 0)
     if at != len(text):
         raise ValueError(f"{text!r}: {text[at:]!r} is no part of a type")
@@ -161,8 +161,8 @@ def _find_base(names: TypeNames, btf: Btf, spelled: Spelled) -> types.Type:
 def find_unnamed(btf: Btf, keyword: str, names: Sequence[str]) -> list[types.Type]:
     """Return every type without a name that has members, or enumerators, of just these names.
 
-    `keyword` is "struct", "union" or "enum"; the order of the names counts, and "" is a member that
-    has none either.
+    `keyword` is "struct", "union" or "enum". The order of the names matters; "" stands for a member
+    without a name.
     """
     return [
         type_

@@ -1,9 +1,9 @@
 """Global variables whose type the table of other kernels' DWARF knows: which type holds here.
 
-A name may have had several types. Those are asked that the kernels nearest to this one have:
-of its series and machine, or else of the series before and after it. What they say must exist in
-the BTF of this kernel and fit into the room that the symbol has; the length of an array is what
-fits. If several are left, none is taken: a type that is wrong is worse than none.
+A name may have had several types over time. Only the kernels nearest to this one count: those of
+its series and machine, or else those of the series before and after it. A type must exist in the
+BTF of this kernel and fit into the space up to the next symbol, which also gives the length of an
+array. If several types remain, none is chosen: a wrong type is worse than none.
 """
 
 from __future__ import annotations

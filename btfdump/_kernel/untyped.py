@@ -1,7 +1,7 @@
 """What to say of a symbol that is asked for as a variable and has no known type.
 
-It may be no variable at all. If it is one, the room that it has, and whether it is linked to
-itself, tell which types may be right.
+It may not be a variable at all. If it is, its size and whether it holds list links suggest types
+that may be right.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ def _size(member: t.Member) -> tuple[int | None, str]:
 
 
 def _nameless(type_: t.Type) -> t.Composite | None:
-    """Return the struct without a name that a member is, or an array of which it is."""
+    """Return the unnamed struct that a member is, or that the elements of its array are."""
     for _ in range(_MAX_NESTING):
         if isinstance(type_, t.Array):
             type_ = type_.element

@@ -181,7 +181,12 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
 
 
 def root(*, argument: str, count: Count | None = None) -> Callable[[Find], Find]:
-    """Declare a generator to be a root; `argument` says in the help what it takes."""
+    """Declare a generator to be a root: `find(kernel, words)` yields what it selects.
+
+    `argument` names in the help what the root takes, and `count(kernel)` returns how many objects
+    there are in all, roughly, if that is quickly found out, else None. The first line of the
+    generator's docstring is its help.
+    """
 
     def declare(find: Find) -> Find:
         ROOTS.declare(find, RootKind(argument, first_line(find), find, count))
@@ -193,7 +198,11 @@ def root(*, argument: str, count: Count | None = None) -> Callable[[Find], Find]
 def table_root(
     *, argument: str = "NAME", filters: tuple[str, ...] = ()
 ) -> Callable[[Tabulate], Tabulate]:
-    """Declare a function to be a tabular root; see `TableKind`."""
+    """Declare a function to be a tabular root: `tabulate(kernel, query)` returns a `Table`.
+
+    `argument` names in the help what the table takes, and `filters` the options of `FILTERS` that
+    it understands. The first line of the function's docstring is its help.
+    """
 
     def declare(tabulate: Tabulate) -> Tabulate:
         ROOTS.declare(tabulate, TableKind(argument, first_line(tabulate), filters, tabulate))
@@ -459,9 +468,9 @@ def is_type(kernel: Context, word: str, following: str = "") -> bool:
 
 
 def is_further_type(kernel: Context, word: str) -> bool:
-    """Whether a word that follows others is a C type: an address or a symbol is one more of those.
+    """Whether a word after other words is a C type, rather than one more address or symbol.
 
-    The word after it does not tell: that may be another place.
+    The word that follows it does not help to decide: it may be yet another place.
     """
     if re.match(_CALL, word) or re.match(_ADDRESS, word):
         return False

@@ -174,7 +174,7 @@ class KernelImage:
                         yield entry
 
     def _table(self, data: bytes, start: int, entry: int, layout: _Layout) -> dict[str, int]:
-        """Return the exports around `entry`, in both directions up to what is no export."""
+        """Return the exports around `entry`: all entries before and after it that are exports."""
         exports: dict[str, int] = {}
         for step in (layout.size, -layout.size):
             at: int | None = entry

@@ -249,8 +249,8 @@ class Kallsyms(SortedTable):
     def _next_of(self, text: bytes, at: int) -> int:
         """Return the number of the next symbol of a compressed name after `at`, -1 for none.
 
-        To go through the table costs a millisecond. Who asks for many names has it gone through
-        once, for the names that it has more than once.
+        A search through the table takes a millisecond. After many searches, the names that occur
+        more than once are collected in one pass, and only those are searched for again.
         """
         self._searched += 1
         if self._repeated is None and self._searched > _MANY:

@@ -105,7 +105,10 @@ def map_family(
 ) -> Callable[[WalkMap], WalkMap]:
     """Declare a generator to be the walker of a family of maps.
 
-    `MAPS` has the types of map that it walks, or the entry point of another package.
+    `keys` says what its elements are found by. `values_typed` means that the map's BTF describes
+    its values. `count(map)` returns the number of elements without walking them, or None if only a
+    walk can count them. The types of maps that it walks are named in `MAPS`, or by the entry point
+    of another package.
     """
 
     def declare(walk: WalkMap) -> WalkMap:

@@ -252,7 +252,7 @@ class Show:
     def _grant_steps(self) -> None:
         """Let the walk of a large object go on, once; raises `UnusableBtfError` if it is too large.
 
-        An object of which only so much can be looked at is not printed at all.
+        If the limit does not allow for the whole object, nothing of it is printed.
         """
         whole = self.btf.type(self.whole_id)
         if is_overgrown(whole, self.object_size):
