@@ -181,7 +181,7 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
 
 
 def root(*, argument: str, count: Count | None = None) -> Callable[[Find], Find]:
-    """Declare a generator to be a root: `find(kernel, words)` yields what it selects.
+    """Declare a generator to be a root: `find(kernel, argument)` yields what it selects.
 
     `argument` names in the help what the root takes, and `count(kernel)` returns how many objects
     there are in all, roughly, if that is quickly found out, else None. The first line of the
