@@ -16,7 +16,7 @@ from btfdump._decode.scope import Scope
 from btfdump.errors import UnusableBtfError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from btfdump._decode.layout import Layout, Layouts
     from btfdump._decode.scope import FactsOf, Stated
@@ -69,6 +69,22 @@ def reach(data: bytes, at: int, layout: ArrayLayout, most: int) -> int:
         return shown
     first = next(nonzero(data, at, layout.length, layout.element.size), 0)
     return min(layout.length, first + shown) if shown <= first < MAX_ZEROS else shown
+
+
+class LeadingZeros(list[Any]):
+    """The first elements of a long array: all are zero. `zeros` is how many it begins with."""
+
+    def __init__(self, values: Iterable[Any], zeros: int) -> None:
+        super().__init__(values)
+        self.zeros = zeros
+
+
+def with_zeros_counted(values: list[Any], data: bytes, at: int, layout: ArrayLayout) -> list[Any]:
+    """Return the first elements of an array that is longer; if all are zero, with how many are."""
+    if not values or any(values):
+        return values
+    first = next(nonzero(data, at, layout.length, layout.element.size), layout.length)
+    return LeadingZeros(values, first)
 
 
 EMPTY_LIST = -1
@@ -382,7 +398,9 @@ class Decoder:
         size = element.size
         if isinstance(element, ScalarLayout):
             shown = reach(data, at, layout, self.elements)
-            values = element.decode_many(data, at, shown)
+            values: list[Any] = element.decode_many(data, at, shown)
+            if shown < layout.length:
+                values = with_zeros_counted(values, data, at, layout)
             return Field(name, layout, at, values, facts, elided=layout.length - shown)
         shown = layout.shown(self.elements)
         fields: list[Field] = []

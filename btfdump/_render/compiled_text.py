@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from btfdump._decode.compiled.emitter import Into, Sink, end_of
 from btfdump._decode.compiled.plan import element_of, is_text, plan_of
 from btfdump._decode.compiled.source import CODES, Source, is_unpackable
-from btfdump._decode.fields import reach
+from btfdump._decode.fields import reach, with_zeros_counted
 from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._render import Options
@@ -329,9 +329,8 @@ class _TextSink(Sink):
             if data[at : at + len(zeros)] != zeros:  # as most do
                 return first(data, at)
             count = reach(data, at, layout, ELEMENTS)
-            if count == shown:
-                return first(data, at)
             values = element.decode_many(data, at, count)
+            values = with_zeros_counted(values, data, at, layout)
             return array_text(values, layout.length - count, element, options, as_hex=how.is_hex)
 
         return later
@@ -366,6 +365,8 @@ class _TextSink(Sink):
             items: Iterable[str]
             if shown > 8 and values.count(0) * 2 > shown:
                 items = [f"[{i}] = {text(value)}" for i, value in enumerate(values) if value]
+                if not items:
+                    return array_text(values, elided, element, options)
             else:
                 items = map(text, values)
             return f"{{ {', '.join(items)} }}{more}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._btf import types
+from btfdump._decode.fields import LeadingZeros
 from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._kernel.pointers import ELSEWHERE, space_of
 from btfdump._render.escape import printable, quoted, quoted_bytes
@@ -177,8 +178,10 @@ def array_text(
     """Return an array of scalars as a C initialiser; `elided` further elements are not given.
 
     In a long array with few nonzero elements, zeros are left out and the others have designators;
-    so they are in one that begins with many zeros.
+    so they are in one that begins with many zeros. If there is nothing else, their number is told.
     """
+    if isinstance(values, LeadingZeros):
+        return _zeros(values.zeros, len(values) + elided)
     more = f" /* {elided} more */" if elided else ""
     is_late = len(values) > _FEW and any(values) and not any(values[:_FEW])
     is_bytes = element.size == 1 and element.category is Category.INT and len(values) > 4
@@ -187,11 +190,20 @@ def array_text(
         return f"{{ {text} }}{more}"
     shown: Iterable[str]
     set_ = [i for i, v in enumerate(values) if v]
+    if len(values) > 8 and not set_:
+        return _zeros(len(values), len(values) + elided)
     if is_late or (len(values) > 8 and len(set_) * 2 < len(values)):
         shown = (f"[{i}] = {_one(element, values[i], options, as_hex)}" for i in set_)
     else:
         shown = (_one(element, v, options, as_hex) for v in values)
     return f"{{ {', '.join(shown)} }}{more}"
+
+
+def _zeros(count: int, length: int) -> str:
+    """Return an array of `length` elements that begins with `count` zeros, none of them shown."""
+    if count == length:
+        return f"{{ /* all {count} are zero */ }}"
+    return f"{{ /* the first {count} are zero */ }} /* {length - count} more */"
 
 
 def _one(element: ScalarLayout, value: object, options: Options, as_hex: bool) -> str:

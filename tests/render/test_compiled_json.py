@@ -114,7 +114,31 @@ def test_arrays_that_begin_with_many_zeros(
     assert len(plain) == 1
     for text in (*plain, "".join(kernel.dump(value, "tree"))):
         assert (f"[{first}] = " in text) == (f"[{first + 3}] = " in text) == is_shown
+        told = f"{{ /* the first {first} are zero */ }} /* 70 more */"
+        assert (told in text) != is_shown
     (root,) = json.loads("".join(kernel.dump(value, "json")))["roots"]
     found = root["members"]["all"]
     shown = first + 64 if is_shown else 64
     assert (len(found["first"]), found["elided"]) == (shown, length - shown)
+
+
+@pytest.mark.parametrize("spelled", ["u64", "u16", "u8", "struct item *", "s128"])
+@pytest.mark.parametrize("length", [9, 64, 65, 5000])
+def test_arrays_of_nothing_but_zeros(spelled: str, length: int) -> None:
+    """`{  } /* 4936 more */` did not say whether those are zero."""
+    world = World()
+    world.struct("item", [("id", "int")])
+    world.struct("long_one", [("id", "u64"), ("all", f"{spelled}[{length}]")])
+    address = world.new("long_one", id=1)
+    kernel = world.kernel()
+    value = value_at(kernel, "struct long_one", address)
+    for format_ in ("text", "tree"):
+        assert_same(kernel, [value] * (HOT + 2), format_, zero=True)
+    plain = {kernel.format(value, zero=True) for _ in range(HOT + 2)}
+    assert len(plain) == 1
+    dumped = ["".join(kernel.dump(value.all, format_)) for format_ in ("text", "tree")]
+    for text in (*plain, *dumped):
+        if spelled == "u8" and length <= 64:
+            assert " ".join(["00"] * length) in text
+        else:
+            assert f"{{ /* all {length} are zero */ }}" in text

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._decode.compiled.plan import is_text
 from btfdump._decode.compiled.source import CODES, Spot, is_unpackable, pattern
-from btfdump._decode.fields import nonzero, reach
+from btfdump._decode.fields import nonzero, reach, with_zeros_counted
 from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._decode.scalars import ScalarLayout
 from btfdump.errors import UnusableBtfError
@@ -210,6 +210,8 @@ class Emitter:
         self.emit(f"{number} = {far}(d, {where}, {kind}, {self.limit}) if {is_late} else {count}")
         many = self.source.constant("R", element.decode_many)
         values = f"({values} if {number} == {count} else {many}(d, {where}, {number}))"
+        counted = self.source.constant("Q", with_zeros_counted)
+        values = f"{counted}({values}, d, {where}, {kind})"
         return values, f"{layout.length} - {number}"
 
     @contextmanager
