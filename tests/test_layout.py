@@ -36,6 +36,7 @@ COVERED = {
     "reports/sayings.py": "reports/test_definitions.py",
     # Interfaces: what is behind them is tested.
     "kernel/services.py": "kernel/test_modules.py",
+    "kernel/typed.py": "kernel/test_entries.py",
     # A header, compiled and compared: seen in what the compiler makes of it.
     "btf/c/definition.py": "btf/c/test_header.py",
     "btf/c/names.py": "btf/c/test_header.py",

@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from btfdump._btf import types
 from btfdump._decode.fields import Field
-from btfdump._decode.holes import describe, read_around_holes
 from btfdump._decode.layout import ArrayLayout
 from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._decode.scope import stated_by
 from btfdump._graph.buckets import is_table, occupied
 from btfdump._graph.limits import MAX_OBJECT
-from btfdump._kernel.expression import evaluate_length, excerpt
+from btfdump._kernel.counted import count, read
 from btfdump._kernel.pointers import target_of
 from btfdump._kernel.value_at import value_at
-from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from btfdump._annotate.facts import MemberFacts
-    from btfdump._decode.layout import Layout
+    from btfdump._btf import types
     from btfdump._graph.state import State
     from btfdump._kernel.expression import Scope
     from btfdump._kernel.value import Value
 
 
-class Counted(NamedTuple):
+class ReadArray(NamedTuple):
     """An array of `length` elements: those that were read, and what could not be read."""
 
     value: Value
@@ -35,51 +32,28 @@ class Counted(NamedTuple):
     notes: list[str]
 
 
-def read_behind(
-    state: State, pointer: Layout, address: int, facts: MemberFacts, scopes: Sequence[Scope]
-) -> Counted:
-    """Read the array that a pointer leads to, with the length that `facts` give.
-
-    `pointer` is the pointer's layout and `address` its value, a virtual address. Names in the
-    length expression are members of `scopes`. Raises the same errors as `read_counted()`.
-    """
-    assert isinstance(pointer, ScalarLayout)
-    assert isinstance(pointer.base, types.Ptr)
-    element = state.context.layouts.of(pointer.base.btf.type(pointer.base.type_id))
-    return read_counted(state, element, address, facts, scopes)
-
-
 def read_counted(
-    state: State, element: Layout, address: int, facts: MemberFacts, scopes: Sequence[Scope]
-) -> Counted:
-    """Read an array at a virtual address, with the length that `facts` give, cut to a useful size.
+    state: State, array: Value, facts: MemberFacts, scopes: Sequence[Scope]
+) -> ReadArray:
+    """Read an array, or the one that a pointer leads to, with the length that `facts` give.
 
-    Names in the length expression are members of `scopes`. Bytes that cannot be read are zero in
-    the result. Raises `BtfdumpError` or `LookupError` if the length cannot be evaluated, and
-    `FaultError` if nothing can be read.
+    It is cut to a useful size. Names in the length expression are members of `scopes`. Bytes that
+    cannot be read are zero in the result. Raises `CorruptDataError` if the length is not known, and
+    `FaultError` if nothing can be read; both say of which array.
     """
-    length = evaluate_length(scopes, facts.length or "0")
-    context = state.context
-    notes: list[str] = []
-    if context._bounds is not None:
-        length, why = context._bounds.fit(context.wrap(address), element.size, length)
-        notes += [why] if why else []
+    counted = count(array, facts, scopes)
+    context, length = state.context, counted.length
+    element = context.layouts.of(counted.element)
     most = 4096 if element.size == 1 else state.limits.elements
     if is_table(context.layouts, element):
         most = length  # vacant elements are not shown
     elif isinstance(element, ScalarLayout) and element.category is Category.POINTER:
         most = 65536  # NULL pointers are not shown
     most = min(most, MAX_OBJECT // max(element.size, 1))
-    array = context.array(element.type, min(length, most))
+    piece = read(context, counted, 0, min(length, most))
     stated = stated_by(facts.of_target)
-    value = value_at(context, array, context.wrap(address), stated=stated)
-    try:
-        value.bytes_()
-    except FaultError as error:
-        data, holes = read_around_holes(context.target, value.address_, value.size_, error)
-        value = value_at(context, array, value.address_, data, stated=stated)
-        notes.append(describe(error, holes))
-    return Counted(value, length, notes)
+    value = value_at(context, piece.array, piece.address, piece.data, stated=stated)
+    return ReadArray(value, length, [text for text in (counted.cut, piece.missing) if text])
 
 
 def pointee_of(array: Value) -> types.Type | None:
@@ -91,12 +65,7 @@ def pointee_of(array: Value) -> types.Type | None:
     return None
 
 
-def uncounted(facts: MemberFacts, error: Exception) -> str:
-    """Return the note for an array of annotated length of which no element can be shown."""
-    return f"array of {excerpt(facts.length or '')} elements: {error}"
-
-
-def decode_counted(state: State, array: Counted, facts: MemberFacts) -> tuple[Field, list[str]]:
+def decode_counted(state: State, array: ReadArray, facts: MemberFacts) -> tuple[Field, list[str]]:
     """Decode an array as a field without a name; return it, and the notes about it."""
     value, length, notes = array
     layout = value._layout_

@@ -8,6 +8,7 @@ from btfdump._graph.entries import entry_of
 from btfdump._graph.events import Close, GroupKind, Number, Open
 from btfdump._graph.visits import notes_on
 from btfdump._graph.window import MAX_BEYOND, Window
+from btfdump._kernel.entries import linked
 from btfdump._kernel.notes import Note
 from btfdump._walk import RESERVED, Anomaly, ValueEntry
 from btfdump.errors import CorruptDataError
@@ -35,7 +36,7 @@ def entries_of(state: State, field: Field | None, value: Value, position: Positi
     window: Window[Value | ValueEntry] = Window(
         reserved.aside(value.entries_(expansion)),
         state.limits.elements,
-        _Reserved().aside(value._links_(expansion)) if state.context.target.is_live else None,
+        _Reserved().aside(linked(value, expansion)) if state.context.target.is_live else None,
     )
     yield Open(GroupKind.CONTAINER, field, value, expansion, window.count, expansion.provenance)
     for problem in value.facts_.problems if value.facts_ is not None else ():

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from btfdump._btf import types
 from btfdump._decode.layout import StructLayout
 from btfdump._decode.scalars import ScalarLayout
-from btfdump._graph.arrays import decode_counted, pointee_of, read_behind
+from btfdump._graph.arrays import decode_counted, pointee_of, read_counted
 from btfdump._graph.containers import entries_of
 from btfdump._graph.events import Close, Enter, Event, Exit, Number, Open, Seen
 from btfdump._graph.limits import Limits, paths_of
@@ -177,12 +177,11 @@ def _array(state: State, pointer: Value, facts: MemberFacts, position: Position)
     Nothing else is shown, unless its elements are pointers too, or it cannot be read.
     """
     try:
-        address, scopes = int(pointer), pointer._around_()
-        array = read_behind(state, pointer._layout_, address, facts, scopes)
-    except (BtfdumpError, LookupError):
+        array = read_counted(state, pointer, facts, pointer._around_())
+    except BtfdumpError:
         yield Visit(pointer, position)
         return
-    if not address or isinstance(pointee_of(array.value), types.Composite):
+    if not array.value.address_ or isinstance(pointee_of(array.value), types.Composite):
         yield Visit(pointer, position)
         return
     field, notes = decode_counted(state, array, facts)

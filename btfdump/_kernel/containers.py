@@ -8,26 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump._annotate.members import CHAIN
 from btfdump._decode.compiled.projection import compile_reader
-from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._decode.layout import StructLayout
 from btfdump._decode.paths import split_path
 from btfdump._kernel.evidence import choose_by_evidence
-from btfdump._kernel.expression import Path
-from btfdump._kernel.pointers import destination
+from btfdump._kernel.expression import Path, excerpt
 from btfdump._walk import Head, walker_of
 from btfdump._walk.lists import POISONS
 from btfdump._walk.quick import walk_quickly
 from btfdump.errors import CorruptDataError, FaultError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from btfdump._annotate.facts import Expansion, MemberFacts
     from btfdump._btf import types
     from btfdump._kernel.typed import TypedAddress
     from btfdump._walk import Item, Walker
-
-PIECE = 512
-"""Elements read at once from an array whose length C does not state."""
 
 
 def expansion_of(value: TypedAddress, facts: MemberFacts | None) -> Expansion:
@@ -46,6 +42,8 @@ def expansion_of(value: TypedAddress, facts: MemberFacts | None) -> Expansion:
         if chosen is not None:
             return chosen
         reason = f"ambiguous: {facts.choices}"
+    elif facts is not None and facts.length is not None:
+        reason = f"it is no container but an array of {excerpt(facts.length)} elements"
     elif facts is not None and facts.unmet:
         stated = ", ".join(facts.unmet)
         reason = f"its element type is stated only on a condition that is not met here: {stated}"
@@ -106,28 +104,6 @@ def links_of(value: TypedAddress, expansion: Expansion, index: int = 0) -> Itera
     return _walker(expansion).once(head)
 
 
-def pieces_of(
-    value: TypedAddress, facts: MemberFacts, count: int
-) -> Iterator[tuple[int, types.Array, int]]:
-    """Split an array of `count` elements into pieces of at most `PIECE` elements.
-
-    `value` is the array, or a pointer to its first element. Yields (index of the first element,
-    array type, virtual address) for each piece. Raises the same errors as `destination()`, unless
-    there are no elements: an array that was never needed is often a NULL pointer.
-    """
-    if not count:
-        return
-    layout, context = value._layout_, value._context_
-    if isinstance(layout, ArrayLayout):
-        element, start = layout.base.btf.type(layout.base.type_id), value.address_
-    else:
-        element, start = destination(value, facts)
-    size = context.layouts.of(element).size
-    for first in range(0, count if size else 0, PIECE):
-        array = context.array(element, min(PIECE, count - first))
-        yield first, array, context.wrap(start + first * size)
-
-
 def projected(
     value: TypedAddress,
     expansion: Expansion,
@@ -148,7 +124,7 @@ def projected(
     bounds = context._bounds
     if bounds is not None and any(bounds.may_lack(element, path) for path in paths):
         for entry in value.walk_():
-            yield [tuple(member_at(entry, path).value_() for path in paths)]
+            yield [row(entry, paths, None)]
         return
     if expansion.head in ("list_head", "hlist_head") and is_plain and not context.target.is_live:
         circular = expansion.head == "list_head"
@@ -157,10 +133,24 @@ def projected(
     if not is_whole:  # the careful walker does the rest
         read = compile_reader(layouts, element, paths)
         for entry in islice(value.walk_(), count, None):
-            try:
-                yield [read(entry.bytes_())]
-            except FaultError:  # these members may still be readable
-                yield [tuple(member_at(entry, path).value_() for path in paths)]
+            yield [row(entry, paths, read)]
+
+
+def row(
+    entry: TypedAddress,
+    paths: tuple[str, ...],
+    read: Callable[[bytes], tuple[Any, ...]] | None,
+) -> tuple[Any, ...]:
+    """Return the members `paths` of an entry; `read`, if there is one, has been compiled for them.
+
+    Raises `MemberNotFoundError` and `FaultError`.
+    """
+    if read is not None:
+        try:
+            return read(entry.bytes_())
+        except FaultError:  # these members may still be readable
+            pass
+    return tuple(member_at(entry, path).value_() for path in paths)
 
 
 def member_at(value: TypedAddress, path: str) -> TypedAddress:

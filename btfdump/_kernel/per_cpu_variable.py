@@ -34,7 +34,7 @@ class PerCpuVariable(Value):
         del offset, size
         self._refuse()
 
-    def _holder_of(self, expansion: Expansion) -> Value:
+    def _holder_(self, expansion: Expansion | None) -> Value:
         del expansion
         self._refuse()
 
@@ -48,7 +48,7 @@ class PerCpuVariable(Value):
             bit_size=part.bit_size_,
             facts=part.facts_,
             outer=part._outer_,
-            index=part._index,
+            index=part._number_,
             stated=part._stated_,
         )
 

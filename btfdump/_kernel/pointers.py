@@ -79,32 +79,47 @@ def target_of(
     return context.pointee(layout.base)
 
 
-def destination(pointer: TypedAddress, facts: MemberFacts | None) -> tuple[types.Type, int]:
-    """Return the type and virtual address of what a pointer into kernel memory leads to.
+def target_type(pointer: TypedAddress, facts: MemberFacts | None) -> types.Type:
+    """Return the type of what a pointer into kernel memory leads to; no memory is read.
 
-    The type is the declared one, unless an annotation or the kernel's own version of a BPF
-    program's struct replaces it. Raises `FaultError` if the pointer is NULL, unreadable, or points
-    into another address space, and `CorruptDataError` if an annotated target cannot be located.
+    It is the declared one, unless an annotation or the kernel's own version of a BPF program's
+    struct replaces it.
     """
-    context, address = pointer._context_, int(pointer)
-    base = pointer.type_.btf.skip_modifiers(pointer.type_)
-    assert isinstance(base, types.Ptr)
+    if facts is not None and facts.points_to is not None:
+        return facts.points_to
+    context, base = pointer._context_, _pointer(pointer)
     target = base.btf.type(base.type_id)
     while isinstance(target, types.TypeTag):  # describes the pointer, not the object
         target = target.target
     plain = base.btf.skip_modifiers(target)
     real = context._real_struct(plain) or context.definition(plain)
-    target = real if isinstance(real, types.Composite) else target
+    return real if isinstance(real, types.Composite) else target
+
+
+def destination(pointer: TypedAddress, facts: MemberFacts | None) -> tuple[types.Type, int]:
+    """Return the type and virtual address of what a pointer into kernel memory leads to.
+
+    The type is that of `target_type()`. Raises `FaultError` if the pointer is NULL, unreadable, or
+    points into another address space, and `CorruptDataError` if an annotated target cannot be
+    located.
+    """
+    address = int(pointer)
+    target = target_type(pointer, facts)
     holder, name = pointer._outer_ or (pointer, "the pointer")
     if facts is not None and facts.points_to is not None:
-        target = facts.points_to
         address = address_of(holder, address, facts) if address else 0
     if not address:
         raise FaultError(0, 0, f"{name} is NULL ({pointer.type_})")
-    space = pointer_space(base, facts)
+    space = pointer_space(_pointer(pointer), facts)
     if space in ELSEWHERE:
         raise FaultError(address, 0, f"{address:#x} is a __{space} pointer ({pointer.type_})")
     return target, address
+
+
+def _pointer(pointer: TypedAddress) -> types.Ptr:
+    base = pointer.type_.btf.skip_modifiers(pointer.type_)
+    assert isinstance(base, types.Ptr)
+    return base
 
 
 def struct_behind(

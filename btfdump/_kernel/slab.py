@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._annotate.facts import Expansion
 from btfdump._btf import types
+from btfdump._kernel.entries import linked
 from btfdump._kernel.services import Cache, SlabObject
 from btfdump._kernel.value import Value
 from btfdump._kernel.value_at import value_at
@@ -229,7 +230,7 @@ class SlabFinder:
                 return
             head = value_at(kernel, "struct list_head", self._cache_of_caches + link)
         expansion = Expansion("list_head", element, "list", link, 0, "mm/slab.h")
-        for entry in islice(head._links_(expansion), _MAX_CACHES):
+        for entry in islice(linked(head, expansion), _MAX_CACHES):
             if isinstance(entry, Value) and direct is not None:
                 cache = self._cache(entry.address_, direct)
                 if cache is not None:

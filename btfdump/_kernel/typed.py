@@ -5,13 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from btfdump._annotate.facts import Expansion
+    from typing_extensions import Self
+
+    from btfdump._annotate.facts import Expansion, MemberFacts
     from btfdump._btf import types
     from btfdump._decode.layout import Layout
+    from btfdump._decode.scope import Stated
     from btfdump._kernel.context import Context
-    from btfdump._walk.entries import Anomaly, ValueEntry
+    from btfdump._kernel.expression import Scope
+    from btfdump._walk.entries import Anomaly, Key, ValueEntry
 
 
 class TypedAddress(Protocol):
@@ -32,6 +36,18 @@ class TypedAddress(Protocol):
     @property
     def _context_(self) -> Context:
         """The kernel that the object belongs to."""
+
+    @property
+    def facts_(self) -> MemberFacts | None:
+        """What annotations state about the member that this is, or None."""
+
+    @property
+    def _number_(self) -> int:
+        """The number of an element in its array; 0 for anything else."""
+
+    @property
+    def is_pointer_(self) -> bool:
+        """Whether the type, without modifiers, is a pointer."""
 
     @property
     def _outer_(self) -> tuple[TypedAddress, str] | None:
@@ -55,13 +71,33 @@ class TypedAddress(Protocol):
     def __getitem__(self, key: str | int, /) -> TypedAddress:
         """Return a member by name, or an element or entry by index."""
 
-    def _at_(self, type_: types.Type, address: int) -> TypedAddress:
+    def _at_(
+        self,
+        type_: types.Type,
+        address: int,
+        data: bytes | None = None,
+        *,
+        facts: MemberFacts | None = None,
+        index: int = 0,
+        key: Key = None,
+        stated: Stated = (),
+    ) -> Self:
         """Return the object of `type_` at a virtual address of the same kernel."""
 
-    def walk_(self) -> Iterator[TypedAddress]:
+    def _around_(self) -> Sequence[Scope]:
+        """Return the scopes in which the names of expressions about this are looked up."""
+
+    def _holder_(self, expansion: Expansion | None) -> Self:
+        """Return what holds the head or the elements; raises `FaultError` if it is not there."""
+
+    def deref_(self) -> Self:
+        """Return what a pointer points to; raises `FaultError`."""
+
+    def expansion_(self) -> Expansion:
+        """Return how a container's entries are typed and linked; raises `CorruptDataError`."""
+
+    def walk_(self) -> Iterator[Self]:
         """Walk a container's entries; raises `CorruptDataError` at the end if it is damaged."""
 
-    def entries_(
-        self, expansion: Expansion | None = None
-    ) -> Iterator[TypedAddress | ValueEntry | Anomaly]:
+    def entries_(self, expansion: Expansion | None = None) -> Iterator[Self | ValueEntry | Anomaly]:
         """Walk the entries of a container, with anomalies where they are met."""

@@ -16,11 +16,10 @@ from btfdump._decode.fields import bits_to_python, decode_text, to_python
 from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._decode.scope import stated_by
-from btfdump._kernel import containers
-from btfdump._kernel.expression import applying, evaluate, evaluate_length, excerpt
+from btfdump._kernel import containers, entries
+from btfdump._kernel.expression import applying
 from btfdump._kernel.pointers import Globals, destination, read_string, struct_behind
-from btfdump._walk import Anomaly, Entry, ValueEntry
-from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
+from btfdump.errors import BtfdumpError, MemberNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from btfdump._decode.scope import Stated
     from btfdump._kernel.context import Context
     from btfdump._kernel.expression import Scope
-    from btfdump._walk import Item, Key
+    from btfdump._walk import Anomaly, Key, ValueEntry
 
 MAX_STRING = 4096
 """The longest C string that is read through a pointer, in bytes."""
@@ -49,8 +48,8 @@ class Value:
         "_context",
         "_data",
         "_facts",
-        "_index",
         "_layout",
+        "_number_",
         "_outer",
         "_stated",
         "address_",
@@ -83,7 +82,7 @@ class Value:
         self._data = data
         self._facts = facts
         self._outer = outer
-        self._index = index
+        self._number_ = index
         self._stated = stated
         self.type_ = type_
         self.address_ = address
@@ -161,11 +160,7 @@ class Value:
             )
         if self.is_pointer_:
             return self._pointee(key)
-        count = 0
-        for count, entry in enumerate(self.walk_(), 1):
-            if count == key + 1:
-                return entry
-        raise IndexError(f"no entry {key} in {self.type_} at {self.address_:#x}: it has {count}")
+        return entries.entry(self, key)
 
     def __iter__(self) -> Iterator[Value]:
         """Iterate over the elements of an array; raises `TypeError` for anything else."""
@@ -400,7 +395,7 @@ class Value:
             self._slice_(0, layout.size),
             facts=self._facts,
             outer=self._outer,
-            index=self._index,
+            index=self._number_,
             key=self.key_,
             stated=self._stated,
         )
@@ -418,9 +413,21 @@ class Value:
         stated = stated_by(facts.of_target)
         return Value(self._context, target, address, facts=known, index=index, stated=stated)
 
-    def _at_(self, type_: types.Type, address: int) -> Value:
+    def _at_(
+        self,
+        type_: types.Type,
+        address: int,
+        data: bytes | None = None,
+        *,
+        facts: MemberFacts | None = None,
+        index: int = 0,
+        key: Key = None,
+        stated: Stated = (),
+    ) -> Value:
         """Return the object of `type_` at a virtual address of the same kernel."""
-        return Value(self._context, type_, address)
+        return Value(
+            self._context, type_, address, data, facts=facts, index=index, key=key, stated=stated
+        )
 
     def deref_(self) -> Value:
         """Return what a pointer points to.
@@ -449,38 +456,31 @@ class Value:
         """Return how this container's entries are typed and linked.
 
         Raises `CorruptDataError` if nothing states the element type, if a statement does not fit,
-        or if several candidates remain.
+        if several candidates remain, or if this is an array of annotated length that holds none.
         """
         return containers.expansion_of(self, self._facts)
 
     def walk_(self) -> Iterator[Value]:
         """Walk the entries of a container, as Values of the element type.
 
-        Entries that are not objects, such as an xarray's value entries, are skipped. Raises
-        `CorruptDataError` at the start if the element type is not known, and at the end if the walk
-        broke off early or lost entries; every reachable entry has been yielded by then.
+        Entries that are not objects, such as an xarray's value entries, are skipped. Of an array of
+        annotated length, or a pointer to one, these are what its elements contain, if they are
+        containers; what they point to, if they are pointers to structs; else the elements. Raises
+        `CorruptDataError` at the start if the element type or the length is not known, and at the
+        end if the walk broke off early or lost entries; every reachable entry has been yielded by
+        then. Raises `FaultError` if what leads to the array cannot be read.
         """
-        trouble: Anomaly | None = None
-        for item in self.entries_():
-            if isinstance(item, Value):
-                yield item
-            elif isinstance(item, Anomaly) and item.ends and trouble is None:
-                trouble = item
-        if trouble is not None:
-            raise CorruptDataError(trouble.message, trouble.address)
+        return entries.walk(self)
 
     def project_(self, *paths: str) -> Iterator[tuple[Any, ...]]:
-        """Walk a container and yield a tuple of the members `paths` of each entry.
+        """Yield a tuple of the members `paths` of each entry that `walk_()` yields.
 
-        Paths are dotted, stay within the element, and pass through no pointer; values are as
+        Paths are dotted, stay within the entry, and pass through no pointer; values are as
         `value_()` returns them. This is the fast way through long lists: the loop is compiled, each
-        entry is read once, and up to 256 entries are read ahead. Raises `MemberNotFoundError`, and
-        the same errors as `walk_()`.
+        entry is read once, and up to 256 entries are read ahead. Raises `MemberNotFoundError`, also
+        if the elements of an array have no members, and the same errors as `walk_()`.
         """
-        expansion = self.expansion_()
-        holder = self._holder_of(expansion)
-        head = containers.head_of(holder, expansion, holder._index)
-        return chain.from_iterable(containers.projected(self, expansion, head, paths, self._facts))
+        return chain.from_iterable(entries.project(self, paths))
 
     def entries_(
         self, expansion: Expansion | None = None
@@ -488,67 +488,17 @@ class Value:
         """Walk the entries of a container, with anomalies in the order in which they are met.
 
         `expansion` says how the entries are typed and linked; by default the annotations do. Raises
-        `CorruptDataError` at the start if the element type is not known.
+        at the start what `walk_()` does.
         """
-        if expansion is None and self._facts is not None and self._facts.length is not None:
-            yield from self._counted(self._facts, self._facts.length)
-            return
-        if self._facts is not None and self._facts.vacant == self._index:
-            return
-        expansion = expansion or self.expansion_()
-        holder = self._holder_of(expansion)
-        yield from holder._values(containers.items_of(holder, expansion, holder._index), expansion)
+        return entries.entries(self, expansion)
 
-    def _links_(self, expansion: Expansion) -> Iterator[Value | ValueEntry | Anomaly]:
-        """Walk a container once, as it is now, reading links only and no entries."""
-        holder = self._holder_of(expansion)
-        yield from holder._values(containers.links_of(holder, expansion, holder._index), expansion)
+    def _holder_(self, expansion: Expansion | None) -> Value:
+        """Return what holds the container's head: this value, or the target of this pointer.
 
-    def _holder_of(self, expansion: Expansion) -> Value:
-        """Return what holds the container's head: this value, or the target of this pointer."""
-        return self._pointee(0) if self.is_pointer_ and containers.is_behind(expansion) else self
-
-    def _counted(self, facts: MemberFacts, length: str) -> Iterator[Value | ValueEntry | Anomaly]:
-        """Walk an array of annotated length: what its heads contain or its pointers lead to."""
-        count = evaluate_length(self._around_(), length)
-        of_each, stated = facts.of_each, stated_by(facts.of_target)
-        for first, array, address in containers.pieces_of(self, facts, count):
-            piece = Value(self._context, array, address, facts=of_each, stated=stated)
-            try:
-                piece.read_()
-                for index in range(len(piece)):
-                    yield from piece[index]._contents(first + index)
-            except FaultError as error:
-                yield Anomaly(
-                    f"array of {excerpt(length)} elements: {error}", error.address, ends=True
-                )
-
-    def _contents(self, index: int) -> Iterator[Value | ValueEntry | Anomaly]:
-        """Walk what one element of an array holds or leads to."""
-        self._index = index
-        if self._facts is not None and self._facts.is_container:
-            yield from self.entries_(self.expansion_())
-        elif not self.is_pointer_ or struct_behind(self._context, self._layout_, None) is None:
-            yield self
-        elif self:
-            yield self.deref_()
-
-    def _values(
-        self, items: Iterator[Item], expansion: Expansion
-    ) -> Iterator[Value | ValueEntry | Anomaly]:
-        skip = self._facts.skip if self._facts is not None else None
-        for item in items:
-            if not isinstance(item, Entry):
-                yield item
-                continue
-            entry = Value(self._context, expansion.element, item.address, item.data, key=item.key)
-            if skip is not None:
-                try:
-                    if evaluate((entry,), skip, "skip"):
-                        continue
-                except BtfdumpError as error:
-                    yield Anomaly(f"skip:{skip}: {error}", item.address)
-            yield entry
+        Without an expansion this is an array whose elements are counted: the value itself.
+        """
+        is_behind = expansion is not None and containers.is_behind(expansion)
+        return self._pointee(0) if is_behind and self.is_pointer_ else self
 
 
 def _is_ours(name: str) -> bool:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._btf import types
-from btfdump._graph.arrays import decode_counted, pointee_of, read_behind, uncounted
+from btfdump._graph.arrays import decode_counted, pointee_of, read_counted
 from btfdump._graph.entries import pointed_entries
 from btfdump._graph.events import TARGET_SHOWN, GroupKind, Open
 from btfdump._graph.visits import ArrayVisit, Settled, notes_on
 from btfdump._kernel.pointers import told_by
-from btfdump.errors import BtfdumpError
+from btfdump.errors import CorruptDataError, FaultError
 
 if TYPE_CHECKING:
     from btfdump._annotate.facts import MemberFacts
@@ -31,9 +31,9 @@ def _elements(edge: Edge, state: State, facts: MemberFacts) -> Stream:
     field, here, inner = edge.field, edge.value(), edge.via_pointer()
     assert isinstance(field.value, int)
     try:
-        array = read_behind(state, field.layout, field.value, facts, edge.scopes())
-    except (BtfdumpError, LookupError) as error:
-        yield notes_on(field, here, [uncounted(facts, error)])
+        array = read_counted(state, here, facts, edge.scopes())
+    except (CorruptDataError, FaultError) as error:
+        yield notes_on(field, here, [str(error)])
         return
     value, length, notes = array
     target = pointee_of(value)

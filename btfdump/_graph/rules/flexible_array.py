@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._decode.layout import ArrayLayout
-from btfdump._graph.arrays import decode_counted, read_counted, shifted, uncounted
+from btfdump._graph.arrays import decode_counted, read_counted, shifted
 from btfdump._graph.visits import Settled, notes_on
 from btfdump.errors import BtfdumpError
 
@@ -24,10 +24,10 @@ def flexible_array(edge: Edge, state: State) -> Edge | Settled | None:
         return None
     here = edge.value()
     try:
-        array = read_counted(state, layout.element, here.address_, facts, edge.scopes())
+        array = read_counted(state, here, facts, edge.scopes())
         decoded, notes = decode_counted(state, array, facts)
-    except (BtfdumpError, LookupError) as error:
-        return Settled(field, notes_on(field, here, [uncounted(facts, error)]))
+    except BtfdumpError as error:
+        return Settled(field, notes_on(field, here, [str(error)]))
     moved = shifted(decoded, field.offset)
     field = field.replace(layout=moved.layout, value=moved.value, elided=moved.elided)
     if notes:

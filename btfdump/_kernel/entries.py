@@ -1,0 +1,181 @@
+"""The entries of containers, and of arrays whose length an annotation gives, as values."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from btfdump._decode.compiled.projection import compile_reader
+from btfdump._decode.layout import StructLayout
+from btfdump._decode.scalars import ScalarLayout
+from btfdump._decode.scope import stated_by
+from btfdump._kernel import containers
+from btfdump._kernel.counted import about, count, element_type, read
+from btfdump._kernel.expression import evaluate
+from btfdump._kernel.pointers import struct_behind
+from btfdump._walk import Anomaly, Entry, ValueEntry
+from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from btfdump._annotate.facts import Expansion, MemberFacts
+    from btfdump._decode.layout import Layout
+    from btfdump._kernel.typed import TypedAddress
+    from btfdump._walk import Item
+
+    Typed = TypeVar("Typed", bound=TypedAddress)
+
+PIECE = 512
+"""Elements of an array that are read at once."""
+MAX_UNREADABLE = 8
+"""Pieces of one array that may be unreadable before the rest is given up."""
+
+
+def entries(value: Typed, expansion: Expansion | None) -> Iterator[Typed | ValueEntry | Anomaly]:
+    """Walk what `Value.entries_()` walks; raises the same errors."""
+    facts = value.facts_
+    if expansion is None and facts is not None and facts.length is not None:
+        yield from _of_array(value, facts)
+    elif facts is None or facts.vacant != value._number_:
+        expansion = expansion or value.expansion_()
+        holder = value._holder_(expansion)
+        items = containers.items_of(holder, expansion, holder._number_)
+        yield from _values(holder, items, expansion)
+
+
+def linked(value: Typed, expansion: Expansion) -> Iterator[Typed | ValueEntry | Anomaly]:
+    """Walk a container once, as it is now, reading links only and no entries."""
+    holder = value._holder_(expansion)
+    items = containers.links_of(holder, expansion, holder._number_)
+    yield from _values(holder, items, expansion)
+
+
+def walk(value: Typed) -> Iterator[Typed]:
+    """Walk what `Value.walk_()` walks; raises the same errors."""
+    trouble: Anomaly | None = None
+    for item in value.entries_():
+        if isinstance(item, Anomaly):
+            trouble = trouble or (item if item.ends else None)
+        elif not isinstance(item, ValueEntry):
+            yield item
+    if trouble is not None:
+        raise CorruptDataError(trouble.message, trouble.address)
+
+
+def entry(value: Typed, number: int) -> Typed:
+    """Return entry `number` of a container; raises `IndexError`, and what `walk()` raises."""
+    met = 0
+    for met, found in enumerate(value.walk_(), 1):
+        if met == number + 1:
+            return found
+    raise IndexError(f"no entry {number} in {value.type_} at {value.address_:#x}: it has {met}")
+
+
+def project(value: TypedAddress, paths: tuple[str, ...]) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield lists of the tuples that `Value.project_()` yields; raises the same errors."""
+    facts = value.facts_
+    if facts is not None and facts.length is not None:
+        return _projected(value, facts, paths)
+    expansion = value.expansion_()
+    holder = value._holder_(expansion)
+    head = containers.head_of(holder, expansion, holder._number_)
+    return containers.projected(value, expansion, head, paths, facts)
+
+
+def _projected(
+    value: TypedAddress, facts: MemberFacts, paths: tuple[str, ...]
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the members `paths` of what an array of annotated length holds, or leads to."""
+    context, layouts = value._context_, value._context_.layouts
+    if not facts.candidates:  # else what its containers hold is decided for each of them
+        _check(value, facts, paths)
+    readers: dict[Layout, Callable[[bytes], tuple[Any, ...]] | None] = {}
+    bounds = context._bounds
+    for found in value.walk_():
+        layout = found._layout_
+        if layout not in readers:
+            readers[layout] = None
+            if isinstance(layout, StructLayout) and not (
+                bounds is not None and any(bounds.may_lack(layout, path) for path in paths)
+            ):
+                readers[layout] = compile_reader(layouts, layout, paths)
+        yield [containers.row(found, paths, readers[layout])]
+
+
+def _check(value: TypedAddress, facts: MemberFacts, paths: tuple[str, ...]) -> None:
+    """Check that an array leads to structs with these members; raises `MemberNotFoundError`."""
+    context = value._context_
+    element = element_type(value, facts)
+    if facts.expansion is not None:
+        element = facts.expansion.element
+    struct = struct_behind(context, context.layouts.of(element), None)
+    for path in paths:
+        if struct is None:
+            raise MemberNotFoundError(
+                about(facts.length or "", f"{element} has no members: no member {path!r}")
+            )
+        context.layouts.locate(struct, path)
+
+
+def _of_array(value: Typed, facts: MemberFacts) -> Iterator[Typed | ValueEntry | Anomaly]:
+    """Walk an array of annotated length: what its heads contain or its pointers lead to."""
+    holder = value._holder_(None)
+    array = count(holder, facts, holder._around_())
+    context = value._context_
+    layout = context.layouts.of(array.element)
+    of_each, stated = facts.of_each, stated_by(facts.of_target)
+    is_leading = facts.is_container or (
+        isinstance(layout, ScalarLayout) and struct_behind(context, layout, None) is not None
+    )
+    unreadable = 0
+    for first in range(0, array.length if layout.size else 0, PIECE):
+        try:
+            piece = read(context, array, first, min(PIECE, array.length - first))
+        except FaultError as error:
+            yield Anomaly(str(error), error.address, ends=True)
+            unreadable += 1
+            if unreadable == MAX_UNREADABLE:
+                return
+            continue
+        for number in range(piece.array.length):
+            start = number * layout.size
+            if not piece.has(start, layout.size):
+                continue
+            element = value._at_(
+                array.element,
+                context.wrap(piece.address + start),
+                piece.data[start : start + layout.size],
+                facts=of_each,
+                index=first + number,
+                stated=stated,
+            )
+            if facts.is_container:
+                yield from element.entries_(element.expansion_())
+            elif not is_leading:
+                yield element
+            elif element:
+                yield element.deref_()
+        if piece.missing:
+            yield Anomaly(about(array.stated, piece.missing), piece.address, ends=True)
+    if array.cut:
+        yield Anomaly(array.cut, array.address, ends=True)
+
+
+def _values(
+    holder: Typed, items: Iterator[Item], expansion: Expansion
+) -> Iterator[Typed | ValueEntry | Anomaly]:
+    facts = holder.facts_
+    skip = facts.skip if facts is not None else None
+    make, element = holder._at_, expansion.element
+    for item in items:
+        if not isinstance(item, Entry):
+            yield item
+            continue
+        found = make(element, item.address, item.data, key=item.key)
+        if skip is not None:
+            try:
+                if evaluate((found,), skip, "skip"):
+                    continue
+            except BtfdumpError as error:
+                yield Anomaly(f"skip:{skip}: {error}", item.address)
+        yield found
