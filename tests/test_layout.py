@@ -24,6 +24,7 @@ COVERED = {
     "graph/fields.py": "annotate/test_shown.py",
     "graph/leads.py": "graph/test_readers.py",
     "graph/rules/__init__.py": "annotate/test_shown.py",
+    "graph/state.py": "kernel/test_definitions.py",
     # Every renderer shows the same small kernel: the goldens are their specification.
     "render/json_text.py": "render/test_goldens.py",
     "render/outline.py": "render/test_goldens.py",

@@ -16,7 +16,7 @@ from btfdump._graph.limits import Limits
 from btfdump._graph.traverse import traverse
 from btfdump._kernel.context import Context
 from btfdump._kernel.modules import LoadedModules
-from btfdump._kernel.pointers import read_string, space_of
+from btfdump._kernel.pointers import read_string, space_of, target_type
 from btfdump._kernel.value_at import value_at
 from btfdump._kernel.variables import find_global
 from btfdump._render import Options, Root, get
@@ -201,7 +201,8 @@ class Kernel(Context):
         pointer = value.type_.btf.skip_modifiers(value.type_)
         is_per_cpu = space_of(value._layout_, value.facts_) == "percpu"
         if isinstance(pointer, types.Ptr) and is_per_cpu and not value._is_of_no_cpu_:
-            return value_at(self, self.pointee(pointer), self.wrap(int(value) + offsets[cpu]))
+            target = target_type(value, value.facts_)
+            return value_at(self, target, self.wrap(int(value) + offsets[cpu]))
         facts = value.facts_ if value._outer_ is None else None
         return value_at(self, value.type_, self.wrap(value.address_ + offsets[cpu]), facts=facts)
 

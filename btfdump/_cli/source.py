@@ -82,5 +82,5 @@ def _readers(args: argparse.Namespace, btf: Btf, layout: StructLayout) -> list[A
     values = Values(kernel.options(limits=limits))
     summaries = Summaries(kernel, limits.string)
     plan = plan_of(kernel.layouts, kernel.facts, layout, selection, elements=limits.elements)
-    leads = Leads(kernel, plan)
+    leads = Leads(kernel, plan, is_following=limits.depth > 0)
     return [compile_leads(leads), compile_members(leads, values, summaries)]

@@ -60,9 +60,7 @@ def pointee_of(array: Value) -> types.Type | None:
     """Return the type that an array's pointers point to; None if it holds no pointers."""
     layout = array._layout_
     assert isinstance(layout, ArrayLayout)
-    if isinstance(layout.element, ScalarLayout):
-        return target_of(array._context_, layout.element, None)
-    return None
+    return target_of(array._context_, layout.element, None, is_followed=True)
 
 
 def decode_counted(state: State, array: ReadArray, facts: MemberFacts) -> tuple[Field, list[str]]:

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from btfdump._decode.layout import StructLayout
-from btfdump._decode.scalars import ScalarLayout
-from btfdump._kernel.pointers import space_of, target_of
+from btfdump._kernel.pointers import space_of
 from btfdump._kernel.value_at import value_at
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from btfdump._annotate.facts import MemberFacts
-    from btfdump._btf import types
     from btfdump._decode.fields import Field
     from btfdump._graph.position import Position
     from btfdump._kernel.expression import Scope
@@ -36,14 +34,6 @@ class Edge:
     path: Final[tuple[str, ...]]
     position: Final[Position]
     skipped: Final[int] = 0
-
-    @property
-    def pointee(self) -> types.Type | None:
-        """The type that a pointer points to, without modifiers; None if this is not a pointer."""
-        layout = self.field.layout
-        if not isinstance(layout, ScalarLayout):
-            return None
-        return target_of(self.owner._context_, layout, self.facts)
 
     @property
     def space(self) -> str | None:

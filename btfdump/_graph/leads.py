@@ -14,6 +14,7 @@ from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, TypeAlias
 
+from btfdump._btf import types
 from btfdump._decode.compiled.emitter import Into, Sink
 from btfdump._decode.compiled.fields import FieldsSink
 from btfdump._decode.compiled.plan import is_text
@@ -21,7 +22,7 @@ from btfdump._decode.compiled.source import CODES, Source
 from btfdump._decode.fields import Field
 from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._decode.scalars import Category, ScalarLayout
-from btfdump._kernel.pointers import space_of, struct_of
+from btfdump._kernel.pointers import ELSEWHERE, space_of, target_of
 from btfdump._walk import FAMILIES
 from btfdump.errors import UnusableBtfError
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
     from btfdump._annotate.facts import MemberFacts
-    from btfdump._btf import types
     from btfdump._decode.compiled.plan import Plan, Step
     from btfdump._kernel.context import Context
 
@@ -54,12 +54,16 @@ class Lead(Enum):
 
 
 class Leads:
-    """Decides where the members of one type of object may lead."""
+    """Decides where the members of one type of object may lead.
 
-    def __init__(self, context: Context, plan: Plan) -> None:
+    `is_following` says that pointers are followed, as far as a depth limit reaches.
+    """
+
+    def __init__(self, context: Context, plan: Plan, *, is_following: bool) -> None:
         self.context = context
         self.plan = plan
         self._is_selected = bool(plan.selection)
+        self._is_following = is_following or self._is_selected
 
     def of(self, step: Step) -> Lead:
         """Return where a member may lead; `step` must not be an array element.
@@ -72,7 +76,7 @@ class Leads:
                 raise UnusableBtfError(0, "an anonymous struct, known and selected in, is not read")
             return Lead.SOMEWHERE
         if isinstance(layout, ScalarLayout):
-            if step.is_bits or (self.target(layout) is None and not is_per_cpu(layout)):
+            if step.is_bits or (self.aim(layout) is None and not is_per_cpu(layout)):
                 return Lead.NOWHERE
             return Lead.CHOSEN if step.selection and step.is_wanted else Lead.KNOWN
         if isinstance(layout, StructLayout):
@@ -86,7 +90,7 @@ class Leads:
         if is_text(step) or not layout.size:
             return Lead.NOWHERE
         if isinstance(element, ScalarLayout):
-            leads = self.target(element) is not None
+            leads = self.aim(element) is not None
             return Lead.SOMEWHERE if leads else Lead.NOWHERE
         is_head = isinstance(element, StructLayout) and element.base.name in FAMILIES
         is_plain = isinstance(element, StructLayout) and (step.facts is not None or not is_head)
@@ -115,9 +119,17 @@ class Leads:
 
     def target(self, layout: ScalarLayout) -> types.Composite | None:
         """Return the struct in kernel memory that a pointer leads to, or None."""
-        return struct_of(self.context, layout, None)
+        aim = self.aim(layout)
+        return aim if isinstance(aim, types.Composite) else None
 
-    def is_own(self, target: types.Composite) -> bool:
+    def aim(self, layout: ScalarLayout) -> types.Composite | types.Fwd | None:
+        """Return the same, or the declaration of a struct that may be defined in some module."""
+        if space_of(layout, None) in ELSEWHERE:
+            return None
+        found = target_of(self.context, layout, None, is_followed=self._is_following)
+        return found if isinstance(found, types.Composite | types.Fwd) else None
+
+    def is_own(self, target: types.Type) -> bool:
         """Whether a struct is the object's own type, so that a pointer to it may lead back."""
         own = self.plan.layout.type
         return target is own.btf.skip_modifiers(own)
@@ -253,7 +265,7 @@ class _LeadsSink(Sink):
             return
         condition = value if step.is_wanted else ""
         if lead is Lead.KNOWN:
-            target = self.leads.target(step.layout)
+            target = self.leads.aim(step.layout)
             if target is not None and self.leads.is_own(target):
                 condition = f"{condition} and {value} != a" if condition else f"{value} != a"
             type_ = "None" if target is None else self.source.constant("Y", target)

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 
 from btfdump._decode.fields import Decoder
 from btfdump._graph.summaries import Summaries
+from btfdump._kernel.pointers import target_of
 
 if TYPE_CHECKING:
+    from btfdump._annotate.facts import MemberFacts
     from btfdump._btf import types
+    from btfdump._decode.layout import Layout
     from btfdump._graph.infer import Inference
     from btfdump._graph.limits import Limits
     from btfdump._graph.position import Position
@@ -23,7 +26,8 @@ class State:
     """What the rules of one traversal share.
 
     `seen` maps the objects shown in full to True while they are still open; `partial` holds the
-    open ones, including those of which only a part is shown. `links` are the links that hold
+    open ones, including those of which only a part is shown. `is_selecting` says that members of
+    the root are selected. `links` are the links that hold
     together the containers shown so far, as (struct, byte offset).
     """
 
@@ -35,6 +39,7 @@ class State:
         zero: bool,
         follow: frozenset[tuple[str, ...]],
         reader: Reader | None,
+        is_selecting: bool = False,
     ) -> None:
         self.context = context
         self.limits = limits
@@ -47,6 +52,7 @@ class State:
         self.links: set[tuple[types.Type, int]] = set()
         self.objects = 0
         self.is_limit_told = False
+        self._is_following = bool(limits.depth or follow or is_selecting)
         self._summaries = reader.summaries if reader else Summaries(context, limits.string)
 
     @cached_property
@@ -55,6 +61,14 @@ class State:
         from btfdump._graph.infer import Inference
 
         return Inference(self.context)
+
+    def pointee(self, layout: Layout, facts: MemberFacts | None) -> types.Type | None:
+        """Return the type that a pointer points to, without modifiers; None if there is none.
+
+        Where any pointers are followed, modules are asked for structs that are only declared.
+        """
+        is_followed = self._is_following or (facts is not None and facts.follow is not None)
+        return target_of(self.context, layout, facts, is_followed=is_followed)
 
     def key(self, value: Value) -> tuple[int, types.Type]:
         """Return what identifies an object: its address and its type."""

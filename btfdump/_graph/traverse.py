@@ -48,7 +48,7 @@ def pointed_to(value: Value) -> Value:
     if facts is not None and (facts.length is not None or facts.is_container):
         return value
     try:
-        target = target_of(value._context_, layout, facts)
+        target = target_of(value._context_, layout, facts, is_followed=True)
         if isinstance(target, types.Composite) and int(value):
             return value.deref_()
     except FaultError:
@@ -97,7 +97,14 @@ def traverse(
     if members or follow:
         _check(value, members, follow, reader)
     limits = limits or Limits()
-    state = State(value._context_, limits, zero=zero, follow=follow, reader=reader)
+    state = State(
+        value._context_,
+        limits,
+        zero=zero,
+        follow=follow,
+        reader=reader,
+        is_selecting=bool(members),
+    )
     events = _run(state, _root(state, value, Position(selection=members), is_brief=brief))
     return _doubted(events, Note(doubt, value.address_)) if doubt else events
 

@@ -9,12 +9,12 @@ from btfdump._annotate.annotations import Annotations
 from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.overlay import library
 from btfdump._btf import types
-from btfdump._btf.names import essential_name
-from btfdump._btf.type_name import VMLINUX, choice_of
+from btfdump._btf.type_name import VMLINUX
 from btfdump._decode.layout import Layouts, StructLayout
 from btfdump._decode.scope import Scope
 from btfdump._kernel.arguments import text
 from btfdump._kernel.declared import fitting
+from btfdump._kernel.definitions import Definitions
 from btfdump._kernel.symbol_names import FoundSymbol, SymbolNames
 from btfdump._kernel.type_names import TypeNames
 from btfdump._targets.memory import symbols_named
@@ -76,6 +76,7 @@ class Context:
             target.platform.byteorder, target.platform.pointer_size, self._stand_in
         )
         self.lookup = Lookup(btf, self._modules_naming)
+        self.definitions = Definitions(btf, self.lookup)
         self.annotations = Annotations(tuple(overlays), library(), self.lookup)
         self._know_modules = False  # whether modules were asked for what annotations name
         self._facts: dict[types.Type, StructFacts] = {}
@@ -85,7 +86,6 @@ class Context:
         self._global_facts: dict[tuple[FoundSymbol, str], _Typed | str] = {}
         self._arrays: dict[tuple[types.Type, int], types.Array] = {}
         self._pointees: dict[types.Ptr, types.Type] = {}
-        self._real: dict[types.Type, types.Composite | None] = {}
         self._shapes: dict[str, KernelStruct] = {}
         self._of_containers: dict[types.Type, MemberFacts | None] = {}
         self._of_table: TabulatedTypes | None = None
@@ -115,7 +115,8 @@ class Context:
         """Forget what annotations state: to be asked again, now that other modules are known."""
         for known in (self._facts, self._members, self._of_containers, self._global_facts):
             known.clear()
-        self._real.clear()
+        self.definitions.forget()
+        self._pointees.clear()
         self._know_modules = False
 
     def _container_facts(self, layout: StructLayout) -> MemberFacts | None:
@@ -207,15 +208,11 @@ class Context:
         return self.modules.naming(name)
 
     def pointee(self, pointer: types.Ptr) -> types.Type:
-        """Return the type that a pointer points to, without modifiers.
-
-        If the BTF of a BPF program has only a copy of a kernel struct, this is the kernel's own
-        struct.
-        """
+        """Return the type that a pointer points to, without modifiers: see `Definitions.near()`."""
         found = self._pointees.get(pointer)
         if found is None:
             target = pointer.btf.skip_modifiers(pointer.type_id)
-            found = self._pointees[pointer] = self._real_struct(target) or target
+            found = self._pointees[pointer] = self.definitions.near(target)
         return found
 
     def array(self, element: types.Type, length: int) -> types.Array:
@@ -228,57 +225,6 @@ class Context:
             found = types.Array(element.btf, 0, "", element.id, 0, length)
             self._arrays[element, length] = found
         return found
-
-    def _real_struct(self, type_: types.Type) -> types.Composite | None:
-        """Return the kernel's struct for a struct in the BTF of a BPF program, or None.
-
-        Programs are compiled with a header generated from some kernel's types. Its definitions need
-        not match this kernel, and are often only forward declarations. btf_parse_kptr()
-        (kernel/bpf/btf.c) also looks names up in the kernel's BTF first. A struct that shares no
-        more than half of its members with the kernel's struct of that name is taken for a different
-        one, the program's own.
-        """
-        is_of_program = type_.btf is not self.btf and type_.btf.base is None
-        if not (is_of_program and isinstance(type_, types.Composite | types.Fwd) and type_.name):
-            return None
-        if type_ not in self._real:
-            self._real[type_] = self._find_real(type_)
-        return self._real[type_]
-
-    def definition(self, type_: types.Type) -> types.Type:
-        """Return the struct that a forward declaration stands for, or the type itself.
-
-        vmlinux knows many structs of modules by name only, and so do modules those of others. All
-        modules may have to be asked, so this is for pointers that are followed. Where several have
-        different ones, it stays a declaration.
-        """
-        if not isinstance(type_, types.Fwd) or not type_.name:
-            return type_
-        if type_ not in self._real:
-            found = self.lookup.called(type_.name, type_.btf)
-            fitting = [struct for struct in found if struct.keyword == type_.keyword]
-            self._real[type_] = fitting[0] if len(fitting) == 1 else None
-        return self._real[type_] or type_
-
-    def undefined(self, type_: types.Type) -> str:
-        """Say why a forward declaration has no members; "" if the type is none."""
-        plain = type_.btf.skip_modifiers(type_)
-        if not isinstance(plain, types.Fwd):
-            return ""
-        name = f"{plain.keyword} {plain.name}"
-        found = self.lookup.called(plain.name, plain.btf)
-        if not found:
-            return f"{name} is only declared: neither the kernel nor a loaded module defines it"
-        ids = ", ".join(f"'{choice_of(struct)}'" for struct in found[:8])
-        return f"{name} is only declared here, and there are {len(found)} different ones: {ids}"
-
-    def _find_real(self, type_: types.Composite | types.Fwd) -> types.Composite | None:
-        found = self.lookup.called(essential_name(type_.name), self.btf)
-        if isinstance(type_, types.Composite):
-            names = {member.name for member in type_.members}
-            found = [s for s in found if 2 * len(names & {m.name for m in s.members}) > len(names)]
-        shapes = {(s.size, tuple((m.name, m.bit_offset) for m in s.members)) for s in found}
-        return found[0] if len(shapes) == 1 else None
 
     def _stand_in(self, struct: types.Composite) -> types.Composite | None:
         """Return the struct that an overlay puts in place of one that is opaque in BTF, or None."""

@@ -54,29 +54,20 @@ def space_of(layout: Layout, facts: MemberFacts | None) -> str | None:
     return pointer_space(layout.base, facts) if isinstance(layout.base, types.Ptr) else None
 
 
-def struct_of(
-    context: Context, layout: ScalarLayout, facts: MemberFacts | None
-) -> types.Composite | None:
-    """Return the struct in kernel memory that a pointer leads to.
-
-    Returns None if the type is not a pointer, if its target is not a struct or union, or if it
-    belongs to another address space.
-    """
-    if space_of(layout, facts) in ELSEWHERE:
-        return None
-    target = target_of(context, layout, facts)
-    return target if isinstance(target, types.Composite) else None
-
-
 def target_of(
-    context: Context, layout: ScalarLayout, facts: MemberFacts | None
+    context: Context, layout: Layout, facts: MemberFacts | None, *, is_followed: bool
 ) -> types.Type | None:
-    """Return the type that a pointer points to, without modifiers; None if there is none."""
+    """Return the type that a pointer points to, without modifiers; None if there is none.
+
+    For one that is followed (`is_followed`), modules are asked for a struct that is only declared.
+    """
     if facts is not None and facts.points_to is not None:
         return facts.points_to
     if not isinstance(layout.base, types.Ptr):
         return None
-    return context.pointee(layout.base)
+    target = context.pointee(layout.base)
+    is_declared = is_followed and isinstance(target, types.Fwd)
+    return context.definitions.of(target) if is_declared else target
 
 
 def target_type(pointer: TypedAddress, facts: MemberFacts | None) -> types.Type:
@@ -85,15 +76,14 @@ def target_type(pointer: TypedAddress, facts: MemberFacts | None) -> types.Type:
     It is the declared one, unless an annotation or the kernel's own version of a BPF program's
     struct replaces it.
     """
-    if facts is not None and facts.points_to is not None:
-        return facts.points_to
-    context, base = pointer._context_, _pointer(pointer)
+    real = target_of(pointer._context_, pointer._layout_, facts, is_followed=True)
+    if isinstance(real, types.Composite):
+        return real
+    base = _pointer(pointer)
     target = base.btf.type(base.type_id)
     while isinstance(target, types.TypeTag):  # describes the pointer, not the object
         target = target.target
-    plain = base.btf.skip_modifiers(target)
-    real = context._real_struct(plain) or context.definition(plain)
-    return real if isinstance(real, types.Composite) else target
+    return target
 
 
 def destination(pointer: TypedAddress, facts: MemberFacts | None) -> tuple[types.Type, int]:
@@ -129,10 +119,10 @@ def struct_behind(
     for _ in range(MAX_POINTERS):
         if not isinstance(layout, ScalarLayout):
             break
-        target = target_of(context, layout, facts)
+        target = target_of(context, layout, facts, is_followed=True)
         if target is None:
             return None
-        layout, facts = context.layouts.of(context.definition(target)), None
+        layout, facts = context.layouts.of(target), None
     return layout if isinstance(layout, StructLayout) else None
 
 

@@ -299,7 +299,7 @@ class Value:
         layout = self._layout_
         if not isinstance(layout, StructLayout):
             raise MemberNotFoundError(
-                self._context.undefined(self.type_)
+                self._context.definitions.undefined(self.type_)
                 or f"{self.type_} is not a struct or union: no member {name!r}"
             )
         member, facts, stated = self._context.member(layout, name, self._stated)

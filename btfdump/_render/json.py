@@ -68,7 +68,7 @@ class JsonReader(Reader):
         plan = plan_of(
             context.layouts, context.facts, layout, selection, elements=self.limits.elements
         )
-        leads = Leads(context, plan)
+        leads = Leads(context, plan, is_following=self.limits.depth > 0)
         read_leads = compile_leads(leads)
         write = compile_members(leads, self._values, self.summaries)
 

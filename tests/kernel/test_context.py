@@ -99,26 +99,6 @@ def test_arrays_that_the_kernel_does_not_declare(item):
     assert context.layouts.of(array).size == 3 * item.size_
 
 
-def test_a_programs_struct_stands_for_the_kernels_own():
-    """By name, without a flavor, and only where more than half of its members are the kernel's."""
-    kernel = BtfBuilder()
-    int_ = kernel.int_("int", 4)
-    kernel.struct("task", 12, [("pid", int_, 0), ("tgid", int_, 32), ("comm", int_, 64)])
-    context = Context(BufferTarget({}), kernel.parse())
-    program = BtfBuilder()
-    int_ = program.int_("int", 4)
-    program.struct("task___mine", 8, [("pid", int_, 0), ("tgid", int_, 32)])
-    program.struct("task", 12, [("pid", int_, 0), ("mine", int_, 32), ("own", int_, 64)])
-    program.fwd("task")
-    program.struct("other", 4, [("pid", int_, 0)])
-    flavor, different, ahead, other = (program.parse().type(n) for n in range(2, 6))
-    real = context.type("struct task")
-    assert context._real_struct(flavor) is context._real_struct(ahead) is real
-    assert context._real_struct(different) is None
-    assert context._real_struct(other) is None
-    assert context._real_struct(real) is None  # it is the kernel's own
-
-
 def test_variables(item, world):
     context = item._context_
     type_, address, facts = context.variable("counter")

@@ -9,7 +9,6 @@ from btfdump._decode.layout import ArrayLayout
 from btfdump._decode.scalars import ScalarLayout
 from btfdump._graph.entries import pointed_entries
 from btfdump._graph.visits import Settled
-from btfdump._kernel.pointers import target_of
 
 if TYPE_CHECKING:
     from btfdump._graph.edge import Edge
@@ -25,10 +24,10 @@ def array_of_pointers(edge: Edge, state: State) -> Settled | None:
         return None
     if not isinstance(field.value, list):
         return None
-    target = target_of(state.context, layout.element, edge.facts)
-    if not (state.is_wanted(inner) or depth < state.limits.depth) or not isinstance(
-        target, types.Composite
-    ):
+    if not (state.is_wanted(inner) or depth < state.limits.depth):
+        return None
+    target = state.pointee(layout.element, edge.facts)
+    if not isinstance(target, types.Composite):
         return None
     pointers = [(i, a) for i, a in enumerate(field.value) if isinstance(a, int) and a]
     here = edge.value()

@@ -30,7 +30,7 @@ def per_cpu(edge: Edge, state: State) -> Settled:
         if edge.position.depth >= state.limits.depth:
             return not_followed(edge, state)
         inner = inner.deeper()
-    target = edge.pointee
+    target = state.pointee(edge.field.layout, edge.facts)
     if target is None or not state.context.layouts.of(target).size:
         return not_followed(edge, state)
     return Settled(edge.field, _of_every_cpu(edge, state, target, inner))

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 def pointer(edge: Edge, state: State) -> Settled | None:
     """Show the struct, as far as the depth limit reaches; else its summary, if it has one."""
-    target = edge.pointee
-    if isinstance(target, types.Fwd) and _is_followed(edge, state):
-        target = state.context.definition(target)
+    target = state.pointee(edge.field.layout, edge.facts)
     if not isinstance(target, types.Composite):
         return None
     if _is_out_of_reach(edge, state, target):
@@ -33,11 +31,6 @@ def pointer(edge: Edge, state: State) -> Settled | None:
     value = _pointee(edge, target)
     shown = _shown(edge, state, value) if value is not None else None
     return shown or struct_not_followed(edge, state)
-
-
-def _is_followed(edge: Edge, state: State) -> bool:
-    """Whether the pointer is followed wherever it leads."""
-    return edge.position.depth < state.limits.depth or state.is_wanted(edge.inside())
 
 
 def _is_out_of_reach(edge: Edge, state: State, target: types.Composite) -> bool:

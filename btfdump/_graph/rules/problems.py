@@ -29,7 +29,7 @@ def problems(edge: Edge, state: State) -> Settled | None:
 
 def not_followed(edge: Edge, state: State) -> Settled:
     """Settle that a pointer is not followed; it is counted if it leads to a struct."""
-    to_struct = isinstance(edge.pointee, types.Composite)
+    to_struct = isinstance(state.pointee(edge.field.layout, edge.facts), types.Composite)
     return problems(edge, state) or Settled(edge.field, is_unfollowed=to_struct)
 
 
