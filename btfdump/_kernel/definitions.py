@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._btf import types
 from btfdump._btf.names import essential_name
+from btfdump._btf.type_name import choice_of
 
 if TYPE_CHECKING:
     from btfdump._annotate.lookup import Lookup
@@ -54,7 +55,7 @@ class Definitions:
         if not isinstance(type_, types.Fwd) or not type_.name:
             return type_
         if type_ not in self._declared:
-            found = self._lookup.structs(type_.name, type_.btf)
+            found = self._lookup.called(type_.name, type_.btf)
             fitting = [struct for struct in found if struct.keyword == type_.keyword]
             self._declared[type_] = fitting[0] if len(fitting) == 1 else None
         return self._declared[type_] or type_
@@ -65,10 +66,10 @@ class Definitions:
         if not isinstance(plain, types.Fwd):
             return ""
         name = f"{plain.keyword} {plain.name}"
-        found = self._lookup.structs(plain.name, plain.btf)
+        found = self._lookup.called(plain.name, plain.btf)
         if not found:
             return f"{name} is only declared: neither the kernel nor a loaded module defines it"
-        ids = ", ".join(f"'{struct.btf.name}:{name}@{struct.id}'" for struct in found[:8])
+        ids = ", ".join(f"'{choice_of(struct)}'" for struct in found[:8])
         return f"{name} is only declared here, and there are {len(found)} different ones: {ids}"
 
     def _real_struct(self, type_: types.Type) -> types.Composite | None:
@@ -88,7 +89,7 @@ class Definitions:
         return self._real[type_]
 
     def _find_real(self, type_: types.Composite | types.Fwd) -> types.Composite | None:
-        found = self._lookup.structs(essential_name(type_.name), self._btf)
+        found = self._lookup.called(essential_name(type_.name), self._btf)
         if isinstance(type_, types.Composite):
             names = {member.name for member in type_.members}
             found = [s for s in found if 2 * len(names & {m.name for m in s.members}) > len(names)]
