@@ -20,6 +20,8 @@ from btfdump.errors import MemberNotFoundError, UnusableBtfError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from typing_extensions import Self
+
     from btfdump._targets.memory import ByteOrder
     from btfdump.errors import BtfFormatError
 
@@ -58,13 +60,30 @@ class ArrayLayout:
         return min(self.length, most) if self.element.size else 0
 
 
+class Nameless(str):
+    """The name of a member that has none: "". `place` tells it from others in its struct.
+
+    That is `@BITS`, where it lies, and `:WIDTH` behind it if it is a bit field.
+    """
+
+    __slots__ = ("place",)
+    place: str
+
+    def __new__(cls, member: types.Member) -> Self:
+        """Return the name of a member, given without its name."""
+        name = super().__new__(cls)
+        width = f":{member.bit_size}" if member.bit_size else ""
+        name.place = f"@{member.bit_offset}{width}"
+        return name
+
+
 class MemberLayout:
     """A member of a struct, at byte `offset`; `bit_size` is 0 unless it is a bit field.
 
     `bit_offset` counts from the struct's first bit: the least significant bit of byte 0 on
     little-endian, the most significant on big-endian. `extent` is the number of bytes that may
-    belong to the member, known without looking at its type. `name` is "" for an anonymous struct or
-    union.
+    belong to the member, known without looking at its type. `name` is `Nameless` for an anonymous
+    struct or union, and for an unnamed bit field.
     """
 
     __slots__ = (
@@ -86,7 +105,7 @@ class MemberLayout:
         self.bit_size = member.bit_size
         self.offset = member.bit_offset // 8
         self.extent = extent
-        name = member.name
+        name = member.name or Nameless(member)
         # Elements of arrays go by "[3]", which no member in C can.
         self.name = f"\\x5b{name[1:]}" if name.startswith("[") else name
 

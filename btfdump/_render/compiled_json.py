@@ -22,6 +22,7 @@ from btfdump._render.json_text import (
     cut_array,
     empty_list,
     flagged,
+    member_name,
     name,
     quote,
     text_of,
@@ -75,7 +76,11 @@ class _JsonSink(Sink):
 
     def append(self, step: Step, text: str, into: Into) -> None:
         """Append a member or an array element; `text` is the inside of an f-string."""
-        before = f'"{{{into.element}}}": ' if into.element else in_f_string(f"{name(step.name)}: ")
+        before = (
+            f'"{{{into.element}}}": '
+            if into.element
+            else in_f_string(f"{member_name(step.name)}: ")
+        )
         self.emit(f"{into.out}.append(f'{before}{text}')")
 
     # Scalars

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump._btf import types
 from btfdump._decode.fields import EMPTY_LIST, Field, decode_text
-from btfdump._decode.layout import ArrayLayout
+from btfdump._decode.layout import ArrayLayout, Nameless
 from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._render.scalar import Reading, flags, reading, scalar
 
@@ -38,6 +38,11 @@ quote = json.JSONEncoder().encode
 def name(text: str) -> str:
     """Return a type's or member's name as JSON, cached because there are few of them."""
     return quote(text)
+
+
+def member_name(member: str) -> str:
+    """Return the key of a member as JSON: of one without a name, where it lies in its struct."""
+    return name(member.place if isinstance(member, Nameless) else member)
 
 
 class Values:
@@ -78,9 +83,12 @@ class Values:
         found: list[str] = []
         for field in fields:
             if field.has_group:  # a container may be one without a name, too
-                found.append(f"{name(field.name)}: {HOLE}")
-            elif not field.name and not isinstance(field.layout, ScalarLayout | ArrayLayout):
-                found += self._members(_inner(field))
+                found.append(f"{member_name(field.name)}: {HOLE}")
+            elif not field.name:
+                if isinstance(field.layout, ScalarLayout | ArrayLayout):
+                    found.append(f"{member_name(field.name)}: {self.value(field)}")
+                else:
+                    found += self._members(_inner(field))
             elif field.elided == EMPTY_LIST:
                 found.append(f"{name(field.name)}: {empty_list(field.layout, field.facts)}")
             else:

@@ -13,6 +13,7 @@ from btfdump._decode.compiled.source import HOT
 from btfdump._graph.traverse import traverse
 from btfdump._render import Root, get
 from btfdump._targets.buffer import BufferTarget
+from tests.support.hot_readers import assert_same
 from tests.support.synthetic import World
 
 
@@ -40,7 +41,23 @@ def test_a_container_without_a_name_has_its_place(format_):
     found = json.loads("".join(kernel.dump(kernel.value("struct node", first), format_)))
     members = (found["roots"][0] if format_ == "json" else found)["members"]
     assert members["x"] == 7
-    assert [element["address"] for element in members[""]["elements"]] == [hex(second)]
+    assert [element["address"] for element in members["@128"]["elements"]] == [hex(second)]
+
+
+@pytest.mark.parametrize("format_", ["json", "jsonl"])
+def test_members_without_a_name_have_keys_of_their_own(format_):
+    """Two unnamed bit fields had one key, and a reader got the last of them."""
+    b = BtfBuilder()
+    u32 = b.int_("u32", 4)
+    inner = b.struct("", 4, [("", u32, 7, 4)])
+    members = [("a", u32, 0, 3), ("", u32, 3, 2), ("", u32, 5, 4), ("", u32, 32, 0)]
+    b.struct("odd", 12, [*members, ("", inner, 64, 0)])
+    kernel = Kernel(BufferTarget({0x1000: b"\x55" * 12}, "little", 8), b.parse())
+    value = kernel.value("struct odd", 0x1000)
+    found = json.loads("".join(kernel.dump(value, format_)))
+    expected = {"a": 5, "@3:2": 2, "@5:4": 10, "@32": 0x55555555, "@7:4": 10}
+    assert (found["roots"][0] if format_ == "json" else found)["members"] == expected
+    assert_same(kernel, [value] * (HOT + 2), format_)
 
 
 @pytest.mark.parametrize("count", [1, HOT + 2])

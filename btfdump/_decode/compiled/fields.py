@@ -8,6 +8,7 @@ from btfdump._decode.compiled.emitter import Into, Sink
 from btfdump._decode.compiled.plan import plan_of
 from btfdump._decode.compiled.source import Source
 from btfdump._decode.fields import Field
+from btfdump._decode.layout import Nameless
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,6 +95,8 @@ class FieldsSink(Sink):
     def _field(self, step: Step, value: str, into: Into) -> str:
         """Return the beginning of a call of Field(), up to but not including the facts."""
         name = f'f"[{{{into.element}}}]"' if into.element else repr(step.name)
+        if isinstance(step.name, Nameless) and not into.element:
+            name = self.source.constant("M", step.name)
         layout = self.source.constant("T", step.layout)
         facts = "None" if step.facts is None else self.source.constant("A", step.facts)
         return f"Field({name}, {layout}, {into.at(step.offset)}, {value}, {facts}"
