@@ -51,7 +51,7 @@ class MemberFacts:
     of a pointer's target, by path. Each of `cases` replaces all of this where its condition is
     true; `pending` enters what is known of a case when it is first needed; `unmet` has the
     conditions that were not true, of cases that would tell the element type. `typed_as_of` says of
-    a global variable whose type neither BTF nor annotations state who does: "globals 6.12".
+    a global variable whose type rests on somebody's word alone whose that is: "library".
     """
 
     expansion: Expansion | None = None

@@ -362,7 +362,10 @@ class Context:
         if stated:
             fits = fitting(self, symbol.address, stated)
             if not isinstance(fits, list):
-                return _Typed(*fits)
+                typed = _Typed(*fits)
+                if not (typed.facts.is_container or typed.facts.cases):  # which say it themselves
+                    typed.facts.typed_as_of = typed.source
+                return typed
             misfits = fits
         return self._tabulated(symbol, misfits + [unclear] * bool(unclear), sharing)
 

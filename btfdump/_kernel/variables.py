@@ -33,9 +33,10 @@ def named_global(kernel: Context, name: str) -> Value:
 
 
 def typed_as_of(value: Value) -> str:
-    """Return who tells the type of a global variable: "globals 6.12"; "" if BTF or annotations do.
+    """Return on whose word alone the type of a global variable rests: "globals 6.12", "library".
 
-    "" for anything else as well.
+    "" if BTF tells it, if it is a container, which is shown with who says what it holds, and for
+    anything else.
     """
     return value.facts_.typed_as_of if value.facts_ is not None else ""
 

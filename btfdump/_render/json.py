@@ -241,7 +241,7 @@ class _Builder:
 
     @staticmethod
     def typed_by(root: Value) -> str:
-        """Return the key that says who tells a root's type, if neither BTF nor annotations do."""
+        """Return the key that says on whose word alone a root's type rests, if it does."""
         whom = typed_as_of(root)
         return f', "typed_by": {quote(whom)}' if whom else ""
 

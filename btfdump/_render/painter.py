@@ -179,7 +179,7 @@ class Painter(ABC):
 
 
 def root_typed_by(item: Line) -> str:
-    """Return who has typed the root that a line begins, where neither BTF nor annotations do."""
+    """Return on whose word alone the type of the root rests that a line begins."""
     value = None
     if isinstance(item, ObjectLine) and not item.depth:
         value = item.enter.value

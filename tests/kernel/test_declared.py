@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from btfdump._annotate.overlay import Overlay
+from btfdump._kernel.variables import typed_as_of
 from btfdump.errors import ExpressionError, TypeNotFoundError
 from tests.support.synthetic import World
 
@@ -227,6 +229,21 @@ def test_of_the_users_own_the_last_is_believed():
         kernel["all"]
     kernel = Declared("node").kernel(ALTERNATIVES.replace('"struct nothing",', ""), "overlay x")
     assert str(kernel["all"].type_) == "struct hlist_head"
+
+
+@pytest.mark.parametrize("source", ["library", "overlay mine.toml"])
+def test_a_type_that_rests_on_one_word_alone_says_whose_it_is(source):
+    """Of a container, it is told who says what it holds, and the first entry is evidence."""
+    kernel = Declared("link").kernel('[global]\nall = "struct counted"\n', source)
+    value = kernel["all"]
+    assert typed_as_of(value) == source
+    assert f" /* [{source}] */\n" in "".join(kernel.dump(value, "text"))
+    assert f" [{source}]\n" in "".join(kernel.dump(value, "tree"))
+    (root,) = json.loads("".join(kernel.dump(value, "json")))["roots"]
+    assert root["typed_by"] == source
+    value = Declared("link").kernel(ALTERNATIVES.replace("hlist_head", "x"), source)["all"]
+    assert value.expansion_().provenance == source
+    assert typed_as_of(value) == ""
 
 
 def test_the_symbol_of_a_module(monkeypatch):
