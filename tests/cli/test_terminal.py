@@ -6,17 +6,21 @@ import errno
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from btfdump._api.kernel import open_core
+from btfdump._cli import main
 from btfdump._cli.terminal import FAILED, OK
 from btfdump._roots import Query
 from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
     from btfdump._api.kernel import Kernel
 
@@ -64,6 +68,33 @@ def test_a_full_disk(core: str, btf: Path, words: tuple[str, ...], buffered: str
         status, err = start(core, btf, words, stdout=full, env=environment)
     assert status == FAILED
     assert err == f"btfdump: stdout: cannot be written: {os.strerror(errno.ENOSPC)}\n"
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("watch", [[], ["--watch", "0.1"]], ids=["once", "watch"])
+@pytest.mark.parametrize("command", [["live"], ["qemu", "SOCKET"]], ids=" ".join)
+def test_a_full_disk_under_a_kernel_that_runs(
+    core: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    watch: list[str],
+) -> None:
+    """They write and give up as `inspect` does, whatever they have opened."""
+    opened: list[str] = []
+
+    def open_(*_: object, **__: object) -> AbstractContextManager[Kernel]:
+        opened.append(command[0])
+        return open_core(core)
+
+    monkeypatch.setattr(f"btfdump._api.kernel.open_{command[0]}", open_)
+    with suppress(OSError), FULL.open("w") as full:  # what is left in its buffer is not written
+        monkeypatch.setattr("sys.stdout", full)
+        status = main([*command, "task", "1", *watch])
+    monkeypatch.undo()
+    assert (status, opened) == (FAILED, [command[0]])
+    expected = f"btfdump: stdout: cannot be written: {os.strerror(errno.ENOSPC)}\n"
+    assert capsys.readouterr().err == expected
 
 
 @pytest.mark.parametrize("words", [COMMANDS[0], COMMANDS[3], COMMANDS[-1]], ids=" ".join)
