@@ -115,8 +115,16 @@ class Overlay:
 
         In the library this is `FILE` or `FILE: FUNCTION()`, with versions in words after it.
         """
-        value = self._table(f"struct.{struct}").get(member)
-        return str(value.get("see", "")) if isinstance(value, dict) else ""
+        return _see(self._table(f"struct.{struct}").get(member))
+
+    def sees_of_global(self, name: str) -> list[str]:
+        """Return the same for what is said about a global variable, for each alternative."""
+        entry = self._table("global").get(name)
+        return [_see(choice) for choice in (entry if isinstance(entry, list) else [entry])]
+
+    def see_of_container(self, head: str) -> str:
+        """Return the same for what all containers of type `struct head` hold."""
+        return _see(self._table("container").get(head))
 
     def is_proven(self, struct: str, member: str) -> bool:
         """Whether the line says that entries in a real dump confirm it (tests/annotate).
@@ -294,6 +302,10 @@ class Overlay:
 
     def _error(self, where: str, reason: str) -> AnnotationError:
         return AnnotationError(f"{self._path or self.source}: {where}: {reason}")
+
+
+def _see(value: Any) -> str:
+    return str(value.get("see", "")) if isinstance(value, dict) else ""
 
 
 def _texts(value: Any) -> tuple[tuple[str, ...], ...]:
