@@ -51,6 +51,10 @@ def main() -> int:
     coverage.add_argument("kernel", nargs="*", help=which)
     coverage.add_argument("--unknown", action="store_true", help="list those that are not")
     coverage.set_defaults(run=_coverage)
+    containers = commands.add_parser("containers", help="make the BTF of modules for the tests")
+    containers.add_argument("folder", nargs="+", type=Path, help="BTF, as in /sys/kernel/btf")
+    containers.add_argument("-o", "--output", type=Path, metavar="FILE", required=True)
+    containers.set_defaults(run=_containers)
     packages = commands.add_parser("packages", help="list the Debian packages still to install")
     packages.add_argument("--tagged", action="store_true", help="and those for `tagged`")
     packages.add_argument("--kernels", action="store_true", help="and those for `kernels`")
@@ -116,6 +120,12 @@ def _coverage(arguments: argparse.Namespace) -> int:
     from . import kernel_btf  # btfdump is needed for nothing else here
 
     return kernel_btf.run(arguments.kernel, unknown=arguments.unknown)
+
+
+def _containers(arguments: argparse.Namespace) -> int:
+    from . import container_btf  # btfdump is needed for nothing else here
+
+    return container_btf.run(arguments.folder, arguments.output)
 
 
 def _packages(arguments: argparse.Namespace) -> int:
