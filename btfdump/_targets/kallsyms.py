@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 _TYPES = "DBRTdbrtAVWGSagsvwuN"
 _MAX_SYMBOLS = 1 << 24
 _MAX_NAMES = 1 << 28
+_MAX_TOKEN = 1 << 10  # twice KSYM_NAME_LEN: a token is a part of a name
+_MAX_TEXT = 1 << 26  # of all names expanded: those of 200,000 symbols take 6 MB
 _PAGE = 0x1000
 _SAMPLES = 61
 # Searches after which it pays to go through the table once: for the names that several symbols
@@ -88,7 +90,15 @@ class Kallsyms(SortedTable):
         return None if at is None else self._address_at(at)
 
     def names(self) -> list[str]:
-        """Return every name, in address order; expands the whole table."""
+        """Return every name, in address order; expands the whole table.
+
+        Raises `CorruptDataError` if they are longer than those of any kernel, as damage to the
+        tokens makes them.
+        """
+        codes = b"".join(self._parts)
+        size = sum(codes.count(code) * len(token) for code, token in enumerate(self._tokens))
+        if size > _MAX_TEXT:
+            raise CorruptDataError(f"kallsyms has {len(self)} names of {size} bytes together")
         return [self._expand(at)[1:] for at in range(len(self._parts))]
 
     # Reading the tables
@@ -116,7 +126,11 @@ class Kallsyms(SortedTable):
             if len(table) > 1 << 17:
                 raise CorruptDataError("kallsyms_token_table has no end", table_at)
             table += read(table_at + len(table), 1)
-        return [table[start : table.index(b"\0", start)] for start in index]
+        tokens = [table[start : table.index(b"\0", start)] for start in index]
+        longest = max(map(len, tokens))
+        if longest > _MAX_TOKEN:
+            raise CorruptDataError(f"kallsyms has a part of a name of {longest} bytes", table_at)
+        return tokens
 
     def _read_names(self, read: Read, info: Mapping[str, str]) -> list[bytes]:
         (count,) = struct.unpack(

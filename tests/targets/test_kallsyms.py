@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from btfdump._targets import kallsyms
 from btfdump._targets.buffer import BufferTarget
 from btfdump._targets.kallsyms import Kallsyms
 from btfdump._targets.memory import Platform
@@ -135,6 +136,35 @@ def test_corrupt_tables(build, name, patch):
     target.write(int(info[f"SYMBOL({name})"], 16), patch)
     with pytest.raises((CorruptDataError, FaultError)):
         Kallsyms(target.read, info, Platform("little"))
+
+
+def test_tokens_of_any_length(build):
+    """Each name is made of them: damage to a few bytes of their table took 1.3 GB."""
+    target, info = table(build, IMAGE, Platform("little"))
+    tokens = int(info["SYMBOL(kallsyms_token_table)"], 16)
+    index = int(info["SYMBOL(kallsyms_token_index)"], 16)
+    memory = BufferTarget({0x10000: b"a" * 5000 + b"\0" * 9000})
+
+    def read(address: int, size: int) -> bytes:
+        near = 0 <= address - tokens < 0x10000
+        return memory.read(0x10000 + address - tokens, size) if near else target.read(address, size)
+
+    assert tokens != index
+    with pytest.raises(CorruptDataError, match=r"kallsyms has a part of a name of \d{4} bytes"):
+        Kallsyms(
+            lambda a, n: target.read(a, n) if a == index else read(a, n), info, Platform("little")
+        )
+
+
+def test_names_of_any_length(build, monkeypatch):
+    target, info = table(build, IMAGE, Platform("little"))
+    found = Kallsyms(target.read, info, Platform("little"))
+    assert len(found.names()) == len(IMAGE)
+    monkeypatch.setattr(kallsyms, "_MAX_TEXT", sum(len(text) for text, _ in IMAGE))
+    assert len(found.names()) == len(IMAGE)
+    monkeypatch.setattr(kallsyms, "_MAX_TEXT", sum(len(text) for text, _ in IMAGE) - 1)
+    with pytest.raises(CorruptDataError, match=r"kallsyms has \d+ names of \d+ bytes together"):
+        found.names()
 
 
 def test_disagreement_with_vmcoreinfo(build):
