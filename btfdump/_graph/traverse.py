@@ -192,6 +192,6 @@ def _array(state: State, pointer: Value, facts: MemberFacts, position: Position)
         yield Visit(pointer, position)
         return
     field, notes = decode_counted(state, array, facts)
-    if array.length and field.value == []:
-        field = field.replace(remark="all empty")
+    if field.value == []:
+        field = field.replace(remark="all empty" if array.length else "no elements")
     yield ArrayVisit(array.value, field, position, notes)

@@ -200,6 +200,8 @@ def test_user_pointers_are_not_followed(opened, name, root):
 @pytest.mark.parametrize("format", ["text", "tree"])
 def test_an_array_of_zeros_says_so(opened, format):
     assert "all zero" in shown(opened("tagged"), "init_task.pid_links", format=format)
+    empty = "task(1).real_cred->group_info->gid"  # nothing at all was printed
+    assert "no elements" in shown(opened("tagged"), empty, format=format)
 
 
 @pytest.mark.parametrize("format", ["json", "jsonl"])
