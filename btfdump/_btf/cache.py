@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,11 @@ def _key(directory: Path) -> bytes:
     Raises `TargetError` if others can read it, or could have made it.
     """
     path = directory / _KEY
+    with contextlib.suppress(FileNotFoundError):
+        about = path.lstat()
+        is_own = stat.S_ISREG(about.st_mode) and about.st_uid == os.geteuid()
+        if is_own and about.st_size != KEY:  # whoever made it was ended, or had no room
+            path.unlink()
     with contextlib.suppress(FileExistsError):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:

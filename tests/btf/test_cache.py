@@ -141,6 +141,16 @@ def test_a_key_is_the_users_own(kept: Path, data: bytes, monkeypatch: pytest.Mon
     assert indexcache.load(data) is None
 
 
+@pytest.mark.parametrize("size", [0, 31, 33])
+def test_a_key_that_is_none_is_made_again(kept: Path, data: bytes, size: int) -> None:
+    """One that was left empty by a full disk made all runs after it go without, for good."""
+    kept.with_name("key").write_bytes(bytes(size))
+    assert indexcache.load(data) is None
+    indexcache.store(Btf.from_bytes(data, check=False))
+    assert indexcache.load(data) is not None
+    assert kept.with_name("key").stat().st_mode & 0o777 == 0o600
+
+
 def test_an_index_that_others_may_write_is_none(kept: Path, data: bytes) -> None:
     kept.chmod(0o666)
     assert indexcache.load(data) is None
