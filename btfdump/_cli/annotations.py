@@ -235,9 +235,11 @@ def _harvest(args: argparse.Namespace) -> int:
     for problem in done.program.problems:
         complain(f"{problem}; passed over")
     found = done.conclusions
+    lengths = sum(len(table.lengths) == 1 for table in found.tables)
     complain(
         f"{len(found.entries)} heads, {len(found.links)} links, {len(found.rings)} rings, "
-        f"{len(found.pointers)} pointers to heads, {len(found.conflicts)} conflicts, "
+        f"{len(found.tables)} pointers to heads ({lengths} with their number), "
+        f"{len(found.conflicts)} conflicts, "
         f"{len(found.unsettled)} not settled by what was read"
     )
     if done.cut_short:

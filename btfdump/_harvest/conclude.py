@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from btfdump._btf import types
 from btfdump._decode.paths import split_path
 from btfdump._harvest.containers import LINK_OF, LINK_TYPES
-from btfdump._harvest.observe import LinkSeen, Observation, Open, Seen, Spliced
+from btfdump._harvest.observe import LengthSeen, LinkSeen, Observation, Open, Seen, Spliced
 from btfdump._harvest.resolve import Place, strip
 
 if TYPE_CHECKING:
@@ -42,7 +42,22 @@ class Link(NamedTuple):
     see: str
 
 
-_Known = TypeVar("_Known", Entry, Link)
+@dataclass(frozen=True, slots=True)
+class Table:
+    """`spot` points to several heads, or to structs with heads; where these are heads, see `entry`.
+
+    `lengths` are expressions for their number, with the sources: more than one if these differ,
+    none if nothing tells it.
+    """
+
+    spot: Spot
+    lengths: tuple[tuple[str, str], ...]
+    entry: Entry | None = None
+
+    @property
+    def see(self) -> str:
+        """The source that shows it best."""
+        return self.entry.see if self.entry is not None else self.lengths[0][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +68,23 @@ class Conflict:
     candidates: tuple[tuple[str, str], ...]
 
 
+_Known = TypeVar("_Known", Entry, Link, Table)
+
+
 @dataclass(slots=True)
 class Conclusions:
     """What the source says: heads, links, rings (a link that is its own list's head), doubts.
 
-    `pointers` are members that point to a head, or to an array of heads whose length is still to be
-    stated. `unsettled` are heads and links (these without an element) that files which were not
-    read may have to do with, and why.
+    `tables` are members that point to a head, or to an array of heads. `unsettled` are what files
+    that were not read may have to do with, and why.
     """
 
     entries: list[Entry] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     rings: list[Entry] = field(default_factory=list)
-    pointers: list[Entry] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
-    unsettled: list[tuple[Entry | Link, str]] = field(default_factory=list)
+    unsettled: list[tuple[Entry | Link | Table, str]] = field(default_factory=list)
 
 
 class Concluder:
@@ -81,6 +98,7 @@ class Concluder:
         self._links: dict[Spot, list[LinkSeen]] = {}
         self._spliced: list[Spliced] = []
         self._open: dict[Spot, Open] = {}
+        self._lengths: dict[Spot, dict[str, str]] = {}
 
     def add(self, items: Iterable[Seen]) -> None:
         """Take in what one function says."""
@@ -89,6 +107,10 @@ class Concluder:
                 self._spliced.append(item)
             elif isinstance(item, Open):
                 self._open.update((spot, item) for spot in item.head.spots)
+            elif isinstance(item, LengthSeen):
+                struct, file = item.spot[0], item.see.partition(": ")[0]
+                if not struct or self._program.means_the_same(file, struct):
+                    self._lengths.setdefault(item.spot, {}).setdefault(item.text, item.see)
             elif isinstance(item, LinkSeen):
                 is_link = self._type_at(item.link.spots[0]) in LINK_TYPES
                 if is_link and self._is_meant(item.link, item.see):
@@ -105,10 +127,10 @@ class Concluder:
             if kept:
                 self._weigh(spot, kept, found)
         self._splice(found)
-        for spot, observations in sorted(self._pointers.items()):
-            element = common_element(observations)
-            if element is not None:
-                found.pointers.append(_entry(spot, element, observations))
+        for spot in sorted({*self._pointers, *self._lengths}):
+            table = self._table(spot)
+            if table is not None:
+                found.tables.append(table)
         linked = {e.element for e in found.entries if self._is_only_added_to(e.element)}
         found.rings = [ring for ring in found.rings if ring.spot not in linked]
         heads = {e.spot for e in found.entries} | {e.spot for e in found.rings}
@@ -122,7 +144,7 @@ class Concluder:
             found.entries = self._settled(found.entries, outside, found)
             found.links = self._settled(found.links, outside, found)
             found.rings = self._settled(found.rings, outside, found)
-            found.pointers = self._settled(found.pointers, outside, found)
+            found.tables = self._settled(found.tables, outside, found)
         return found
 
     def _settled(self, kept: list[_Known], outside: Outside, found: Conclusions) -> list[_Known]:
@@ -142,6 +164,14 @@ class Concluder:
         if not doubt and through is not None:
             doubt = outside.of_function(through.file, through.function)
         return doubt
+
+    def _table(self, spot: Spot) -> Table | None:
+        observations = self._pointers.get(spot, [])
+        lengths = tuple(sorted(self._lengths.get(spot, {}).items()))
+        element = common_element(observations)
+        if element is not None:
+            return Table(spot, lengths, _entry(spot, element, observations))
+        return Table(spot, lengths) if lengths and self._type_at(spot) not in LINK_OF else None
 
     def _is_only_added_to(self, spot: Spot) -> bool:
         """Whether a link of a known head was taken for one only to add another link beside it."""

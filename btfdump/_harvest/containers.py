@@ -21,3 +21,8 @@ ENDS = LINK_TYPES | frozenset(LINK_OF)
 def leads_to_container(type_: CType | None) -> bool:
     """Whether a declared type is a pointer to a container or to a link."""
     return type_ is not None and type_.stars > 0 and type_.base.removeprefix("struct ") in ENDS
+
+
+def leads_to_table(type_: CType) -> bool:
+    """Whether a variable of a declared type may point to a table of heads."""
+    return type_.stars == 1 and not type_.is_array and leads_to_container(type_)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from btfdump._btf import types
 from btfdump._harvest.containers import leads_to_container
 from btfdump._harvest.idioms import IDIOMS, Idiom
+from btfdump._harvest.lengths import Lengths
 from btfdump._harvest.resolve import Frame, Place, Resolver, Spot, pointee
 from btfdump._harvest.syntax import Call, Expression, Var, type_of_text
 
@@ -65,7 +66,16 @@ class Open:
     function: str
 
 
-Seen: TypeAlias = Observation | LinkSeen | Spliced | Open
+@dataclass(frozen=True, slots=True)
+class LengthSeen:
+    """One place in the source that tells how many elements the table that `spot` points to has."""
+
+    spot: Spot
+    text: str
+    see: str
+
+
+Seen: TypeAlias = Observation | LinkSeen | Spliced | Open | LengthSeen
 
 
 class Observer:
@@ -74,6 +84,7 @@ class Observer:
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
         self._program = resolver.program
+        self._lengths = Lengths(resolver)
 
     def observe(self, function: Function) -> Iterator[Seen]:
         """Yield what a function says, including calls of wrappers."""
@@ -82,6 +93,13 @@ class Observer:
             for call in function.calls:
                 yield from self._call(call, frame)
             yield from self._results(frame)
+            yield from self._tables(frame)
+
+    def _tables(self, frame: Frame) -> Iterator[LengthSeen]:
+        see = self._see(frame)
+        for table in frame.function.tables:
+            for spot, text in self._lengths.of(table, frame):
+                yield LengthSeen(spot, text, see)
 
     def _call(self, call: Call, frame: Frame) -> Iterator[Seen]:
         idiom = IDIOMS.get(call.name)
@@ -94,6 +112,8 @@ class Observer:
                 return
             for inner in callee.function.calls:
                 yield from self._call(inner, callee)
+            if callee.function.macro_params is not None:
+                yield from self._tables(callee)
 
     def _takes_place(self, callee: Frame) -> bool:
         """Whether a parameter of the function is a pointer to a container or link."""

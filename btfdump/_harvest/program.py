@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from btfdump._harvest.scan import FileFacts, Function
+    from btfdump._harvest.syntax import Expression
 
 _WELL_KNOWN = {"current": CType("struct task_struct", 1)}
 
@@ -30,6 +31,7 @@ class Program:
         self._structs: dict[str, dict[str, bool]] = {}
         self._renamed: dict[str, set[str]] = {}
         self._prototypes: dict[str, list[str]] = {}
+        self._constants: dict[str, dict[str, Expression]] = {}
         self._static: set[tuple[str, str]] = set()
         self.functions: list[Function] = []
         self.problems: list[str] = []
@@ -43,6 +45,8 @@ class Program:
                 self._global_files.setdefault(name, []).append(file.path)
             for name, path in file.renamed.items():
                 self._renamed.setdefault(name, set()).add(path)
+            for name, value in file.constants.items():
+                self._constants.setdefault(name, {})[file.path] = value
             for name in file.prototypes:
                 self._prototypes.setdefault(name, []).append(file.path)
             self._static.update((file.path, name) for name in file.static)
@@ -82,6 +86,18 @@ class Program:
         """Whether exactly one .c file defines a global variable of that name."""
         files = self._global_files.get(name, ())
         return len({path for path in files if path.endswith(".c")}) == 1
+
+    def constant(self, file: str, name: str) -> Expression | None:
+        """Return what a macro without parameters stands for in a file.
+
+        That is what the file itself says, or what all headers that have it say; None if these
+        differ.
+        """
+        known = self._constants.get(name, {})
+        if file in known:
+            return known[file]
+        values = {value for path, value in known.items() if path.endswith(".h")}
+        return values.pop() if len(values) == 1 else None
 
     def definitions(self, struct: str) -> list[str]:
         """Return the files that define the BTF's struct of a name."""

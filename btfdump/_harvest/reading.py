@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from btfdump._btf import types
 from btfdump._files import MAX_TEXT, read_file
 from btfdump._harvest.resolve import members_of
-from btfdump._harvest.scan import FileFacts, c_parser, scan
+from btfdump._harvest.scan import FileFacts, Wanted, c_parser, scan
+from btfdump._harvest.tables import table_names
 from btfdump.errors import AnnotationError, TargetError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -103,13 +104,13 @@ def scan_all(
     one of them is killed.
     """
     chunks = [files[at : at + _CHUNK] for at in range(0, len(files), _CHUNK)]
-    members = _member_names(btf)
+    wanted = Wanted(_member_names(btf), table_names(btf))
     count = min(workers or _cores(), len(chunks), MOST_WORKERS)
     if count < 2:
-        _remember(members)
+        _wanted[0] = wanted
         yield from map(partial(_scan_chunk, root), chunks)
         return
-    with ProcessPoolExecutor(count, initializer=_begin, initargs=(members,)) as pool:
+    with ProcessPoolExecutor(count, initializer=_begin, initargs=(wanted,)) as pool:
         yield from _in_order(pool, root, chunks, count * _AHEAD)
 
 
@@ -138,18 +139,13 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
-_members: dict[str, frozenset[str]] = {}
+_wanted = [Wanted({})]
 
 
-def _begin(members: Mapping[str, frozenset[str]]) -> None:
+def _begin(wanted: Wanted) -> None:
     """Prepare a process: Ctrl-C goes to all of them, and is for the one that has begun them."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _remember(members)
-
-
-def _remember(members: Mapping[str, frozenset[str]]) -> None:
-    _members.clear()
-    _members.update(members)
+    _wanted[0] = wanted
 
 
 def _scan_chunk(root: Path, files: Sequence[SourceFile]) -> list[FileFacts]:
@@ -161,7 +157,7 @@ def _scan_file(path: Path, name: str) -> FileFacts:
         source = read_file(path, MAX_TEXT, "expected C source")
     except TargetError as error:  # one file does not end the run
         return FileFacts(name, problem=str(error))
-    return scan(name, source, _members)
+    return scan(name, source, _wanted[0])
 
 
 def _member_names(btf: Btf) -> dict[str, frozenset[str]]:

@@ -19,6 +19,7 @@ from btfdump._harvest.containers import ENDS
 from btfdump._harvest.idioms import FIRSTS, IDIOMS, LOOPS_OF_LINKS, STEPS
 from btfdump._harvest.syntax import (
     AddressOf,
+    Arithmetic,
     Call,
     Cast,
     Choice,
@@ -28,6 +29,7 @@ from btfdump._harvest.syntax import (
     Index,
     Member,
     Name,
+    Number,
     Other,
     Var,
     type_of_text,
@@ -142,7 +144,7 @@ class Resolver:
 
     def type_of(self, expression: Expression, frame: Frame, depth: int = 0) -> Typed | None:
         """Return the type of an expression, None if it cannot be told."""
-        if not self._may_go_on(depth) or isinstance(expression, Other):
+        if not self._may_go_on(depth) or isinstance(expression, Number | Arithmetic | Other):
             return None
         given = frame.argument(expression)
         if isinstance(expression, Var):
@@ -275,9 +277,10 @@ class Resolver:
 
     def _global(self, name: str, frame: Frame) -> list[Place]:
         type_ = self.program.type_of_global(frame.function.file, name)
-        if type_ is None or type_.stars or type_.base.removeprefix("struct ") not in ENDS:
+        if type_ is None or type_.base.removeprefix("struct ") not in ENDS:
             return []
-        return [Place((("", name),))]
+        is_pointer = bool(type_.stars) and not type_.is_array
+        return [Place((("", name),), is_pointer)] if type_.stars < 2 else []
 
     def _member(self, member: Member, frame: Frame, depth: int) -> list[Place]:
         """Follow `a->b.c.d` from the struct it starts in, down to the first container or link."""
@@ -330,7 +333,7 @@ class Resolver:
                 is_step = bool(fields) and fields[-1] in STEPS
                 return [Place(spots, is_pointer, is_step, length)] if spots else []
             if is_pointer:
-                return []
+                levels = []  # `table[i].chain`: an element is a place of its own
             for _, path in levels if length else ():
                 path[-1] += "[]"
             if isinstance(current, types.Composite):

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from btfdump._harvest.containers import LINK_TYPES, leads_to_container
+from btfdump._harvest.containers import LINK_TYPES, leads_to_container, leads_to_table
 from btfdump._harvest.idioms import IDIOMS
 from btfdump._harvest.scopes import Scopes
 from btfdump._harvest.syntax import (
+    OTHER,
     AddressOf,
     Call,
     CType,
@@ -22,11 +23,22 @@ from btfdump._harvest.syntax import (
     Other,
     Var,
     arguments,
+    arithmetic,
     declarators,
     declared_base,
     expression,
     function_name,
+    is_array,
     text_of,
+)
+from btfdump._harvest.tables import (
+    Table,
+    bound_of,
+    constants,
+    is_index,
+    may_be_length,
+    table,
+    value_of,
 )
 
 if TYPE_CHECKING:
@@ -73,8 +85,9 @@ _DEFINING = {
 class Function:
     """A function or macro: variables by number (parameters first), and what is done with them.
 
-    A macro's parameters are not variables but names to be replaced, in `macro_params`. `is_static`
-    means that no other file can call it by name.
+    A macro's parameters are not variables but names to be replaced, in `macro_params`. `tables`
+    are uses of tables of heads, `numbers` what is assigned to numbers, and `bounds` the ends of the
+    loops whose variables these are. `is_static` means that no other file can call it by name.
     """
 
     name: str
@@ -86,6 +99,9 @@ class Function:
     calls: list[Call] = field(default_factory=list)
     assigns: list[tuple[Var, Expression]] = field(default_factory=list)
     results: list[Expression] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    numbers: list[tuple[int, Expression]] = field(default_factory=list)
+    bounds: dict[int, Expression] = field(default_factory=dict)
     is_static: bool = False
 
 
@@ -94,8 +110,9 @@ class FileFacts:
     """What one file says.
 
     `structs` says whether its definition of a struct is that of the BTF. `renamed` has the macros
-    that stand for a member of a member (`#define sk_node __sk_common.skc_node`). `static` has those
-    of `globals` that no other file can name, `prototypes` the functions that a header declares and
+    that stand for a member of a member (`#define sk_node __sk_common.skc_node`), `constants` those
+    that may be lengths: `OTHER` where the file has several of a name. `static` has those of
+    `globals` that no other file can name, `prototypes` the functions that a header declares and
     that are passed a link. `problem` says why nothing was read, "" if the file was.
     """
 
@@ -104,29 +121,42 @@ class FileFacts:
     globals: dict[str, CType] = field(default_factory=dict)
     structs: dict[str, bool] = field(default_factory=dict)
     renamed: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, Expression] = field(default_factory=dict)
     static: set[str] = field(default_factory=set)
     prototypes: set[str] = field(default_factory=set)
     problem: str = ""
 
 
-def scan(path: str, source: bytes, members: Mapping[str, frozenset[str]]) -> FileFacts:
-    """Read one file. `members` are the names of the members of each struct in the BTF."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What of the BTF a file is read for: the members of each struct, and those that are tables."""
+
+    members: Mapping[str, frozenset[str]]
+    tables: frozenset[str] = frozenset()
+
+
+def scan(path: str, source: bytes, wanted: Wanted) -> FileFacts:
+    """Read one file."""
+    members = wanted.members
     facts = FileFacts(path)
     for match in STRUCT.finditer(source):
         names = [match[1], *_NESTED.findall(match[2])]
         known = [(n, members[n]) for n in (name.decode() for name in names) if n in members]
         words = {word.decode() for word in _WORD.findall(match[2])} if known else set()
-        for name, wanted in known:
-            missing = {m for m in wanted - words - _RENAMED if not m.startswith("__empty_")}
-            fits = len(missing) <= len(wanted) // _FEW  # macros make a few
+        for name, all_ in known:
+            missing = {m for m in all_ - words - _RENAMED if not m.startswith("__empty_")}
+            fits = len(missing) <= len(all_) // _FEW  # macros make a few
             facts.structs[name] = fits or facts.structs.get(name, False)  # an #else has another
     if path.endswith(".h"):
         facts.prototypes = {m[1].decode() for m in _TAKES_LINK.finditer(source)}
     facts.renamed = {m[1].decode(): m[2].decode() for m in _MEMBER_NAME.finditer(source)}
     if _is_worth_reading(path, source):
+        for name, text in constants(source):
+            value = value_of(c_parser().parse(text).root_node)
+            facts.constants[name] = value if facts.constants.get(name, value) == value else OTHER
         for piece in _pieces(source):
             for node in c_parser().parse(piece).root_node.children:
-                _enter(node, facts)
+                _enter(node, facts, wanted.tables)
     return facts
 
 
@@ -160,18 +190,18 @@ def c_parser() -> Parser:
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))
 
 
-def _enter(node: Node, facts: FileFacts) -> None:
+def _enter(node: Node, facts: FileFacts, tables: frozenset[str]) -> None:
     if node.type == "declaration":
         _enter_globals(node, facts)
     elif node.type == "expression_statement" and node.named_children:
         _enter_defined(node.named_children[0], facts)
     elif node.type == "preproc_function_def":
-        macro = _macro(node, facts.path)
+        macro = _macro(node, facts.path, tables)
         if macro is not None:
             facts.functions.append(macro)
     elif node.type == "function_definition":
-        function = _function(node, facts.path)
-        if function is not None and (function.calls or function.results or function.assigns):
+        function = _function(node, facts, tables)
+        if function is not None and _says_anything(function):
             facts.functions.append(function)
         elif function is not None and function.returns is not None and function.returns.stars:
             function.types = function.types[: function.params]  # what it returns is all it says
@@ -180,7 +210,7 @@ def _enter(node: Node, facts: FileFacts) -> None:
         # SYSCALL_DEFINE3(name, ...) and the like: parsed as a call, and then a block
         call = text_of(node.prev_sibling)
         name = re.match(r"\w+\((\w+)", call)
-        body = _Body(Function(name[1] if name else "", facts.path, 0, [], None))
+        body = _Body(Function(name[1] if name else "", facts.path, 0, [], None), tables)
         body.read(node)
         facts.functions.append(body.function)
 
@@ -193,11 +223,22 @@ def _enter_globals(node: Node, facts: FileFacts) -> None:
         names = [text_of(n).strip("()") for n in node.children_by_field_name("declarator")]
         facts.globals.update(dict.fromkeys(names, _DEFINING[base]))
     else:
-        named = {text_of(name): CType(base, stars) for name, stars, _ in declarators(node)}
+        named = {
+            text_of(name): CType(base, stars, is_array(_declarator(name)))
+            for name, stars, _ in declarators(node)
+        }
         names = list(named)
         facts.globals.update(named)
     if _is_static(node):
         facts.static.update(names)
+
+
+def _declarator(name: Node) -> Node:
+    """Return the outermost of the declarators around a name."""
+    node = name
+    while node.parent is not None and node.parent.type.endswith("declarator"):
+        node = node.parent
+    return node
 
 
 def _enter_defined(node: Node, facts: FileFacts) -> None:
@@ -214,7 +255,11 @@ def _is_static(node: Node) -> bool:
     )
 
 
-def _function(node: Node, path: str) -> Function | None:
+def _says_anything(function: Function) -> bool:
+    return bool(function.calls or function.results or function.assigns or function.tables)
+
+
+def _function(node: Node, facts: FileFacts, tables: frozenset[str]) -> Function | None:
     named = function_name(node)
     body = node.child_by_field_name("body")
     if named is None or body is None:
@@ -222,26 +267,27 @@ def _function(node: Node, path: str) -> Function | None:
     name, params, stars = named
     base = declared_base(node)
     returns = CType(base, stars) if base is not None else None
-    reading = _Body(Function(text_of(name), path, 0, [], returns))
+    heads = {n for n, t in facts.globals.items() if leads_to_table(t)}
+    reading = _Body(Function(text_of(name), facts.path, 0, [], returns), tables | heads)
     for param in params.named_children:
         if param.type == "parameter_declaration":
             reading.declare(param)
     reading.function.params = len(reading.function.types)
-    reading.function.is_static = _is_static(node) and path.endswith(".c")
+    reading.function.is_static = _is_static(node) and facts.path.endswith(".c")
     reading.read(body)
     return reading.function
 
 
-def _macro(node: Node, path: str) -> Function | None:
+def _macro(node: Node, path: str, tables: frozenset[str]) -> Function | None:
     """Read a macro with parameters as if its text were a function's body."""
     name, params, value = (node.child_by_field_name(n) for n in ("name", "parameters", "value"))
     if name is None or params is None or value is None:
         return None
-    if not WORTH_READING.search(value.text or b""):
+    if not WORTH_READING.search(value.text or b"") and not is_index(text_of(name)):
         return None
     text = _LINE_END.sub(" ", (value.text or b"").decode("utf-8", "replace"))
     names = tuple(text_of(p) for p in params.named_children if p.type == "identifier")
-    macro = _Body(Function(text_of(name), path, 0, [], None, names))
+    macro = _Body(Function(text_of(name), path, 0, [], None, names), tables)
     tree = c_parser().parse(f"void f(void) {{ {text} ; }}".encode())
     function = tree.root_node.children[0]
     block = function.child_by_field_name("body")
@@ -253,14 +299,17 @@ def _macro(node: Node, path: str) -> Function | None:
         inner = statements[0].named_children
         if inner:
             macro.function.results.append(expression(inner[0], macro.scopes.find))
+            if is_index(macro.function.name):
+                macro.function.results.append(arithmetic(inner[0], macro.scopes.find))
     return macro.function
 
 
 class _Body:
     """Reads the statements of one function, block by block."""
 
-    def __init__(self, function: Function) -> None:
+    def __init__(self, function: Function, tables: frozenset[str]) -> None:
         self.function = function
+        self.tables = tables
         self.scopes = Scopes()
         self.scopes.types = function.types
 
@@ -272,6 +321,7 @@ class _Body:
             number = self.scopes.declare(text_of(name), type_)
             if value is not None:
                 self._assign(Var(number), expression(value, self.scopes.find))
+                self._count(number, value)
 
     def read(self, block: Node) -> None:
         """Read a block: its statements and expressions, in order; blocks inside it are scopes."""
@@ -284,9 +334,11 @@ class _Body:
             if node.type in ("compound_statement", "for_statement"):
                 self.scopes.enter()
                 pending.append(None)
+                done = self._loop(node) if node.type == "for_statement" else None
             else:
                 self._visit(node)
-            pending += [child for child in reversed(node.children) if child.child_count]
+                done = None
+            pending += [c for c in reversed(node.children) if c.child_count and c != done]
 
     def _visit(self, node: Node) -> None:
         find = self.scopes.find
@@ -300,11 +352,51 @@ class _Body:
         elif node.type == "assignment_expression":
             left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
             if left is not None and right is not None:
-                self._assign(expression(left, find), expression(right, find))
+                to = expression(left, find)
+                self._assign(to, expression(right, find))
+                if isinstance(to, Var):
+                    self._count(to.number, right)
+        elif node.type in ("subscript_expression", "binary_expression"):
+            use = table(node, find, self.tables, self.function.types)
+            if use is not None:
+                self.function.tables.append(use)
         elif node.type == "return_statement" and node.named_children:
-            result = expression(node.named_children[0], find)
-            if leads_to_container(self.function.returns) or _is_look_up(result):
-                self.function.results.append(result)
+            self._return(node.named_children[0])
+
+    def _return(self, value: Node) -> None:
+        result = expression(value, self.scopes.find)
+        if leads_to_container(self.function.returns) or _is_look_up(result):
+            self.function.results.append(result)
+        elif is_index(self.function.name):
+            index = arithmetic(value, self.scopes.find)
+            if may_be_length(index):
+                self.function.results.append(index)
+
+    def _loop(self, node: Node) -> Node | None:
+        """Declare the variable of a loop once more: inside it, the end of the loop bounds it.
+
+        Returns the declaration in the loop's parentheses, which has been read.
+        """
+        first = node.child_by_field_name("initializer")
+        declaration = first if first is not None and first.type == "declaration" else None
+        if declaration is not None:
+            self.declare(declaration)
+        bound = bound_of(node, self.scopes.find)
+        if bound is not None:
+            name, end = bound
+            number = self.scopes.find(name)
+            type_ = self.function.types[number] if number is not None else None
+            if type_ is None or not type_.stars:
+                self.function.bounds[self.scopes.declare(name, type_)] = end
+        return declaration
+
+    def _count(self, number: int, value: Node) -> None:
+        """Keep what a number is computed from."""
+        type_ = self.function.types[number]
+        if type_ is None or not type_.stars:
+            computed = arithmetic(value, self.scopes.find)
+            if may_be_length(computed):
+                self.function.numbers.append((number, computed))
 
     def _matters(self, call: Call) -> bool:
         """Whether a call may say something of a container: of most, nothing is kept."""

@@ -16,14 +16,19 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
     Lookup: TypeAlias = "Callable[[str], int | None]"
+    Conversion: TypeAlias = "Callable[[Node, Lookup, int], Expression]"
 
 
 @dataclass(frozen=True, slots=True)
 class CType:
-    """A declared type: `base` as written ("struct foo", "foo_t") behind `stars` pointers."""
+    """A declared type: `base` as written ("struct foo", "foo_t") behind `stars` pointers.
+
+    The dimensions of an array count as pointers; `is_array` says that all of them are that.
+    """
 
     base: str
     stars: int = 0
+    is_array: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +102,39 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class Number:
+    """A number as it is written in the source."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """`left operator right`, where a number of elements is computed."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
 class Other:
     """Anything else."""
 
 
 Expression: TypeAlias = (
-    Var | Name | Member | Index | AddressOf | Deref | Call | Cast | Choice | Other
+    Var
+    | Name
+    | Member
+    | Index
+    | AddressOf
+    | Deref
+    | Call
+    | Cast
+    | Choice
+    | Number
+    | Arithmetic
+    | Other
 )
 
 OTHER = Other()
@@ -112,13 +144,21 @@ _MAX_TEXT = 2000
 _SPACES = re.compile(r"\s+")
 _TYPE_TEXT = re.compile(r"(?:const )?((?:struct |union )?[A-Za-z_]\w*)(?: const)? ?((?:\* ?)*)")
 _ONE_WORD = re.compile(r"^(struct|union)__")
-_WRAPPERS = frozenset(("READ_ONCE", "rcu_dereference", "rcu_access_pointer", "smp_load_acquire"))
+_ARITHMETIC = frozenset(("+", "-", "*", "/", "%", "&", "|", "<<", ">>"))
+_SUFFIX = re.compile(r"[uUlL]+$")
+_OCTAL = re.compile(r"0[0-7]+[uUlL]*$")
+_WRAPPERS = frozenset(
+    ("READ_ONCE", "rcu_dereference", "rcu_access_pointer", "smp_load_acquire", "runtime_const_ptr")
+)
 
 
 def text_of(node: Node) -> str:
     """Return the source of a node in one line, "" for one that is too long to be a name or type."""
     text = node.text if node.end_byte - node.start_byte <= _MAX_TEXT else None
-    return _SPACES.sub(" ", text.decode("utf-8", "replace")).strip() if text else ""
+    if not text:
+        return ""
+    name = text.decode("utf-8", "replace")
+    return name if name.isidentifier() else _SPACES.sub(" ", name).strip()
 
 
 def type_of_text(text: str) -> CType | None:
@@ -140,6 +180,15 @@ def declared_base(node: Node) -> str | None:
     if type_.type in ("type_identifier", "primitive_type", "sized_type_specifier"):
         return text_of(type_)
     return None
+
+
+def is_array(declarator: Node | None) -> bool:
+    """Whether what declares a variable makes it an array, and not a pointer as well."""
+    found = False
+    while declarator is not None and declarator.type in ("init_declarator", "array_declarator"):
+        found = found or declarator.type == "array_declarator"
+        declarator = declarator.child_by_field_name("declarator")
+    return found and declarator is not None and declarator.type == "identifier"
 
 
 def declarators(node: Node) -> Iterator[tuple[Node, int, Node | None]]:
@@ -201,7 +250,9 @@ def expression(node: Node, lookup: Lookup, depth: int = 0) -> Expression:
     return convert(node, lookup, depth) if convert is not None else OTHER
 
 
-def arguments(node: Node, lookup: Lookup, depth: int = 0) -> Call | None:
+def arguments(
+    node: Node, lookup: Lookup, depth: int = 0, convert: Conversion = expression
+) -> Call | None:
     """Turn a call expression into a `Call`; None if what is called is not a plain name."""
     name, args = node.child_by_field_name("function"), node.child_by_field_name("arguments")
     if name is None or args is None or name.type != "identifier":
@@ -210,7 +261,7 @@ def arguments(node: Node, lookup: Lookup, depth: int = 0) -> Call | None:
     texts: list[str] = []
     for parts in _split(args):
         texts.append(" ".join(text_of(part) for part in parts))
-        found.append(expression(parts[0], lookup, depth + 1) if len(parts) == 1 else OTHER)
+        found.append(convert(parts[0], lookup, depth + 1) if len(parts) == 1 else OTHER)
     return Call(text_of(name), tuple(found), tuple(texts))
 
 
@@ -301,7 +352,42 @@ def _binary(node: Node, lookup: Lookup, depth: int) -> Expression:
     return Index(expression(left, lookup, depth + 1), is_sum=True)
 
 
-_CONVERSIONS: dict[str, Callable[[Node, Lookup, int], Expression]] = {
+def arithmetic(node: Node, lookup: Lookup, depth: int = 0) -> Expression:
+    """Turn a node into an expression of numbers: what a subscript is, or the end of a loop."""
+    if depth >= MAX_DEPTH:
+        return OTHER
+    if node.type == "number_literal":
+        return _number(text_of(node))
+    if node.type == "parenthesized_expression":
+        inner = node.named_children
+        return arithmetic(inner[0], lookup, depth + 1) if len(inner) == 1 else OTHER
+    if node.type == "cast_expression":
+        value = node.child_by_field_name("value")
+        return arithmetic(value, lookup, depth + 1) if value is not None else OTHER
+    if node.type == "binary_expression":
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        operator = _operator(node).decode("ascii", "replace")
+        if left is None or right is None or operator not in _ARITHMETIC:
+            return OTHER
+        one, other = (arithmetic(side, lookup, depth + 1) for side in (left, right))
+        return Arithmetic(operator, one, other)
+    if node.type == "call_expression":
+        call = arguments(node, lookup, depth, arithmetic)
+        if call is None:
+            return OTHER
+        is_wrapper = call.args and call.name.startswith(tuple(_WRAPPERS))
+        return call.args[0] if is_wrapper else call
+    return expression(node, lookup, depth)
+
+
+def _number(text: str) -> Expression:
+    try:
+        return Number(int(_SUFFIX.sub("", text), 8 if _OCTAL.match(text) else 0))
+    except ValueError:
+        return OTHER
+
+
+_CONVERSIONS: dict[str, Conversion] = {
     "identifier": _identifier,
     "field_expression": _field,
     "subscript_expression": _subscript,

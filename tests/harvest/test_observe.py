@@ -33,4 +33,6 @@ void g(struct box *b, struct item *i, int n) { hlist_add_head(&i->hash, &b->far[
     )
     assert found.entries == []
     assert [e.spot for e in found.rings] == [("box", "peers")]
-    assert [(e.spot, e.element) for e in found.pointers] == [(("box", "far"), ("item", "hash"))]
+    (table,) = found.tables
+    assert (table.spot, table.entry.element) == (("box", "far"), ("item", "hash"))
+    assert table.lengths == ()
