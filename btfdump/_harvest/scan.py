@@ -62,6 +62,11 @@ _TAKES_LINK = re.compile(
     rb"\b(\w+)\s*\([^(){};]*\b(?:%s)\b[^(){};]*\)[^(){};]*;" % "|".join(LINK_TYPES).encode()
 )
 _TYPE_ARGUMENT = re.compile(rb"([(,]\s*)(struct|union)\s+(\w+)(?=\s*[,)])")
+_ATTRIBUTE = re.compile(
+    rb"\b(?:__always_inline|noinline|asmlinkage|notrace|__(?:init|exit|net_init|net_exit|sched|cold|hot"
+    rb"|ref|must_check|maybe_unused|always_unused|latent_entropy|rcu|user|percpu|iomem|force"
+    rb"|bpf_kfunc))\b"
+)
 _END_OF_BLOCK = re.compile(rb"^\}[^\n]*\n", re.M)
 _WORD = re.compile(rb"[A-Za-z_]\w*")
 _FEW = 8
@@ -171,9 +176,11 @@ def _pieces(source: bytes) -> Iterator[bytes]:
     """Cut a file after each `}` in the first column, where functions of the kernel end.
 
     So what the parser does not understand costs one function, not the rest of the file. Every
-    branch of conditional code is read. A type as an argument is made one word, so that it is C.
+    branch of conditional code is read. A type as an argument is made one word, so that it is C,
+    and attributes that macros stand for are left out: the parser would take them for types.
     """
-    text = _TYPE_ARGUMENT.sub(rb"\1\2__\3", CONDITIONAL.sub(b"", source))
+    text = _ATTRIBUTE.sub(b"", CONDITIONAL.sub(b"", source))
+    text = _TYPE_ARGUMENT.sub(rb"\1\2__\3", text)
     start = 0
     for match in _END_OF_BLOCK.finditer(text):
         yield text[start : match.end()]

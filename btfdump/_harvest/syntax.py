@@ -7,7 +7,9 @@ bearing on where a list is or what it holds becomes `Other`.
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -158,7 +160,9 @@ def text_of(node: Node) -> str:
     if not text:
         return ""
     name = text.decode("utf-8", "replace")
-    return name if name.isidentifier() else _SPACES.sub(" ", name).strip()
+    if name.isidentifier():
+        return sys.intern(name)  # what travels between processes, and stays, has each of them once
+    return _SPACES.sub(" ", name).strip()
 
 
 def type_of_text(text: str) -> CType | None:
@@ -282,7 +286,17 @@ def _split(args: Node) -> Iterator[list[Node]]:
 def _identifier(node: Node, lookup: Lookup, depth: int) -> Expression:
     name = text_of(node)
     number = lookup(name)
-    return Name(name) if number is None else Var(number)
+    return _name(name) if number is None else _var(number)
+
+
+@lru_cache(maxsize=4096)
+def _var(number: int) -> Var:
+    return Var(number)
+
+
+@lru_cache(maxsize=4096)
+def _name(name: str) -> Name:
+    return Name(name)
 
 
 def _field(node: Node, lookup: Lookup, depth: int) -> Expression:

@@ -58,6 +58,9 @@ void f(struct box *b, struct item *i) { list_add(&i->link, &((struct box *)b)->i
 	list_for_each_entry(i, box_items(b), link)
 		g(i);
 }""",
+    "a function with attributes": """
+static noinline struct box *of(int n) { return g(n); }
+static noinline void __init f(struct item *i) { list_add(&i->link, &of(1)->items); }""",
     "a macro": "void f(struct box *b) { struct item *i; for_each_item(i, b) g(i); }",
     "a wrapper": """static void add(struct list_head *new, struct list_head *head)
 {
