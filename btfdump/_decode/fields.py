@@ -161,6 +161,15 @@ class Field:
         )
 
 
+ALL_ZERO = "all zero"
+"""The `Field.remark` of a struct or array that was asked for and has nothing to show."""
+
+
+def is_all_zero(layout: Layout, value: object, elided: object) -> bool:
+    """Whether a struct or array has nothing to show because all in it is zero."""
+    return not isinstance(layout, ScalarLayout) and layout.size > 0 and value == [] and not elided
+
+
 FieldValue: TypeAlias = "int | float | bytes | list[Field] | list[int] | list[float]"
 Selection: TypeAlias = "dict[str, Selection]"
 """The members to show, by name, each with what to show inside it ({} = everything)."""
@@ -295,7 +304,7 @@ class Decoder:
         self._budget = Budget(layout, spare=self._spare)
         if isinstance(layout, StructLayout):
             return self._members(layout, data, at, selection, stated, 0)
-        return [self._field("", layout, data, at, facts, selection, stated, 0)]
+        return [_told(self._field("", layout, data, at, facts, selection, stated, 0))]
 
     def _members(
         self,
@@ -314,12 +323,11 @@ class Decoder:
         for index, member in enumerate(layout.members):
             name = member.name
             inner_selection = selection
-            wanted = keep_zero
+            wanted = keep_zero or bool(selection)  # an anonymous one may have what is selected
             if selection and name:
                 if name not in selection:
                     continue
                 inner_selection = selection[name]
-                wanted = True
             at = start + member.offset
             known = own.get(index)
             if member.extent > LARGE:
@@ -328,6 +336,8 @@ class Decoder:
                 self.skipped += 1
                 continue
             inner = self.layouts.of_member(member, layout)
+            if selection and not name and not isinstance(inner, StructLayout):
+                continue
             if inner.size > LARGE:
                 self._budget.hold(layout, inner.size)
             if is_stated:
@@ -337,8 +347,10 @@ class Decoder:
             else:
                 beyond = () if isinstance(inner, ScalarLayout) else scope.inside(name)
                 field = self._field(name, inner, data, at, known, inner_selection, beyond, nesting)
-                if name or not selection or field.value:  # else nothing in it was selected
+                if not selection:
                     fields.append(field)
+                elif name or field.value:  # else nothing in it was selected
+                    fields.append(_told(field))
         return fields
 
     def _is_zero(
@@ -415,6 +427,13 @@ class Decoder:
                 self._field(f"[{i}]", element, data, where, facts, selection, stated, nesting + 1)
             )
         return Field(name, layout, at, fields, facts, elided=elided)
+
+
+def _told(field: Field) -> Field:
+    """Return a field that is asked for; if all in it is zero, it says so."""
+    if not is_all_zero(field.layout, field.value, field.elided):
+        return field
+    return field.replace(remark=ALL_ZERO)
 
 
 def to_python(layouts: Layouts, layout: Layout, data: bytes, at: int = 0) -> Any:

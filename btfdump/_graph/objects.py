@@ -228,8 +228,8 @@ def _fields(state: State, value: Value, data: bytes, selection: Selection | None
     """Decode an object; one that is not a struct gives one field, with its facts."""
     layout, facts, stated = value._layout_, value.facts_, value._stated_
     fields = state.decoder.fields(layout, data, selection, facts=facts, stated=stated)
-    if isinstance(layout, ArrayLayout) and fields[0].value == []:
-        return [fields[0].replace(remark="all zero" if layout.size > 0 else "no elements")]
+    if isinstance(layout, ArrayLayout) and not layout.size and fields[0].value == []:
+        return [fields[0].replace(remark="no elements")]
     return fields
 
 

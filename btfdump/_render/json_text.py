@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from btfdump._btf import types
-from btfdump._decode.fields import EMPTY_LIST, Field, decode_text
+from btfdump._decode.fields import ALL_ZERO, EMPTY_LIST, Field, decode_text
 from btfdump._decode.layout import ArrayLayout, Nameless
 from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._render.scalar import Reading, flags, reading, scalar
@@ -126,7 +126,8 @@ class Values:
             return self.scalar(field)
         if not isinstance(layout, ArrayLayout):
             members = f'"members": {{{self.members(_inner(field))}}}'
-            members += f', "remark": {quote(field.remark)}}}' if field.remark else "}"
+            is_told = field.remark and field.remark is not ALL_ZERO  # having no members says that
+            members += f', "remark": {quote(field.remark)}}}' if is_told else "}"
             if field.name.startswith("["):  # an element's type follows from the array around it
                 return "{" + members
             return f'{{"type": {name(str(layout.type))}, {members}'

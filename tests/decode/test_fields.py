@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btfdump._btf import BtfBuilder
-from btfdump._decode.fields import Decoder, Field, decode_text, is_zero, to_python
+from btfdump._decode.fields import ALL_ZERO, Decoder, Field, decode_text, is_zero, to_python
 from btfdump._decode.layout import ArrayLayout
 from btfdump._decode.scalars import Category
 from btfdump.errors import MemberNotFoundError
@@ -260,6 +260,33 @@ def test_selection_and_anonymous_members(b, order):
     layouts, layout = layout_of(b, outer)
     assert [f.name for f in Decoder(layouts).fields(layout, data, {"x": {}})] == ["x"]
     assert plain(Decoder(layouts).fields(layout, data, {"b": {}})) == {"b": 3}
+
+
+def test_what_is_selected_is_there_though_it_is_zero(b):
+    """Wherever it stands: in anonymous structs, too, which are not counted if it is not there."""
+    u32 = b.int_("u32", 4)
+    pair = b.struct("", 8, [("a", u32, 0), ("b", u32, 32)])
+    either = b.union("", 8, [("c", u32, 0), ("", pair, 0)])
+    other = b.struct("", 4, [("d", u32, 0)])
+    whole = b.struct("whole", 8, [("e", u32, 0)])
+    cells = b.array(whole, 2, u32)
+    numbers = b.array(u32, 2, u32)
+    members = [("", either, 0), ("", other, 64), ("w", whole, 96), ("cells", cells, 160)]
+    outer = b.struct("outer", 44, [*members, ("n", numbers, 288)])
+    layouts, layout = layout_of(b, outer)
+    decoder = Decoder(layouts)
+    for name in "abcd":
+        found = decoder.fields(layout, bytes(44), {name: {}})
+        assert plain(found) == {name: 0}
+        assert decoder.skipped == 0
+    zero, none, numbers = decoder.fields(layout, bytes(44), {"w": {}, "cells": {}, "n": {}})
+    assert (zero.remark, zero.value) == (none.remark, none.value) == (ALL_ZERO, [])
+    assert (numbers.remark, numbers.value) == ("", [0, 0])
+    assert decoder.skipped == 1
+    some = decoder.fields(layout, bytes(24) + b"\1" + bytes(19), {"w": {}, "cells": {}})
+    assert [field.remark for field in some] == [ALL_ZERO, ""]
+    cut = Decoder(layouts, elements=0).fields(layout, bytes(24) + b"\1" * 20, {"cells": {}})
+    assert [field.remark for field in cut] == [""]  # not zero, but not looked at
 
 
 def test_offsets_within_a_larger_buffer(b, order):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from btfdump._decode.compiled.emitter import Into, Sink
 from btfdump._decode.compiled.plan import plan_of
 from btfdump._decode.compiled.source import Source
-from btfdump._decode.fields import Field
+from btfdump._decode.fields import ALL_ZERO, Field, is_all_zero
 from btfdump._decode.layout import Nameless
 
 if TYPE_CHECKING:
@@ -81,16 +81,20 @@ class FieldsSink(Sink):
         self.emit(f"{found} = []")
         self.emitter.members(step.inner, Into(found, into.base))
         self.emit(f"z += {len(step.inner)} - len({found})")
-        append = f"{into.out}.append({self._field(step, found, into)}))"
-        if step.name or not step.selection or into.element:
-            self.emit(append)
-        else:  # an anonymous struct without selected members
-            self.emit(f"if {found}: {append}")
-            self.emit("else: z -= 1")
+        field = f"{self._field(step, found, into)}{self._told(step, found)}"
+        self.emit(f"{into.out}.append({field}))")
 
     def _append_array(self, step: Step, value: str, elided: str, into: Into) -> None:
         more = "" if elided == "0" else f", elided={elided}"
-        self.emit(f"{into.out}.append({self._field(step, value, into)}{more}))")
+        field = f"{self._field(step, value, into)}{more}{self._told(step, value, elided)}"
+        self.emit(f"{into.out}.append({field}))")
+
+    def _told(self, step: Step, value: str, elided: str = "0") -> str:
+        """Return the argument for a remark, if one may be needed, that all in a member is zero."""
+        if not (step.is_named and value.isidentifier() and is_all_zero(step.layout, [], 0)):
+            return ""
+        shown = value if elided == "0" else f"{value} or {elided}"
+        return f", remark='' if {shown} else {ALL_ZERO!r}"
 
     def _field(self, step: Step, value: str, into: Into) -> str:
         """Return the beginning of a call of Field(), up to but not including the facts."""

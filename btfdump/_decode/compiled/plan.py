@@ -30,8 +30,8 @@ class Step(NamedTuple):
 
     `offset` is in bytes from the start of the object or array element that the step is part of. The
     member is zero if its first `tested` bytes are; with 0, it always counts as zero. If
-    `is_wanted`, it is shown even then. `around` holds the names of the members around it. `number`
-    is unique among the plan's members.
+    `is_wanted`, it is shown even then; `is_named` says that it is selected itself. `around` holds
+    the names of the members around it. `number` is unique among the plan's members.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Step(NamedTuple):
     member: MemberLayout | None = None
     inner: tuple[Step, ...] = ()
     number: int = 0
+    is_named: bool = False
 
     @property
     def is_bits(self) -> bool:
@@ -132,10 +133,11 @@ class _Planner:
             name = member.name
             if selection and name and name not in selection:
                 continue
-            is_wanted = bool(selection and name)
             inner = self._layouts.of_member(member, layout)
             if inner.size > LARGE:
                 self._budget.hold(layout, inner.size)
+            if selection and not name and not isinstance(inner, StructLayout):
+                continue
             own = scope.own.get(index)
             step = Step(
                 name=name,
@@ -143,13 +145,16 @@ class _Planner:
                 offset=at + member.offset,
                 facts=scope.of(index, name),
                 tested=inner.size if own is not None else min(inner.size, member.extent),
-                is_wanted=is_wanted or self._zero or (own is not None and not inner.size),
+                is_wanted=bool(selection) or self._zero or (own is not None and not inner.size),
                 around=around,
                 selection=selection[name] if selection and name else selection,
                 member=member,
                 number=self._next_number(),
+                is_named=bool(selection and name),
             )
-            steps.append(self._with_inner(step, scope.inside(name), level))
+            step = self._with_inner(step, scope.inside(name), level)
+            if name or not selection or step.inner:  # else nothing in it was selected
+                steps.append(step)
         return tuple(steps)
 
     def _with_inner(
