@@ -25,6 +25,7 @@ from btfdump._walk.entries import Item as Item
 from btfdump._walk.entries import Key as Key
 from btfdump._walk.entries import ValueEntry as ValueEntry
 from btfdump._walk.entries import Walk as Walk
+from btfdump._walk.entries import unreadable as unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

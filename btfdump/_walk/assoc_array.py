@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._walk import Anomaly, Entry, Head, walker
+from btfdump._walk import Anomaly, Entry, Head, unreadable, walker
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def walk_assoc_array(head: Head) -> Iterator[Entry | Anomaly]:
         try:
             data = head.memory.read(address, inner.size)
         except FaultError as error:
-            yield Anomaly(f"node at {address:#x} is unreadable: {error.reason}", address, True)
+            yield unreadable("node", address, error)
             continue
         back = inner.integer(data, "back_pointer") & ~_MARKS
         if back != above:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._walk import Anomaly, Entry, Head, walker
+from btfdump._walk import Anomaly, Entry, Head, unreadable, walker
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def walk_chain(head: Head) -> Iterator[Entry | Anomaly]:
         try:
             data, node = head.read_node(head.wrap(address + head.link_offset), word)
         except FaultError as error:
-            yield Anomaly(f"object at {address:#x} is unreadable: {error.reason}", address, True)
+            yield unreadable("object", address, error)
             return
         yield Entry(address, data)
         before = address

@@ -167,6 +167,11 @@ class Anomaly(NamedTuple):
     is_change: bool = False
 
 
+def unreadable(what: str, address: int, error: FaultError) -> Anomaly:
+    """Return the anomaly that `what`, at a virtual address, cannot be read: entries are lost."""
+    return Anomaly(f"{what} at {address:#x} is unreadable: {error.reason}", address, ends=True)
+
+
 UNWALKABLE = (
     AmbiguousTypeError,
     BtfFormatError,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._walk import Anomaly, Entry, Head, walker
+from btfdump._walk import Anomaly, Entry, Head, unreadable, walker
 from btfdump._walk.neighbours import disagreement, proves_head
 from btfdump.errors import FaultError
 
@@ -30,7 +30,7 @@ def _chain(head: Head, first: int, *, has_back: bool, is_nulls: bool) -> Iterato
         try:
             data, node = head.read_node(link, 2 * size if has_back else size)
         except FaultError as error:
-            yield Anomaly(f"entry at {link:#x} is unreadable: {error.reason}", link, True)
+            yield unreadable("entry", link, error)
             return
         if has_back:
             following, back = head.pointers(node, 0, 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from btfdump._walk import Anomaly, Entry, Head, walker
+from btfdump._walk import Anomaly, Entry, Head, unreadable, walker
 from btfdump._walk.lists import walk_list_head
 from btfdump._walk.xarray import walk_xarray
 from btfdump.errors import FaultError, SymbolNotFoundError
@@ -77,7 +77,7 @@ def _lists_of_groups(head: Head, address: int, number: int) -> Iterator[Entry | 
             return
         data = head.memory.read(head.wrap(group + start), count * size)
     except FaultError as error:
-        yield Anomaly(f"lists of memory cgroups are unreadable: {error.reason}", address, True)
+        yield unreadable("array of lists of memory cgroups", address, error)
         return
     for key, pointer in enumerate(head.pointers(data, 0, count)):
         if pointer:

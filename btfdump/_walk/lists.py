@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from btfdump._walk import Anomaly, Entry, Head, walker
+from btfdump._walk import Anomaly, Entry, Head, unreadable, walker
 from btfdump._walk.copied import copied
 from btfdump.errors import FaultError
 
@@ -62,7 +62,7 @@ class _Chain:
         try:
             data, node = self.head.read_node(link, size)
         except FaultError as error:
-            return Anomaly(f"entry at {link:#x} is unreadable: {error.reason}", link, True)
+            return unreadable("entry", link, error)
         following, back = self.head.pointers(node, 0, 2)
         if back != holder and self.seen is None:
             self.seen = self.links_so_far()
@@ -140,7 +140,7 @@ def walk_list_head(head: Head) -> Iterator[Entry | Anomaly]:
     try:
         data = head.read_head(2 * head.platform.pointer_size)
     except FaultError as error:
-        yield Anomaly(f"list head is unreadable: {error.reason}", head.address, True)
+        yield unreadable("list head", head.address, error)
         return
     link, last = head.pointers(data, 0, 2)
     if not link and not last:
@@ -208,7 +208,7 @@ def walk_hlist_head(head: Head) -> Iterator[Entry | Anomaly]:
     try:
         data = head.read_head(head.platform.pointer_size)
     except FaultError as error:
-        yield Anomaly(f"list head is unreadable: {error.reason}", head.address, True)
+        yield unreadable("list head", head.address, error)
         return
     (link,) = head.pointers(data, 0, 1)
     chain = _Chain(head, link, head.address)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from btfdump._walk import RESERVED, Anomaly, Entry, Head, ValueEntry, walker
+from btfdump._walk import RESERVED, Anomaly, Entry, Head, ValueEntry, unreadable, walker
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ class _Tree:
         try:
             data = self.head.memory.read(address, self.node.size)
         except FaultError as error:
-            text = f"node at {address:#x} is unreadable: {error.reason}"
-            return None, [Anomaly(text, address, True)]
+            return None, [unreadable("node", address, error)]
         parent = self.node.integer(data, "parent")
         if parent & ~_NODE_MASK == address:
             return None, [Anomaly(f"node at {address:#x} is dead: it was replaced", address, True)]

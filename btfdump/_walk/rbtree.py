@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from btfdump._walk import Anomaly, Entry, Head, walker
+from btfdump._walk import Anomaly, Entry, Head, unreadable, walker
 from btfdump._walk.neighbours import NO_ENTRY, pointers_at
 from btfdump.errors import FaultError
 
@@ -59,7 +59,7 @@ class _Tree:
         try:
             data, raw = self.head.read_node(link, self.size)
         except FaultError as error:
-            return None, [Anomaly(f"node at {link:#x} is unreadable: {error.reason}", link, True)]
+            return None, [unreadable("node", link, error)]
         words = self.head.pointers(raw, 0, self.words)
         color = words[self.color]
         is_red = not color & _BLACK

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._walk import Anomaly, Entry, Head, walker
+from btfdump._walk import Anomaly, Entry, Head, unreadable, walker
 from btfdump.errors import FaultError, TypeNotFoundError
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ class _Table:
             try:
                 data = self.head.memory.read(address, self.layout.size)
             except FaultError as error:
-                text = f"bucket table at {address:#x} is unreadable: {error.reason}"
-                yield Anomaly(text, address, True)
+                yield unreadable("bucket table", address, error)
                 return
             yield address, data
             address = self.layout.integer(data, "future_tbl")
@@ -75,8 +74,7 @@ class _Table:
             try:
                 data = self.head.memory.read(address + at * self.word, count * self.word)
             except FaultError as error:
-                text = f"buckets at {address + at * self.word:#x} are unreadable: {error.reason}"
-                yield Anomaly(text, address, True)
+                yield unreadable("row of buckets", address + at * self.word, error)
                 holes += 1
                 if holes == _HOLES:
                     yield Anomaly(f"{length - at} buckets were given up", address, True)
@@ -95,7 +93,7 @@ class _Table:
         try:
             data = self.head.memory.read(table + self.buckets_at, self.word)
         except FaultError as error:
-            yield Anomaly(f"bucket table at {table:#x} is unreadable: {error.reason}", table, True)
+            yield unreadable("bucket table", table, error)
             return
         if shift is None:
             yield Anomaly(f"{size} buckets nested {nest} bits deep: no table is", table, True)
@@ -141,7 +139,7 @@ class _Table:
             try:
                 data, node = self.head.read_node(link, self.node_size)
             except FaultError as error:
-                yield Anomaly(f"entry at {link:#x} is unreadable: {error.reason}", link, True)
+                yield unreadable("entry", link, error)
                 return
             yield Entry(self.head.element(link), data, bucket)
             holder = link
@@ -210,7 +208,7 @@ def _equal(head: Head, first: int, next_at: int, entry: Entry) -> Iterator[Entry
         try:
             data, node = head.read_node(link, next_at + word)
         except FaultError as error:
-            yield Anomaly(f"entry at {link:#x} is unreadable: {error.reason}", link, True)
+            yield unreadable("entry", link, error)
             return
         yield Entry(head.element(link), data, entry.key)
         (link,) = head.pointers(node, next_at, 1)

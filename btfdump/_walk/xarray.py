@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from btfdump._walk import RESERVED, Anomaly, Entry, Head, ValueEntry, walker
+from btfdump._walk import RESERVED, Anomaly, Entry, Head, ValueEntry, unreadable, walker
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
@@ -137,8 +137,7 @@ class _Descent:
         try:
             data = self.head.memory.read(address, self.layout.size)
         except FaultError as error:
-            text = f"node at {address:#x} is unreadable: {error.reason}"
-            return None, [Anomaly(text, address, True)]
+            return None, [unreadable("node", address, error)]
         shift = self.layout.integer(data, "shift")
         expected = parent.shift - self.chunk_shift if parent is not None else shift
         if shift != expected or not 0 <= shift < MAX_SHIFT or shift % self.chunk_shift:

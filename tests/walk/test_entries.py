@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump._walk.entries import UNWALKABLE, Anomaly, anomaly_of
+from btfdump._walk.entries import UNWALKABLE, Anomaly, anomaly_of, unreadable
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
 
 
@@ -21,3 +21,9 @@ from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNot
 def test_an_error_ends_the_walk(error: BtfdumpError, message: str, address: int) -> None:
     assert isinstance(error, UNWALKABLE)
     assert anomaly_of(error, "struct x", 0x10) == Anomaly(message, address, ends=True)
+
+
+def test_what_cannot_be_read_is_told_in_one_way() -> None:
+    error = FaultError(0x24, 8, "not in the dump")
+    expected = Anomaly("node at 0x20 is unreadable: not in the dump", 0x20, ends=True)
+    assert unreadable("node", 0x20, error) == expected

@@ -346,7 +346,8 @@ def test_head_is_unreadable(make):
     lists.world.target.unmap(lists.head, 1)
     found, wrong = lists.walk()
     assert found == []
-    assert [(w.message, w.ends) for w in wrong] == [("list head is unreadable: not mapped", True)]
+    text = f"list head at {lists.head:#x} is unreadable: not mapped"
+    assert [(w.message, w.ends) for w in wrong] == [(text, True)]
 
 
 def test_prev_of_the_head_disagrees(make_list):

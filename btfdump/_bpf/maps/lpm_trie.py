@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from btfdump._bpf.maps import map_family
 from btfdump._bpf.maps.elements import Element, Keys
 from btfdump._kernel.value_at import value_at
-from btfdump._walk import Anomaly
+from btfdump._walk import Anomaly, unreadable
 from btfdump.errors import CorruptDataError, FaultError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def walk_lpm_trie(map_: MapObject) -> Iterator[Element | Anomaly]:
             length, is_prefix = int(node.read_().prefixlen), not int(node.flags) & INTERMEDIATE
             data = map_._context_.target.read(node.member_("data").address_, data_size)
         except FaultError as error:
-            yield Anomaly(f"node at {address:#x} is unreadable: {error.reason}", address, ends=True)
+            yield unreadable("node", address, error)
             continue
         if not above < length <= data_size * 8:
             text = f"node at {address:#x}: a prefix of {length} bits below one of {above}"

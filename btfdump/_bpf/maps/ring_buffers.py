@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from btfdump._bpf.maps import map_family
 from btfdump._bpf.maps.elements import Element, Keys
 from btfdump._kernel.value_at import value_at
-from btfdump._walk import Anomaly
+from btfdump._walk import Anomaly, unreadable
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def walk_ring_buffer(map_: MapObject) -> Iterator[Element | Anomaly]:
         try:
             word = int(value_at(context, header_type, address).member_("len"))
         except FaultError as error:
-            yield Anomaly(f"record at {at} is unreadable: {error.reason}", address, ends=True)
+            yield unreadable(f"record of position {at}", address, error)
             return
         size = word & ~(BUSY | DISCARDED)
         step = (size + header_size + 7) // 8 * 8
