@@ -6,12 +6,14 @@ import traceback
 from contextlib import contextmanager
 from functools import wraps
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 from btfdump.errors import BtfdumpError, PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    Kinds: TypeAlias = "tuple[type, ...]"
 
 F = TypeVar("F", bound="Callable[..., Any]")
 _END = object()
@@ -105,10 +107,12 @@ class Guard:
             wanted = " or ".join(kind.__name__ for kind in kinds)
             raise self._plugin.error(f"{verb} {type(value).__name__}, expected {wanted}")
 
-    def each(self, function: F, *kinds: type) -> F:
+    def each(self, function: F, *kinds: type, parts: Mapping[str, Kinds] = {}) -> F:
         """Return a function whose result is iterated over, wrapped as by `call()`.
 
         If `kinds` are given, an item that is not an instance of one of them raises `PluginError`.
+        So does one with an attribute, of those that `parts` names, that is of none of the kinds
+        there.
         """
 
         @wraps(function)
@@ -121,6 +125,11 @@ class Guard:
                 if item is _END:
                     return
                 self._expect("yields", item, kinds)
+                for name, expected in parts.items():
+                    part = getattr(item, name, _END)  # not all kinds of items need have it
+                    if part is not _END:
+                        verb = f"yields {type(item).__name__} whose {name} is"
+                        self._expect(verb, part, expected)
                 yield item
 
         return cast(F, called)

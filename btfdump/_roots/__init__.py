@@ -76,8 +76,23 @@ class RootKind:
         """Return it as the root `name`."""
         if guard is None:
             return replace(self, name=name)
+
+        from btfdump._kernel.value import Value
+
         count = guard.call(self.count) if self.count is not None else None
-        return replace(self, name=name, find=guard.each(self.find, Selected), count=count)
+        parts = {"value": (Value,), "name": (str,), "doubt": (str,)}
+        find = guard.each(self.find, Selected, parts=parts)
+        return replace(self, name=name, find=find, count=count)
+
+    def selected(self, kernel: Context, argument: str | None) -> Iterator[Selected]:
+        """Yield what `find()` does; raises `ObjectNotFoundError` if that is nothing."""
+        is_none = True
+        for found in self.find(kernel, argument):
+            is_none = False
+            yield found
+        if is_none:
+            asked = self.name if argument is None else f"{self.name}({argument})"
+            raise ObjectNotFoundError(f"{asked}: there is nothing of that kind")
 
 
 @dataclass(frozen=True)
@@ -297,7 +312,7 @@ def select(kernel: Context, text: str) -> Iterator[Selected]:
             )
             raise ExpressionError(f"{text}: no root {call[1]}(...); there are {known}")
         path = Path.parse(text[call.end() :], where=call[0])
-        for found in kind.find(kernel, call[2].strip() or None):
+        for found in kind.selected(kernel, call[2].strip() or None):
             name = f"{found.name}{path.text}"
             yield Selected(path.follow(found.value), name, not path.steps, found.fate)
         return

@@ -97,7 +97,7 @@ def _refuse_unused(type_name: str, is_used: bool) -> None:
 
 
 def _finder(kernel: Context, kind: RootKind, argument: str | None) -> Job:
-    return lambda: kind.find(kernel, argument)
+    return lambda: kind.selected(kernel, argument)
 
 
 def _placed(kernel: Context, type_name: str, word: str) -> Job:

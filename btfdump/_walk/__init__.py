@@ -56,7 +56,8 @@ class Walker:
         """Return the walker of `struct name`."""
         if guard is None:
             return replace(self, head=name)
-        walk = guard.each(self.walk, Entry, ValueEntry, Anomaly)
+        parts = {"address": (int,), "value": (int,), "message": (str,)}
+        walk = guard.each(self.walk, Entry, ValueEntry, Anomaly, parts=parts)
         empty = guard.call(self.empty) if self.empty is not None else None
         return replace(self, head=name, walk=walk, empty=empty)
 

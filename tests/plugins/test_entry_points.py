@@ -194,7 +194,7 @@ def test_help_has_them_all(install, run) -> None:
 
 
 BROKEN = '''
-from btfdump import Table
+from btfdump import Selected, Table
 from btfdump._cli.commands import command
 from btfdump._render import renderer
 from btfdump._roots import root, table_root
@@ -215,6 +215,16 @@ def render_addresses(roots, options):
 @root(argument="CPU")
 def find_idle(kernel, argument):
     yield kernel.nonsense
+
+
+@root(argument="CPU")
+def find_swapped(kernel, argument):
+    yield Selected("name", kernel["init_task"])
+
+
+@root(argument="CPU")
+def find_nothing(kernel, argument):
+    return iter(())
 
 
 @table_root()
@@ -255,7 +265,8 @@ def test_what_fails_is_told_as_the_package_s(install, run, sample_path, tmp_path
     groups = GROUPS | {
         "commands": "hello = tiny:hello\nnonsense = tiny:nonsense\nplain = tiny:plain\n"
         "lost = tiny:lost\nabsent = absent_module:run\nempty = tiny: lost!\nmute = tiny:mute",
-        "roots": GROUPS["roots"] + "\nrows = tiny:list_rows\nbare = tiny:plain",
+        "roots": GROUPS["roots"] + "\nrows = tiny:list_rows\nbare = tiny:plain"
+        "\nswapped = tiny:find_swapped\nnothing = tiny:find_nothing",
     }
     install("tiny", BROKEN, groups)
     inspect = ("-m", "btfdump", "inspect", str(sample_path), "--no-cache")
@@ -293,6 +304,13 @@ def test_what_fails_is_told_as_the_package_s(install, run, sample_path, tmp_path
     assert "root 'idle' of package tiny 1.0 (tiny:find_idle): AttributeError: " in said(
         *inspect, "idle"
     )
+    assert (
+        "root 'swapped' of package tiny 1.0 (tiny:find_swapped): yields Selected whose value is "
+        "str, expected Value"
+    ) in said(*inspect, "swapped", "0")
+    assert "nothing(7): there is nothing of that kind" in said(*inspect, "nothing", "7")
+    assert "nothing: there is nothing of that kind" in said(*inspect, "nothing")
+    assert "nothing(7): there is nothing of that kind" in said(*inspect, "nothing(7).pid")
     assert (
         "root 'cpus' of package tiny 1.0 (tiny:list_cpus): returns NoneType, expected Table"
     ) in said(*inspect, "cpus")

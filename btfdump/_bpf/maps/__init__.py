@@ -51,8 +51,12 @@ class Family:
         del name
         if guard is None:
             return self
+
+        from btfdump._kernel.value import Value
+
         count = guard.call(self.count) if self.count is not None else None
-        return replace(self, walk=guard.each(self.walk, Element, Anomaly), count=count)
+        parts = {"value": (Value,), "key": (Value, type(None)), "message": (str,)}
+        return replace(self, walk=guard.each(self.walk, Element, Anomaly, parts=parts), count=count)
 
 
 MAPS: Registry[Family] = Registry(
