@@ -98,7 +98,7 @@ class EndLine:
     close: Close | None = None
 
     def left_out(self) -> str:
-        """Say how many elements or entries were not shown; "" if all were."""
+        """Say how many elements or entries were not shown, or are there; "" if that is known."""
         if isinstance(self.of, StructLine):
             more = self.of.field.elided
         elif isinstance(self.of, ObjectLine):
@@ -110,7 +110,11 @@ class EndLine:
         elif self.close.total is None:
             return f"more than the {self.close.shown} shown (--elements)"
         else:
-            more = self.close.total - self.close.shown
+            total = self.close.total
+            more = total - self.close.shown
+            if self.of.open.kind is GroupKind.CONTAINER and self.of.open.count is None:
+                # The heading could not tell.
+                return f"{more} more of {total} (--elements)" if more > 0 else f"{total} in all"
         return f"{more} more (--elements)" if more > 0 else ""
 
 

@@ -135,6 +135,22 @@ def test_a_container_that_was_shown_to_its_end_is_counted(world, count, limit):
     assert opened.count in (None, count)
 
 
+@pytest.mark.parametrize("format_", ["text", "tree"])
+@pytest.mark.parametrize(
+    ("limit", "told"), [(1000, "163 in all"), (100, "63 more of 163 (--elements)")]
+)
+def test_the_end_tells_the_number_that_the_heading_could_not(world, limit, told, format_):
+    value = list_of(world, 163)
+    shown = "".join(value._context_.dump(value, format_, Limits(elements=limit)))
+    assert "many x" in shown
+    assert told in shown
+    shown = "".join(value._context_.dump(value, format_, Limits(elements=10)))
+    assert "163 x" in shown
+    assert "153 more (--elements)" in shown
+    few = list_of(world, 5)
+    assert "in all" not in "".join(value._context_.dump(few, format_))
+
+
 @pytest.mark.parametrize("limit", [10, 64, 100, 119, 120, 121, 149, 150, 200])
 def test_damage_is_told_wherever_the_window_ends(world, limit):
     """Entry 120 of 150 is damaged: the list is walked on from its other end."""
