@@ -18,6 +18,7 @@ from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.members import head_type
 from btfdump._btf import types
 from btfdump._btf.builder import BtfBuilder
+from btfdump._decode.paths import split_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -143,7 +144,7 @@ def holder_of(struct: types.Composite, path: str) -> tuple[types.Composite, int]
     """
     current: types.Type = struct
     found: tuple[types.Composite, int] | None = None
-    for step in path.replace("->", ".->").split("."):
+    for step in split_path(path):
         if found is not None:
             current = current.btf.skip_modifiers(found[0].members[found[1]].type_id)
             if not isinstance(current, types.Composite):

@@ -324,8 +324,8 @@ def open_core(
     `cache`, the index of the BTF is kept on disk for the next time (btfdump/_btf/cache.py).
 
     Raises `TargetError` if the file is not a vmcore or cannot be opened, `MissingDataError` if it
-    lacks VMCOREINFO, symbols or BTF, `BtfFormatError` if its BTF is malformed, and
-    `AnnotationError` if an overlay is wrong.
+    lacks VMCOREINFO, symbols or BTF, `BtfFormatError` if its BTF is malformed,
+    `AnnotationError` if an overlay is wrong, and `TypeError` for overlays that are no list.
     """
     from btfdump._targets.via_drgn import open_core as open_target
 
@@ -380,8 +380,9 @@ def _open(
 ) -> Kernel:
     """Open a target and make a kernel of it; close the target again if that fails."""
     from btfdump._annotate.overlay import Overlay
+    from btfdump._kernel.arguments import paths
 
-    loaded = [Overlay.load(overlay) for overlay in overlays]
+    loaded = [Overlay.load(overlay) for overlay in paths(overlays, "overlays")]
     target = open_target()
     try:
         given = btf if btf is not None else vmlinux

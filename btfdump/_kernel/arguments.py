@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from operator import index
+from os import PathLike
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def whole_number(value: object, what: str) -> int:
@@ -34,6 +40,16 @@ def text(value: object, what: str) -> str:
     if isinstance(value, str):
         return value
     raise TypeError(f"{what} is a str, not {_described(value)}")
+
+
+def paths(value: object, what: str) -> list[str | Path]:
+    """Return an argument that is to be several files; raises `TypeError`, which says what it is.
+
+    The name of one file is none: a str is a sequence, too, of its characters.
+    """
+    if isinstance(value, str | bytes | PathLike) or not isinstance(value, Iterable):
+        raise TypeError(f"{what} are a list of files, not {_described(value)}: put it in []")
+    return list(value)
 
 
 def _described(value: object) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump._api.kernel import Kernel, open_core
+from btfdump._api.kernel import Kernel, open_core, open_live, open_qemu
 from btfdump._btf import BtfBuilder
 from btfdump._kernel.value_at import value_at
 from btfdump.errors import (
@@ -22,7 +23,6 @@ from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from btfdump._kernel.value import Value
     from btfdump._render import Format
@@ -166,6 +166,15 @@ def test_arguments_of_another_kind(opened: Callable[[str], Kernel]) -> None:
     ):
         with pytest.raises(TypeError, match=message):
             call()
+
+
+@pytest.mark.parametrize("opener", [open_core, open_live, open_qemu])
+@pytest.mark.parametrize("overlays", ["x.toml", b"x.toml", Path("x.toml"), None])
+def test_overlays_are_several_files(opener: Any, overlays: Any) -> None:
+    """A str is a sequence, of its letters: the first of which is no file."""
+    kind = type(overlays).__name__
+    with pytest.raises(TypeError, match=rf"overlays are a list of files, not {kind}.*: put it in"):
+        opener("/nonexistent", overlays=overlays)
 
 
 def test_numbers_out_of_range(world: World, item: Value) -> None:
