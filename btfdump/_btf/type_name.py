@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 VMLINUX = "vmlinux"
 """What the kernel itself is called where the name of a module may stand."""
 _MAX_DERIVED = 8
+_MAX_TEXT = 2048
 _SPELLED = (  # compiled where there is more than a keyword and a name
     r"(?a:\s*(?:(?P<module>\w[\w-]*)\s*:\s*)?(?:(?:const|volatile)\s+)*"
     r"(?:(?P<keyword>struct|union|enum)\s+)?"
@@ -78,7 +79,10 @@ class TypeName(NamedTuple):
         keyword, _, plain = text.rpartition(" ")
         if keyword in _KEYWORDS and plain.isidentifier() and plain.isascii():
             return cls(text, "", keyword, plain, None, 0, ())
-        match = re.fullmatch(_SPELLED, text)
+        match = None
+        # Of a text of any length, as a tag may have, the search would not come to an end.
+        if len(text) <= _MAX_TEXT:
+            match = re.fullmatch(_SPELLED, " ".join(text.split()))
         if match is None:
             raise ExpressionError(f"{text!r} is not a type name such as 'struct task_struct'")
         stars, arrays = match["stars"].count("*"), match["arrays"]

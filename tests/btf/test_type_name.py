@@ -9,6 +9,8 @@ import pytest
 from btfdump._btf import BtfBuilder
 from btfdump._btf.type_name import TypeName, choice_of
 from btfdump._btf.types import Struct
+from btfdump.errors import ExpressionError
+from tests.support.effort import hangs_after
 
 if TYPE_CHECKING:
     from btfdump._btf import Btf
@@ -36,6 +38,32 @@ def test_names_taken_apart(text, parts):
         name.stars,
         name.lengths,
     ) == parts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + " " * 100_000 + "!",
+        ("a" + " " * 500) * 4 + "!",
+        "const " * 20_000 + "!",
+        "const " * 300 + "!",
+        "a " * 1000 + "@",
+        "a" + "*" * 2000 + "!",
+        "a" + "[" * 2000,
+        "x:" * 1000,
+        "a" * 2047 + "!",
+    ],
+    ids=lambda text: f"{text[:6]!r} {len(text)}",
+)
+def test_a_text_that_is_no_name_is_soon_known_to_be_none(text):
+    """A tag of some thousand spaces took hours."""
+    with hangs_after(10), pytest.raises(ExpressionError, match="is not a type name"):
+        TypeName.parse(text)
+
+
+def test_a_long_name():
+    name = TypeName.parse(f"some_module : struct   {'x' * 511} @ 12 * * [ 16 ]")
+    assert (name.name, name.type_id, name.stars, name.lengths) == ("x" * 511, 12, 2, (16,))
 
 
 def parsed(name: str, base: Btf | None, *structs: str) -> Btf:
