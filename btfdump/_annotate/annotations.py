@@ -45,16 +45,18 @@ from btfdump._annotate.members import (
     resolve_path,
     resolve_place,
     summary_of,
+    target_struct,
 )
 from btfdump._btf import types
 from btfdump._btf.sections import member_tags
 from btfdump.errors import AnnotationError, PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from btfdump._annotate.overlay import Alternatives, Overlay
     from btfdump._btf.types import TypeTable
+    from btfdump._decode.scope import PathFacts
 
 _OTHER_THING = "the member is not a container"
 
@@ -143,6 +145,33 @@ class Annotations:
         That is said of the library too. If one of the alternatives fits, nothing is wrong.
         """
         return self._apply(MemberFacts(), of_global(type_, near), source, alternatives)
+
+    def inside_global(
+        self, type_: types.Type, stated: Iterable[tuple[str, Mapping[str, Alternatives]]]
+    ) -> tuple[PathFacts, list[str]]:
+        """Check what is said about the members of one global variable, or of what it points to.
+
+        `stated` has what each source says, by member path. Returns the facts, and what does not
+        fit, also of the library.
+        """
+        facts, wrong = StructFacts(), []
+        struct = target_struct(type_)
+        by_path: dict[str, list[tuple[str, Alternatives]]] = {}
+        for source, members in stated:
+            for path, alternatives in members.items():
+                by_path.setdefault(path, []).append((source, alternatives))
+        for path, statements in by_path.items():
+            place = resolve_place(struct, path) if struct is not None else None
+            if struct is None or place is None:
+                wrong += [f"{source}: {type_} has no member {path}" for source, _ in statements]
+                continue
+            member = of_member(place[0], struct)
+            for source, alternatives in statements:
+                wrong += self._apply(MemberFacts(), member, source, alternatives)
+            known = self._of_member(struct, place[0], statements)
+            if known is not None:
+                enter_at(facts, {}, place[1], known)
+        return facts.paths, wrong
 
     def of_member(
         self,

@@ -9,13 +9,14 @@ container around them, and count neither as known nor as unknown.
 
 from __future__ import annotations
 
+import re
 from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.annotations import Annotations
-from btfdump._annotate.grammar import Contains, enclosed, parse
+from btfdump._annotate.grammar import Contains, bare_name, enclosed, parse
 from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.members import head_type, owner_of, resolve_place
 from btfdump._btf import types
@@ -133,22 +134,28 @@ def tally(members: Iterable[Known]) -> dict[str, Tally]:
 
 
 class Links:
-    """The members that link entries, by what tags, overlays and the library say of containers.
+    """What tags, overlays and the library say elsewhere of members: links, and heads by their path.
 
-    Only a member of a struct that was met counts: others may have the same name.
+    A member links entries if anything says so of a container; and what a head holds may be said by
+    a path from structs, or globals, that have it inside them. Only a member of a struct that was
+    met counts: others may have the same name.
     """
 
     def __init__(self, sources: Iterable[Overlay]) -> None:
         self._nodes: dict[str, dict[str, str]] = {}
+        self._paths: dict[str, dict[str, tuple[str, str]]] = {}
         self._found: dict[tuple[str, str], str] = {}
+        self._heads: dict[tuple[str, str], tuple[str, str]] = {}
         for source in sources:
-            for place, alternatives in _all_statements(source):
+            for struct, path, place, alternatives in _all_statements(source):
                 self._state(place, chain.from_iterable(map(enclosed, alternatives)))
+                if any(isinstance(a, Contains) for a in chain.from_iterable(alternatives)):
+                    self._paths.setdefault(struct, {}).setdefault(path, (source.source, place))
 
     def _state(self, place: str, annotations: Iterable[Annotation]) -> None:
         for annotation in annotations:
             if isinstance(annotation, Contains) and annotation.node:
-                nodes = self._nodes.setdefault(annotation.element, {})
+                nodes = self._nodes.setdefault(bare_name(annotation.element), {})
                 nodes.setdefault(annotation.node, place)
 
     def read_tags(self, struct: types.Composite) -> None:
@@ -162,21 +169,33 @@ class Links:
             found = owner_of(struct, node.replace("[]", ""))
             if found is not None:
                 self._found.setdefault(found, place)
+        for path, said in self._paths.get(struct.name, {}).items():
+            owner = owner_of(struct, path)
+            if owner is not None and (owner[0], said[1]) != (struct.name, f"{struct.name}.{path}"):
+                self._heads.setdefault(owner, said)
 
     def container(self, struct: str, member: str) -> str:
         """Name a container whose entries are linked by the member; "" if none is known."""
         return self._found.get((struct, member), "")
 
+    def by_path(self, struct: str, member: str) -> tuple[str, str]:
+        """Return who says by a path what a head holds, and the path; ("", "") if nobody does."""
+        return self._heads.get((struct, member), ("", ""))
 
-def _all_statements(source: Overlay) -> Iterator[tuple[str, Alternatives]]:
+
+def _all_statements(source: Overlay) -> Iterator[tuple[str, str, str, Alternatives]]:
+    """Yield (struct, path, place, what is said) of whatever may be a container; "" if of none."""
     for struct in source.structs():
         for member, alternatives in source.members(struct).items():
-            yield f"{struct}.{member}", alternatives
+            yield bare_name(struct), member, f"{struct}.{member}", alternatives
     for name in source.globals():
         for choice in source.global_(name):
-            yield name, choice.alternatives
+            yield "", "", name, choice.alternatives
+            struct = re.sub(r"^(struct|union) |[ *]+$", "", choice.type)
+            for path, alternatives in choice.members.items():
+                yield struct, path, f"{name}.{path}", alternatives
     for head in source.containers():
-        yield f"struct {head}", source.container(head)
+        yield "", "", f"struct {head}", source.container(head)
 
 
 def _members(struct: types.Composite, annotations: Annotations, links: Links) -> Iterator[Known]:
@@ -234,9 +253,12 @@ def _known(
 
 
 def _linked(found: Known, links: Links) -> Known:
-    """Return what is known of a member of which nothing is, if it links a container's entries."""
+    """Return what is said elsewhere of a member of which its own struct says nothing."""
     if found.status != UNKNOWN or found.detail:
         return found
+    source, place = links.by_path(found.struct, found.member)
+    if source:
+        return replace(found, status=source, detail=f"by the path {place}")
     container = links.container(found.struct, found.member)
     return replace(found, status=LINK, detail=f"of {container}") if container else found
 

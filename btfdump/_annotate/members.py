@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 CHAIN = "chain"
 """The container that a pointer to a struct may be: its target, and what that one leads to."""
 
+_CAST = {"llist_node": "list_head"}
+"""Links as which the kernel takes another: while it waits in a cache, an object is on no list."""
+
 
 def head_type(type_: types.Type) -> str | None:
     """Name the container type that `type_` is, or that the elements of an array `type_` are."""
@@ -49,6 +52,17 @@ def container_type(type_: types.Type) -> str | None:
         return None
     found = head_type(target)
     return found or (CHAIN if isinstance(base, types.Composite | types.Void) else None)
+
+
+def target_struct(type_: types.Type) -> types.Composite | None:
+    """Return the struct that a type is, that its elements are, or that it points to."""
+    try:
+        base = _element(type_)
+        if isinstance(base, types.Ptr):
+            base = _element(base.btf.type(base.type_id))
+    except BtfFormatError:
+        return None
+    return base if isinstance(base, types.Composite) else None
 
 
 def may_lead_to(type_: types.Type, struct: str) -> bool:
@@ -117,18 +131,19 @@ def resolve_path(struct: types.Composite, path: str) -> tuple[types.Type, int, i
 def owner_of(struct: types.Composite, path: str) -> tuple[str, str] | None:
     """Return the innermost struct of a name that a member path leads into, and the rest of it.
 
-    None if there is no such member.
+    The path may lead through pointers. None if there is no such member.
     """
     owner, rest = struct.name, ""
-    current: types.Type = struct
+    current: types.Composite | None = struct
     for name in split_path(path):
-        base = _element(current)
-        if rest and isinstance(base, types.Composite) and base.name:
-            owner, rest = base.name, ""
+        if current is None:
+            return None
+        if rest and current.name:
+            owner, rest = current.name, ""
         found = find_member(current, name)
         if found is None:
             return None
-        current = _element(found[0])
+        current = target_struct(found[0])
         rest = f"{rest}.{name}" if rest else name
     return owner, rest
 
@@ -164,7 +179,7 @@ def link_offset(struct: types.Composite, node: str, link: str | None) -> tuple[i
     if link is None:
         return offset, stride
     base = type_.btf.skip_modifiers(type_)
-    if not isinstance(base, types.Composite) or base.name != link:
+    if not isinstance(base, types.Composite) or base.name not in (link, _CAST.get(link)):
         return f"{struct} member {node} is {type_}, expected struct {link}"
     return offset, stride
 

@@ -13,6 +13,7 @@
     [global]
     init_task = "struct task_struct"                     # BTF has no variables but per-CPU ones
     modules = { type = "struct list_head", tag = "module:list" }
+    bus_kset = { type = "struct kset *", members = { list = "kobject:entry" } }
     runners = [{ type = "struct list_head", tag = "runner:list" }, "struct runner *"]
 
 Where several structs have a name, the module or the id says which, as in a tag:
@@ -28,6 +29,7 @@ import re
 import sys
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from btfdump._annotate.grammar import Annotation, Unknown, bare_name, parse, struct_named
@@ -37,6 +39,8 @@ from btfdump._files import MAX_TEXT, read_file
 from btfdump.errors import AnnotationError, ExpressionError, TargetError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from btfdump._annotate.tables import Tables
 
 Alternatives: TypeAlias = "tuple[tuple[Annotation, ...], ...]"
@@ -49,10 +53,12 @@ class Global(NamedTuple):
     """What an overlay says about a global variable: its C type, and tags as on a member.
 
     `cond:` among the tags is about the variable's own members, and decides on the type as well.
+    `members` is said of members of this variable alone, by path; if it is a pointer, of its target.
     """
 
     type: str
     alternatives: Alternatives = ()
+    members: Mapping[str, Alternatives] = MappingProxyType({})
 
 
 class Overlay:
@@ -199,10 +205,19 @@ class Overlay:
             TypeName.parse(type_)
         except ExpressionError as error:
             raise self._error(f"global.{name}", f"expected a C type: {error}") from error
-        if not isinstance(entry, dict) or entry.keys() <= {"type", "see", "proven"}:
+        if not isinstance(entry, dict):
             return Global(type_)
-        tags = {key: value for key, value in entry.items() if key != "type"}
-        return Global(type_, self._alternatives(f"global.{name}", tags))
+        stated = entry.get("members", {})
+        if not isinstance(stated, dict):
+            raise self._error(f"global.{name}.members", f"expected a table, not {stated!r}")
+        members = {
+            path: self._alternatives(f"global.{name}.members.{path}", value)
+            for path, value in stated.items()
+        }
+        tags = {key: value for key, value in entry.items() if key not in ("type", "members")}
+        if tags.keys() <= {"see", "proven"}:
+            return Global(type_, (), members)
+        return Global(type_, self._alternatives(f"global.{name}", tags), members)
 
     @cache  # noqa: B019 - an overlay lives as long as the kernel that uses it
     def _table(self, name: str, entry: str | None = None) -> dict[str, Any]:

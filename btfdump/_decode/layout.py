@@ -194,7 +194,7 @@ class Layouts:
         self._stand_in = stand_in
         self.pointer_size = pointer_size
         self._cache: dict[types.Type, Layout] = {}
-        self._declarers: dict[tuple[Layout, str, int], tuple[StructLayout, int] | None] = {}
+        self._declarers: dict[tuple[Layout, str, int], tuple[tuple[StructLayout, int], ...]] = {}
         self._leaves: dict[tuple[StructLayout, int], int] = {}
         # Generated functions, by what they were generated for; see decode/compiled.
         self.compiled: dict[object, Any] = {}
@@ -306,38 +306,47 @@ class Layouts:
             names.update((member.name, None) for member in current.base.members if member.name)
         return list(names)
 
-    def declarer(self, layout: Layout, name: str, offset: int) -> tuple[StructLayout, int] | None:
-        """Return the outermost struct that declares the member `name` at `offset`, and its offset.
+    def declarers(
+        self, layout: Layout, name: str, offset: int
+    ) -> tuple[tuple[StructLayout, int], ...]:
+        """Return the structs around the member `name` at `offset`, the innermost first.
 
-        Offsets are in bytes from the start of `layout`. Returns None if there is no such member, as
-        for an element of an array.
+        That is the outermost struct that declares such a member; each comes with its own offset.
+        Offsets are in bytes from the start of `layout`, the last of them if it is a struct itself.
+        Returns none if there is no such member, as for an element of an array.
         """
         key = layout, name, offset
         if key not in self._declarers:
-            self._declarers[key] = self._find_declarer(layout, name, offset)
+            self._declarers[key] = self._find_declarers(layout, name, offset)
         return self._declarers[key]
 
-    def _find_declarer(
+    def _find_declarers(
         self, layout: Layout, name: str, offset: int
-    ) -> tuple[StructLayout, int] | None:
+    ) -> tuple[tuple[StructLayout, int], ...]:
         """Search the structs that overlap the offset, the outer ones first.
 
         A struct that ends at the offset is one of them: a flexible array may lie there. So there
         may be several next to each other, and in a union anyway.
         """
-        level = dict.fromkeys(_structs_at(layout, 0, offset))
+        # Each struct with the one around it, by the way on which it was met first.
+        around: dict[tuple[StructLayout, int], tuple[StructLayout, int] | None]
+        around = dict.fromkeys(_structs_at(layout, 0, offset))
+        level = list(around)
         for _ in range(MAX_NESTING):
-            inside: dict[tuple[StructLayout, int], None] = {}
-            for struct, start in level:
+            inside: list[tuple[StructLayout, int]] = []
+            for place in level:
+                struct, start = place
                 for member in struct.members:
                     at = start + member.offset
                     if member.name == name and at == offset:
-                        return struct, start
+                        return _chain(around, place)
                     if at <= offset <= at + member.extent:
                         inner = self.of_member(member, struct)
-                        inside |= dict.fromkeys(_structs_at(inner, at, offset))
+                        met = [p for p in _structs_at(inner, at, offset) if p not in around]
+                        around |= dict.fromkeys(met, place)
+                        inside += met
             level = inside
-        return None
+        return ()
 
     def _search(self, layout: StructLayout, name: str) -> tuple[MemberPath, ...]:
         for current, base, _ in self._spread(layout):
@@ -390,6 +399,17 @@ def _malformed(owner: StructLayout, member: MemberLayout, what: str) -> BtfForma
 def _is_opaque(struct: types.Composite) -> bool:
     """Whether a struct hides its members: in `__opaque` or, formerly, in unnamed bit fields."""
     return struct.size > 0 and all(m.name.strip("_") == "opaque" for m in struct.members)
+
+
+def _chain(
+    around: dict[tuple[StructLayout, int], tuple[StructLayout, int] | None],
+    place: tuple[StructLayout, int],
+) -> tuple[tuple[StructLayout, int], ...]:
+    """Return a struct and those around it, the outermost last."""
+    found = [place]
+    while (outer := around[found[-1]]) is not None:
+        found.append(outer)
+    return tuple(found)
 
 
 def _structs_at(layout: Layout, start: int, offset: int) -> Iterator[tuple[StructLayout, int]]:

@@ -68,6 +68,11 @@ class PathFacts:
             node = node.inner.get(name) if node is not None else None
         return node.facts if node is not None else None
 
+    def update(self, others: PathFacts) -> None:
+        """Take over the facts that others have, in place of those at the same paths."""
+        for path, facts in others.items():
+            self[path] = facts
+
     def items(self) -> Iterator[tuple[str, Any]]:
         """Yield (path, facts) for each path that has facts."""
         pending = list(self.inner.items())

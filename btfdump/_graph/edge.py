@@ -61,30 +61,37 @@ class Edge:
     def holder(self) -> Value:
         """Return the struct that declares the field, or that contains a bare root."""
         owner = self.owner
-        declared = self._declarer()
-        if declared is not None:
-            return declared
+        declared = self._declarers()
+        if declared:
+            return declared[0]
         return owner if _is_struct(owner) or owner._outer_ is None else owner._outer_[0]
 
-    def _declarer(self) -> Value | None:
-        """Return the struct inside the owner, or the owner, that has the field as a member."""
+    def _declarers(self) -> tuple[Value, ...]:
+        """Return the structs around the field, the innermost first, the owner last.
+
+        The first declares the field. None are around elements of an array.
+        """
         owner, context, name = self.owner, self.owner._context_, self.field.name
         if not name or name.startswith("["):
-            return None
-        found = context.layouts.declarer(owner._layout_, name, self.field.offset)
-        if found is None:
-            return None
-        declarer, offset = found
-        data = owner._slice_(offset, declarer.size)
-        return value_at(context, declarer.type, owner.address_ + offset, data)
+            return ()
+        found = context.layouts.declarers(owner._layout_, name, self.field.offset)
+        return tuple(
+            value_at(
+                context,
+                declarer.type,
+                owner.address_ + offset,
+                owner._slice_(offset, declarer.size),
+            )
+            for declarer, offset in found
+        )
 
     def scopes(self) -> Sequence[Scope]:
         """Return the scopes in which names in expressions about the field are looked up."""
-        if _is_struct(self.owner):
-            return (self.holder(), *self.owner._scopes_())
-        declared = self._declarer()
-        around = self.owner._around_()
-        return around if declared is None else (declared, *around)
+        declared = self._declarers()
+        if not _is_struct(self.owner):
+            return (*declared, *self.owner._around_())
+        # The outermost is the owner.
+        return (*declared[:-1], *self.owner._scopes_())
 
     def inside(self) -> Position:
         """Return the position of what the field leads to."""

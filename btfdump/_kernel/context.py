@@ -357,6 +357,9 @@ class Context:
             tags = tuple(tag.text for tag in var.btf.decl_tags(var.id) if not tag.is_attribute)
             statements = [(source, choice.alternatives) for source, choice in stated]
             facts = self.annotations.of_global(var.target, var.btf, statements, tags)
+            inside = [(source, choice.members) for source, choice in stated if choice.members]
+            if inside:
+                facts.of_target.update(self.annotations.inside_global(var.target, inside)[0])
             return _Typed(var.target, facts, "BTF")
         misfits: list[str] = []
         if stated:

@@ -75,6 +75,9 @@ def fitting(
             reasons.append(f"{source}: {error}")
             continue
         misfits = kernel.annotations.misfits(type_, type_.btf, source, choice.alternatives)
+        inside = [(s, c.members) for s, c in stated[at:] if c.type == choice.type and c.members]
+        of_members, unfit = kernel.annotations.inside_global(type_, inside)
+        misfits += unfit
         others = [(s, c.alternatives) for s, c in stated[at:] if c.type == choice.type]
         facts = kernel.annotations.of_global(type_, type_.btf, others, ())
         wrong = _against_memory(kernel, type_, address, choice, facts)
@@ -84,6 +87,7 @@ def fitting(
             continue
         if facts.cases:  # the condition was found to be true, or is the user's own
             facts = facts.cases[0][1]
+        facts.of_target.update(of_members)
         facts.problems += [f"{source}: {choice.type}: {text}" for text in wrong]
         # Of one statement alone, the walk says what does not lead back: memory may be corrupt.
         if is_last or len(stated) == 1 or _leads_back(kernel, address, facts):

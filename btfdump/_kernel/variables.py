@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btfdump._decode.scope import stated_by
 from btfdump._kernel.value_at import value_at
 from btfdump.errors import ExpressionError, SymbolNotFoundError
 
 if TYPE_CHECKING:
+    from btfdump._annotate.facts import MemberFacts
     from btfdump._annotate.locks import FindGlobal
     from btfdump._btf import types
     from btfdump._kernel.context import Context
@@ -19,8 +21,7 @@ def find_global(kernel: Context, name: str) -> Value:
 
     Raises what `Context.own_variable()` raises.
     """
-    type_, address, facts = kernel.own_variable(name)
-    return value_at(kernel, type_, address, facts=facts)
+    return _value(kernel, *kernel.own_variable(name))
 
 
 def named_global(kernel: Context, name: str) -> Value:
@@ -28,8 +29,12 @@ def named_global(kernel: Context, name: str) -> Value:
 
     Raises what `Context.variable()` raises.
     """
-    type_, address, facts = kernel.variable(name)
-    return value_at(kernel, type_, address, facts=facts)
+    return _value(kernel, *kernel.variable(name))
+
+
+def _value(kernel: Context, type_: types.Type, address: int, facts: MemberFacts) -> Value:
+    """Return a variable; what is said of its members is in its facts, as if it were a pointer."""
+    return value_at(kernel, type_, address, facts=facts, stated=stated_by(facts.of_target))
 
 
 def typed_as_of(value: Value) -> str:

@@ -141,6 +141,24 @@ def test_what_links_the_entries_of_a_known_container_is_a_link() -> None:
     }
 
 
+def test_what_a_path_from_outside_says_of_a_head_counts() -> None:
+    world = small_world()
+    world.struct("bucket", [("chain", "struct list_head"), ("other", "struct list_head")])
+    world.struct("table", [("size", "int"), ("buckets", "struct bucket *")])
+    overlay = Overlay(
+        '[struct.table]\n"buckets.chain" = "item:one"\n'
+        '[global]\none = { type = "struct bucket *", members = { other = "item:two" } }\n',
+        "overlay mine.toml",
+    )
+    found = {
+        f"{m.struct}.{m.member}": (m.status, m.detail)
+        for m in coverage(world.btf(), annotations_for(world.btf(), (overlay,), None))
+    }
+    assert found["bucket.chain"] == ("overlay mine.toml", "by the path table.buckets.chain")
+    assert found["bucket.other"] == ("overlay mine.toml", "by the path one.other")
+    assert found["item.two"] == (LINK, "of one.other")
+
+
 def test_tallies():
     counts = Tally({"tag": 3, "library": 2, LINK: 1, UNKNOWN: 4, PART: 7})
     assert (counts.total, counts.known) == (10, 6)

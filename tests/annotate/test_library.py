@@ -151,7 +151,8 @@ def misfit(type_: types.Type, annotation: Annotation) -> str:
     named = structs(type_.btf, annotation.element)
     for struct in named:
         link = follow(struct, annotation.node or "")
-        if link is not None and element(link, pointers=False).name == LINKS[head]:
+        name = element(link, pointers=False).name if link is not None else ""
+        if name in (LINKS[head], "list_head" if head == "llist_head" else ""):
             return ""
     if not named:
         return f"no struct {annotation.element}"
@@ -323,13 +324,6 @@ def test_opaque_structs_hide_what_the_library_says(btfs):
 OTHER_TYPES = {
     "cleanup_list": "until 6.1: a struct hlist_head of another file too",
     "pmus": "6.1: an array of AMD's uncore PMUs in another file",
-    **dict.fromkeys(
-        [
-            *("mnt_ns_tree", "cgroup_ns_tree", "ipc_ns_tree", "net_ns_tree"),
-            *("pid_ns_tree", "time_ns_tree", "user_ns_tree", "uts_ns_tree"),
-        ],
-        "7.2: a struct ns_tree_root, which begins with the tree",
-    ),
 }
 
 

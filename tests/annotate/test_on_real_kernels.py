@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address, IPv4Interface
 from typing import TYPE_CHECKING
 
 import pytest
 
 from btfdump._api.kernel import open_core
 from btfdump._kernel.value import Value
+from btfdump._kernel.value_at import offset_of
 from btfdump.errors import CorruptDataError, FaultError
 
 if TYPE_CHECKING:
@@ -103,6 +105,69 @@ def test_the_root_of_a_trie_of_routes_is_no_leaf(opened, name):
         list(root.leaf.walk_())
 
 
+def routes(kernel: Kernel) -> dict[str, set[int]]:
+    """The prefix lengths of the main table's routes, by destination: fib_table_lookup()."""
+    found: dict[str, set[int]] = {}
+    work = [kernel["init_net"].ipv4.fib_main.tb_data.kv[0]]
+    while work:
+        node = work.pop()
+        if int(node.pos) or int(node.bits):
+            work += node.tnode.walk_()
+        else:
+            lengths = {32 - int(alias.fa_slen) for alias in node.leaf.walk_()}
+            found[str(IPv4Address(int(node.key)))] = lengths
+    return found
+
+
+def test_routes_are_reached_through_the_trie(opened, truth):
+    """To each network that an interface is in, to its address and to its broadcast address."""
+    found = routes(opened("stock"))
+    expected = {}
+    for device in truth("stock", "-3")["netdevs"]:
+        for text in device["ipv4"]:
+            here = IPv4Interface(text)
+            expected[str(here.ip)] = {32}
+            expected[str(here.network.network_address)] = {here.network.prefixlen}
+            expected[str(here.network.broadcast_address)] = {32}
+    assert len(expected) == 6
+    assert found == expected
+    assert routes(opened("stock-7.3")) == expected
+
+
+@pytest.mark.parametrize("name", ["stock", "stock-7.3"])
+def test_globals_of_which_only_the_members_are_their_own(opened, name):
+    """Every kset holds kobjects: that of buses, those in which a bus is embedded."""
+    kernel = opened(name)
+    buses = list(kernel["bus_kset"].list.walk_())
+    assert {str(bus.type_) for bus in buses} == {"struct subsys_private"}
+    assert {"pci", "cpu"} <= {bus.bus.member_("name").string_() for bus in buses}
+    plain = kernel.value("struct kset", int(kernel["bus_kset"]))
+    assert {str(entry.type_) for entry in plain.list.walk_()} == {"struct kobject"}
+    assert list(kernel["cpu_latency_constraints"].list.walk_()) == []
+
+
+@pytest.mark.parametrize("name", ["stock", "stock-7.3"])
+def test_what_was_met_in_dumps_without_a_type(opened, name):
+    kernel = opened(name)
+    counters = list(kernel["percpu_counters"].walk_())
+    assert len(counters) > 50
+    users = {int(user.uid.val) for user in kernel["uidhash_table"].walk_()}
+    assert 0 in users
+    works = kernel.per_cpu(kernel["cpu_stopper"], 0).works
+    assert list(works.walk_()) == []
+    shown = 0
+    for block in kernel["super_blocks"].walk_():
+        if block.s_type.member_("name").string_() == "tmpfs":
+            inode = offset_of(kernel, "struct shmem_inode_info", "vfs_inode")
+            address = int(block.s_root.d_inode) - inode
+            info = kernel.value("struct shmem_inode_info", address)
+            entries = [entry.address_ for entry in info.dir_offsets.mt.walk_()]
+            children = {child.address_ for child in block.s_root.d_children.walk_()}
+            assert set(entries) <= children
+            shown += len(entries)
+    assert shown
+
+
 FILE_SYSTEMS = {"tagged": "next", "stock": "next", "stock-7.3": "list", "s390x": "next"}
 
 
@@ -118,9 +183,12 @@ def test_file_systems_are_chained_or_listed(opened, name):
 
 @pytest.mark.parametrize("name", ["stock", "stock-7.3"])
 def test_mount_namespaces_are_in_a_tree(opened, name):
-    """In 7.3 the tree is the first member of the variable, and linked by `ns_common`."""
+    """In 7.3 the tree is a member of the variable, and linked by `ns_common`."""
     kernel = opened(name)
-    found = {entry.address_ for entry in kernel["mnt_ns_tree"].walk_()}
+    tree = kernel["mnt_ns_tree"]
+    found = {
+        entry.address_ for entry in (tree.ns_rb if tree.has_member_("ns_rb") else tree).walk_()
+    }
     assert {int(task.nsproxy.mnt_ns) for task in kernel.tasks() if task.nsproxy} <= found
 
 
@@ -136,12 +204,16 @@ def test_namespaces_are_in_a_tree_of_each_kind_and_of_their_owner(opened):
     owner = kernel.value("struct user_namespace", kernel.symbol("init_user_ns")).ns
     owned = {ns.address_ for ns in owner.ns_owner_root.ns_rb.walk_()}
     for kind, member in kinds.items():
-        found = {entry.address_: entry for entry in kernel[f"{kind}_ns_tree"].walk_()}
+        tree = kernel[f"{kind}_ns_tree"]
+        found = {entry.address_: entry for entry in tree.ns_rb.walk_()}
+        assert [entry.address_ for entry in tree.ns_list_head.walk_()] == list(found), kind
         used = {int(task.nsproxy.member_(member)) for task in kernel.tasks() if task.nsproxy}
         assert used <= set(found), kind
         assert {found[address].ns.address_ for address in used} <= owned, kind
     initial = kernel.symbol("init_user_ns")
-    assert initial in {entry.address_ for entry in kernel["user_ns_tree"].walk_()}
+    assert initial in {entry.address_ for entry in kernel["user_ns_tree"].ns_rb.walk_()}
+    every = {entry.address_ for entry in kernel["ns_unified_root"].ns_rb.walk_()}
+    assert owned <= every
 
 
 @pytest.mark.parametrize("name", ["stock", "stock-7.3"])

@@ -220,8 +220,8 @@ def test_who_declares_a_member():
     layout = layouts.of(btf.type(outer))
 
     def found(name: str, offset: int) -> tuple[str, int] | None:
-        declared = layouts.declarer(layout, name, offset)
-        return None if declared is None else (declared[0].base.name, declared[1])
+        declared = layouts.declarers(layout, name, offset)
+        return (declared[0][0].base.name, declared[0][1]) if declared else None
 
     assert found("p", 0) == ("outer", 0)
     assert found("a", 0) == ("pair", 0)
@@ -233,4 +233,8 @@ def test_who_declares_a_member():
     assert found("n", 144) == ("flexible", 144)
     assert found("tail", 160) == ("flexible", 144)
     assert found("n", 145) is None
+    around = layouts.declarers(layout, "a", 16)
+    assert [(struct.base.name, at) for struct, at in around] == [
+        ("pair", 16), ("either", 16), ("outer", 0),
+    ]  # fmt: skip
     assert found("z", 0) is None

@@ -291,3 +291,53 @@ def test_the_page_cache_holds_pages_where_there_are_no_folios():
     mapping = world.new("address_space")
     pages = world.kernel().value("struct address_space", mapping).i_pages
     assert pages.expansion_().element.name == "page"
+
+
+MEMBERS = """
+[struct.pair]
+first = "item:link"
+
+[global]
+all = { type = "struct pair", members = { second = "item:link" } }
+"""
+
+
+def declared_pair() -> Declared:
+    declared = Declared("link", room=128)
+    declared.world.struct("other", [("id", "int"), ("link", "struct list_head")])
+    declared.world.struct("pair", [("first", "struct list_head"), ("second", "struct list_head")])
+    return declared
+
+
+def test_what_is_said_of_the_members_of_one_variable():
+    """Of this variable alone, and over what its struct says."""
+    kernel = declared_pair().kernel(MEMBERS)
+    own = kernel["all"]
+    assert own.first.expansion_().element.name == "item"
+    assert own.second.expansion_().element.name == "item"
+    assert own.second.expansion_().provenance == "library"
+    assert kernel.value("struct pair", own.address_).second.facts_ is None
+    other = MEMBERS.replace('second = "item:link"', 'first = "other:link"')
+    assert declared_pair().kernel(other)["all"].first.expansion_().element.name == "other"
+
+
+def test_what_is_said_of_the_members_of_a_pointers_target():
+    declared = declared_pair()
+    declared.world.point(declared.start, declared.start + 64)
+    pointer = declared.kernel(MEMBERS.replace('"struct pair"', '"struct pair *"'))["all"]
+    assert pointer.second.expansion_().element.name == "item"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ('none = "item:link"', "struct pair has no member none"),
+        ('second = "item:id"', "struct item member id is int, expected struct list_head"),
+    ],
+)
+def test_a_variable_whose_members_are_other_ones_is_not_of_the_type(said, why):
+    declared = Declared("link")
+    declared.world.struct("pair", [("first", "struct list_head"), ("second", "struct list_head")])
+    kernel = declared.kernel(MEMBERS.replace('second = "item:link"', said))
+    with pytest.raises(ExpressionError, match=why):
+        kernel["all"]
