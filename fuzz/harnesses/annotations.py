@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _MEMBERS = {"count": 3, "shift": 5, "mask": 0xFF, "big": (1 << 64) - 1, "zero": 0}
 _WORDS = (
     *_MEMBERS, "item", "link", "items", "self", "data", "other", "parent", "root", "text",
-    "struct item", "vmlinux:struct item", "item@3", "struct item@3", "contains", "counted_by", "len",
-    "points_to", "typed_by", "placed", "cond",
+    "struct item", "vmlinux:struct item", "item@3", "struct item@3", "contains", "counted_by",
+    "len", "points_to", "typed_by", "placed", "cond",
     "container_of", "follow", "flags", "skip", "show", "space", "role", "arg", "string", "hex",
     "user", "percpu", "rcu", "link", "spin_lock", "0", "1", "3", "63", "64", "0x10", "1e9", "1j",
     "10000000000000000000000", "''", "b''", "None", "True", "lambda", "if", "for", "in", "await",
@@ -34,7 +34,8 @@ _MARKS = (
     ":", ":", ":", ".", "->", "[]", "[0]", "[-1]", "(", ")", " ", "+", "-", "*", "**", "/", "//",
     "%", "<<", ">>", "&", "&&", "|", "||", "^", "~", "!", "!=", "==", "<", "<=", ",", ";", "=",
     "'", '"', "\n", "#", "@", ":=", "[struct.root]\n", "[global]\n", "[summary]\n", "[container]\n",
-    '[struct."root@3"]\n', "[opaque]\n", "items = ", "{ tag = ", "{ tags = [", "] }", " }", "[", "]",
+    '[struct."root@3"]\n', "[opaque]\n", "items = ", "{ tag = ", "{ tags = [", "] }", " }", "[",
+    "]",
 )  # fmt: skip
 _VALUE = "\n= "
 _MOST_TEXT = 4 << 20
