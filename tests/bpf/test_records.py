@@ -8,7 +8,7 @@ def test_pointers_lead_to_the_kernels_own_structs(opened, truth):
     kernel = opened("tagged")
     btf = kernel.bpf.btf(15)
     copy = btf.find("struct", "task_struct")
-    assert kernel._real_struct(copy) is kernel.type("struct task_struct")
+    assert kernel.definitions.near(copy) is kernel.type("struct task_struct")
     assert copy.size != kernel.type("struct task_struct").size
     linked = 0
     for task in kernel.tasks():
@@ -27,4 +27,4 @@ def test_pointers_lead_to_the_kernels_own_structs(opened, truth):
 def test_a_struct_of_the_programs_own_stays_its_own(opened):
     kernel = opened("tagged")
     stat = kernel.bpf.btf(15).find("struct", "task_stat")
-    assert kernel._real_struct(stat) is None
+    assert kernel.definitions.near(stat) is stat
