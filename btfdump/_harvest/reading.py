@@ -30,8 +30,8 @@ _NOT_THE_KERNEL = frozenset(("Documentation", "samples", "scripts", "tools", "us
 _CHUNK = 32
 _AHEAD = 4
 """How many chunks a worker has before it: results that nobody has taken yet take up memory."""
-_HEADER = 12
-"""How much faster a header is read than a .c file of its size: most declare, or name registers."""
+_HEADER, _REGISTERS, _LARGE = 3, 100, 200_000
+"""How much faster a header is read than a .c file of its size: one this large names registers."""
 
 
 class SourceFile(NamedTuple):
@@ -90,7 +90,8 @@ def measured(root: Path, paths: Sequence[Path]) -> list[SourceFile]:
             size = min(path.stat().st_size, MAX_TEXT)
         except OSError:
             size = 0
-        cost = size // _HEADER if path.suffix == ".h" else size
+        faster = _REGISTERS if size > _LARGE else _HEADER
+        cost = size // faster if path.suffix == ".h" else size
         found.append(SourceFile(str(path.relative_to(root)), cost + 1000))
     return found
 
