@@ -55,6 +55,13 @@ OTHER_THINGS = {
     ("swap_info_struct", "discard_clusters"): "until 6.11: a struct swap_cluster_list",
     ("memory_tier", "memory_types"): "until 6.3: elements are linked by list",
     ("uprobe", "consumers"): "until 6.11: a struct uprobe_consumer *, chained by next",
+    ("blk_flush_queue", "flush_data_in_flight"): "since 6.6: a count",
+    ("kernfs_iattrs", "xattrs"): "until 7.2: a struct simple_xattrs",
+    ("shmem_inode_info", "xattrs"): "until 7.2: a struct simple_xattrs",
+    ("io_ring_ctx", "iopoll_list"): "until 6.18: a struct io_wq_work_list",
+    ("kvm_arch", "possible_nx_huge_pages"): "7.3: an array of structs with the list",
+    ("kvm_arch", "tdp_mmu_pages"): "since 6.3: a count",
+    ("svc_serv", "sv_cb_list"): "since 6.6: a struct lwq",
     ("io_uring_task", "task_list"): "7.3: a struct mpscq",
     ("hrtimer_clock_base", "active"): "7.3: a struct timerqueue_linked_head, stated by path",
 }
