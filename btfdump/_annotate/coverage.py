@@ -4,7 +4,7 @@ The members counted are those that are containers (`walk.FAMILIES`), arrays of t
 `list_head` may be a link instead of a head: known links are counted separately, and a member is
 known to be one too if it links the entries of any container that is typed. The members of
 container structs themselves (`klist.k_list`, `rb_root_cached.rb_root`) are walked together with the
-container around them, and count neither as known nor as unknown.
+container around them, as is `list_lru_one.list`, and count neither as known nor as unknown.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from btfdump._btf.reader import Btf
 
 LINK, PART, UNKNOWN = "link", "part", "unknown"
+_PARTS = FAMILIES | {"list_lru_one"}
+"""Structs whose containers are walked together with the container that they are in."""
 APPLIES, NO_STRUCT, NO_MEMBER, MISFIT = "applies", "no struct", "no member", "does not fit"
 
 
@@ -240,7 +242,7 @@ def _known(
             for case, e in stated
         )
         return Known(struct, path, head, stated[0][1].provenance, detail, by_type)
-    if struct in FAMILIES:
+    if struct in _PARTS:
         return Known(struct, path, head, PART)
     if facts is None:
         return Known(struct, path, head, UNKNOWN)
