@@ -42,8 +42,7 @@ from btfdump._annotate.members import (
     links_of,
     may_lead_to,
     next_offset,
-    resolve_path,
-    resolve_place,
+    resolve,
     summary_of,
     target_struct,
 )
@@ -96,11 +95,11 @@ class Annotations:
         positions = {m.name: i for i, m in enumerate(struct.members) if m.name}
         for index in tags:
             by_path.setdefault(struct.members[index].name, [])
-        elsewhere: list[tuple[tuple[types.Type, list[str]], MemberFacts]] = []
+        elsewhere: list[tuple[list[str], MemberFacts]] = []
         for path, statements in by_path.items():
             index_ = positions.get(path)
             if index_ is None:
-                place = resolve_place(struct, path)
+                place = resolve(struct, path, is_within=False)
                 if place is None:
                     facts.problems += [
                         f"{source}: {struct} has no member {path}"
@@ -108,9 +107,9 @@ class Annotations:
                         if source != "library"
                     ]
                     continue
-                known = self._of_member(struct, place[0], statements)
+                known = self._of_member(struct, place.type, statements)
                 if known is not None:
-                    elsewhere.append((place, known))
+                    elsewhere.append((place.pieces, known))
             else:
                 type_ = struct.members[index_].type
                 known = self._of_member(struct, type_, statements, tags.get(index_, ()))
@@ -120,7 +119,7 @@ class Annotations:
             if not struct.members[index].name:
                 type_ = struct.members[index].type
                 facts.members[index] = self.of_member(struct, type_, [], texts)
-        for (_, pieces), known in sorted(elsewhere, key=lambda found: len(found[0][1])):
+        for pieces, known in sorted(elsewhere, key=lambda found: len(found[0])):
             enter_at(facts, positions, pieces, known)
         facts.summary = summary_of(about)
         for index, known in facts.members.items():
@@ -161,16 +160,16 @@ class Annotations:
             for path, alternatives in members.items():
                 by_path.setdefault(path, []).append((source, alternatives))
         for path, statements in by_path.items():
-            place = resolve_place(struct, path) if struct is not None else None
+            place = resolve(struct, path, is_within=False) if struct is not None else None
             if struct is None or place is None:
                 wrong += [f"{source}: {type_} has no member {path}" for source, _ in statements]
                 continue
-            member = of_member(place[0], struct)
+            member = of_member(place.type, struct)
             for source, alternatives in statements:
                 wrong += self._apply(MemberFacts(), member, source, alternatives)
-            known = self._of_member(struct, place[0], statements)
+            known = self._of_member(struct, place.type, statements)
             if known is not None:
-                enter_at(facts, {}, place[1], known)
+                enter_at(facts, {}, place.pieces, known)
         return facts.paths, wrong
 
     def of_member(
@@ -463,11 +462,11 @@ class Annotations:
         except AnnotationError as error:
             complaints.append(f"{text}: {error}")
             return
-        resolved = resolve_path(outer, tag.member)
+        resolved = resolve(outer, tag.member)
         if resolved is None:
             complaints.append(f"{text}: {outer} has no member {tag.member}")
         else:
-            facts.points_to, facts.points_into = outer, resolved[1]
+            facts.points_to, facts.points_into = outer, resolved.offset
 
     def _expand(
         self,

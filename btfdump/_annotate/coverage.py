@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from btfdump._annotate.annotations import Annotations
 from btfdump._annotate.grammar import Contains, bare_name, enclosed, parse
 from btfdump._annotate.lookup import Lookup
-from btfdump._annotate.members import head_type, owner_of, resolve_place
+from btfdump._annotate.members import head_type, owner_of, resolve
 from btfdump._btf import types
 from btfdump._btf.expansion import is_overgrown, overgrown
 from btfdump._btf.sections import member_tags
@@ -313,10 +313,10 @@ def _verdict(
 
 def facts_at(struct: types.Composite, facts: StructFacts, path: str) -> MemberFacts | None:
     """Return what is known of the member at a path, which may lead through pointers."""
-    place = resolve_place(struct, path)
+    place = resolve(struct, path, is_within=False)
     if place is None:
         return None
-    first, *rest = place[1]
+    first, *rest = place.pieces
     index = next((i for i, m in enumerate(struct.members) if m.name == first), None)
     known: MemberFacts | None
     known = facts.paths.get(first) if index is None else facts.members.get(index)

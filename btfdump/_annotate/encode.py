@@ -18,10 +18,11 @@ from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.members import head_type
 from btfdump._btf import types
 from btfdump._btf.builder import BtfBuilder
+from btfdump._btf.members import find_member
 from btfdump._decode.paths import split_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from btfdump._annotate.annotations import Annotations
     from btfdump._annotate.overlay import Overlay
@@ -151,28 +152,11 @@ def holder_of(struct: types.Composite, path: str) -> tuple[types.Composite, int]
                 return "a path through a pointer or an array"
             if current.name:
                 return f"a member of {current}, which others have too"
-        found = next((pair for pair in _declared(current) if _name(pair) == step), None)
-        if found is None:
+        member = find_member(current, step)
+        if member is None:
             return ""
+        found = member.struct, member.number
     return found if found is not None else ""
-
-
-def _name(pair: tuple[types.Composite, int]) -> str:
-    return pair[0].members[pair[1]].name
-
-
-def _declared(struct: types.Type) -> Iterator[tuple[types.Composite, int]]:
-    """Yield the members of a struct, those of unnamed members inside it included."""
-    pending = [struct]
-    while pending:
-        current = pending.pop(0)
-        if not isinstance(current, types.Composite):
-            continue
-        for index, member in enumerate(current.members):
-            if member.name:
-                yield current, index
-            else:
-                pending.append(current.btf.skip_modifiers(member.type_id))
 
 
 def _uses_of_anonymous(btf: Btf) -> Counter[int]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from btfdump._annotate.members import find_member
 from btfdump._btf import types
+from btfdump._btf.members import find_member
 from btfdump._btf.wire import Kind
 from btfdump.errors import AnnotationError
 

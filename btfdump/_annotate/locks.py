@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from btfdump._annotate.members import find_member
 from btfdump._btf import types
+from btfdump._btf.members import find_member
 from btfdump.errors import AmbiguousSymbolError
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _follow(type_: types.Type, path: list[tuple[str, str]], where: str) -> types
         found = find_member(struct, name)
         if found is None:
             raise _Misfit(f"{where}: {struct} has no member {name}")
-        type_, where = found[0], name
+        type_, where = found.type, name
     return type_
 
 

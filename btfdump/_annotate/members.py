@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._btf import types
+from btfdump._btf.members import find_member
 from btfdump._decode.paths import split_path
 from btfdump._walk import FAMILIES
 from btfdump.errors import BtfFormatError
@@ -87,45 +87,49 @@ def _element(type_: types.Type) -> types.Type:
     return base
 
 
-def resolve_place(struct: types.Composite, path: str) -> tuple[types.Type, list[str]] | None:
-    """Follow a dotted path through arrays and pointers.
+class Resolved(NamedTuple):
+    """What a dotted path leads to: `type`, `offset` bytes into the object that it is in.
 
-    Returns the type there, and the path in pieces, cut wherever it leaves an object through a
-    pointer; None if there is no such member.
+    `stride` is the size of the elements of the array that the last `[]` of the path names, 0 if
+    there is none. `pieces` are the parts of the path, cut wherever it leaves an object through a
+    pointer.
+    """
+
+    type: types.Type
+    offset: int
+    stride: int
+    pieces: list[str]
+
+
+def resolve(struct: types.Composite, path: str, *, is_within: bool = True) -> Resolved | None:
+    """Follow a dotted path of members from a struct; None if there is no such member.
+
+    It stays within the struct, and an array on the way is written `name[]`; or else, with
+    `is_within` false, it passes through arrays and pointers as they come.
     """
     current: types.Type = struct
     pieces: list[list[str]] = [[]]
-    for name in split_path(path):
-        base = _element(current)
-        if isinstance(base, types.Ptr) and pieces[-1]:
-            pieces.append([])
-            base = _element(base.btf.type(base.type_id))
-        found = find_member(base, name)
-        if found is None:
-            return None
-        current = found[0]
-        pieces[-1].append(name)
-    return current, [".".join(piece) for piece in pieces]
-
-
-def resolve_path(struct: types.Composite, path: str) -> tuple[types.Type, int, int] | None:
-    """Follow a dotted member path: (type, offset in bytes, stride of the last `[]`), or None."""
-    current: types.Type = struct
     offset = stride = 0
     for step in split_path(path):
-        name, is_array = step.removesuffix("[]"), step.endswith("[]")
+        name = step.removesuffix("[]") if is_within else step
+        if not is_within:
+            current = _element(current)
+            if isinstance(current, types.Ptr) and pieces[-1]:
+                current, offset = _element(current.btf.type(current.type_id)), 0
+                pieces.append([])
         found = find_member(current, name)
         if found is None:
             return None
-        current, at = found
-        offset += at
-        if is_array:
+        current = found.type
+        offset += found.offset
+        pieces[-1].append(step)
+        if name != step:
             base = current.btf.skip_modifiers(current)
             if not isinstance(base, types.Array):
                 return None
             current = base.btf.type(base.type_id)
             stride = base.btf.sizeof(current)
-    return current, offset, stride
+    return Resolved(current, offset, stride, [".".join(piece) for piece in pieces])
 
 
 def owner_of(struct: types.Composite, path: str) -> tuple[str, str] | None:
@@ -143,28 +147,9 @@ def owner_of(struct: types.Composite, path: str) -> tuple[str, str] | None:
         found = find_member(current, name)
         if found is None:
             return None
-        current = target_struct(found[0])
+        current = target_struct(found.type)
         rest = f"{rest}.{name}" if rest else name
     return owner, rest
-
-
-def find_member(type_: types.Type, name: str) -> tuple[types.Type, int] | None:
-    """Find a member by name, in anonymous members too: (type, offset in bytes), or None."""
-    pending: deque[tuple[types.Type, int, int]] = deque([(type_, 0, 0)])
-    met: set[types.Type] = set()  # the same struct again has no other names
-    while pending:
-        current, base_offset, nesting = pending.popleft()
-        base = current.btf.skip_modifiers(current)
-        if not isinstance(base, types.Composite) or nesting > 32 or base in met:
-            continue
-        met.add(base)
-        for member in base.members:
-            if member.name == name:
-                return base.btf.type(member.type_id), base_offset + member.offset
-            if not member.name:
-                inner = base.btf.type(member.type_id)
-                pending.append((inner, base_offset + member.offset, nesting + 1))
-    return None
 
 
 def link_offset(struct: types.Composite, node: str, link: str | None) -> tuple[int, int] | str:
@@ -172,10 +157,10 @@ def link_offset(struct: types.Composite, node: str, link: str | None) -> tuple[i
 
     If entries are pointers (`link` is None) it is the member that they point to, of any type.
     """
-    resolved = resolve_path(struct, node)
+    resolved = resolve(struct, node)
     if resolved is None:
         return f"{struct} has no member {node}"
-    type_, offset, stride = resolved
+    type_, offset, stride, _ = resolved
     if link is None:
         return offset, stride
     base = type_.btf.skip_modifiers(type_)
@@ -186,14 +171,14 @@ def link_offset(struct: types.Composite, node: str, link: str | None) -> tuple[i
 
 def next_offset(struct: types.Composite, node: str) -> tuple[int, int] | str:
     """Return (offset in bytes, 0) of a chain's pointer to the next, or what is wrong with it."""
-    resolved = resolve_path(struct, node)
+    resolved = resolve(struct, node)
     if resolved is None:
         return f"{struct} has no member {node}"
-    base = resolved[0].btf.skip_modifiers(resolved[0])
+    base = resolved.type.btf.skip_modifiers(resolved.type)
     target = base.btf.skip_modifiers(base.type_id) if isinstance(base, types.Ptr) else None
     if target is not struct and not isinstance(target, types.Void):
-        return f"{struct} member {node} is {resolved[0]}, expected {struct} *"
-    return resolved[1], 0
+        return f"{struct} member {node} is {resolved.type}, expected {struct} *"
+    return resolved.offset, 0
 
 
 def links_of(struct: types.Composite, link: str | None) -> list[tuple[str, int]]:

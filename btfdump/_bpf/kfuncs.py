@@ -14,11 +14,11 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from btfdump._annotate.members import find_member
 from btfdump._bpf.enums import enumerator_names
 from btfdump._bpf.kernel_btf import kernel_btfs
 from btfdump._bpf.kfunc_flags import flag_names
 from btfdump._btf import types
+from btfdump._btf.members import find_member
 from btfdump._btf.names import prototype
 from btfdump._btf.wire import Kind
 from btfdump._kernel.notes import Note

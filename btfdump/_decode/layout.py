@@ -7,11 +7,12 @@ first `task_struct`, whose definition reaches a third of the kernel's types, at 
 
 from __future__ import annotations
 
-from collections import deque
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from btfdump._btf import types
+from btfdump._btf.members import MAX_NESTING as MAX_NESTING
+from btfdump._btf.members import is_nameless, spread
 from btfdump._btf.sections import as_struct
 from btfdump._decode.paths import split_path
 from btfdump._decode.scalars import Category, ScalarLayout, Scalars
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 
     from btfdump._targets.memory import ByteOrder
     from btfdump.errors import BtfFormatError
-
-MAX_NESTING = 64
-"""Structs and arrays nested deeper than this are corrupt BTF (the kernel allows 32 levels)."""
-
 
 MAX_INLINE = 4
 """Structs of up to this many scalars are shown on one line of text."""
@@ -302,7 +299,7 @@ class Layouts:
     def member_names(self, layout: StructLayout) -> list[str]:
         """Return the names that `find_member()` finds, including those in anonymous members."""
         names: dict[str, None] = {}
-        for current, _, _ in self._spread(layout):
+        for current, _ in spread(layout, self._anonymous):
             names.update((member.name, None) for member in current.base.members if member.name)
         return list(names)
 
@@ -349,32 +346,19 @@ class Layouts:
         return ()
 
     def _search(self, layout: StructLayout, name: str) -> tuple[MemberPath, ...]:
-        for current, base, _ in self._spread(layout):
+        for current, base in spread(layout, self._anonymous):
             for index, declared in enumerate(current.base.members):
                 if declared.name == name:
                     return ((current, index, base),)
         return ()
 
-    def _spread(self, layout: StructLayout) -> Iterator[tuple[StructLayout, int, int]]:
-        """Yield a struct and the anonymous ones in it, as (layout, bit offset, nesting).
-
-        Each comes once, where it is met first: what else it is in has no other names.
-        """
-        pending = deque([(layout, 0, 0)])
-        met: set[StructLayout] = set()
-        while pending:
-            current, base, nesting = pending.popleft()
-            if current in met:
-                continue
-            met.add(current)
-            yield current, base, nesting
-            if nesting >= MAX_NESTING:
-                continue
-            for member in current.members:
-                if not member.name and not member.bit_size:
-                    inner = self.of_member(member, current)
-                    if isinstance(inner, StructLayout):
-                        pending.append((inner, base + member.bit_offset, nesting + 1))
+    def _anonymous(self, layout: StructLayout) -> Iterator[tuple[StructLayout, int]]:
+        """Yield the anonymous structs and unions of a struct, each with its bit offset there."""
+        for member in layout.members:
+            if is_nameless(member.member):
+                inner = self.of_member(member, layout)
+                if isinstance(inner, StructLayout):
+                    yield inner, member.bit_offset
 
 
 def _check_member(member: MemberLayout, layout: Layout, owner: StructLayout) -> None:

@@ -7,15 +7,14 @@ import pytest
 from btfdump._annotate.members import (
     CHAIN,
     container_type,
-    find_member,
     head_type,
     link_offset,
     links_of,
     next_offset,
-    resolve_path,
-    resolve_place,
+    resolve,
     struct_name,
 )
+from btfdump._btf.members import find_member
 
 
 @pytest.fixture
@@ -56,30 +55,30 @@ def test_names_of_containers(types_of):
 def test_paths(types_of, world):
     box = types_of("box")
     offset = world.offset
-    found = resolve_path(box, "wraps[].inner")
+    found = resolve(box, "wraps[].inner")
     assert found is not None
-    assert (str(found[0]), *found[1:]) == (
+    assert (str(found.type), found.offset, found.stride) == (
         "struct list_head", offset("box.wraps") + offset("wrap.inner"), world.sizeof("struct wrap"),
     )  # fmt: skip
-    hidden = resolve_path(box, "hidden.prev")
+    hidden = resolve(box, "hidden.prev")
     assert hidden is not None
-    assert hidden[1:] == (offset("box.hidden") + 8, 0)
+    assert (hidden.offset, hidden.stride) == (offset("box.hidden") + 8, 0)
     for path in ("none", "count.x", "count[]", "item.id", "heads.next"):
-        assert resolve_path(box, path) is None
+        assert resolve(box, path) is None
     assert find_member(box, "number") is not None
     assert find_member(box.members[0].type, "number") is None
 
 
 def test_places_lead_through_pointers(types_of):
     box = types_of("box")
-    found = resolve_place(box, "item.deep.inner")
+    found = resolve(box, "item.deep.inner", is_within=False)
     assert found is not None
-    assert (str(found[0]), found[1]) == ("struct list_head", ["item", "deep.inner"])
-    found = resolve_place(box, "nodes.next.item.id")
+    assert (str(found.type), found.pieces) == ("struct list_head", ["item", "deep.inner"])
+    found = resolve(box, "nodes.next.item.id", is_within=False)
     assert found is not None
-    assert found[1] == ["nodes.next", "item", "id"]
-    assert resolve_place(box, "item.none") is None
-    assert resolve_place(box, "plain.x") is None
+    assert found.pieces == ["nodes.next", "item", "id"]
+    assert resolve(box, "item.none", is_within=False) is None
+    assert resolve(box, "plain.x", is_within=False) is None
 
 
 def test_links(types_of, world):

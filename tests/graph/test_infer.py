@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from btfdump._annotate.annotations import Annotations
-from btfdump._annotate.members import resolve_path
+from btfdump._annotate.members import resolve
 from btfdump._api.kernel import Kernel
 from btfdump._decode.layout import StructLayout
 from btfdump._graph.infer import Guess, Inference
@@ -86,12 +86,12 @@ def test_what_is_inferred_is_right(kernel):
         element, link = guess.expansion.element, guess.expansion.link_offset
         if element.name != expansion.element.name:
             path = guess.expansion.node.removesuffix(expansion.node).rstrip(".")
-            resolved = resolve_path(element, path)
+            resolved = resolve(element, path)
             assert resolved is not None, f"{name}: {element}"
-            inner = resolved[0].btf.skip_modifiers(resolved[0])
+            inner = resolved.type.btf.skip_modifiers(resolved.type)
             assert (inner.name, link) == (
                 expansion.element.name,
-                resolved[1] + expansion.link_offset,
+                resolved.offset + expansion.link_offset,
             )
         else:
             assert link == expansion.link_offset, name

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from btfdump._annotate.annotations import Annotations
 from btfdump._annotate.coverage import facts_at
 from btfdump._annotate.grammar import Contains
-from btfdump._annotate.members import resolve_place
+from btfdump._annotate.members import resolve
 from btfdump._annotate.overlay import library
 from btfdump._btf import types
 from btfdump._decode.layout import StructLayout
@@ -50,7 +50,7 @@ def effect_of(kernel: Kernel, overlay: Overlay | None = None) -> Effect:
                 continue
             facts = kernel.facts(layout)
             for path in paths:
-                if resolve_place(struct, path) is None:
+                if resolve(struct, path, is_within=False) is None:
                     continue
                 line = f"{name}.{path}"
                 if _is_typed(facts_at(struct, facts, path)):
