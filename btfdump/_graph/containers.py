@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from btfdump._graph.entries import entry_of
 from btfdump._graph.events import Close, GroupKind, Number, Open
 from btfdump._graph.visits import notes_on
-from btfdump._graph.window import MAX_BEYOND, Window
+from btfdump._graph.window import MAX_BEYOND, CountingWindow
 from btfdump._kernel.entries import linked
 from btfdump._kernel.notes import Note
 from btfdump._walk import RESERVED, Anomaly, ValueEntry
@@ -33,7 +33,7 @@ def entries_of(state: State, field: Field | None, value: Value, position: Positi
         return
     state.links.add((expansion.element, expansion.link_offset))
     reserved = _Reserved()
-    window: Window[Value | ValueEntry] = Window(
+    window: CountingWindow[Value | ValueEntry] = CountingWindow(
         reserved.aside(value.entries_(expansion)),
         state.limits.elements,
         _Reserved().aside(linked(value, expansion)) if state.context.target.is_live else None,

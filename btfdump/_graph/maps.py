@@ -9,7 +9,7 @@ from btfdump._decode.layout import StructLayout
 from btfdump._graph.entries import entry_of
 from btfdump._graph.events import Close, GroupKind, Holds, MapKey, Open
 from btfdump._graph.visits import notes_on
-from btfdump._graph.window import Window
+from btfdump._graph.window import CountingWindow
 from btfdump._kernel.notes import Note
 from btfdump._kernel.value_at import value_at
 from btfdump._walk import Anomaly
@@ -59,7 +59,7 @@ def elements_of(state: State, map_: MapValue, position: Position) -> Stream:
         return
     listing = _Listing(state, map_)
     position = position._replace(level=-1)  # a list inside an element counts as an outermost one
-    window = Window(listing.items(), state.limits.elements)
+    window = CountingWindow(listing.items(), state.limits.elements)
     provenance = map_.types_.provenance
     yield Open(GroupKind.MAP, None, map_, None, window.count, provenance, holds)
     yield from map(Note, listing.remarks())

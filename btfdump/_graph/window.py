@@ -17,7 +17,7 @@ MAX_BEYOND = 10_000
 Found = TypeVar("Found")
 
 
-class Window(Generic[Found]):
+class CountingWindow(Generic[Found]):
     """The entries of a container to show, at most `limit`, and how many there are.
 
     `items` yields the entries, and anomalies among them. `links` is given for memory that may

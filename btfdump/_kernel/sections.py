@@ -26,7 +26,7 @@ _ASKED = 64
 _PAGE = 4096  # to which linkers align the sections of a kernel, or further
 
 
-class Place(NamedTuple):
+class Placement(NamedTuple):
     """Where a variable is: `offset` bytes into a section."""
 
     section: types.Datasec
@@ -38,7 +38,7 @@ class Sections:
 
     def __init__(self, find: Callable[[str], FoundSymbol]) -> None:
         self._find = find
-        self._places: dict[TypeTable, dict[int, Place]] = {}
+        self._places: dict[TypeTable, dict[int, Placement]] = {}
         self._starts: dict[types.Datasec, int | None] = {}
 
     def is_per_cpu(self, var: types.Var) -> bool:
@@ -64,11 +64,11 @@ class Sections:
         start = self._start(place.section, symbol.module)
         return start is None or start + place.offset == symbol.address
 
-    def _places_in(self, btf: TypeTable) -> dict[int, Place]:
+    def _places_in(self, btf: TypeTable) -> dict[int, Placement]:
         known = self._places.get(btf)
         if known is None:
             known = self._places[btf] = {
-                part.type_id: Place(section, part.offset)
+                part.type_id: Placement(section, part.offset)
                 for section in btf.iter_types(Kind.DATASEC)
                 if isinstance(section, types.Datasec) and section.btf is btf
                 for part in section.variables

@@ -12,7 +12,7 @@ from btfdump._graph import window as module
 from btfdump._graph.events import Close, Enter, Open
 from btfdump._graph.limits import Limits
 from btfdump._graph.traverse import traverse
-from btfdump._graph.window import MAX_AHEAD, Window
+from btfdump._graph.window import MAX_AHEAD, CountingWindow
 from btfdump._kernel.notes import Note
 from btfdump._walk import Anomaly
 from tests.support.synthetic import World
@@ -49,7 +49,7 @@ def test_what_is_shown_counted_and_told(pattern, limit):
             walked.append(item)
             yield item
 
-    window = Window(walk(), limit)
+    window = CountingWindow(walk(), limit)
     ahead = len(walked)
     given = list(window)
     entries = [item for item in items if not isinstance(item, Anomaly)]
@@ -82,7 +82,7 @@ def test_what_is_live_is_counted_by_its_links(pattern, gone, limit):
                 read.append(item)
             yield item
 
-    window = Window(walk(), limit, iter(items_of(gone)))
+    window = CountingWindow(walk(), limit, iter(items_of(gone)))
     assert read == []  # entries wait for their turn
     given = list(window)
     entries = [item for item in items if not isinstance(item, Anomaly)]

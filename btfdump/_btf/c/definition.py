@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .names import Names
-    from .shape import Gap, Shape, Shapes
+    from .packing import Gap, Packing, Packings
 
 _NOTHING = "void *"
 """What stands for a type that no C program can name where it is asked for."""
@@ -35,9 +35,9 @@ class Definitions:
     `tag_macro` is a macro for type tags: it takes the text of one.
     """
 
-    def __init__(self, names: Names, shapes: Shapes, tag_macro: str) -> None:
+    def __init__(self, names: Names, packings: Packings, tag_macro: str) -> None:
         self.names = names
-        self.shapes = shapes
+        self.packings = packings
         self.tag_macro = tag_macro
         self.declared: set[int] = set()
         """Typedefs that have been written."""
@@ -157,28 +157,28 @@ class _Writing(Spelling):
         self._open.add(composite.id)
         outer = self._indent
         inner = self._indent = f"{outer}\t"
-        shape = self._to.shapes.of(composite)
+        packing = self._to.packings.of(composite)
         head = f"{composite.keyword} {name} {{" if name else f"{composite.keyword} {{"
-        if isinstance(shape, str):
-            lines = [f"{inner}{comment(shape)}"]
+        if isinstance(packing, str):
+            lines = [f"{inner}{comment(packing)}"]
             lines += [f"{inner}unsigned char __opaque[{composite.size}];"] * bool(composite.size)
             attributes = ""
         else:
-            lines = list(self._members(composite, shape, inner))
-            attributes = " __attribute__((packed))" * shape.is_packed
-            if shape.force:
-                attributes += f" __attribute__((aligned({shape.force})))"
+            lines = list(self._members(composite, packing, inner))
+            attributes = " __attribute__((packed))" * packing.is_packed
+            if packing.force:
+                attributes += f" __attribute__((aligned({packing.force})))"
         self._open.discard(composite.id)
         self._indent = outer
         if not lines:
             return f"{head}}}{attributes}"
         return "\n".join([head, *lines, f"{outer}}}{attributes}"])
 
-    def _members(self, composite: t.Composite, shape: Shape, inner: str) -> Iterator[str]:
+    def _members(self, composite: t.Composite, packing: Packing, inner: str) -> Iterator[str]:
         for number, member in enumerate(composite.members):
-            yield from self._gaps(shape.gaps[number], inner)
+            yield from self._gaps(packing.gaps[number], inner)
             yield f"{inner}{self._member(member, number)}"
-        yield from self._gaps(shape.gaps[-1], inner)
+        yield from self._gaps(packing.gaps[-1], inner)
 
     def _member(self, member: t.Member, number: int) -> str:
         base = member.type

@@ -13,7 +13,7 @@ from btfdump._btf.wire import Kind
 from .definition import Definitions
 from .names import Names
 from .order import needs_of, ordered
-from .shape import Shapes
+from .packing import Packings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -64,8 +64,8 @@ def header(btf: Btf, wanted: Sequence[t.Type] | None = None) -> Iterator[str]:
     record.
     """
     every = [type_ for type_ in every_type(btf) if type_.kind in _KINDS]
-    names, shapes = Names(every), Shapes(btf)
-    definitions = Definitions(names, shapes, _TAG)
+    names, packings = Names(every), Packings(btf)
+    definitions = Definitions(names, packings, _TAG)
     yield _BEGIN
     if _has_tags(btf):
         yield _TAGS
@@ -76,7 +76,7 @@ def header(btf: Btf, wanted: Sequence[t.Type] | None = None) -> Iterator[str]:
         if one.kind in _KINDS and (one.name or (wanted is not None and isinstance(one, t.Enum)))
     ]
     known: set[int] = set()
-    for type_, needs in ordered(chosen, lambda one: needs_of(one, names, shapes)):
+    for type_, needs in ordered(chosen, lambda one: needs_of(one, names, packings)):
         for other in needs.declared:
             if other.id not in known:
                 known.add(other.id)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from .names import Names
-    from .shape import Shapes
+    from .packing import Packings
 
 
 class Needs(NamedTuple):
@@ -25,9 +25,9 @@ class Needs(NamedTuple):
     declared: tuple[t.Type, ...]
 
 
-def needs_of(type_: t.Type, names: Names, shapes: Shapes) -> Needs:
+def needs_of(type_: t.Type, names: Names, packings: Packings) -> Needs:
     """Return what the definition of a struct, union, enum or typedef needs."""
-    search = _Search(names, shapes)
+    search = _Search(names, packings)
     search.run(type_)
     search.defined.pop(type_.id, None)
     search.declared.pop(type_.id, None)
@@ -48,9 +48,9 @@ class _Use(NamedTuple):
 class _Search:
     """The search for what one definition needs; no recursion, as types may be nested at will."""
 
-    def __init__(self, names: Names, shapes: Shapes) -> None:
+    def __init__(self, names: Names, packings: Packings) -> None:
         self._names = names
-        self._shapes = shapes
+        self._packings = packings
         self._met: set[tuple[int, bool, bool]] = set()
         self._pending: list[_Use] = []
         self.defined: dict[int, t.Type] = {}
@@ -75,7 +75,7 @@ class _Search:
             self._pending.append(_Use(type_, by_name, is_param))
 
     def _add_members(self, composite: t.Composite) -> None:
-        if not isinstance(self._shapes.of(composite), str):
+        if not isinstance(self._packings.of(composite), str):
             for member in composite.members:
                 self._add(member.type, by_name=False)
 

@@ -35,7 +35,7 @@ class Gap(NamedTuple):
     bits: int
 
 
-class Shape(NamedTuple):
+class Packing(NamedTuple):
     """How a struct or union is written.
 
     `gaps` are those before each member, and after the last. `align` is what a compiler makes of it
@@ -48,16 +48,16 @@ class Shape(NamedTuple):
     gaps: tuple[tuple[Gap, ...], ...]
 
 
-class Shapes:
-    """The shapes of the types of a BTF, each found once."""
+class Packings:
+    """The packings of the types of a BTF, each found once."""
 
     def __init__(self, btf: TypeTable) -> None:
         self._btf = btf
         self._pointer_size = btf.pointer_size or 8
-        self._known: dict[int, Shape | str] = {}
+        self._known: dict[int, Packing | str] = {}
 
-    def of(self, type_: t.Composite) -> Shape | str:
-        """Return the shape of a struct or union, or why C cannot say it."""
+    def of(self, type_: t.Composite) -> Packing | str:
+        """Return the packing of a struct or union, or why C cannot say it."""
         known = self._known.get(type_.id)
         if known is None:
             self._known[type_.id] = "it contains itself"  # for whoever asks meanwhile
@@ -72,8 +72,8 @@ class Shapes:
                 break
             type_ = self._btf.skip_modifiers(type_.type_id)
         if isinstance(type_, t.Composite):
-            shape = self.of(type_)
-            return 1 if isinstance(shape, str) else shape.align
+            packing = self.of(type_)
+            return 1 if isinstance(packing, str) else packing.align
         if isinstance(type_, t.Ptr):
             return self._pointer_size
         size = getattr(type_, "size", 1)
@@ -81,7 +81,7 @@ class Shapes:
             return _WIDE
         return min(size & -size or 1, self._pointer_size)
 
-    def _find(self, type_: t.Composite) -> Shape | str:
+    def _find(self, type_: t.Composite) -> Packing | str:
         try:
             if is_overgrown(type_, type_.size):
                 return "it contains itself, or more than its bytes hold"
@@ -98,7 +98,7 @@ class Shapes:
             or "it has members that C cannot put where they are"
         )
 
-    def _lay_union(self, type_: t.Composite, *, is_packed: bool) -> Shape | None:
+    def _lay_union(self, type_: t.Composite, *, is_packed: bool) -> Packing | None:
         if any(m.bit_offset or (m.bit_size and not self._is_bit_field(m)) for m in type_.members):
             return None
         aligns = [1 if is_packed else self.align_of(m.type_id) for m in type_.members]
@@ -106,19 +106,19 @@ class Shapes:
         needed = max(((m.bit_size + 7) // 8 or self._sizeof(m) for m in type_.members), default=0)
         no_gaps: tuple[tuple[Gap, ...], ...] = ((),) * (len(type_.members) + 1)
         if _up(needed, align) == type_.size:
-            return Shape(is_packed, align, 0, no_gaps)
+            return Packing(is_packed, align, 0, no_gaps)
         # A union cannot be padded by bit fields, of which it takes the largest alone.
         force = align
         while force < type_.size and _up(needed, force) < type_.size:
             force *= 2
         if needed and _up(needed, force) == type_.size:
-            return Shape(is_packed, force, force, no_gaps)
+            return Packing(is_packed, force, force, no_gaps)
         if type_.size > needed and type_.size % align == 0:
             gap = Gap("", type_.size * _BYTE)
-            return Shape(is_packed, align, 0, (*no_gaps[:-1], (gap,)))
+            return Packing(is_packed, align, 0, (*no_gaps[:-1], (gap,)))
         return None
 
-    def _lay_struct(self, type_: t.Composite, *, is_packed: bool) -> Shape | None:
+    def _lay_struct(self, type_: t.Composite, *, is_packed: bool) -> Packing | None:
         at, align = 0, 1
         gaps: list[tuple[Gap, ...]] = []
         for member in type_.members:
@@ -147,7 +147,7 @@ class Shapes:
             return None
         fill = end != natural or natural - at >= 8 * _BYTE
         gaps.append(tuple(self._fill(at, end)) if fill else ())
-        return Shape(is_packed, align, 0, tuple(gaps))
+        return Packing(is_packed, align, 0, tuple(gaps))
 
     def _sizeof(self, member: t.Member) -> int:
         return member.btf.sizeof(member.type_id)
