@@ -388,18 +388,8 @@ class Value:
 
     def _shortened_(self, layout: Layout) -> Value:
         """Return the object with what `layout` has of it, its first bytes (decode/short.py)."""
-        short = Value(
-            self._context,
-            layout.type,
-            self.address_,
-            self._slice_(0, layout.size),
-            facts=self._facts,
-            outer=self._outer,
-            index=self._number_,
-            key=self.key_,
-            stated=self._stated,
-        )
-        short._layout = layout
+        short = Value._part(self, layout.type, 0, layout.size, index=self._number_, layout=layout)
+        short.key_ = self.key_
         return short
 
     def _pointee(self, index: int) -> Value:
