@@ -423,7 +423,8 @@ def _kdump_blocks(file: BinaryIO | FlatFile, head: bytes, byteorder: ByteOrder) 
     sub = _read_at(file, block_size, 104)
     if version >= _WIDE_VERSION and len(sub) == 104:  # max_mapnr has 32 bits, max_mapnr_64 64
         (count,) = struct.unpack_from(f"{order}Q", sub, 96)
-    return (block_size, count) if 0 < count * block_size < 1 << 63 else (0, 0)
+    is_sound = 0 < count <= bitmap_blocks // 2 * block_size * 8  # each bitmap has a bit for each
+    return (block_size, count) if is_sound and count * block_size < 1 << 63 else (0, 0)
 
 
 def _kdump_end(file: BinaryIO, head: bytes, byteorder: ByteOrder) -> tuple[int, int]:

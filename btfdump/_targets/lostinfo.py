@@ -24,6 +24,8 @@ _NOTE_PREFIX = b"VMCOREINFO\0\0"
 _CHUNK = 1 << 26
 _DEFAULT_LIMIT = 1 << 36
 _BLOCKS_LIMIT = 1 << 34
+_MAX_ABSENT = 3 << 18
+"""Blocks that are not there: the hole below 4 GiB of a PC has half a million pages."""
 
 
 def find_vmcoreinfo(
@@ -56,15 +58,17 @@ def find_vmcoreinfo_in_blocks(
     """Yield each distinct VMCOREINFO text in memory that can only be read block by block.
 
     `read` returns the block at a physical address, or b"" for one that the dump does not hold. The
-    search ends after `limit` bytes.
+    search ends after `limit` bytes, or when so many blocks were missing that the number of all of
+    them must be wrong.
     """
     seen: set[bytes] = set()
-    done = 0
+    done = absent = 0
     for address in range(0, block_size * block_count, block_size):
-        if done >= limit:
+        if done >= limit or absent > _MAX_ABSENT:
             return
         data = read(address)
         done += len(data)
+        absent += not data
         at = data.find(FIRST_LINE)
         while at >= 0:
             prefix = data[max(0, at - len(_NOTE_PREFIX)) : at]

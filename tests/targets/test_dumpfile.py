@@ -309,6 +309,19 @@ def test_kdump_blocks(tmp_path, build, order):
     assert core.byteorder == ("little" if order == "<" else "big")
 
 
+def test_kdump_of_more_blocks_than_its_bitmaps_have_bits(tmp_path, build):
+    """2^47 of them were searched for a VMCOREINFO, one after the other."""
+    data = bytearray(build.kdump([(0, bytes(8192))], machine="x86_64"))
+    path = tmp_path / "kdump"
+    path.write_bytes(data)
+    known = dumpfile.sniff(path)
+    assert known.block_count == 2
+    struct.pack_into("<i", data, 8, 6)  # the version that has this number in the sub-header
+    struct.pack_into("<Q", data, known.block_size + 96, 1 << 47)
+    path.write_bytes(data)
+    assert dumpfile.sniff(path).block_count == 0
+
+
 @pytest.mark.parametrize(("at", "value"), [(428, 4097), (432, 0), (436, 0), (436, 1)])
 def test_kdump_with_senseless_header(tmp_path, build, at, value):
     """Its blocks are not searched: libkdumpfile would look for them anywhere."""

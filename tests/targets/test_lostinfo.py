@@ -112,6 +112,18 @@ def test_scan_of_blocks(build):
     assert list(find(lambda at: split[at >> 12], 4096, 1)) == [text + b"SYMBOL(x)=1\n"]
 
 
+def test_blocks_that_are_all_missing_are_not_searched_for_ever(monkeypatch):
+    monkeypatch.setattr(lostinfo, "_MAX_ABSENT", 100)
+    asked = []
+
+    def read(address):
+        asked.append(address)
+        return b"" if address else bytes(4096)
+
+    assert list(lostinfo.find_vmcoreinfo_in_blocks(read, 4096, 1 << 47)) == []
+    assert len(asked) == 102
+
+
 LITTLE = b"OSRELEASE=%s\nPAGESIZE=4096\n"
 """All that some hypervisors write of VMCOREINFO."""
 
