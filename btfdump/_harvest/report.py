@@ -41,6 +41,10 @@ def render_overlay(harvest: Harvest, title: str) -> Iterator[str]:
     for struct in sorted(tables):
         yield f"\n[struct.{struct}]\n"
         yield from sorted(tables[struct])
+    arrays = list(_arrays(found, program))
+    if arrays:
+        yield "\n# Arrays of heads, whose length is to be added:\n"
+        yield from arrays
     yield from _doubts(found)
 
 
@@ -51,10 +55,19 @@ def _variables(found: Conclusions, program: Program) -> Iterator[str]:
     said += [(t.spot, _table_tags(t), t.see) for t in tables]
     for (struct, name), tags, see in said:
         type_ = program.type_of_global("", name)
-        if not struct and program.is_unique_global(name) and type_ is not None:
-            behind = "[]" if type_.is_array else " *"
-            spelled = type_.base + behind * type_.stars
+        is_known = not struct and program.is_unique_global(name) and type_ is not None
+        if is_known and type_ is not None and not type_.is_array:
+            spelled = type_.base + " *" * type_.stars
             yield f'{name} = {{ type = "{spelled}", {_said(tags)}, see = "{see}" }}\n'
+
+
+def _arrays(found: Conclusions, program: Program) -> Iterator[str]:
+    """Yield comments on arrays of heads: a line needs their length, which may be unknown."""
+    for entry in found.entries:
+        struct, name = entry.spot
+        type_ = program.type_of_global("", name) if not struct else None
+        if type_ is not None and type_.is_array and program.is_unique_global(name):
+            yield f"# {name}: {type_.base}[], {_tag(entry)} ({entry.see})\n"
 
 
 def _doubts(found: Conclusions) -> Iterator[str]:

@@ -24,6 +24,7 @@ _PLACES = (
     "b", "i", "b->items", "&b->items", "i->link", "&i->link", "b->up->items", "&b->table[n]",
     "b->far", "&i->part.node", "head", "box_items(b)", "((struct box *)b)->items", "*b", "&b", "0",
     "&i->hash", "i->rb", "&b->tree", "&b->all", "link", "struct item", "items",
+    "b->far[n & (b->id - 1)]", "&b->far[hash_min(n, BITS)]", "b->far + n % SIZE", "SIZE", "1 << n",
 )  # fmt: skip
 _CALLS = (
     "list_for_each_entry", "list_for_each", "list_add_tail", "list_add", "list_move",
@@ -35,7 +36,7 @@ _CALLS = (
 _TOKENS = (
     "{", "}", "(", ")", ";", ",", "*", "&", "->", ".", "=", "#define ", "#if 0\n", "#endif\n",
     "\\\n", "/*", "*/", "//", '"', "'", "[", "]", "struct ", "static inline ", "return ",
-    "typedef ",
+    "typedef ", "#define SIZE (1 << BITS)\n", "#define BITS SIZE\n", "for (i = 0; i < b->id; i++)",
     "for (;;)", "if (", "else", "?", ":", "__attribute__((", "))", "##", "...", "union ", "\n",
 )  # fmt: skip
 _TAGS = '[struct.box]\nitems = "item:link"\n"inner.node" = "item:more"\ntable = "item:hash"\n'
@@ -110,6 +111,8 @@ def _function(rng: Random) -> str:
         kind = rng.randrange(4)
         if kind == 0:
             body.append(f"{rng.choice(_TYPES)} *i = {_expression(rng, 2)};")
+        elif kind == 2 and rng.random() < 0.3:
+            body.append(f"for (n = 0; n < {_expression(rng, 1)}; n++) {_expression(rng, 2)};")
         elif kind == 3 and rng.random() < 0.3:
             body.append("".join(rng.choice((*_TOKENS, *HOSTILE[:-2])) for _ in range(5)))
         else:
