@@ -29,6 +29,7 @@ from btfdump._harvest.syntax import (
     expression,
     function_name,
     is_array,
+    plain_type,
     text_of,
 )
 from btfdump._harvest.tables import (
@@ -326,7 +327,7 @@ class _Body:
         """Enter the variables of a declaration, and their initial values."""
         base = declared_base(node)
         for name, stars, value in declarators(node):
-            type_ = CType(base, stars) if base is not None else None
+            type_ = plain_type(base, stars) if base is not None else None
             number = self.scopes.declare(text_of(name), type_)
             if value is not None:
                 self._assign(Var(number), expression(value, self.scopes.find))

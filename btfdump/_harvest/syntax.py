@@ -160,9 +160,9 @@ def text_of(node: Node) -> str:
     if not text:
         return ""
     name = text.decode("utf-8", "replace")
-    if name.isidentifier():
-        return sys.intern(name)  # what travels between processes, and stays, has each of them once
-    return _SPACES.sub(" ", name).strip()
+    if not name.isidentifier():
+        name = _SPACES.sub(" ", name).strip()
+    return sys.intern(name)  # what travels between processes, and stays, has each of them once
 
 
 def type_of_text(text: str) -> CType | None:
@@ -287,6 +287,12 @@ def _identifier(node: Node, lookup: Lookup, depth: int) -> Expression:
     name = text_of(node)
     number = lookup(name)
     return _name(name) if number is None else _var(number)
+
+
+@lru_cache(maxsize=4096)
+def plain_type(base: str, stars: int) -> CType:
+    """Return the type of a variable: one and the same for all that have it."""
+    return CType(base, stars)
 
 
 @lru_cache(maxsize=4096)
