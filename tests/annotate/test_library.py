@@ -57,6 +57,7 @@ OTHER_THINGS = {
     ("uprobe", "consumers"): "until 6.11: a struct uprobe_consumer *, chained by next",
     ("blk_flush_queue", "flush_data_in_flight"): "since 6.6: a count",
     ("kernfs_iattrs", "xattrs"): "until 7.2: a struct simple_xattrs",
+    ("pidfs_attr", "xattrs"): "until 7.2: a pointer to a struct simple_xattrs",
     ("shmem_inode_info", "xattrs"): "until 7.2: a struct simple_xattrs",
     ("io_ring_ctx", "iopoll_list"): "until 6.18: a struct io_wq_work_list",
     ("kvm_arch", "possible_nx_huge_pages"): "7.3: an array of structs with the list",
