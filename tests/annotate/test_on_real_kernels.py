@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from btfdump._api.kernel import open_core
+from btfdump._graph.limits import Limits
 from btfdump._kernel.value import Value
 from btfdump._kernel.value_at import offset_of
 from btfdump.errors import CorruptDataError, FaultError
@@ -132,6 +133,15 @@ def test_routes_are_reached_through_the_trie(opened, truth):
     assert len(expected) == 6
     assert found == expected
     assert routes(opened("stock-7.3")) == expected
+
+
+def test_an_expression_finds_members_of_every_struct_around(opened):
+    """`pos` and `bits` are beside the union with `tnode`, in an element of an array of the root."""
+    kernel = opened("stock")
+    trie = kernel["init_net"].ipv4.fib_main.tb_data.deref_()
+    text = "".join(kernel.dump(trie, "text", Limits(depth=2)))
+    assert "leaf" in text
+    assert "has no member" not in text
 
 
 @pytest.mark.parametrize("name", ["stock", "stock-7.3"])
