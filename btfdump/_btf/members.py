@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from btfdump._btf import types
 
@@ -16,15 +16,18 @@ MAX_NESTING = 64
 """Structs and arrays nested deeper than this are corrupt BTF (the kernel allows 32 levels)."""
 
 
-class FoundMember(NamedTuple):
+class FoundMember:
     """A member: number `number`, from 0, of `struct`, which declares it.
 
     `bit_offset` is where it starts, in bits from the start of the struct that was searched.
     """
 
-    struct: types.Composite
-    number: int
-    bit_offset: int
+    __slots__ = ("bit_offset", "number", "struct")
+
+    def __init__(self, struct: types.Composite, number: int, bit_offset: int) -> None:
+        self.struct = struct
+        self.number = number
+        self.bit_offset = bit_offset
 
     @property
     def member(self) -> types.Member:

@@ -10,7 +10,6 @@ from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._decode.scope import stated_by
 from btfdump._graph.buckets import is_table, occupied
 from btfdump._graph.limits import MAX_OBJECT
-from btfdump._kernel.counted import count, read
 from btfdump._kernel.pointers import target_of
 from btfdump._kernel.value_at import value_at
 
@@ -41,6 +40,8 @@ def read_counted(
     cannot be read are zero in the result. Raises `CorruptDataError` if the length is not known, and
     `FaultError` if nothing can be read; both say of which array.
     """
+    from btfdump._kernel.counted import count, read  # most objects have none
+
     counted = count(array, facts, scopes)
     context, length = state.context, counted.length
     element = context.layouts.of(counted.element)

@@ -14,7 +14,6 @@ from btfdump._decode.layout import Layouts, StructLayout
 from btfdump._decode.scope import Scope
 from btfdump._kernel.arguments import text
 from btfdump._kernel.declared import fitting
-from btfdump._kernel.definitions import Definitions
 from btfdump._kernel.symbol_names import FoundSymbol, SymbolNames
 from btfdump._kernel.type_names import TypeNames
 from btfdump._targets.memory import symbols_named
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from btfdump._btf.reader import Btf
     from btfdump._decode.layout import FoundMember
     from btfdump._decode.scope import Stated
+    from btfdump._kernel.definitions import Definitions
     from btfdump._kernel.sections import Sections
     from btfdump._kernel.services import LoadedBtfs, MapValueTypes, Modules, ObjectBounds, Slabs
     from btfdump._kernel.tabulated import TabulatedTypes
@@ -76,7 +76,6 @@ class Context:
             target.platform.byteorder, target.platform.pointer_size, self._stand_in
         )
         self.lookup = Lookup(btf, self._modules_naming)
-        self.definitions = Definitions(btf, self.lookup)
         self.annotations = Annotations(tuple(overlays), library(), self.lookup)
         self._know_modules = False  # whether modules were asked for what annotations name
         self._facts: dict[types.Type, StructFacts] = {}
@@ -115,7 +114,7 @@ class Context:
         """Forget what annotations state: to be asked again, now that other modules are known."""
         for known in (self._facts, self._members, self._of_containers, self._global_facts):
             known.clear()
-        self.definitions.forget()
+        vars(self).pop("definitions", None)
         self._pointees.clear()
         self._know_modules = False
 
@@ -207,12 +206,21 @@ class Context:
         self._know_modules = True
         return self.modules.naming(name)
 
+    @cached_property
+    def definitions(self) -> Definitions:
+        """What finds the structs that declarations and copies stand for."""
+        from btfdump._kernel.definitions import Definitions
+
+        return Definitions(self.btf, self.lookup)
+
     def pointee(self, pointer: types.Ptr) -> types.Type:
         """Return the type that a pointer points to, without modifiers: see `Definitions.near()`."""
         found = self._pointees.get(pointer)
         if found is None:
             target = pointer.btf.skip_modifiers(pointer.type_id)
-            found = self._pointees[pointer] = self.definitions.near(target)
+            is_plain = not isinstance(target, types.Fwd) and target.btf is self.btf  # as most are
+            found = target if is_plain else self.definitions.near(target)
+            self._pointees[pointer] = found
         return found
 
     def array(self, element: types.Type, length: int) -> types.Array:

@@ -25,11 +25,6 @@ class Definitions:
         self._real: dict[types.Type, types.Composite | None] = {}
         self._declared: dict[types.Type, types.Composite | None] = {}
 
-    def forget(self) -> None:
-        """Forget what was found: other modules are known now."""
-        self._real.clear()
-        self._declared.clear()
-
     def near(self, type_: types.Type) -> types.Type:
         """Return the struct that a type without modifiers stands for, without asking modules.
 

@@ -9,7 +9,6 @@ from btfdump._decode.layout import StructLayout
 from btfdump._decode.scalars import ScalarLayout
 from btfdump._decode.scope import stated_by
 from btfdump._kernel import containers
-from btfdump._kernel.counted import about, count, element_type, read
 from btfdump._kernel.expression import evaluate
 from btfdump._kernel.pointers import struct_behind
 from btfdump._walk import Anomaly, Entry, ValueEntry
@@ -104,6 +103,8 @@ def _projected(
 
 def _check(value: TypedAddress, facts: MemberFacts, paths: tuple[str, ...]) -> None:
     """Check that an array leads to structs with these members; raises `MemberNotFoundError`."""
+    from btfdump._kernel.counted import about, element_type
+
     context = value._context_
     element = element_type(value, facts)
     if facts.expansion is not None:
@@ -119,6 +120,8 @@ def _check(value: TypedAddress, facts: MemberFacts, paths: tuple[str, ...]) -> N
 
 def _of_array(value: Typed, facts: MemberFacts) -> Iterator[Typed | ValueEntry | Anomaly]:
     """Walk an array of annotated length: what its heads contain or its pointers lead to."""
+    from btfdump._kernel.counted import about, count, read  # most values are none
+
     holder = value._holder_(None)
     array = count(holder, facts, holder._around_())
     context = value._context_
