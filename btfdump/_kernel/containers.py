@@ -7,14 +7,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from btfdump._annotate.members import CHAIN
-from btfdump._decode.compiled.projection import compile_reader
 from btfdump._decode.layout import StructLayout
 from btfdump._decode.paths import split_path
 from btfdump._kernel.evidence import choose_by_evidence
 from btfdump._kernel.expression import Path, excerpt
 from btfdump._walk import Head, walker_of
 from btfdump._walk.lists import POISONS
-from btfdump._walk.quick import walk_quickly
 from btfdump.errors import CorruptDataError, FaultError
 
 if TYPE_CHECKING:
@@ -116,6 +114,9 @@ def projected(
     Compiled code does the work if every entry is wanted, until it meets something irregular; the
     careful walker does the rest. Raises the same errors as `Value.project_()`.
     """
+    from btfdump._decode.compiled.projection import compile_reader
+    from btfdump._walk.quick import walk_quickly
+
     context, layouts = value._context_, value._context_.layouts
     element = layouts.of(expansion.element)
     assert isinstance(element, StructLayout)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from btfdump._decode.compiled.projection import compile_reader
 from btfdump._decode.layout import StructLayout
 from btfdump._decode.scalars import ScalarLayout
 from btfdump._decode.scope import stated_by
@@ -85,6 +84,8 @@ def _projected(
     value: TypedAddress, facts: MemberFacts, paths: tuple[str, ...]
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Yield the members `paths` of what an array of annotated length holds, or leads to."""
+    from btfdump._decode.compiled.projection import compile_reader
+
     context, layouts = value._context_, value._context_.layouts
     if not facts.candidates:  # else what its containers hold is decided for each of them
         _check(value, facts, paths)
