@@ -493,7 +493,7 @@ def test_user_pointers_are_never_followed(opened, root):
     kernel = opened("tagged")
     text = "".join(kernel.dump(root, "json", Limits(depth=3)))
     ubuf = json.loads(text)["roots"][0]["members"]["ubuf"]
-    assert ubuf == {"pointer": "0x7fff12345678", "tags": ["user"]}
+    assert ubuf == {"pointer": "0x7fff12345678", "tags": ["user"], "space": "user"}
 
 
 def test_per_cpu_pointers_give_a_value_for_each_cpu(opened, root):

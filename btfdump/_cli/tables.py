@@ -34,10 +34,7 @@ class Counted(Generic[T]):
 
 
 def unmatched(table: Table, query: Query, rows: int) -> list[str]:
-    """Return what to say of the patterns that match none of a table's rows, once all are shown.
-
-    `rows` is the number of those.
-    """
+    """Return what to say of patterns that match none of the `rows` of a table that were shown."""
     return [f"{table.name}: nothing is called {name!r}" for name in query.unmatched(rows)]
 
 
