@@ -32,3 +32,13 @@ def run(core: str, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[in
         return status, out, err
 
     return call
+
+
+@pytest.fixture
+def incomplete(sample: Callable[[str], Path], tmp_path: Path) -> Path:
+    """A dump that its writer could not finish."""
+    data = bytearray(sample("tagged").read_bytes())
+    data[424] |= 8
+    path = tmp_path / "incomplete"
+    path.write_bytes(data)
+    return path

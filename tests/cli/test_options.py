@@ -53,37 +53,6 @@ def test_a_member_and_a_part_of_it_are_not_asked_for_together(run):
     assert "--members se,se.on_rq: se asks for all of it, se.on_rq for a part" in err
 
 
-@pytest.fixture
-def incomplete(sample, tmp_path):
-    """A dump that its writer could not finish."""
-    data = bytearray(sample("tagged").read_bytes())
-    data[424] |= 8
-    path = tmp_path / "incomplete"
-    path.write_bytes(data)
-    return path
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["tags", "CORE", "--decl"],
-        ["functions", "CORE", "vfs_read"],
-        ["functions", "CORE", "--tagged"],
-        ["kfuncs", "CORE"],
-        ["types", "CORE", "struct pid"],
-        ["types", "CORE", "--header", "struct pid"],
-        ["btf", "CORE", "-o", "FILE"],
-        ["annotations", "check", "CORE"],
-    ],
-    ids=" ".join,
-)
-def test_who_asks_for_types_is_told_what_a_dump_lacks(incomplete, tmp_path, capsys, command):
-    """The BTF of modules may be among it."""
-    files = {"CORE": str(incomplete), "FILE": str(tmp_path / "out")}
-    assert main([files.get(word, word) for word in command]) == OK
-    assert f"btfdump: note: {incomplete}: is marked as incomplete: " in capsys.readouterr().err
-
-
 def test_what_a_dump_lacks_is_told(incomplete, capsys):
     """It was said in the description alone."""
     path = incomplete
