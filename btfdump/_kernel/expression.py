@@ -6,6 +6,7 @@ import operator
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from keyword import iskeyword
 from typing import TYPE_CHECKING
 
 from btfdump.errors import (
@@ -52,6 +53,8 @@ MAX_LENGTH = 1 << 28
 MAX_EXPRESSION = 1000
 """The most characters of an expression: those of the library have a tenth of that."""
 _BEYOND = 1 << 128
+_MARK = "\N{LATIN SMALL LETTER O WITH STROKE}"
+"""Ends a name that is a word of Python."""
 
 _TOKEN = re.compile(
     r"(?:0[xX][0-9a-fA-F]+|\d+)(?!\w)|[A-Za-z_]\w*|->|<<|>>|&&|\|\||[=!<>]=|[-+*/%&|^().~!<>]|\s",
@@ -192,10 +195,24 @@ def _parse(text: str) -> ast.expr:
 
 
 def in_python(text: str) -> str:
-    """Replace C's operators by Python's."""
+    """Replace C's operators by Python's, and names that are words of Python by others.
+
+    `class` is a member of many structs. What `as_in_c()` gives back cannot be confused with another
+    name: those in C are ASCII.
+    """
+    text = re.sub(r"\b[A-Za-z_]\w*", _as_a_name, text)
     for there, here in (("->", "."), ("&&", " and "), ("||", " or ")):
         text = text.replace(there, here)
     return re.sub(r"!(?!=)", " not ", text).strip()
+
+
+def _as_a_name(word: re.Match[str]) -> str:
+    return f"{word[0]}{_MARK}" if iskeyword(word[0]) else word[0]
+
+
+def as_in_c(name: str) -> str:
+    """Return a name in an expression of Python as it is in C: see `in_python()`."""
+    return name.removesuffix(_MARK)
 
 
 class _Evaluation:
@@ -259,13 +276,13 @@ class _Evaluation:
 
         names: list[str] = []
         while isinstance(node, ast.Attribute):
-            names.append(node.attr)
+            names.append(as_in_c(node.attr))
             node = node.value
         if not isinstance(node, ast.Name):
             raise ExpressionError(
                 f"{self.what} {self.text!r} uses more than members and arithmetic"
             )
-        value = self.first(node.id)
+        value = self.first(as_in_c(node.id))
         for name in reversed(names):
             value = value.member_(name)
         return value
