@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 Alternatives: TypeAlias = "tuple[tuple[Annotation, ...], ...]"
 """Sets of facts about one member; the first set that fits the kernel's types holds."""
 
+_TABLES = ("summary", "global", "container", "opaque", "cache")
 _NEXT_ENTRY = re.compile(r"\n(?=[^\s\]])")  # what continues an entry is indented, or ends it
 
 
@@ -165,9 +166,20 @@ class Overlay:
 
     def opaque(self, struct: str) -> list[str]:
         """Return the names of structs that may really be there if `struct` hides its members."""
-        names = self._table("opaque", struct).get(struct, [])
+        return self._structs_of("opaque", struct)
+
+    def slab_cache(self, name: str) -> list[str]:
+        """Return the names of the structs that a slab cache of that name may hold."""
+        return self._structs_of("cache", name)
+
+    def slab_caches(self) -> list[str]:
+        """Return the names of the slab caches that have entries."""
+        return list(self._table("cache"))
+
+    def _structs_of(self, table: str, entry: str) -> list[str]:
+        names = self._table(table, entry).get(entry, [])
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-            raise self._error(f"opaque.{struct}", f"expected a list of structs, not {names!r}")
+            raise self._error(f"{table}.{entry}", f"expected a list of structs, not {names!r}")
         return names
 
     def container(self, head: str) -> Alternatives:
@@ -244,10 +256,9 @@ class Overlay:
     def _check(self, text: str) -> None:
         """Parse everything, so that a mistake is reported once, at the start."""
         tables = self._parse(text, "file")
-        for name in tables.keys() - {"struct", "summary", "global", "opaque", "container"}:
-            raise self._error(
-                f"[{name}]", "expected [struct.NAME], [summary], [global], [container] or [opaque]"
-            )
+        for name in tables.keys() - {"struct", *_TABLES}:
+            expected = ", ".join(f"[{table}]" for table in _TABLES)
+            raise self._error(f"[{name}]", f"expected [struct.NAME] or one of {expected}")
         structs = tables.pop("struct", {})
         if isinstance(structs, dict):
             tables |= {f"struct.{n}": t for n, t in self._by_struct("struct", structs).items()}
@@ -267,8 +278,9 @@ class Overlay:
             self.global_(name)
         for head in self._table("container"):
             self.container(head)
-        for struct in self._table("opaque"):
-            self.opaque(struct)
+        for table in ("opaque", "cache"):
+            for entry in self._table(table):
+                self._structs_of(table, entry)
 
     def _by_struct(self, where: str, table: dict[str, Any]) -> dict[str, Any]:
         """Return a table of structs by their names as annotations have them."""

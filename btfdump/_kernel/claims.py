@@ -1,6 +1,7 @@
 """Claims: whether the object at an address may be of the type that somebody asks for.
 
-A slab cache tells a little of what it holds. One that is named after a struct holds that. What
+A slab cache tells a little of what it holds. One that is named after a struct holds that; of others
+annotations know what they hold (`filp`: struct file). What
 kmalloc() returns is of the smallest cache that fits: a struct, or an array of one, of the right
 size. The type that was asked for may be that struct, or a member of it at the right place.
 """
@@ -78,9 +79,12 @@ def _may_be_short(value: Value) -> bool:
 
 
 def _against_name(context: Context, cache: Cache, inside: int, wanted: StructLayout) -> str:
-    """Compare with the struct that the cache is named after, if there is one."""
+    """Compare with the struct that the cache is named after, or is known to hold, if any."""
     stem = cache.name.removesuffix("_cache")
-    names = dict.fromkeys((cache.name, stem, f"{stem}_struct"))
+    known = [
+        name for overlay in context.annotations.sources() for name in overlay.slab_cache(cache.name)
+    ]
+    names = dict.fromkeys((cache.name, stem, f"{stem}_struct", *known))
     owners = [
         context.layouts.of(struct)
         for name in names

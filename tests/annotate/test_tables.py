@@ -51,6 +51,8 @@ def test_the_library_says_by_its_index_what_its_files_say():
         assert library().container(head) == whole.container(head), head
     for name in whole._table("opaque"):
         assert library().opaque(name) == whole.opaque(name), name
+    for name in whole.slab_caches():
+        assert library().slab_cache(name) == whole.slab_cache(name), name
 
 
 @pytest.fixture

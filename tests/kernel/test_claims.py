@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from btfdump._annotate.overlay import library
 from btfdump._kernel.claims import doubt
 from btfdump._kernel.services import Cache, SlabObject
 from btfdump._kernel.value_at import value_at
@@ -211,3 +212,30 @@ def test_a_short_object_of_another_type():
     assert not doubt(kernel.value("struct thing_struct", START))
     kernel._slabs = OneObject(Cache(1, "kmalloc-96", 96, 96, 0, False), 65)  # type: ignore[assignment]
     assert not doubt(kernel.value("struct mask", START))
+
+
+@pytest.mark.parametrize("name", ["tagged", "stock", "stock-7.3", "s390x"])
+def test_caches_that_are_not_named_after_what_they_hold(
+    opened: Callable[[str], Kernel], name: str
+) -> None:
+    """The library's [cache]: each struct is as large as the objects of its cache."""
+    kernel = opened(name)
+    found = 0
+    for cache in kernel["slab_caches"].walk_():
+        for struct in library().slab_cache(cache.name.string_()):
+            found += 1
+            size = kernel.layouts.of(kernel.type(f"struct {struct}")).size
+            # Objects are rounded up where caches of several sizes were merged.
+            assert 0 <= int(cache.object_size) - size <= 64, struct
+            assert int(cache.object_size) == size or int(cache.refcount) > 1 or name == "stock-7.3"
+    assert found > 10
+
+
+def test_a_type_that_an_open_file_hardly_is(opened: Callable[[str], Kernel]) -> None:
+    kernel = opened("stock")
+    file = kernel.task(1).files.fdt.fd[0].deref_()
+    asked = kernel.value("struct socket", file.address_)
+    assert doubt(asked).startswith("hardly a struct socket: slab filp holds objects of struct file")
+    assert not doubt(kernel.value("struct file", file.address_))
+    inode = kernel.value("struct inode", int(file.f_inode))
+    assert not doubt(inode)
