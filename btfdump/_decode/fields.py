@@ -332,7 +332,11 @@ class Decoder:
             known = own.get(index)
             if member.extent > LARGE:
                 self._budget.hold(layout, member.extent)
-            if not wanted and self._is_zero(member, layout, known, data, start):
+            if (
+                not wanted
+                and self._is_zero(member, layout, known, data, start)
+                and not (is_stated and self._is_counted(scope, index, member, layout))
+            ):
                 self.skipped += 1
                 continue
             inner = self.layouts.of_member(member, layout)
@@ -364,6 +368,16 @@ class Decoder:
             return True
         size = self.layouts.of_member(member, owner).size
         return (size > 0 or facts is None) and is_zero(data, at, size)
+
+    def _is_counted(
+        self, scope: Scope, index: int, member: MemberLayout, owner: StructLayout
+    ) -> bool:
+        """Whether a member has no size, and a path states something of it, such as its length."""
+        name = member.name
+        if name and not any(name in paths.inner for paths in scope.stated):
+            return False
+        inner = self.layouts.of_member(member, owner)
+        return not inner.size and scope.tells(index, name, inner)
 
     def _bit_field(
         self, member: MemberLayout, layout: Layout, data: bytes, start: int, facts: Any

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from btfdump._decode.layout import StructLayout
 from btfdump._decode.paths import split_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Protocol
 
-    from btfdump._decode.layout import StructLayout
+    from btfdump._decode.layout import Layout
 
     class Facts(Protocol):
         """What is known about one struct's members beyond BTF, by member index or dotted path."""
@@ -114,6 +115,18 @@ class Scope:
             if node is not None and node.facts is not None:
                 return node.facts
         return self.own.get(index)
+
+    def tells(self, index: int, name: str, inner: Layout) -> bool:
+        """Whether anything is known of member `index`, or of a member of that, if it has no name.
+
+        So a member of no size is shown: an array at the end whose length is told elsewhere.
+        """
+        if name:
+            return self.of(index, name) is not None
+        if not self.stated or not isinstance(inner, StructLayout):
+            return False
+        names = {member.name for member in inner.members} - {""}
+        return any(not names.isdisjoint(paths.inner) for paths in self.stated)
 
     def inside(self, name: str) -> Stated:
         """Return what is stated about the members of member `name` ("": an anonymous struct)."""

@@ -6,6 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from btfdump._btf import BtfBuilder
+from btfdump._decode.layout import Layouts
 from btfdump._decode.scope import PathFacts, Scope, stated_by
 
 
@@ -63,3 +65,19 @@ def test_an_anonymous_struct_is_part_of_the_one_around_it():
     anonymous = Scope(struct({0: "own"}), outer.inside(""))
     assert anonymous.of(0, "b") == "fact"
     assert anonymous.of(0, "") == "own"  # what holds for a member of it does not hold for itself
+
+
+def test_whether_anything_is_told_of_a_member() -> None:
+    """Of one without a name, by what is in it."""
+    b = BtfBuilder()
+    inner = b.struct(
+        "", 0, [("empty", b.struct("", 0, []), 0), ("tail", b.array(b.int_("u8", 1), 0), 0)]
+    )
+    layout = Layouts("little", 8).of(b.parse().type(inner))
+    scope = Scope(struct({2: "own"}, tail="fact"))
+    assert scope.tells(0, "", layout)
+    assert scope.tells(1, "tail", layout)
+    assert scope.tells(2, "own", layout)
+    assert not scope.tells(1, "other", layout)
+    assert not Scope(struct({}, other="fact")).tells(0, "", layout)
+    assert not Scope(None).tells(0, "", layout)

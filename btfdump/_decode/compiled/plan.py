@@ -145,7 +145,9 @@ class _Planner:
                 offset=at + member.offset,
                 facts=scope.of(index, name),
                 tested=inner.size if own is not None else min(inner.size, member.extent),
-                is_wanted=bool(selection) or self._zero or (own is not None and not inner.size),
+                is_wanted=bool(selection)
+                or self._zero
+                or (not inner.size and scope.tells(index, name, inner)),
                 around=around,
                 selection=selection[name] if selection and name else selection,
                 member=member,
