@@ -64,6 +64,13 @@ OTHER_THINGS = {
     ("kvm_arch", "tdp_mmu_pages"): "since 6.3: a count",
     ("svc_serv", "sv_cb_list"): "since 6.6: a struct lwq",
     ("io_uring_task", "task_list"): "7.3: a struct mpscq",
+    ("btrfs_fs_info", "mapping_tree"): "6.1: a struct extent_map_tree",
+    ("btrfs_inode", "ordered_tree"): "6.1: a struct btrfs_ordered_inode_tree",
+    ("kgd_mem", "validate_list"): "6.1: a struct ttm_validate_buffer",
+    ("send_ctx", "name_cache"): "since 6.3: a struct btrfs_lru_cache",
+    ("svc_xprt", "xpt_ready"): "since 6.6: a struct lwq_node",
+    ("xfs_cil_ctx", "busy_extents"): "since 6.5: a struct xfs_busy_extents",
+    ("nf_conncount_data", "root"): "7.3: a struct nf_conncount_root, which holds the tree",
     ("hrtimer_clock_base", "active"): "7.3: a struct timerqueue_linked_head, stated by path",
 }
 # Of kernels older than any at hand: seen on the 5.10 of docs/kernels.md.
