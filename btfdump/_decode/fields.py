@@ -8,6 +8,7 @@ them.
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from btfdump._decode.layout import MAX_NESTING, ArrayLayout, MemberLayout, StructLayout
@@ -318,6 +319,7 @@ class Decoder:
         self._budget.spend(layout, nesting)
         scope = Scope(self.facts_of(layout) if self.facts_of is not None else None, stated)
         own, is_stated = scope.own, bool(scope.stated)
+        named = {"", *chain.from_iterable(paths.inner for paths in scope.stated)}
         fields: list[Field] = []
         keep_zero = self.zero
         for index, member in enumerate(layout.members):
@@ -335,7 +337,9 @@ class Decoder:
             if (
                 not wanted
                 and self._is_zero(member, layout, known, data, start)
-                and not (is_stated and self._is_counted(scope, index, member, layout))
+                and not (
+                    is_stated and name in named and self._is_counted(scope, index, member, layout)
+                )
             ):
                 self.skipped += 1
                 continue
@@ -373,11 +377,8 @@ class Decoder:
         self, scope: Scope, index: int, member: MemberLayout, owner: StructLayout
     ) -> bool:
         """Whether a member has no size, and a path states something of it, such as its length."""
-        name = member.name
-        if name and not any(name in paths.inner for paths in scope.stated):
-            return False
         inner = self.layouts.of_member(member, owner)
-        return not inner.size and scope.tells(index, name, inner)
+        return not inner.size and scope.tells(index, member.name, inner)
 
     def _bit_field(
         self, member: MemberLayout, layout: Layout, data: bytes, start: int, facts: Any

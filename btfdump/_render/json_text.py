@@ -54,6 +54,7 @@ class Values:
         # By identity, as 1 and True are equal but differ in JSON; entries keep their keys alive.
         self._summaries: dict[int, tuple[Summary, str]] = {}
         self._pointers: dict[tuple[ScalarLayout, Reading], PointerWriter] = {}
+        self._plain: dict[ScalarLayout, PointerWriter] = {}
 
     def summary(self, pairs: Summary) -> str:
         """Return a summary as JSON; the text is remembered, as one summary may occur often."""
@@ -184,10 +185,15 @@ class Values:
 
     def pointers(self, layout: ScalarLayout, facts: MemberFacts | None = None) -> PointerWriter:
         """Return what writes pointers of a type, where `facts` are known about them."""
-        key = layout, reading(layout, facts)
-        known = self._pointers.get(key)
+        known = self._plain.get(layout) if facts is None else None
+        if known is not None:
+            return known
+        how = reading(layout, facts)
+        known = self._pointers.get((layout, how))
         if known is None:
-            known = self._pointers[key] = PointerWriter(*key, self.options)
+            known = self._pointers[layout, how] = PointerWriter(layout, how, self.options)
+        if facts is None:
+            self._plain[layout] = known
         return known
 
 
