@@ -12,6 +12,11 @@ from dataclasses import dataclass
 _MODULES_OF_5_10 = (
     "kvm*|net_bridge*|udp_tunnel*|nf_gre_net|fw_cfg_*|pending_free_dma_bufs|fuse_*|rng_list|nvme_*"
 ).replace("*", r"\w*")
+_OF_OTHER_MODULES = (
+    "binfmt_misc|hiddev|ib_ucq_object|ib_uevent_object|ib_uqp_object|ib_uverbs_*|llc_sap|netns_can|"
+    "nfs_*|pnfs_*|rdma_id_private|kvm_sev_info|phy_device|usb_*"
+).replace("*", r"\w*")
+_NO_STRUCT = r"[\w.]+: \"[^\"]+\": no struct \w+ in the BTF"
 
 
 @dataclass(frozen=True)
@@ -57,10 +62,51 @@ REASONS = (
     ),
     Reason(
         "dead",
-        rf"({_MODULES_OF_5_10})\.",
+        rf"({_MODULES_OF_5_10})\.|{_NO_STRUCT}",
         "The elements are structs of modules. Linux 5.10 keeps no BTF of its modules: that came "
         "with 5.11.",
         ("5.10",),
+    ),
+    Reason(
+        "dead",
+        rf"({_OF_OTHER_MODULES})\.{_NO_STRUCT}",
+        "A header declares the head, and a module that is not loaded here has the elements: "
+        "binfmt_misc, usbhid, usbcore, ib_uverbs, rdma_cm, llc2, can-gw, nfsv4, kvm_amd, libphy.",
+    ),
+    Reason(
+        "dead",
+        r"blk_crypto_profile\.idle_slots:",
+        "Built without CONFIG_BLK_INLINE_ENCRYPTION: nothing is ever on the list.",
+    ),
+    Reason(
+        "dead",
+        r"hwmon_device\.tzdata:",
+        "Built without CONFIG_THERMAL_OF: nothing is ever on the list.",
+    ),
+    Reason(
+        "dead",
+        r"kvm_xen\.evtchn_ports:",
+        "Built without CONFIG_KVM_XEN: nothing is ever in it.",
+    ),
+    Reason(
+        "dead",
+        r"kfree_rcu_cpu\.bkvcache:",
+        "Up to Linux 6.1 the pages of the cache are linked by their first bytes, of which no "
+        "member is a link.",
+        ("5.10", "6.1"),
+    ),
+    Reason(
+        "dead",
+        r"io_ring_ctx\.iopoll_list:",
+        "Linux 5.10 links requests by another member than the kernels that the line is about.",
+        ("5.10",),
+    ),
+    Reason(
+        "dead",
+        r"pidfs_attr\.xattrs:",
+        "In Linux 6.18 the attributes are in a tree behind this pointer; the line is about the list "
+        "that it became.",
+        ("6.18",),
     ),
     Reason(
         "unread",
