@@ -374,10 +374,9 @@ class Annotations:
         elif isinstance(annotation, Length | Skip | Vacant):
             self._limit(facts, subject, source, annotation, complaints)
         elif isinstance(annotation, Unknown):
-            if subject.head not in (None, CHAIN):
-                complaints.append(
-                    f'{source} "{annotation.text}" is not understood: expected NAME:NODE'
-                )
+            if annotation.reason or subject.head not in (None, CHAIN):
+                reason = annotation.reason or "expected NAME:NODE"
+                complaints.append(f'{source} "{annotation.text}" is not understood: {reason}')
         else:
             _state_plain(facts, annotation)
 

@@ -178,12 +178,16 @@ class Marker(NamedTuple):
 
 
 class Unknown(NamedTuple):
-    """A text that has no meaning in this grammar."""
+    """A text that has no meaning in this grammar.
+
+    If there is too much of it to be looked at, `reason` says so, and `text` is its beginning.
+    """
 
     text: str
+    reason: str = ""
 
     def __str__(self) -> str:
-        return "not understood"
+        return f"not understood: {self.reason}" if self.reason else "not understood"
 
 
 Annotation: TypeAlias = (
@@ -206,6 +210,12 @@ Annotation: TypeAlias = (
     | Unknown
 )
 
+MAX_TAG = 1 << 12
+"""The most characters of a tag: those of kernels and of the library have a tenth of that."""
+MAX_CHOICES = 16
+"""The most alternatives (`NAME ?: OTHER`) in a tag: each of them is sought in the BTF."""
+_MOST_QUOTED = 200
+
 _NAME = re.compile(r"[A-Za-z_]\w*")
 _PLACE = re.compile(r"[A-Za-z_]\w*((\.|->)[A-Za-z_]\w*)*")
 _PATH = re.compile(r"[A-Za-z_]\w*(\[\])?(\.[A-Za-z_]\w*(\[\])?)*")
@@ -223,6 +233,9 @@ _BARE = frozenset(("bpf_kfunc", "bpf_fastcall"))
 
 def parse(text: str) -> Annotation:
     """Parse one tag. Never raises: what is not understood is returned as `Unknown`."""
+    reason = _too_much(text)
+    if reason:
+        return Unknown(text if len(text) <= _MOST_QUOTED else f"{text[:_MOST_QUOTED]}...", reason)
     parts = [part.strip() for part in text.split(":")]
     head, rest = parts[0], parts[1:]
     if not _NAME.fullmatch(head):  # one that says which is meant, or a keyword before it
@@ -237,6 +250,16 @@ def parse(text: str) -> Annotation:
     if head == "contains":
         return _parse_contains(rest) or Unknown(text)
     return _parse_contains(parts) or Unknown(text)
+
+
+def _too_much(text: str) -> str:
+    """Return why a tag is not even looked at, "" if it is: anybody may have written it."""
+    if len(text) > MAX_TAG:
+        return f"it has {len(text)} characters, more than {MAX_TAG}"
+    choices = text.count("?:") + 1
+    if choices > MAX_CHOICES:
+        return f"it has {choices} alternatives (?:), more than {MAX_CHOICES}"
+    return ""
 
 
 def enclosed(alternative: tuple[Annotation, ...]) -> tuple[Annotation, ...]:

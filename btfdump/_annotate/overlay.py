@@ -322,9 +322,8 @@ class Overlay:
     def _annotation(self, where: str, text: Any) -> Annotation:
         annotation = parse(text) if isinstance(text, str) else Unknown(repr(text))
         if isinstance(annotation, Unknown):
-            raise self._error(
-                where, f"tag {annotation.text!r} is not understood: expected NAME:NODE or key:value"
-            )
+            reason = annotation.reason or "expected NAME:NODE or key:value"
+            raise self._error(where, f"tag {annotation.text!r} is not understood: {reason}")
         return annotation
 
     def _error(self, where: str, reason: str) -> AnnotationError:

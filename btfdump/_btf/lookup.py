@@ -29,6 +29,7 @@ Ids: TypeAlias = int | tuple[int, ...]  # a bare int, where it is one, spares th
 _WORD = 4
 FEW = 4  # offsets of a name that the blob is searched for: others may end like it
 MANY = 1024  # places found in the blob that are looked at
+_MAX_KNOWN = 1 << 12  # names of enumerators whose places are remembered
 SEARCHES = 40  # after as many it is time for the dict, which costs about what these did
 
 
@@ -125,9 +126,21 @@ class EnumeratorIndex:
         self._records = records
         self._strings = strings
         self._data = data
+        self._known: dict[str, list[tuple[int, int]]] = {}
 
     def places(self, name: str) -> list[tuple[int, int]]:
-        """Return (id of the enum, index) of each enumerator called `name`, by ascending id."""
+        """Return (id of the enum, index) of each enumerator called `name`, by ascending id.
+
+        Annotations ask for the same few names again and again: what was found is remembered.
+        """
+        known = self._known.get(name)
+        if known is None:
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()
+            known = self._known[name] = self._places(name)
+        return known
+
+    def _places(self, name: str) -> list[tuple[int, int]]:
         offsets = self._strings.offsets(encode(name)) if name and "\0" not in name else []
         found = self._search(offsets)
         return sorted(self._listed(offsets) if found is None else found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from btfdump._annotate.grammar import Lock, Unknown, parse
+from btfdump._annotate.grammar import Lock, parse
 from btfdump._annotate.locks import LockFact, check_lock
 from btfdump._annotate.type_tags import MEANINGS, tags_in, type_tagged
 from btfdump._btf import types
@@ -64,8 +64,7 @@ def function_tags(func: types.Func, find_global: FindGlobal | None = None) -> It
             lock = check_lock(annotation, func, tag.component_index, find_global)
             yield FunctionTag(func, on, tag.text, str(lock), lock)
         else:
-            text = "not understood" if isinstance(annotation, Unknown) else str(annotation)
-            yield FunctionTag(func, on, tag.text, text)
+            yield FunctionTag(func, on, tag.text, str(annotation))
     places = [("return value", proto.type_id)]
     places += [(_place(proto, at), param.type_id) for at, param in enumerate(proto.params)]
     for on, type_id in places:

@@ -168,7 +168,9 @@ def _container_meaning(
             return f"{head} {annotation}: ambiguous, the link may be {nodes}"
         return f"{head}: {_reason('; '.join(facts.problems))}"
     if isinstance(annotation, Unknown):
-        return "not understood: expected NAME:NODE" if head is not None else "not understood"
+        if annotation.reason or head is None:
+            return str(annotation)
+        return "not understood: expected NAME:NODE"
     return str(annotation)
 
 

@@ -123,6 +123,21 @@ def test_an_ambiguous_enumerator_is_reported_at_its_place():
     assert note.endswith("the enumerator BIT is ambiguous: 1, 2")
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [("A ?: " * 30 + "1", "31 alternatives"), ("n+" * 3000 + "n", "characters, more than 4096")],
+)
+@pytest.mark.parametrize("key", ["skip", "len", "cond"])
+def test_a_tag_with_too_many_choices_is_reported_at_its_place(key, text, reason):
+    world = world_of(A=1)
+    address = holder(world, ["item:one", f"{key}:{text}"])
+    kernel = world.kernel()
+    (note,) = texts(dumped(kernel, kernel.value("struct holder", address)))
+    assert note.startswith(f'tag "{key}:{text[:100]}')
+    assert "is not understood: it has " in note
+    assert reason in note
+
+
 # vacant:
 
 
@@ -151,7 +166,7 @@ def test_a_head_that_is_none(tag):
     assert "[1] = (struct list_head){ .next = 0xdead000000000100" in text
 
 
-@pytest.mark.parametrize("number", ["GONE", "9" * 5000])
+@pytest.mark.parametrize("number", ["GONE", "9" * 4000])
 def test_a_vacant_head_that_nothing_names(number):
     world, address = heads(f"vacant:{number}")
     kernel = world.kernel()

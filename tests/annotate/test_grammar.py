@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btfdump._annotate.grammar import (
+    MAX_CHOICES,
+    MAX_TAG,
     Condition,
     ContainerOf,
     Contains,
@@ -19,6 +21,7 @@ from btfdump._annotate.grammar import (
     Placed,
     PointsTo,
     Show,
+    Skip,
     Space,
     TypedBy,
     Unknown,
@@ -148,6 +151,32 @@ def test_forms(text):
 )
 def test_not_understood(text):
     assert parse(text) == Unknown(text)
+
+
+def choices(count: int) -> str:
+    return " ?: ".join(["skip:A", *(f"A{number}" for number in range(count - 1))])
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a" * (MAX_TAG + 1), "it has 4097 characters, more than 4096"),
+        ("cond:" + "n + " * 5000 + "n", "it has 20006 characters, more than 4096"),
+        (choices(MAX_CHOICES + 1), "it has 17 alternatives (?:), more than 16"),
+    ],
+    ids=["name", "expression", "alternatives"],
+)
+def test_too_much_to_look_at(text, reason):
+    found = parse(text)
+    assert isinstance(found, Unknown)
+    assert str(found) == f"not understood: {reason}"
+    assert len(found.text) < 250
+    assert text.startswith(found.text.removesuffix("..."))
+
+
+def test_as_much_as_is_looked_at():
+    assert isinstance(parse("a" * MAX_TAG), Contains)
+    assert isinstance(parse(choices(MAX_CHOICES)), Skip)
 
 
 def test_every_annotation_says_what_it_means():

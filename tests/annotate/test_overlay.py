@@ -29,6 +29,16 @@ def test_a_file_that_is_nested_without_end_is_refused(tmp_path):
         load(tmp_path, "[struct.a]\nx = " + "[" * 50_000)
 
 
+def test_an_expression_without_an_end_is_refused(tmp_path):
+    """It took half a minute: each alternative is sought in the BTF."""
+    choices = " ?: ".join(f"A{number}" for number in range(20_000))
+    with pytest.raises(AnnotationError, match=r"it has \d+ characters, more than 4096") as raised:
+        load(tmp_path, f'[struct.a]\nx = [["skip:{choices} ?: 1", "a:b"]]')
+    assert len(str(raised.value)) < 500
+    with pytest.raises(AnnotationError, match="it has 101 alternatives"):
+        load(tmp_path, '[struct.a]\nx = "cond:' + "A ?: " * 100 + '1"')
+
+
 def test_every_entry_form(tmp_path):
     overlay = load(
         tmp_path,

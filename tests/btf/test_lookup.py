@@ -118,6 +118,14 @@ def test_enumerators(b: BtfBuilder) -> None:
     assert places(btf, "color") == places(btf, "") == places(btf, "R") == places(btf, "int") == []
 
 
+def test_an_enumerator_is_sought_once(b: BtfBuilder, monkeypatch: pytest.MonkeyPatch) -> None:
+    b.enum("color", {"RED": 3})
+    btf = b.parse("sample")
+    first = [places(btf, name) for name in ("RED", "GONE")]
+    monkeypatch.setattr(lookup.EnumeratorIndex, "_search", None)
+    assert [places(btf, name) for name in ("RED", "GONE")] == first == [[("color", 0, 3)], []]
+
+
 @pytest.mark.usefixtures("effort")
 def test_enumerators_of_a_split_btf() -> None:
     base = BtfBuilder()
