@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from btfdump._annotate.grammar import Annotation, Unknown, bare_name, parse, struct_named
 from btfdump._annotate.tables import Folder, Pieces
 from btfdump._btf.type_name import TypeName
-from btfdump._files import MAX_TEXT, read_file
+from btfdump._files import MAX_TEXT, as_text, read_file
 from btfdump.errors import AnnotationError, ExpressionError, TargetError
 
 if TYPE_CHECKING:
@@ -82,9 +82,9 @@ class Overlay:
         Raises `AnnotationError` if the file cannot be read or anything in it is not understood.
         """
         try:
-            text = read_file(path, MAX_TEXT, "expected an overlay in TOML").decode("utf-8")
-        except (TargetError, UnicodeDecodeError) as error:
-            raise AnnotationError(f"cannot read overlay {path}: {error}") from error
+            text = as_text(read_file(path, MAX_TEXT, "expected an overlay in TOML"), path)
+        except TargetError as error:
+            raise AnnotationError(f"cannot read overlay {error}") from error
         overlay = cls(text, f"overlay {Path(path).name}", str(path))
         overlay._check(text)
         return overlay

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from btfdump._files import MAX_DOCUMENT, open_file, read_rest
+from btfdump._files import MAX_DOCUMENT, as_text, open_file, read_rest
 from btfdump.errors import TargetError
 
 if TYPE_CHECKING:
@@ -47,10 +47,7 @@ def load(path: str | Path) -> dict[str, Any] | None:
 
 def parse(data: bytes, path: str | Path) -> dict[str, Any]:
     """Parse a document; raises `TargetError`, which names `path`, if it is not one."""
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise TargetError(f"{path}: cannot be read as JSON: {error}") from None
+    text = as_text(data, path).removeprefix("\N{BYTE ORDER MARK}")
     try:
         document = loads(text)
     except RecursionError:

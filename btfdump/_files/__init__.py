@@ -97,3 +97,12 @@ def read_rest(path: str | os.PathLike[str], file: BinaryIO, most: int, expected:
         seen = f"has {size} bytes" if size > most else f"has more than {most} bytes"
         raise TargetError(f"{path}: {seen}; {expected}, of at most {most} bytes")
     return data
+
+
+def as_text(data: bytes, path: str | os.PathLike[str]) -> str:
+    """Return what a file holds as text; raises `TargetError`, which says where it is not UTF-8."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        wrong = f"byte {data[error.start]:#04x} at offset {error.start}"
+        raise TargetError(f"{path}: is not UTF-8 text ({wrong})") from None

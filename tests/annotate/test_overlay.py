@@ -29,6 +29,15 @@ def test_a_file_that_is_nested_without_end_is_refused(tmp_path):
         load(tmp_path, "[struct.a]\nx = " + "[" * 50_000)
 
 
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_bytes(b'[struct.a]\nx = "\xff:b"')
+    with pytest.raises(
+        AnnotationError, match=r"toml: is not UTF-8 text \(byte 0xff at offset 16\)"
+    ):
+        Overlay.load(path)
+
+
 def test_an_expression_without_an_end_is_refused(tmp_path):
     """It took half a minute: each alternative is sought in the BTF."""
     choices = " ?: ".join(f"A{number}" for number in range(20_000))

@@ -103,3 +103,8 @@ def test_jsonl_is_a_document_too(tmp_path: Path):
     assert len((load(file) or {})["roots"]) == 2
     file.write_text(json.dumps(task(1, 1)) + "\n")
     assert len((load(file) or {})["roots"]) == 1
+
+
+def test_a_document_that_is_no_text():
+    with pytest.raises(TargetError, match=r"a.json: is not UTF-8 text \(byte 0xff at offset 5\)"):
+        parse(b"\xef\xbb\xbf{ \xff}", "a.json")
