@@ -4,6 +4,8 @@ A slab cache tells a little of what it holds. One that is named after a struct h
 annotations know what they hold (`filp`: struct file). What
 kmalloc() returns is of the smallest cache that fits: a struct, or an array of one, of the right
 size. The type that was asked for may be that struct, or a member of it at the right place.
+
+A variable has as many bytes as the symbol table says, or at most those up to the next symbol.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ from btfdump._btf import types
 from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._kernel.bounds import whole_of
 from btfdump._kernel.value import Value
-from btfdump.errors import BtfFormatError
+from btfdump._targets.memory import symbol_room
+from btfdump._targets.symbols import is_decorated, padding_before
+from btfdump.errors import BtfdumpError, BtfFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,10 +56,12 @@ def doubt(value: Value) -> str:
     """
     context = value._context_
     slabs, layout = context._slabs, value._layout_
-    if slabs is None or not isinstance(layout, StructLayout) or not layout.base.name:
+    if not layout.size or value.bit_size_:
         return ""
-    found = slabs.find(value.address_)
-    if found is None or not layout.size:
+    found = slabs.find(value.address_) if slabs is not None else None
+    if found is None:
+        return _against_symbol(context, value.address_, layout)
+    if slabs is None or not isinstance(layout, StructLayout) or not layout.base.name:
         return ""
     cache, inside = found.cache, value.address_ - found.start
     try:
@@ -116,6 +122,43 @@ def _against_size(
         f"hardly {_one(wanted)}: slab {cache.name} holds objects of {least} to {most} bytes, and "
         f"no struct of that size has one at offset {inside}; by itself it has {wanted.size} bytes"
     )
+
+
+def _against_symbol(context: Context, address: int, wanted: Layout) -> str:
+    """Compare with the room that the symbol at or before an address has, if there is any."""
+    try:
+        named = context.target.symbolize(address)
+        if named is None or context.is_template(address):
+            return ""
+        name, _, inside = named.rpartition("+0x") if "+0x" in named else (named, "", "0")
+        offset = int(inside, 16)
+        room, is_size = symbol_room(context.target, address - offset)
+    except BtfdumpError:  # there is no table of symbols
+        return ""
+    size = offset + wanted.size
+    if not room or is_decorated(name):
+        return ""
+    if size > room:
+        has = f"has {room} bytes" if is_size else f"has at most {room} bytes, to the next symbol"
+    else:
+        known = 0 if is_size else _known_size(context, name, address - offset, room)
+        if not known or size <= known:
+            return ""
+        has = f"has {known} bytes"
+    at = f" at offset {offset}" if offset else ""
+    what = _one(wanted) if isinstance(wanted, StructLayout) else f"of type {wanted.type}"
+    return f"hardly {what}: that has {wanted.size} bytes{at}, but {name} {has}"
+
+
+def _known_size(context: Context, name: str, address: int, room: int) -> int:
+    """Return the size of a variable by its type, if what lies behind it is padding; else 0."""
+    try:
+        type_, start, _ = context.variable(name)
+        size = context.layouts.of(type_).size
+    except BtfdumpError:
+        return 0
+    is_tight = start == address and 0 <= room - size < padding_before(address + room)
+    return size if is_tight else 0
 
 
 def _structs(context: Context, smallest: int, largest: int) -> Iterator[StructLayout]:

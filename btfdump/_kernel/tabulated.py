@@ -16,6 +16,7 @@ from btfdump._btf import types
 from btfdump._btf.wire import Kind
 from btfdump._kernel.spelled import find_spelled, parse, spelling
 from btfdump._targets.memory import symbol_room
+from btfdump._targets.symbols import padding_before
 from btfdump.errors import AmbiguousTypeError, BtfdumpError
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from btfdump._kernel.spelled import Spelled
     from btfdump._kernel.type_names import TypeNames
     from btfdump._targets.memory import Target
-
-_ALIGNED = 64
-"""Bytes: no variable is aligned to more only because of its type."""
 
 
 class Tabulated(NamedTuple):
@@ -127,7 +125,7 @@ class TabulatedTypes:
         """Return the type if it exists and has room, or what is against it."""
         spelled = parse(choice.spelling)
         # What lies behind a variable is padding if the next one is aligned to more than that.
-        padding = 1 if is_size else min(_lowest_bit(address + room), _ALIGNED)
+        padding = 1 if is_size else padding_before(address + room)
         element = self._resolve(spelled.element)
         if not isinstance(element, str):
             return self._placed(element, spelled.dimensions, choice, room, padding)
@@ -254,7 +252,3 @@ def _different(fits: Sequence[_Fit]) -> list[_Fit]:
 
     kept = {id(type_) for type_ in distinct(fit.type for fit in fits)}
     return [fit for fit in fits if id(fit.type) in kept]
-
-
-def _lowest_bit(number: int) -> int:
-    return number & -number if number else _ALIGNED

@@ -21,6 +21,8 @@ _ENDS = frozenset({"_etext", "_einittext"})
 REACH = 0x10000
 """How far from a symbol of unknown size, in bytes, an address is still named after it."""
 _PADDING = 64
+_ALIGNED = 64
+"""Bytes: no variable is aligned to more only because of its type."""
 
 
 class Symbol(NamedTuple):
@@ -221,13 +223,26 @@ def the_one(name: str, found: Sequence[Symbol]) -> int | None:
     return meant[0].address if meant else None
 
 
+def padding_before(address: int) -> int:
+    """Return how many bytes before a variable at `address` would be more than padding.
+
+    A variable that is aligned to 2^n bytes has less than that before it.
+    """
+    return min(address & -address, _ALIGNED) if address else _ALIGNED
+
+
+def is_decorated(name: str) -> bool:
+    """Whether a name is that of a section's boundary, or generated: no size belongs to it."""
+    return _DECORATED.search(name) is not None
+
+
 def alias_rank(name: str, is_global: bool) -> tuple[bool, bool, int, int, str]:
     """Return a key that sorts the names of one address, the best name first.
 
     Things come before section boundaries and generated names, global names before local ones.
     """
     return (
-        _DECORATED.search(name) is not None,
+        is_decorated(name),
         not is_global,
         len(name) - len(name.lstrip("_")),
         len(name),

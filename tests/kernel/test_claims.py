@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +13,8 @@ from btfdump._annotate.overlay import library
 from btfdump._kernel.claims import doubt
 from btfdump._kernel.services import Cache, SlabObject
 from btfdump._kernel.value_at import value_at
+from btfdump.errors import BtfdumpError
+from tests.support.annotated import overlay
 from tests.support.command import run
 from tests.support.synthetic import World
 
@@ -110,6 +113,95 @@ def test_a_cache_that_is_named_after_its_struct(type_: str, offset: int, is_doub
     for name, is_exact in (("other", True), ("thing_cache", False)):  # merged caches share a name
         kernel = kernel_with(Cache(1, name, 192, 176, 0, is_exact), 176)
         assert doubt(kernel.value(type_, START + offset)) == ""
+
+
+# Variables
+
+
+def with_variables() -> tuple[Kernel, int]:
+    """Return a kernel, and the address of `ticks`: 64 bytes before `next`, padding included."""
+    world = World()
+    world.struct("wide", [("a", "u64[9]")])
+    world.struct("pair", [("x", "u64"), ("y", "u64")])
+    world.id("u8[4]")
+    world.id("u64[2]")
+    start = world.room(512) + 255 & ~63
+    world.symbols |= {"ticks": start, "next": start + 64, "__start_table": start + 128}
+    world.symbols["last"] = start + 136
+    kernel = world.kernel([overlay('[global]\nticks = "u64"\nnext = "u64"')])
+    return kernel, start
+
+
+@pytest.mark.parametrize(
+    ("type_", "offset", "expected"),
+    [
+        ("u64", 0, ""),
+        ("struct pair", 0, "a struct pair: that has 16 bytes, but ticks has 8 bytes"),
+        ("u64[2]", 0, "of type u64[2]: that has 16 bytes, but ticks has 8 bytes"),
+        ("u8[4]", 4, ""),
+        ("u8[4]", 5, "of type u8[4]: that has 4 bytes at offset 5, but ticks has 8 bytes"),
+        (
+            "struct wide",
+            0,
+            "a struct wide: that has 72 bytes, but ticks has at most 64 bytes, to the next symbol",
+        ),
+        ("struct wide", 128, ""),  # the boundary of a section has no size
+        ("struct wide", 136, ""),  # no symbol follows
+    ],
+)
+def test_what_does_not_fit_a_variable(type_: str, offset: int, expected: str) -> None:
+    kernel, start = with_variables()
+    found = doubt(kernel.value(type_, start + offset))
+    assert found == (f"hardly {expected}" if expected else "")
+
+
+def test_a_symbol_whose_size_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel, start = with_variables()
+    monkeypatch.setattr(type(kernel.target), "symbol_room", lambda self, address: (8, True))
+    assert doubt(kernel.value("u64", start)) == ""
+    assert doubt(kernel.value("struct pair", start)).endswith("but ticks has 8 bytes")
+    assert doubt(kernel.value("struct pair", start + 128)) == ""
+
+
+def test_where_only_exports_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel, start = with_variables()
+    monkeypatch.setattr(type(kernel.target), "symbol_room", lambda self, address: (0, False))
+    assert doubt(kernel.value("struct wide", start)) == ""
+
+
+def test_the_template_of_per_cpu_variables_is_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel, start = with_variables()
+    monkeypatch.setattr(type(kernel), "is_template", lambda self, address: True)
+    assert doubt(kernel.value("struct wide", start)) == ""
+
+
+@pytest.mark.parametrize("name", ["tagged", "stock", "s390x"])
+def test_variables_are_not_doubted_as_what_they_are(
+    opened: Callable[[str], Kernel], name: str
+) -> None:
+    kernel = opened(name)
+    known = 0
+    for variable in library().globals():
+        with suppress(BtfdumpError):
+            if not kernel.is_per_cpu(variable) and variable != "linux_banner":  # a char[256]
+                type_, address, _ = kernel.variable(variable)
+                known += 1
+                assert doubt(value_at(kernel, type_, address)) == "", variable
+    assert known > 150
+
+
+def test_a_task_that_is_a_counter(
+    sample: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "inspect", str(sample("stock"))
+    status, out, _ = run(capsys, *words, "struct task_struct", "jiffies_64")
+    assert status == 0
+    assert out.count("/* ! hardly a struct task_struct: that has 9792 bytes, but jiffies has") == 1
+    _, out, _ = run(capsys, *words, "u32[4]", "jiffies_64")
+    assert out.count("/* ! hardly of type u32[4]: that has 16 bytes, but jiffies has 8 bytes") == 1
+    for type_, symbol in (("u64", "jiffies_64"), ("struct task_struct", "init_task")):
+        _, out, _ = run(capsys, *words, type_, symbol)
+        assert "hardly" not in out
 
 
 # Real objects
