@@ -251,10 +251,19 @@ class Inspection:
                 self.failed = True
                 self.complain(f"{selected.name}: {error}")
                 continue
-            if selected.doubt and self.format() == "snprintf":  # whose text has no place for it
-                self.complain(f"{selected.name}: {selected.doubt}")
+            if self.format() == "snprintf":  # whose text has no place for it
+                self.doubt_aloud(selected)
             events = self.counted(selected, events)
             yield Root(events, "" if selected.is_plain else selected.name, self.nothing_shown)
+
+    def doubt_aloud(self, selected: Selected) -> None:
+        """Say on stderr why a root is hardly what it is taken for, or that it ends too early."""
+        from btfdump._kernel.bounds import overrun
+
+        if selected.doubt:
+            self.complain(f"{selected.name}: {selected.doubt}")
+        elif reason := overrun(selected.value):
+            self.complain(f"{selected.name}: {reason}: what lies past it is printed, too")
 
     def counted(self, selected: Selected, events: Iterable[Event]) -> Iterator[Event]:
         """Pass events on, and count notes and roots of which nothing could be shown.

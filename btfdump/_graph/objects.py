@@ -164,7 +164,8 @@ def _decode(
         return Enter(value, label=label, is_missing=True), f"unreadable: {error.reason}"
     if decoded is None or (bounded is not None and not bounded.room):
         return Enter(value, label=label, is_missing=True), trouble
-    summary = () if value.bit_size_ else state.summary(value)
+    room = bounded.room if bounded is not None and bounded.text else None
+    summary = () if value.bit_size_ else state.summary(value, room)
     return _enter(value, decoded, resolver, label, summary), trouble
 
 

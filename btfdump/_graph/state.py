@@ -87,6 +87,9 @@ class State:
         """Whether annotations list members that represent objects of this type."""
         return self._summaries.has(type_)
 
-    def summary(self, value: Value) -> Summary:
-        """Return the members that represent an object, as its annotations list them."""
-        return self._summaries.of(value)
+    def summary(self, value: Value, room: int | None = None) -> Summary:
+        """Return the members that represent an object, as its annotations list them.
+
+        With `room`, only those that lie in so many bytes from its start on.
+        """
+        return self._summaries.of(value, room)

@@ -43,8 +43,12 @@ class Summaries:
         """Forget what was read: memory may have changed since."""
         self._known.clear()
 
-    def of(self, value: Value) -> Summary:
-        """Return the summary of an object, () for a type that has none."""
+    def of(self, value: Value, room: int | None = None) -> Summary:
+        """Return the summary of an object, () for a type that has none.
+
+        With `room`, only so many bytes from its start on belong to it: members past them, or
+        reached through those, are left out, from now on also where nothing is said of the room.
+        """
         try:
             layout = value._layout_
         except BtfFormatError:
@@ -52,11 +56,11 @@ class Summaries:
         if not isinstance(layout, StructLayout) or not self._has(layout):
             return ()
         key = value.address_, layout.base
-        known = self._known.get(key)
+        known = self._known.get(key) if room is None else None
         if known is None:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            known = self._known[key] = self._read(value, layout)
+            known = self._known[key] = self._read(value, layout, room)
         return known
 
     def has(self, type_: types.Composite) -> bool:
@@ -84,25 +88,30 @@ class Summaries:
         known = self._known.get((address, type_))
         return known if known is not None else self.of(value_at(self._context, type_, address))
 
-    def _read(self, value: Value, layout: StructLayout) -> Summary:
+    def _read(self, value: Value, layout: StructLayout, room: int | None) -> Summary:
         """Read the members that represent an object; those that cannot be read are left out."""
         plan = self._plans.get(layout)
         if plan is None:
             plan = self._plans[layout] = _Plan(self._context, layout)
-        quick = plan.read(value, self._limit)
+        quick = plan.read(value, self._limit) if room is None else {}
         found: list[tuple[str, str | int]] = []
         for path, label in plan.labels.items():
-            shown = quick[path] if path in quick else self._follow(value, path)
+            shown = quick[path] if path in quick else self._follow(value, path, room)
             if isinstance(shown, str | int):
                 found.append((label, shown))
         return tuple(found)
 
-    def _follow(self, value: Value, path: str) -> object:
+    def _follow(self, value: Value, path: str, room: int | None) -> object:
         """Read one member, through pointers if necessary; None if it cannot be read."""
         try:
-            member = value
+            member, is_inside = value, room is not None
             for name in split_path(path):
+                is_inside &= not member.is_pointer_
                 member = member.member_(name)
+                if is_inside and room is not None:
+                    bits = member.bit_offset_ + (member.bit_size_ or member.size_ * 8)
+                    if (member.address_ - value.address_) * 8 + bits > room * 8:
+                        return None
             return summary_value(member, self._limit)
         except (BtfdumpError, LookupError):
             return None

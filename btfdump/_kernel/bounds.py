@@ -12,12 +12,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._decode.short import ShortLayouts
+from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
     from btfdump._decode.layout import StructLayout
     from btfdump._kernel.context import Context
     from btfdump._kernel.services import SlabObject, Slabs
     from btfdump._kernel.value import Value
+
+
+_NOT_SHOWN = ": what lies past it is not shown"
 
 
 class Bounded(NamedTuple):
@@ -98,6 +102,19 @@ class Bounds:
         )
 
 
+def overrun(value: Value) -> str:
+    """Return how an object does not fit into its slab object, "" if it does.
+
+    This is for those who show all of it nevertheless.
+    """
+    bounds = value._context_._bounds
+    try:
+        bounded = bounds.of_any(value) if bounds is not None else None
+    except BtfFormatError:  # reported when it is decoded
+        return ""
+    return bounded.text.removesuffix(_NOT_SHOWN) if bounded is not None else ""
+
+
 def whole_of(value: Value) -> Value:
     """Return the outermost object that a value is known to be a part of, or the value itself."""
     while value._outer_ is not None:
@@ -107,10 +124,7 @@ def whole_of(value: Value) -> Value:
 
 def _past(value: Value, room: int, found: SlabObject) -> str:
     has = f"has {max(room, 0)} bytes from here on"
-    return (
-        f"{value.type_} has {value._layout_.size} bytes, but {_of(found)} {has}: what lies past "
-        "it is not shown"
-    )
+    return f"{value.type_} has {value._layout_.size} bytes, but {_of(found)} {has}{_NOT_SHOWN}"
 
 
 def _of(found: SlabObject) -> str:

@@ -9,30 +9,36 @@ import pytest
 
 from btfdump._graph.limits import Limits
 from btfdump._graph.traverse import traverse
+from btfdump._kernel.bounds import overrun
 from btfdump._kernel.notes import Note
 from btfdump._kernel.services import Cache, SlabObject
+from tests.support.annotated import overlay
 from tests.support.hot_readers import assert_same
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from btfdump._annotate.overlay import Overlay
     from btfdump._api.kernel import Kernel
     from btfdump._kernel.value import Value
+    from btfdump._render import Format
 
 
 class OneSlab:
-    """Four slab objects of 16 bytes from `start` on, of which 12 may be used."""
+    """Four slab objects of 16 bytes from `start` on, of which `size` may be used."""
 
     def __init__(self, start: int) -> None:
         self.start = start
+        self.size = 12
         self.asked: list[int] = []
 
     def find(self, address: int) -> SlabObject | None:
         self.asked.append(address)
         if not 0 <= address - self.start < 64:
             return None
-        return SlabObject(Cache(1, "cache-12", 16, 12, 0, True), address - address % 16)
+        cache = Cache(1, f"cache-{self.size}", 16, self.size, 0, True)
+        return SlabObject(cache, address - address % 16)
 
     def smallest(self, cache: Cache) -> int:
         return cache.object_size
@@ -59,8 +65,8 @@ def place(world: World) -> int:
     return at
 
 
-def opened_with(world: World, place: int) -> tuple[Kernel, OneSlab]:
-    kernel = world.kernel()
+def opened_with(world: World, place: int, *overlays: Overlay) -> tuple[Kernel, OneSlab]:
+    kernel = world.kernel(overlays)
     slabs = OneSlab(place)
     kernel._slabs = slabs  # type: ignore[assignment]
     return kernel, slabs
@@ -101,6 +107,49 @@ def test_an_object_that_does_not_fit(world: World, place: int) -> None:
     assert ".c = " not in shown
     (note,) = notes_of(kernel.value("struct pair", place + 12))  # what the allocator keeps there
     assert "has 0 bytes from here on" in note
+
+
+def test_how_an_object_does_not_fit(world: World, place: int) -> None:
+    kernel, _ = opened_with(world, place)
+    assert overrun(kernel.value("struct pair", place)) == (
+        "struct pair has 24 bytes, but the object of slab cache-12 (12 bytes) has 12 bytes from "
+        "here on"
+    )
+    mask = kernel.value("struct mask", place)  # with fewer elements it does
+    assert (
+        overrun(mask) == overrun(mask.n) == overrun(kernel.value("struct mask", place - 64)) == ""
+    )
+
+
+@pytest.mark.parametrize("format_", ["text", "tree", "json", "jsonl"])
+def test_a_summary_has_nothing_past_the_slab_object(
+    world: World, place: int, format_: Format
+) -> None:
+    world.struct("near", [("n", "u32")])
+    world.struct("distant", [("f", "u32")])
+    world.struct(
+        "named",
+        [
+            ("id", "u32"),
+            ("near", "struct near *"),
+            ("far", "struct distant *"),
+            ("comm", "char[8]"),
+        ],
+    )
+    near = world.new("near", n=77)
+    for offset in (8, 16):
+        world.write(place + offset, world.pack(near))
+    said = overlay('[summary]\nnamed = ["id", "near.n", "far.f", "comm"]')
+    kernel = world.kernel([said])
+    whole = "".join(kernel.dump(kernel.value("struct named", place), format_))
+    assert whole.count("77") == 2
+    kernel, slabs = opened_with(world, place, said)
+    slabs.size = 16
+    value = kernel.value("struct named", place)
+    shown = "".join(kernel.dump(value, format_))
+    assert shown.count("77") == 1
+    assert "comm" not in shown
+    assert "16843009" in shown
 
 
 def test_only_what_may_be_short_is_looked_up(world: World, place: int) -> None:

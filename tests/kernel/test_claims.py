@@ -207,6 +207,27 @@ def test_a_task_that_is_a_counter(
 # Real objects
 
 
+def test_a_task_that_is_an_inode(
+    opened: Callable[[str], Kernel],
+    sample: Callable[[str], Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The members of its summary lie past the object, in that of its neighbour."""
+    kernel = opened("stock")
+    vmas = kernel.task(1).mm.mm_mt.walk_()
+    inode = next(f"{int(vma.vm_file.f_inode):#x}" for vma in vmas if vma.vm_file)
+    words = "inspect", str(sample("stock")), "struct task_struct", inode
+    status, out, err = run(capsys, *words, "--format", "json")
+    (root,) = json.loads(out)["roots"]
+    assert (status, err) == (0, "")
+    assert "summary" not in root
+    assert root["notes"][0]["text"].endswith("what lies past it is not shown")
+    status, out, err = run(capsys, *words, "--format", "snprintf")
+    assert (status, out.count("\n") > 900) == (0, True)
+    assert err.startswith(f"btfdump: {inode}: struct task_struct has 9792 bytes, but the object of")
+    assert err.endswith("bytes from here on: what lies past it is printed, too\n")
+
+
 def a_pipe(kernel: Kernel) -> int:
     """Return the address of the `struct pipe_inode_info` of some open pipe."""
     for task in kernel.tasks():
