@@ -34,7 +34,7 @@ from btfdump._annotate.grammar import (
     parse,
     with_keyword,
 )
-from btfdump._annotate.lookup import Lookup, Subject, of_entry, of_global, of_member
+from btfdump._annotate.lookup import Lookup, Subject, of_entry, of_global, of_member, several
 from btfdump._annotate.members import (
     CHAIN,
     bad_summary,
@@ -515,11 +515,10 @@ class Annotations:
             facts.expansion = fitting[0]
         elif fitting:
             facts.candidates = tuple(fitting)
-        elif tag.node is None:
-            name = with_keyword(tag.element)
-            complaints.append(f"{text}: {name} has no member of struct {walker.link}")
         else:
-            complaints.append(f"{text}: {reasons[0]}")
+            missing = f"{with_keyword(tag.element)} has no member of struct {walker.link}"
+            others = f"; {several(tag.element, structs)}" if len(structs) > 1 else ""
+            complaints.append(f"{text}: {reasons[0] if reasons else missing}{others}")
 
 
 def _without_element(subject: Subject, element: str) -> str:

@@ -17,10 +17,12 @@ from btfdump._walk import walker_of
 from btfdump.errors import AnnotationError, ExpressionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from btfdump._btf.types import TypeTable
     from btfdump._walk import Walker
+
+_MOST_CHOICES = 8
 
 Found = TypeVar("Found", bound=types.Type)
 
@@ -76,10 +78,7 @@ class Lookup:
         if not found:
             raise AnnotationError(f"no {with_keyword(name)} in the BTF")
         if len(found) > 1:
-            choices = ", ".join(map(choice_of, found))
-            raise AnnotationError(
-                f"{len(found)} different structs are called {name}: say which, {choices}"
-            )
+            raise AnnotationError(several(name, found))
         return found[0]
 
     def means(self, name: str, struct: types.Composite) -> bool:
@@ -151,6 +150,16 @@ def _own(wanted: type[Found], name: str, btf: TypeTable) -> list[Found]:
     """Return the types of a name that `btf` itself has, not its base."""
     found = btf.find_all(None, name)
     return [type_ for type_ in found if isinstance(type_, wanted) and type_.btf is btf]
+
+
+def several(name: str, found: Sequence[types.Composite]) -> str:
+    """Return that an annotation's `name` may mean several different structs, and how to say which.
+
+    There are names of thousands of structs: not all of them are named.
+    """
+    choices = ", ".join(map(choice_of, found[:_MOST_CHOICES]))
+    more = ", ..." if len(found) > _MOST_CHOICES else ""
+    return f"{len(found)} different structs are called {name}: say which, {choices}{more}"
 
 
 class Subject(NamedTuple):

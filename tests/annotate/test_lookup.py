@@ -198,6 +198,23 @@ def test_of_several_a_pointer_without_a_choice_says_what_may_be_chosen():
     assert "2 different structs are called item: say which, one:struct item@" in said
 
 
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [("item:id", "struct item member id is int, expected struct list_head"), ("item", "no member")],
+)
+def test_of_several_elements_of_which_none_fits_it_says_that_there_are_several(line, reason):
+    world = world_of()
+    kernel = world.open(f'[struct.holder]\nhead = "{line}"\n')
+    kernel.annotations.is_strict = True
+    members = [("id", "int")] if line == "item" else ITEM
+    module(world, kernel, "one", item=members)
+    module(world, kernel, "two", item=[*members, ("more", "int")])
+    fill(world)
+    (said, *_) = texts(dumped(kernel, kernel.value("struct holder", world.holder)))
+    assert reason in said
+    assert "; 2 different structs are called item: say which, one:struct item@" in said
+
+
 @pytest.mark.parametrize("name", ["two:item", "two:struct item"])
 def test_a_table_about_the_struct_of_one_module(name):
     world = world_of(holder=False)
