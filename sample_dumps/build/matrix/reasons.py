@@ -122,11 +122,6 @@ REASONS = (
     ),
     Reason(
         "dead",
-        r"trace_array\.hist_vars:",
-        "Built without CONFIG_HIST_TRIGGERS, which has the struct: the list stays empty.",
-    ),
-    Reason(
-        "dead",
         r"uncached_list\.head:",
         "In Linux 6.1 and before, the lists of IPv4 and IPv6 have one type and elements of two, "
         "`rtable` and `rt6_info`. A line says one thing of a member.",
