@@ -104,8 +104,8 @@ REASONS = (
     Reason(
         "dead",
         r"pidfs_attr\.xattrs:",
-        "In Linux 6.18 the attributes are in a tree behind this pointer; the line is about the list "
-        "that it became.",
+        "In Linux 6.18 the attributes are in a tree behind this pointer; the line is about the "
+        "list that it became.",
         ("6.18",),
     ),
     Reason(
