@@ -290,27 +290,33 @@ class _TextSink(Sink):
         The frequent cases are written inline. If zeros are skipped, `variable` is known not to be
         zero.
         """
-        if is_told(step.facts):
-            told = self.source.once(
-                "T" if comma else "M",
-                (layout, id(step.facts)),
-                lambda: _formatter(layout, self.options, comma, step.facts),
-            )
-            return f"{{{told}({variable})}}"
+        facts = step.facts
         is_int = layout.category is Category.INT
-        if is_int and layout.size <= 4:
+        is_pointer = layout.category is Category.POINTER
+        if is_int and is_hex(facts) and not facts.flags:
+            return f"{{hex({variable})}}{comma}"
+        if is_told(facts):
+            general = self.source.once(
+                "T" if comma else "M",
+                (layout, id(facts)),
+                lambda: _formatter(layout, self.options, comma, facts),
+            )
+            if not is_pointer or facts.flags or facts.is_string:
+                return f"{{{general}({variable})}}"
+        elif is_int and layout.size <= 4:
             return f"{{{variable}}}{comma}"
-        if is_int and layout.size <= 8:
+        elif is_int and layout.size <= 8:
             return f"{{{variable} if {variable} < {LARGE:#x} else hex({variable})}}{comma}"
-        formatter = self.source.once(
-            "L" if comma else "S", layout, lambda: _formatter(layout, self.options, comma)
-        )
-        general = f"{formatter}({variable})"
-        if layout.category is not Category.POINTER:
-            return f"{{{general}}}"
+        else:
+            general = self.source.once(
+                "L" if comma else "S", layout, lambda: _formatter(layout, self.options, comma)
+            )
+            if not is_pointer:
+                return f"{{{general}({variable})}}"
         errors = (1 << layout.size * 8) - MAX_ERRNO
-        quick = f'hex({variable}) + ","' if comma else f"hex({variable})"
-        known = f"{quick} if {variable} < {errors:#x} else {general}"
+        after = f"{comma}{_elsewhere(layout, facts)}"
+        quick = f'hex({variable}) + "{after}"' if after else f"hex({variable})"
+        known = f"{quick} if {variable} < {errors:#x} else {general}({variable})"
         return f'{{({known}) if {variable} else "NULL{comma}"}}' if self.zero else f"{{{known}}}"
 
     def _array_formatter(self, how: _Shown) -> Callable[[bytes, int], str]:
@@ -414,6 +420,12 @@ def _title(path: str) -> str:
 def _cast(layout: Layout) -> str:
     """Return a layout's type in parentheses."""
     return f"({printable(str(layout.type))})"
+
+
+def _elsewhere(layout: ScalarLayout, facts: MemberFacts | None) -> str:
+    """Return the remark that a pointer leads elsewhere than to the kernel's memory, if any."""
+    remark = told_scalar(layout, 1, Options(), facts)[1] if facts is not None else ""
+    return f" /* {remark} */" if remark else ""
 
 
 def _long(value: int) -> str:
