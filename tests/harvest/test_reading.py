@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import signal
 import subprocess
 import sys
@@ -21,6 +19,7 @@ from btfdump._harvest.reading import source_files
 from btfdump.errors import AnnotationError
 from tests.support.c_source import HEADER
 from tests.support.effort import hangs_after
+from tests.support.terminal_output import shown_on_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -147,22 +146,7 @@ def test_ctrl_c_goes_to_all_processes_and_none_of_them_complains(tree):
 
 def test_progress_is_shown_on_a_terminal_with_the_time_that_is_left(tree, tmp_path):
     command = [sys.executable, "-m", "btfdump", *words(tree)]
-    controller, terminal = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-    with (tmp_path / "out").open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=terminal, env=environment)
-    os.close(terminal)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(controller, 4096)
-        except OSError:  # what Linux says when the other end of a terminal is closed
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(controller)
-    assert process.wait() == 0
+    shown = shown_on_terminal(command, tmp_path / "out")
     assert b"reading" in shown
     assert b"left" in shown
     piped = subprocess.run(command, capture_output=True, check=True)

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from btfdump._bpf.maps.map_object import MapObject
     from btfdump._walk import Anomaly
 
-MAX_BITS = 1 << 32
-
 
 @map_family(keys=Keys.ORDER, values_typed=False, count=lambda map_: 0)
 def walk_bloom_filter(map_: MapObject) -> Iterator[Element | Anomaly]:
