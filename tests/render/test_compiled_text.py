@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import linecache
+import zlib
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,12 +30,10 @@ MOST = 40_000
 """Bytes of the largest struct that is tried; above it only padding and tables grow."""
 
 
-@pytest.fixture(scope="module", params=KERNELS)
-def sample_btf(request: pytest.FixtureRequest) -> Btf:
-    return Btf.from_bytes(read_btf(request.param), check=False)
-
-
-def composites(btf: Btf) -> list[types.Composite]:
+@cache
+def composites(kernel: str) -> list[types.Composite]:
+    """Return the structs of one of KERNELS."""
+    btf = Btf.from_bytes(read_btf(kernel), check=False)
     found = [t for t in btf.iter_types() if isinstance(t, types.Composite)]
     assert found
     return found
@@ -59,16 +59,22 @@ def check(layouts: Layouts, type_: types.Composite, seed: int, *, zero: bool) ->
         assert compiled(data) == reference_text(layouts, layout, data, zero=zero), type_
 
 
-@pytest.mark.parametrize("byteorder", ["little", "big"])
+@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("part", range(4))
-def test_text_of_every_struct(sample_btf: Btf, byteorder: ByteOrder, part: int) -> None:
-    """Every struct is tried in both byte orders: with zeros shown in one, skipped in the other."""
+def test_text_of_every_struct(kernel: str, part: int) -> None:
+    """With zeros shown or skipped, in one byte order or the other.
+
+    A struct that both kernels have, as most are, is tried in either byte order: its name says in
+    which of them here, and the other kernel's turns that around.
+    """
     # The types are the same in either order; only the layout's reading of bytes differs.
-    layouts = Layouts(byteorder, 8)
-    for seed, type_ in enumerate(composites(sample_btf)):
+    orders: tuple[ByteOrder, ByteOrder] = ("little", "big")
+    layouts = [Layouts(order, 8) for order in orders]
+    for seed, type_ in enumerate(composites(kernel)):
         if seed % 4 == part:
-            zero = (seed // 4) % 2 == (byteorder == "big")
-            check(layouts, type_, seed, zero=zero)
+            turn = zlib.crc32(type_.name.encode())
+            order = (turn ^ KERNELS.index(kernel)) % 2
+            check(layouts[order], type_, seed, zero=(turn >> 1) % 2 == 0)
             linecache.cache.clear()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import random
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,13 +28,15 @@ def sample_btf(request: pytest.FixtureRequest) -> Btf:
     return Btf.from_bytes(read_btf(request.param), check=False)
 
 
-@pytest.mark.parametrize("byteorder", ["little", "big"])
-def test_readers_of_every_struct(sample_btf: Btf, byteorder: ByteOrder) -> None:
-    layouts = Layouts(byteorder, 8)
+def test_readers_of_every_struct(sample_btf: Btf) -> None:
+    """Every other struct is tried in the other byte order: only that of numbers depends on it."""
+    orders: tuple[ByteOrder, ByteOrder] = ("little", "big")
+    both = [Layouts(order, 8) for order in orders]
     tried = 0
     for seed, type_ in enumerate(sample_btf.iter_types()):
         if not isinstance(type_, types.Composite):
             continue
+        layouts = both[zlib.crc32(type_.name.encode()) % 2]
         layout = layouts.of(type_)
         assert isinstance(layout, StructLayout)
         names = [m.name for m in layout.members if m.name]
