@@ -35,7 +35,7 @@ def proven_lines() -> set[str]:
 
 
 def test_the_library_against_the_dumps(opened):
-    """Nothing contradicts it, and what is said to be proven is: one survey of each dump for both."""
+    """Nothing contradicts it, and what is said to be proven is: a survey answers both."""
     evidence: dict[str, dict[str, Evidence]] = {}
     for name in ("tagged", "stock", "stock-7.3", "s390x"):
         kernel = opened(name)
