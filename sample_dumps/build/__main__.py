@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from . import kernels, programs, sample, tagged_kernel
+from . import kernels, macros, programs, sample, tagged_kernel
 from .guest import Guest
 from .machines import MACHINES
 
@@ -55,6 +55,11 @@ def main() -> int:
     containers.add_argument("folder", nargs="+", type=Path, help="BTF, as in /sys/kernel/btf")
     containers.add_argument("-o", "--output", type=Path, metavar="FILE", required=True)
     containers.set_defaults(run=_containers)
+    values = commands.add_parser("macros", help="read again what the kernel's macros are worth")
+    of = "of the source of a kernel, or of its headers (linux-headers-*-common): several releases"
+    values.add_argument("source", nargs="+", type=Path, help=of)
+    values.add_argument("-o", "--output", type=Path, metavar="FILE", default=macros.DATA)
+    values.set_defaults(run=_macros)
     packages = commands.add_parser("packages", help="list the Debian packages still to install")
     packages.add_argument("--tagged", action="store_true", help="and those for `tagged`")
     packages.add_argument("--kernels", action="store_true", help="and those for `kernels`")
@@ -126,6 +131,10 @@ def _containers(arguments: argparse.Namespace) -> int:
     from . import container_btf  # btfdump is needed for nothing else here
 
     return container_btf.run(arguments.folder, arguments.output)
+
+
+def _macros(arguments: argparse.Namespace) -> int:
+    return macros.run(arguments.source, arguments.output)
 
 
 def _packages(arguments: argparse.Namespace) -> int:
