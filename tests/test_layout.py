@@ -15,6 +15,7 @@ SMALL = 80
 COVERED = {
     # Seen in the facts that it makes.
     "annotate/annotations.py": "annotate/test_facts.py",
+    "annotate/statements.py": "annotate/test_facts.py",
     # Descriptions that are read together with what they describe.
     "graph/events.py": "graph/test_window.py",
     # One plan and one emitter, compared with the reference through each of their sinks.
@@ -64,6 +65,7 @@ ACROSS = {
     "btf/test_real_kernels.py": "BTF of real kernels",
     "btf/test_roundtrip.py": "building and reading as inverses",
     "decode/test_bombs.py": "types that every reader refuses",
+    "meaning/test_macros.py": "tables of macros against the headers of kernels",
     "render/test_goldens.py": "every format on one small kernel",
     "render/test_streaming.py": "every format as its memory is read",
     "render/test_twice.py": "every format on events that were rendered before",

@@ -11,53 +11,24 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from btfdump._annotate.facts import Expansion, MemberFacts, StructFacts, enter_at, mark_ring
-from btfdump._annotate.grammar import (
-    Annotation,
-    Condition,
-    ContainerOf,
-    Contains,
-    FlagsOf,
-    Follow,
-    Length,
-    Link,
-    Placed,
-    PointsTo,
-    Show,
-    Skip,
-    Space,
-    TypedBy,
-    Unknown,
-    Vacant,
-    bare_name,
-    enclosed,
-    parse,
-    with_keyword,
-)
-from btfdump._annotate.lookup import Lookup, Subject, of_entry, of_global, of_member, several
-from btfdump._annotate.members import (
-    CHAIN,
-    bad_summary,
-    link_offset,
-    links_of,
-    may_lead_to,
-    next_offset,
-    resolve,
-    summary_of,
-    target_struct,
-)
-from btfdump._btf import types
+from btfdump._annotate.facts import MemberFacts, StructFacts, enter_at, mark_ring
+from btfdump._annotate.grammar import Condition, Contains, Skip, enclosed, parse
+from btfdump._annotate.lookup import Subject, of_global, of_member
+from btfdump._annotate.meanings import Meanings
+from btfdump._annotate.members import bad_summary, resolve, summary_of, target_struct
+from btfdump._annotate.statements import OTHER_THING, Statements
 from btfdump._btf.sections import member_tags
-from btfdump.errors import AnnotationError, PluginError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from btfdump._annotate.grammar import Annotation
+    from btfdump._annotate.lookup import Lookup
     from btfdump._annotate.overlay import Alternatives, Overlay
+    from btfdump._btf import types
     from btfdump._btf.types import TypeTable
     from btfdump._decode.scope import PathFacts
-
-_OTHER_THING = "the member is not a container"
+    from btfdump._meaning import Surroundings
 
 
 class Annotations:
@@ -72,10 +43,13 @@ class Annotations:
         overlays: Sequence[Overlay],
         library: Overlay | None,
         lookup: Lookup,
+        surroundings: Surroundings | None = None,
     ) -> None:
         self._overlays = tuple(reversed(overlays))  # the last one given comes first
         self._library = library
         self._lookup = lookup
+        self.meanings = Meanings(self.sources(), lookup, surroundings)
+        self._entering = Statements(lookup, self.meanings)
         self.is_strict = False
 
     def sources(self) -> tuple[Overlay, ...]:
@@ -265,7 +239,7 @@ class Annotations:
         for alternative in alternatives:
             trial: list[str] = []
             conditions = [
-                self._resolved(a, subject, source, trial)
+                self._entering.resolved(a, subject, source, trial)
                 for a in alternative
                 if isinstance(a, Condition)
             ]
@@ -317,7 +291,7 @@ class Annotations:
     ) -> None:
         # What entries are skipped is said of their members: first comes what they are.
         for annotation in sorted(enclosed(alternative), key=lambda a: isinstance(a, Skip)):
-            self._state(facts, subject, source, annotation, complaints)
+            self._entering.state(facts, subject, source, annotation, complaints)
 
     def _enter_first(
         self, subject: Subject, source: str, alternatives: Alternatives, facts: MemberFacts
@@ -337,7 +311,7 @@ class Annotations:
         """Return those of the complaints about a source that are reported."""
         if source != "library":
             return complaints
-        return [c for c in complaints if self.is_strict and not c.endswith(_OTHER_THING)]
+        return [c for c in complaints if self.is_strict and not c.endswith(OTHER_THING)]
 
     @staticmethod
     def _enter_unfit(
@@ -350,201 +324,11 @@ class Annotations:
             else:
                 facts.problems += known.problems
 
-    def _state(
-        self,
-        facts: MemberFacts,
-        subject: Subject,
-        source: str,
-        annotation: Annotation,
-        complaints: list[str],
-    ) -> None:
-        """Enter one annotation unless a source of more authority has spoken already."""
-        if isinstance(annotation, Contains):
-            if facts.expansion is None and not facts.candidates:
-                self._expand(facts, subject, source, annotation, complaints)
-        elif isinstance(annotation, PointsTo | Placed | ContainerOf):
-            if facts.points_to is None:
-                self._lead(facts, subject, source, annotation, complaints)
-        elif isinstance(annotation, FlagsOf):
-            from btfdump._annotate.enumerators import flag_names
-
-            facts.flags = facts.flags or flag_names(annotation.names, subject.near, self._lookup)
-            if not facts.flags:
-                complaints.append(f"{source} flags:{annotation.names}: no such enum or prefix")
-        elif isinstance(annotation, Length | Skip | Vacant):
-            self._limit(facts, subject, source, annotation, complaints)
-        elif isinstance(annotation, Unknown):
-            if annotation.reason or subject.head not in (None, CHAIN):
-                reason = annotation.reason or "expected NAME:NODE"
-                complaints.append(f'{source} "{annotation.text}" is not understood: {reason}')
-        else:
-            _state_plain(facts, annotation)
-
-    def _limit(
-        self,
-        facts: MemberFacts,
-        subject: Subject,
-        source: str,
-        annotation: Length | Skip | Vacant,
-        complaints: list[str],
-    ) -> None:
-        """Say how many elements there are, or which entries or heads are none."""
-        if isinstance(annotation, Length):
-            if facts.length is None:
-                facts.length = self._resolved(annotation, subject, source, complaints)
-        elif isinstance(annotation, Vacant):
-            number = self._resolved(annotation, subject, source, complaints)
-            if number.isdecimal() and len(number) < 20:
-                facts.vacant = int(number) if facts.vacant is None else facts.vacant
-            else:
-                complaints.append(f"{source} vacant:{number}: neither a number nor an enumerator")
-        elif facts.skip is None:
-            if facts.expansion is not None:
-                subject = of_entry(facts.expansion.element)
-            facts.skip = self._resolved(annotation, subject, source, complaints)
-
-    def _resolved(
-        self,
-        annotation: Condition | Length | Skip | Vacant,
-        subject: Subject,
-        source: str,
-        complaints: list[str],
-    ) -> str:
-        """Return an expression with its enumerators resolved."""
-        text = annotation.expression
-        if text.islower():  # an enumerator has a capital
-            return text
-        from btfdump._annotate.enumerators import without_enumerators
-
-        try:
-            return without_enumerators(text, subject.struct, subject.near, self._lookup)
-        except AnnotationError as error:
-            complaints.append(f"{source} {annotation}: {error}")
-            return text
-
-    def _lead(
-        self,
-        facts: MemberFacts,
-        subject: Subject,
-        source: str,
-        annotation: PointsTo | Placed | ContainerOf,
-        complaints: list[str],
-    ) -> None:
-        """Let a pointer lead to what it is said to."""
-        if isinstance(annotation, ContainerOf):
-            self._enclose(facts, subject, source, annotation, complaints)
-            return
-        placed = annotation if isinstance(annotation, Placed) else None
-        try:
-            facts.points_to = self._lookup.struct(annotation.target, subject.near)
-            facts.placed = placed
-        except AnnotationError as error:
-            key = "points_to" if placed is None else "placed"
-            complaints.append(f"{source} {key}:{annotation.target}: {error}")
-
-    def _enclose(
-        self,
-        facts: MemberFacts,
-        subject: Subject,
-        source: str,
-        tag: ContainerOf,
-        complaints: list[str],
-    ) -> None:
-        """Let a pointer to a member lead to the struct around it."""
-        text = f"{source} container_of:{tag.outer}:{tag.member}"
-        type_ = subject.type_
-        if not isinstance(type_.btf.skip_modifiers(type_), types.Ptr):
-            complaints.append(f"{text}: the member is neither a pointer nor a container")
-            return
-        try:
-            outer = self._lookup.struct(tag.outer, subject.near)
-        except AnnotationError as error:
-            complaints.append(f"{text}: {error}")
-            return
-        resolved = resolve(outer, tag.member)
-        if resolved is None:
-            complaints.append(f"{text}: {outer} has no member {tag.member}")
-        else:
-            facts.points_to, facts.points_into = outer, resolved.offset
-
-    def _expand(
-        self,
-        facts: MemberFacts,
-        subject: Subject,
-        source: str,
-        tag: Contains,
-        complaints: list[str],
-    ) -> None:
-        head = subject.head
-        text = f'{source} "{tag.element}{":" + tag.node if tag.node else ""}"'
-        try:
-            walker = subject.walker(source)
-        except PluginError as error:
-            complaints.append(f"{text}: {error}")
-            return
-        if walker is None or (head == CHAIN and not tag.node):
-            if source == "tag":
-                return  # NAME on something that is no container: not ours
-            complaints.append(f"{text}: {_OTHER_THING}")
-            return
-        structs = self._lookup.structs(tag.element, subject.near)
-        if not structs:
-            if head != CHAIN or source != "tag":
-                complaints.append(f"{text}: {_without_element(subject, tag.element)}")
-            return
-        fitting: list[Expansion] = []
-        reasons: list[str] = []
-        for struct in structs:
-            if tag.node is None:
-                fitting += [
-                    Expansion(walker.head, struct, node, offset, 0, source)
-                    for node, offset in links_of(struct, walker.link)
-                ]
-                continue
-            link = (
-                next_offset(struct, tag.node)
-                if head == CHAIN
-                else link_offset(struct, tag.node, walker.link)
-            )
-            if isinstance(link, str):
-                reasons.append(link)
-            else:
-                fitting.append(Expansion(walker.head, struct, tag.node, *link, source))
-        shapes = {(e.element.size, e.node, e.link_offset) for e in fitting}
-        if len(shapes) == 1:  # copies of one struct that were not merged when the BTF was made
-            facts.expansion = fitting[0]
-        elif fitting:
-            facts.candidates = tuple(fitting)
-        else:
-            missing = f"{with_keyword(tag.element)} has no member of struct {walker.link}"
-            others = f"; {several(tag.element, structs)}" if len(structs) > 1 else ""
-            complaints.append(f"{text}: {reasons[0] if reasons else missing}{others}")
-
-
-def _without_element(subject: Subject, element: str) -> str:
-    """Say what is wrong where there is no struct of the name that is said to be in a container."""
-    if subject.head == CHAIN and not may_lead_to(subject.type_, bare_name(element)):
-        return _OTHER_THING
-    return f"no {with_keyword(element)} in the BTF"
-
 
 def _is_settled(facts: MemberFacts, case: MemberFacts) -> bool:
     """Whether a source of more authority has said without a condition what a case says with one."""
-    return (facts.is_container and case.is_container) or (
-        facts.points_to is not None and case.points_to is not None
+    return (
+        (facts.is_container and case.is_container)
+        or (facts.points_to is not None and case.points_to is not None)
+        or (facts.meaning is not None and case.meaning is not None)
     )
-
-
-def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:
-    """Enter an annotation that needs no look at the kernel's types."""
-    if isinstance(annotation, TypedBy):
-        facts.typed_by = facts.typed_by or annotation.path
-    elif isinstance(annotation, Show):
-        facts.is_string |= annotation.how == "string"
-        facts.is_hex |= annotation.how == "hex"
-    elif isinstance(annotation, Follow):
-        facts.follow = annotation.members if facts.follow is None else facts.follow
-    elif isinstance(annotation, Space):
-        facts.space = facts.space or annotation.name
-    elif isinstance(annotation, Link):
-        facts.is_link = True

@@ -28,6 +28,8 @@ _WORD = re.compile(
     re.ASCII,
 )
 
+_MOST_BITS = 64
+
 
 def without_enumerators(
     expression: str, struct: types.Composite | None, near: TypeTable, lookup: Lookup
@@ -60,19 +62,55 @@ def without_enumerators(
     return _WORD.sub(number, expression)
 
 
-def flag_names(names: str, near: TypeTable, lookup: Lookup) -> dict[int, str]:
-    """Return bit -> name for the single-bit enumerators of an enum, or of those with a prefix."""
-    enums = lookup.enums(names, near)
+def bit_names(
+    names: str, near: TypeTable, lookup: Lookup, *, is_bits: bool = False
+) -> dict[int, str]:
+    """Return mask -> name for the flags of an enum, or for the enumerators with a prefix.
+
+    Masks are single bits. Enumerators that are called `..._BIT` or `PG_...` are numbers of bits, as
+    all are with `is_bits`; of several for one bit the first counts.
+    """
+    found: dict[int, str] = {}
+    for name, value in _enumerators(names, near, lookup):
+        if is_bits or name.endswith("_BIT") or name.startswith("PG_"):
+            if 0 <= value < _MOST_BITS:
+                found.setdefault(1 << value, name.removesuffix("_BIT"))
+        elif value > 0 and not value & (value - 1):
+            found.setdefault(value, name)
+    return found
+
+
+def value_names(names: str, near: TypeTable, lookup: Lookup) -> dict[int, str]:
+    """Return value -> name for an enum, for the enumerators with a prefix, or for an enum's own.
+
+    `names` may be one of its enumerators, for those that have no name themselves. Of several of one
+    value the first counts.
+    """
+    found: dict[int, str] = {}
+    for name, value in _enumerators(names, near, lookup):
+        found.setdefault(value, name)
+    return found
+
+
+def _enumerators(names: str, near: TypeTable, lookup: Lookup) -> Iterator[tuple[str, int]]:
+    """Yield (name, value) of the enumerators that an annotation means, those nearest first."""
     prefix = ""
+    enums = lookup.enums(names, near)
     if not enums and names.endswith("_"):
         prefix = names
         enums = [enum for btf in lookup.around(near) for enum in _enums(btf)]
-    return {
-        e.value: e.name
-        for enum in reversed(enums)  # the nearest has the last word
-        for e in enum.enumerators
-        if e.name.startswith(prefix) and e.value > 0 and not e.value & (e.value - 1)
-    }
+    elif not enums:
+        enums = next(
+            (holding for btf in lookup.around(near) if (holding := _having(btf, names))), []
+        )
+    for enum in enums:
+        for e in enum.enumerators:
+            if e.name.startswith(prefix):
+                yield e.name, e.value
+
+
+def _having(btf: TypeTable, name: str) -> list[types.Enum]:
+    return [enum for enum, _ in btf.find_enumerators(name)]
 
 
 def _enums(btf: TypeTable) -> Iterator[types.Enum]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from btfdump._annotate.grammar import Placed
     from btfdump._btf import types
+    from btfdump._meaning import Meaning
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class MemberFacts:
     `typed_by` leads to the BPF map that types the member's bytes; once it has, `is_typed` is set. A
     pointer leads `points_into` bytes into a `points_to`, or to a blob in which a `points_to` is
     `placed` somewhere. `skip` recognises entries that are no objects, such as cursors; `vacant` is
-    the number of the head in an array that is not in use. `of_target` has facts about the members
+    the number of the head in an array that is not in use. `meaning` turns values into words.
+    `of_target` has facts about the members
     of a pointer's target, by path. Each of `cases` replaces all of this where its condition is
     true; `pending` enters what is known of a case when it is first needed; `unmet` has the
     conditions that were not true, of cases that would tell the element type. `typed_as_of` says of
@@ -61,7 +63,7 @@ class MemberFacts:
     points_to: types.Composite | None = None
     points_into: int = 0
     placed: Placed | None = None
-    flags: dict[int, str] | None = None
+    meaning: Meaning | None = None
     space: str | None = None
     follow: tuple[str, ...] | None = None
     is_string: bool = False

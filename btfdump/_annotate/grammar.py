@@ -7,9 +7,11 @@ library. A text that is not in this grammar is `Unknown`: it is listed, and neve
 from __future__ import annotations
 
 import re
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from btfdump._btf.type_name import TypeName
+from btfdump._meaning.words import BARE, KEYED
 from btfdump.errors import ExpressionError
 
 if TYPE_CHECKING:
@@ -84,13 +86,14 @@ class ContainerOf(NamedTuple):
         return f"embedded in {with_keyword(self.outer)} as {self.member}"
 
 
-class FlagsOf(NamedTuple):
-    """An integer made of the bits of an enum, or of the enumerators with a common prefix."""
+class Means(NamedTuple):
+    """What values mean, in the words of btfdump/_meaning: `unit:ns`, `mode`, `flags:PG_`."""
 
-    names: str
+    word: str
+    argument: str = ""
 
     def __str__(self) -> str:
-        return f"flags of {self.names}"
+        return f"means {self.word}{f' {self.argument}' if self.argument else ''}"
 
 
 class Condition(NamedTuple):
@@ -133,7 +136,7 @@ class Follow(NamedTuple):
 
 
 class Show(NamedTuple):
-    """How to show the member: `string` or `hex`."""
+    """How to show the member: `string`, `utf8` or `hex`."""
 
     how: str
 
@@ -197,7 +200,7 @@ Annotation: TypeAlias = (
     | PointsTo
     | Placed
     | ContainerOf
-    | FlagsOf
+    | Means
     | Condition
     | Follow
     | Show
@@ -225,7 +228,7 @@ _LOCK = re.compile(
     r"|rcu_read_lock(_bh|_sched)?|locked"
 )
 _SPACES = frozenset(("user", "percpu", "rcu", "iomem"))
-_SHOW = frozenset(("string", "hex"))
+_SHOW = frozenset(("string", "utf8", "hex"))
 _COMPOSITE = frozenset(("struct", "union"))
 _KEYWORDS = ("struct ", "union ")
 _BARE = frozenset(("bpf_kfunc", "bpf_fastcall"))
@@ -278,9 +281,19 @@ def _parse_word(word: str) -> Annotation:
         return Marker(word)
     if word.startswith("rcu_read_lock") and _LOCK.fullmatch(word):
         return Lock(word, "")
-    if word == "string":
-        return Show("string")
-    return Contains(word)
+    return Show(word) if word in _SHOW else Contains(word)
+
+
+def as_meaning(annotation: Annotation) -> Means | None:
+    """Return what a word alone says of values, where it is on no container.
+
+    `pid` on an idr says that it holds `struct pid`; on an integer, that it is the number of one.
+    """
+    if isinstance(annotation, Means):
+        return annotation
+    if not isinstance(annotation, Contains) or annotation.node is not None:
+        return None
+    return Means(annotation.element) if annotation.element in BARE else None
 
 
 def _parse_contains(parts: list[str]) -> Annotation | None:
@@ -368,6 +381,10 @@ def _parse_follow(text: str) -> Annotation | None:
     return Follow(names) if all(_PATH.fullmatch(name) for name in names) else None
 
 
+def _parse_means(word: str, text: str) -> Annotation | None:
+    return Means(word, " ".join(text.split())) if text.strip() else None
+
+
 _KEYED: dict[str, Callable[[str], Annotation | None]] = {
     "counted_by": lambda text: Length(text) if text else None,
     "len": lambda text: Length(text) if text else None,
@@ -376,7 +393,6 @@ _KEYED: dict[str, Callable[[str], Annotation | None]] = {
     "placed": _parse_placed,
     "container_of": _parse_container_of,
     "follow": _parse_follow,
-    "flags": lambda text: FlagsOf(text) if text else None,
     "cond": lambda text: Condition(text) if text else None,
     "skip": lambda text: Skip(text) if text else None,
     "vacant": lambda text: Vacant(text) if text else None,
@@ -385,4 +401,5 @@ _KEYED: dict[str, Callable[[str], Annotation | None]] = {
     "role": lambda text: Link() if text == "link" else None,
     "arg": lambda text: Marker("arg", text),
     "exception_callback": lambda text: Marker("exception_callback", text),
+    **{word: partial(_parse_means, word) for word in KEYED},
 }

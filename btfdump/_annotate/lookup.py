@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from btfdump._annotate.grammar import bare_name, with_keyword
-from btfdump._annotate.members import container_type, struct_name
+from btfdump._annotate.members import CHAIN, container_type, struct_name
 from btfdump._btf import types
 from btfdump._btf.type_name import VMLINUX, TypeName, choice_of
 from btfdump._walk import walker_of
@@ -174,6 +174,10 @@ class Subject(NamedTuple):
     near: TypeTable
     struct: types.Composite | None
     head: str | None
+
+    def may_hold(self) -> bool:
+        """Whether this is a container, of which a single word says what it holds."""
+        return self.head not in (None, CHAIN)
 
     def walker(self, source: str) -> Walker | None:
         """Return what walks the subject, if any is known; raises `PluginError`.

@@ -16,6 +16,9 @@
     bus_kset = { type = "struct kset *", members = { list = "kobject:entry" } }
     runners = [{ type = "struct list_head", tag = "runner:list" }, "struct runner *"]
 
+    [scalar]
+    dev_t = "dev"                                        # what all values of a type mean
+
 Where several structs have a name, the module or the id says which, as in a tag:
 `[struct."cxgb4:adapter"]`, `"console@8589" = ["name"]`.
 
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
 Alternatives: TypeAlias = "tuple[tuple[Annotation, ...], ...]"
 """Sets of facts about one member; the first set that fits the kernel's types holds."""
 
-_TABLES = ("summary", "global", "container", "opaque", "cache")
+_TABLES = ("summary", "global", "container", "opaque", "cache", "scalar")
 _NEXT_ENTRY = re.compile(r"\n(?=[^\s\]])")  # what continues an entry is indented, or ends it
 
 
@@ -187,6 +190,23 @@ class Overlay:
         value = self._table("container", head).get(head)
         return self._alternatives(f"container.{head}", value) if value is not None else ()
 
+    def scalars(self) -> list[str]:
+        """Return the names of the types, typedefs or structs, of whose values something is said."""
+        return self._names_in("scalar")
+
+    def scalar(self, name: str) -> Alternatives:
+        """Return what all values of a type mean."""
+        value = self._table("scalar", name).get(name)
+        return self._alternatives(f"scalar.{name}", value) if value is not None else ()
+
+    def see_of_scalar(self, name: str) -> str:
+        """Return where the kernel's source shows what values of a type mean."""
+        return _see(self._table("scalar", name).get(name))
+
+    def _names_in(self, table: str) -> list[str]:
+        """Return the names of the entries of a table, of a library without reading its files."""
+        return list(self._table(table)) if self._whole is not None else self._tables.names(table)
+
     def global_(self, name: str) -> tuple[Global, ...]:
         """Return what may be said about the global variable `name`, in order of preference."""
         entry = self._variable(name)
@@ -270,6 +290,9 @@ class Overlay:
             if not isinstance(table, dict):
                 raise self._error(f"[{name}]", f"expected a table, not {table!r}")
         self._whole = tables
+        self._check_entries()
+
+    def _check_entries(self) -> None:
         for struct in self.structs():
             self.members(struct)
         for struct in self._table("summary"):
@@ -281,6 +304,8 @@ class Overlay:
         for table in ("opaque", "cache"):
             for entry in self._table(table):
                 self._structs_of(table, entry)
+        for name in self._table("scalar"):
+            self.scalar(name)
 
     def _by_struct(self, where: str, table: dict[str, Any]) -> dict[str, Any]:
         """Return a table of structs by their names as annotations have them."""

@@ -33,6 +33,9 @@ class Tables(Protocol):
     def structs(self) -> list[str]:
         """Return the names of the structs and unions that have a table."""
 
+    def names(self, table: str) -> list[str]:
+        """Return the names of the entries of a table."""
+
     def pieces(self, table: str, entry: str | None = None) -> Sequence[str]:
         """Return what stands under the headings of a table.
 
@@ -56,6 +59,11 @@ class Pieces:
         """Return the names of the structs and unions that have a table."""
         return [name[7:] for name in self._tables if name.startswith("struct.")]
 
+    def names(self, table: str) -> list[str]:
+        """Return what stands before the equals signs of a table; there may be more of them."""
+        lines = "".join(self._tables.get(table, ())).splitlines()
+        return [line[: line.index(" =")] for line in lines if " =" in line]
+
     def pieces(self, table: str, entry: str | None = None) -> Sequence[str]:
         """Return what stands under the headings of a table; all of it, whatever `entry` is."""
         return self._tables.get(table, ())
@@ -70,6 +78,11 @@ class Folder:
     def structs(self) -> list[str]:
         """Return the names of the structs and unions that have a table."""
         return [line[7 : line.index("\t")] for line in self._lines_of("struct.")]
+
+    def names(self, table: str) -> list[str]:
+        """Return the names of the entries of a table."""
+        start = len(table) + 1
+        return [line[start : line.index("\t")] for line in self._lines_of(f"{table}.")]
 
     def pieces(self, table: str, entry: str | None = None) -> Sequence[str]:
         """Return what stands under the headings of a table in those files that have `entry`.

@@ -207,21 +207,26 @@ class Kernel(Context):
         return value_at(self, value.type_, self.wrap(value.address_ + offsets[cpu]), facts=facts)
 
     def dump(
-        self, value: Value, format: Format | Renderer = "text", limits: Limits | None = None
+        self,
+        value: Value,
+        format: Format | Renderer = "text",
+        limits: Limits | None = None,
+        *,
+        raw: bool = False,
     ) -> Iterator[str]:
         """Render `value` and what it leads to; yield the text in pieces.
 
         `format` is the name of a format, or a renderer of your own. `limits` bounds what is shown;
-        the default is that of the command line. Bad memory becomes a note in the text and never
-        raises. Raises `ExpressionError` for an unknown format, and `FaultError` for a per-CPU
-        variable of no CPU.
+        the default is that of the command line. `raw` leaves out what values mean. Bad memory
+        becomes a note in the text and never raises. Raises `ExpressionError` for an unknown format,
+        and `FaultError` for a per-CPU variable of no CPU.
         """
         if value._is_of_no_cpu_:
             value.bytes_()
         limits = limits or Limits()
         render = get(format) if isinstance(format, str) else format
         events = traverse(value, limits, doubt=_doubt_about(value))
-        return render([Root(events)], self.options(limits=limits))
+        return render([Root(events)], self.options(limits=limits, raw=raw))
 
     def format(self, value: Value, *, zero: bool = False) -> str:
         """Return one object as C-like text, with nothing followed, like drgn's `format_()`.
@@ -267,6 +272,7 @@ class Kernel(Context):
         self,
         *,
         zero: bool = False,
+        raw: bool = False,
         color: bool = False,
         limits: Limits | None = None,
         compact: bool = False,
@@ -289,6 +295,7 @@ class Kernel(Context):
             locate=self.slab_object,
             string_at=string_at,
             zero=zero,
+            raw=raw,
             color=color,
             string=limit,
             source=self.target.description,

@@ -174,7 +174,13 @@ class Inspection:
             raise ExpressionError(
                 "--format snprintf prints whole objects alone: no --members, --follow or --depth"
             )
-        options = self.kernel.options(zero=self.args.zero, color=color, limits=self.limits, **flags)
+        options = self.kernel.options(
+            zero=self.args.zero,
+            raw=self.args.raw,
+            color=color,
+            limits=self.limits,
+            **flags,
+        )
         table = self.table()
         if table is None:
             from btfdump._roots.words import jobs

@@ -41,6 +41,9 @@ def add_extent(parser: argparse.ArgumentParser) -> None:
     )
     shape.add_argument("--zero", action="store_true", help="show zero members and empty lists")
     shape.add_argument(
+        "--raw", action="store_true", help="show numbers alone, not what they mean (flags, times)"
+    )
+    shape.add_argument(
         "--elements",
         type=_count,
         default=64,

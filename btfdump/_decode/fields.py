@@ -100,11 +100,13 @@ class Field:
     the list of fields inside a struct, union or array. `facts` is what annotations state about it.
     `elided` is the number of array elements missing from `value`; `remark` is a comment to show
     with it. `has_group` is for fields in the events of `graph`: a group of events about what this
-    field leads to follows the object that holds it.
+    field leads to follows the object that holds it. `data` has the bytes of a struct or an array
+    whose bytes as a whole mean something, such as a set of CPUs; else it is empty.
     """
 
     __slots__ = (
         "bit_size",
+        "data",
         "elided",
         "facts",
         "has_group",
@@ -126,6 +128,7 @@ class Field:
         elided: int = 0,
         remark: str = "",
         has_group: bool = False,
+        data: bytes = b"",
     ) -> None:
         # Final, as mypy checks, rather than a frozen dataclass: that takes four times as long to
         # construct, and an object has hundreds of fields.
@@ -138,6 +141,7 @@ class Field:
         self.elided: Final = elided
         self.remark: Final = remark
         self.has_group: Final = has_group
+        self.data: Final = data
 
     def replace(self, **changes: Any) -> Field:
         """Return a copy of this field with the given attributes changed."""
@@ -152,14 +156,32 @@ class Field:
             get("elided", self.elided),
             get("remark", self.remark),
             get("has_group", self.has_group),
+            self.data,
         )
 
     def as_shown(self, value: FieldValue, elided: int, has_group: bool = False) -> Field:
         """Return this field as a traversal shows it: replace() takes twice as long."""
         facts, bits, remark = self.facts, self.bit_size, self.remark
         return Field(
-            self.name, self.layout, self.offset, value, facts, bits, elided, remark, has_group
+            self.name,
+            self.layout,
+            self.offset,
+            value,
+            facts,
+            bits,
+            elided,
+            remark,
+            has_group,
+            self.data,
         )
+
+
+def means_as_whole(layout: Layout, facts: Any) -> bool:
+    """Whether the bytes of a struct or an array may mean something as a whole."""
+    if layout.meaning is not None:
+        return not isinstance(layout, ScalarLayout)
+    is_told = facts is not None and (facts.meaning is not None or bool(facts.cases))
+    return is_told and not isinstance(layout, ScalarLayout)
 
 
 ALL_ZERO = "all zero"
@@ -404,7 +426,8 @@ class Decoder:
             return Field(name, layout, at, layout.decode(data, at), facts)
         if isinstance(layout, StructLayout):
             inner = self._members(layout, data, at, selection, stated, nesting + 1)
-            return Field(name, layout, at, inner, facts)
+            whole = data[at : at + layout.size] if means_as_whole(layout, facts) else b""
+            return Field(name, layout, at, inner, facts, data=whole)
         return self._array(name, layout, data, at, facts, selection, stated, nesting)
 
     def _array(
@@ -428,7 +451,9 @@ class Decoder:
             values: list[Any] = element.decode_many(data, at, shown)
             if shown < layout.length:
                 values = with_zeros_counted(values, data, at, layout)
-            return Field(name, layout, at, values, facts, elided=layout.length - shown)
+            whole = data[at : at + layout.size] if means_as_whole(layout, facts) else b""
+            elided = layout.length - shown
+            return Field(name, layout, at, values, facts, elided=elided, data=whole)
         shown = layout.shown(self.elements)
         fields: list[Field] = []
         elided = 0

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
+    from btfdump._meaning import Meaning
     from btfdump._targets.memory import ByteOrder
     from btfdump.errors import BtfFormatError
 
@@ -36,7 +37,7 @@ class ArrayLayout:
     `declared` is the length in the declaration where an object has fewer elements, else 0.
     """
 
-    __slots__ = ("base", "declared", "element", "is_text", "length", "size", "type")
+    __slots__ = ("base", "declared", "element", "is_text", "length", "meaning", "size", "type")
 
     def __init__(
         self, type_: types.Type, base: types.Array, element: Layout, is_text: bool
@@ -48,6 +49,7 @@ class ArrayLayout:
         self.declared = base.declared if isinstance(base, types.ShortArray) else 0
         self.size: int = base.length * element.size
         self.is_text = is_text
+        self.meaning: Meaning | None = None
 
     def shown(self, most: int) -> int:
         """Return how many elements are looked at if `most` are wanted.
@@ -110,7 +112,17 @@ class MemberLayout:
 class StructLayout:
     """A struct or union of `size` bytes and its members, in declaration order."""
 
-    __slots__ = ("_by_name", "_found", "_is_small", "_layouts", "_members", "base", "size", "type")
+    __slots__ = (
+        "_by_name",
+        "_found",
+        "_is_small",
+        "_layouts",
+        "_members",
+        "base",
+        "meaning",
+        "size",
+        "type",
+    )
 
     def __init__(
         self, layouts: Layouts, type_: types.Type, base: types.Composite, size: int
@@ -123,6 +135,7 @@ class StructLayout:
         self.type = type_
         self.base = base
         self.size = size
+        self.meaning: Meaning | None = None
 
     @property
     def members(self) -> tuple[MemberLayout, ...]:
@@ -153,6 +166,7 @@ class StructLayout:
 
 Layout: TypeAlias = "ScalarLayout | ArrayLayout | StructLayout"
 StandIn: TypeAlias = "Callable[[types.Composite], types.Composite | None]"
+MeaningOf: TypeAlias = "Callable[[types.Type], Meaning | None]"
 MemberPath: TypeAlias = "tuple[StructLayout, int, int]"
 """(struct that declares the member, index of the member, bit offset of that struct)"""
 
@@ -181,14 +195,19 @@ class Layouts:
     """All layouts of one kernel, by type. `pointer_size` is in bytes.
 
     `stand_in` returns the actual struct for one that is opaque in BTF, such as `struct bpf_timer`,
-    or None.
+    or None. `meaning_of` returns what all values of a type mean, or None: each layout has it.
     """
 
     def __init__(
-        self, byteorder: ByteOrder, pointer_size: int, stand_in: StandIn = lambda opaque: None
+        self,
+        byteorder: ByteOrder,
+        pointer_size: int,
+        stand_in: StandIn = lambda opaque: None,
+        meaning_of: MeaningOf = lambda type_: None,
     ) -> None:
         self.byteorder: ByteOrder = byteorder
         self._stand_in = stand_in
+        self._meaning_of = meaning_of
         self.pointer_size = pointer_size
         self._cache: dict[types.Type, Layout] = {}
         self._declarers: dict[tuple[Layout, str, int], tuple[tuple[StructLayout, int], ...]] = {}
@@ -215,6 +234,11 @@ class Layouts:
         return resolved
 
     def _build(self, type_: types.Type, nesting: int) -> Layout:
+        layout = self._laid_out(type_, nesting)
+        layout.meaning = self._meaning_of(type_)
+        return layout
+
+    def _laid_out(self, type_: types.Type, nesting: int) -> Layout:
         base = type_.btf.skip_modifiers(type_)
         if isinstance(base, types.Composite):
             stand_in = self._stand_in(base) if _is_opaque(base) else None

@@ -12,6 +12,7 @@ from btfdump._btf import types
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from btfdump._meaning import Meaning
     from btfdump._targets.memory import ByteOrder
 
     Raw: TypeAlias = int | float | bytes
@@ -36,10 +37,20 @@ class ScalarLayout:
     """A value decoded as a unit: `decode(data, offset)` -> int, float or bytes.
 
     `size` is in bytes. `code` is its struct.unpack() format, byte order and letter, or "" if it has
-    none.
+    none. `meaning` is what all values of its type mean, if anything is known of them.
     """
 
-    __slots__ = ("base", "category", "code", "decode", "is_signed", "is_whole", "size", "type")
+    __slots__ = (
+        "base",
+        "category",
+        "code",
+        "decode",
+        "is_signed",
+        "is_whole",
+        "meaning",
+        "size",
+        "type",
+    )
 
     def __init__(
         self,
@@ -58,6 +69,7 @@ class ScalarLayout:
         self.decode = decode
         self.is_signed = is_signed
         self.code = code
+        self.meaning: Meaning | None = None
         # Whether the value fills its 1, 2, 4 or 8 bytes, rather than being a narrower integer.
         self.is_whole = size in (1, 2, 4, 8) and (
             not isinstance(base, types.Int) or (base.bits == size * 8 and not base.bit_offset)

@@ -81,6 +81,7 @@ class ShortLayouts:
         if self._left < 0:
             return None
         found = StructLayout(self._layouts, layout.type, layout.base, room)
+        found.meaning = layout.meaning
         for member, short in zip(layout.members, found.members, strict=True):
             if member.bit_size:
                 if member.bit_offset + member.bit_size > room * 8:

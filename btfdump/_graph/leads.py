@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from btfdump._annotate.facts import MemberFacts
     from btfdump._decode.compiled.plan import Plan, Step
+    from btfdump._decode.layout import Layout
     from btfdump._kernel.context import Context
 
     Known: TypeAlias = Container[tuple[int, types.Type]]
@@ -115,6 +116,7 @@ class Leads:
             or facts.of_target
             or facts.cases
             or facts.problems
+            or (facts.meaning is not None and _is_pointer(step.layout))
         )
 
     def target(self, layout: ScalarLayout) -> types.Composite | None:
@@ -162,6 +164,10 @@ class Leads:
                 if isinstance(inner.layout, ScalarLayout)
             )
         )
+
+
+def _is_pointer(layout: Layout) -> bool:
+    return isinstance(layout, ScalarLayout) and layout.category is Category.POINTER
 
 
 def compile_leads(leads: Leads) -> Callable[[bytes, int, Known], Leading]:

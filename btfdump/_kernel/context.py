@@ -14,6 +14,7 @@ from btfdump._decode.layout import Layouts, StructLayout
 from btfdump._decode.scope import Scope
 from btfdump._kernel.arguments import text
 from btfdump._kernel.declared import fitting
+from btfdump._kernel.surroundings import KernelSurroundings
 from btfdump._kernel.symbol_names import FoundSymbol, SymbolNames
 from btfdump._kernel.type_names import TypeNames
 from btfdump._targets.memory import symbols_named
@@ -73,10 +74,15 @@ class Context:
         self._map_types: MapValueTypes | None = None
         self.infers = True  # whether evidence may settle a type that nothing states
         self.layouts = Layouts(
-            target.platform.byteorder, target.platform.pointer_size, self._stand_in
+            target.platform.byteorder,
+            target.platform.pointer_size,
+            self._stand_in,
+            lambda type_: self.annotations.meanings.of_type(type_),
         )
         self.lookup = Lookup(btf, self._modules_naming)
-        self.annotations = Annotations(tuple(overlays), library(), self.lookup)
+        self.annotations = Annotations(
+            tuple(overlays), library(), self.lookup, KernelSurroundings(self)
+        )
         self._know_modules = False  # whether modules were asked for what annotations name
         self._facts: dict[types.Type, StructFacts] = {}
         # Of structs about whose members no outer struct states anything.

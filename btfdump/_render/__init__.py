@@ -36,15 +36,16 @@ class Options:
     `symbolize(address)` names a virtual address, `locate(address)` describes the slab object that
     contains it, for `void *`, and `string_at(address)` reads the C string there; each may return
     None. `string` is the most bytes shown of a char array. `color` allows terminal escapes of our
-    own. `zero` keeps what is empty or zero. `source`, `release` and `cpus` describe what is shown,
-    for headings. `compact`, `noname` and `ptr_raw` are flags of bpf_snprintf_btf(), for the
-    `snprintf` format.
+    own. `zero` keeps what is empty or zero; `raw` leaves out what values mean. `source`, `release`
+    and `cpus` describe what is shown, for headings. `compact`, `noname` and `ptr_raw` are flags of
+    bpf_snprintf_btf(), for the `snprintf` format.
     """
 
     symbolize: Callable[[int], str | None] = _no_symbol
     locate: Callable[[int], str | None] = _no_symbol
     string_at: Callable[[int], str | None] = _no_symbol
     zero: bool = False
+    raw: bool = False
     color: bool = False
     string: int = 256
     source: str = ""

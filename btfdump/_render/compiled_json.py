@@ -21,12 +21,13 @@ from btfdump._render.json_text import (
     array_of_structs,
     cut_array,
     empty_list,
-    flagged,
     member_name,
     name,
     quote,
     text_of,
+    with_meaning,
 )
+from btfdump._render.scalar import has_whole, meant
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
@@ -93,6 +94,8 @@ class _JsonSink(Sink):
     def _only(self, step: Step) -> Step | None:
         if not isinstance(step.layout, StructLayout) or not step.name or step.is_wanted:
             return None
+        if self._is_whole(step):
+            return None
         size = step.layout.size
         if len(step.inner) != 1 or step.tested != size or self.leads.of(step) is not Lead.INSIDE:
             return None
@@ -134,9 +137,10 @@ class _JsonSink(Sink):
 
     def text(self, step: Step, layout: ScalarLayout, value: str) -> str:
         """Return the inside of an f-string that writes a scalar that leads nowhere."""
-        if step.facts is not None and step.facts.flags:
-            names = step.facts.flags
-            return f"{{{self.remembered(id(names), partial(flagged, names))}[{value}]}}"
+        meaning = meant(layout, step.facts, self.values.options)
+        if meaning is not None and meaning.text is not None:
+            write = partial(self.values.scalar_of, layout, step.facts)
+            return f"{{{self.remembered((layout, id(step.facts)), write)}[{value}]}}"
         if layout.category in (Category.INT, Category.CHAR) and is_unpackable(layout):
             return f"{{{value}}}"
         one: Callable[[int], str] = partial(self.values.one, layout)
@@ -204,6 +208,7 @@ class _JsonSink(Sink):
         self.emit(f"z += {len(step.inner)} - len({found})")
         # An element's type is that of the array around it.
         kind = "" if into.element else f'"type": {in_f_string(name(str(step.layout.type)))}, '
+        kind += self._words(step, into)
         text = f'{{{{{kind}"members": {{{{{{J({found})}}}}}}}}}}'
         self.append(step, text, into)
 
@@ -226,7 +231,28 @@ class _JsonSink(Sink):
         else:
             write = self.source.once("V", element, lambda: partial(self.values.array, element))
             text = f"{write}({items}, {elided}, {layout.declared})"
+        if self._is_whole(step):
+            write = self.source.constant("X", with_meaning)
+            text = f"{write}({text}, {self._said(step, into)})"
         self.append(step, f"{{{text}}}", into)
+
+    def _is_whole(self, step: Step) -> bool:
+        """Whether the bytes of a struct or an array mean something as a whole."""
+        return has_whole(step.layout, step.facts, self.values.options)
+
+    def _words(self, step: Step, into: Into) -> str:
+        """Return the key for what a struct means as a whole, inside of an f-string."""
+        if not self._is_whole(step):
+            return ""
+        key = self.source.once("X", "meaning", lambda: _key_of_meaning)
+        return f"{{{key}({self._said(step, into)})}}"
+
+    def _said(self, step: Step, into: Into) -> str:
+        """Return an expression for what the bytes of a struct or an array mean."""
+        meaning = meant(step.layout, step.facts, self.values.options)
+        assert meaning is not None
+        said = self.source.constant("X", meaning.of_bytes)
+        return f"{said}({into.bytes_(step.offset, step.offset + step.layout.size)})"
 
     def array(self, step: Step, into: Into) -> None:
         """Append an array of structs or of arrays."""
@@ -240,6 +266,10 @@ class _JsonSink(Sink):
         write = self.source.constant("X", array_of_structs)
         text = f"{{{write}({layout.length}, J({found}), {elided}, {layout.declared})}}"
         self.append(step, text, into)
+
+
+def _key_of_meaning(words: str) -> str:
+    return f'"meaning": {quote(words)}, ' if words else ""
 
 
 class _Texts(dict[int, str]):

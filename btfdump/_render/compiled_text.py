@@ -21,7 +21,17 @@ from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._render import Options
 from btfdump._render.escape import in_f_string, printable, quoted_bytes
 from btfdump._render.outline import by_whom
-from btfdump._render.scalar import LARGE, MAX_ERRNO, array_text, is_hex, is_told, told_scalar
+from btfdump._render.scalar import (
+    LARGE,
+    MAX_ERRNO,
+    array_text,
+    has_whole,
+    is_hex,
+    is_told,
+    meant,
+    told_scalar,
+)
+from btfdump._render.whole import WholeTexts, whole_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -56,7 +66,7 @@ def compile_text(
     plan = plan_of(layouts, facts_of, layout, elements=ELEMENTS, zero=zero)
     source = Source(layouts)
     source.emit(f"o = [f'{in_f_string(_cast(layout))}{{{{']")
-    _TextSink(source, plan).emitter.members(plan.steps, Into("o"))
+    _TextSink(source, plan, facts_of).emitter.members(plan.steps, Into("o"))
     source.emit("o.append('}')")
     source.emit("return '\\n'.join(o)")
     function: Callable[[bytes], str] = source.function("text(d)", f"text of {layout.type}")
@@ -95,9 +105,10 @@ class _TextSink(Sink):
     is zero, and `K` holds the texts of zero members.
     """
 
-    def __init__(self, source: Source, plan: Plan) -> None:
+    def __init__(self, source: Source, plan: Plan, facts_of: FactsOf | None) -> None:
         super().__init__(source, plan)
         self.zero = plan.zero
+        self.facts_of = facts_of
         self.options = Options(zero=plan.zero)
         self.depth = 1
         self.path: str | None = None  # inside a small struct: the path so far
@@ -111,7 +122,7 @@ class _TextSink(Sink):
         layout = step.layout
         if self.path is not None or isinstance(layout, ScalarLayout):
             return super().leaves(step)
-        if not step.is_decided:
+        if not step.is_decided or has_whole(layout, step.facts, self.options):
             return ()
         if isinstance(layout, ArrayLayout):
             return _array_leaves(step, layout)
@@ -191,6 +202,39 @@ class _TextSink(Sink):
         self.emit(f"{into.out}.append(f'{self._before(step, into)}{value}')")
 
     # Members of several lines
+
+    def compound(self, step: Step, into: Into) -> None:
+        """Append a struct, union or array, or what it means as a whole."""
+        if self.path is None and has_whole(step.layout, step.facts, self.options):
+            self._whole(step, into)
+        else:
+            super().compound(step, into)
+
+    def _whole(self, step: Step, into: Into) -> None:
+        """Append what the reference makes of a member; of the same bytes it makes the same."""
+        name = "" if into.element else step.name
+        key = step.layout, id(step.facts), name, self.depth
+        texts = self.source.once("H", key, lambda: self._whole_texts(step, name))
+        bytes_ = into.bytes_(step.offset, step.offset + step.layout.size)
+        text = self.source.variable("t")
+        self.emit(f"{text} = {texts}[{bytes_}]")
+        if into.element:
+            title = f"f'{_INDENT * self.depth}[{{{into.element}}}] = '"
+            self.emit(f"if {text}: {text} = {title} + {text}.lstrip()")
+        self.emit(f"if {text}: {into.out}.append({text})")
+
+    def _whole_texts(self, step: Step, name: str) -> WholeTexts:
+        layout, facts = step.layout, step.facts
+        layouts, options, facts_of = self.source.layouts, self.options, self.facts_of
+        depth = self.depth
+
+        def write(data: bytes) -> str:
+            return whole_text(
+                layouts, layout, facts, name, depth, options, facts_of, ELEMENTS, data
+            )
+
+        meaning = meant(layout, facts, options)
+        return WholeTexts(write, is_lasting=meaning is None or meaning.is_lasting)
 
     def struct(self, step: Step, into: Into) -> None:
         """Append a struct: on one line if it is small, otherwise on several."""
@@ -293,15 +337,16 @@ class _TextSink(Sink):
         facts = step.facts
         is_int = layout.category is Category.INT
         is_pointer = layout.category is Category.POINTER
-        if is_int and is_hex(facts) and not facts.flags:
+        means = meant(layout, facts, self.options) is not None
+        if is_int and is_hex(facts) and not means:
             return f"{{hex({variable})}}{comma}"
-        if is_told(facts):
+        if means or is_told(facts):
             general = self.source.once(
                 "T" if comma else "M",
                 (layout, id(facts)),
                 lambda: _formatter(layout, self.options, comma, facts),
             )
-            if not is_pointer or facts.flags or facts.is_string:
+            if not is_pointer or means or (facts is not None and facts.is_string):
                 return f"{{{general}({variable})}}"
         elif is_int and layout.size <= 4:
             return f"{{{variable}}}{comma}"
@@ -401,6 +446,8 @@ def _array_leaves(step: Step, layout: ArrayLayout) -> Sequence[Step]:
         return ()
     if is_told(step.facts) or (step.facts is not None and step.facts.length):
         return ()
+    if element.meaning is not None:  # not said of each element
+        return ()
     if not is_unpackable(element) or layout.length > (4 if element.size == 1 else 8):
         return ()
     return [element_of(step, i) for i in range(layout.length)]
@@ -436,13 +483,15 @@ def _formatter(
     layout: ScalarLayout, options: Options, comma: str, facts: MemberFacts | None = None
 ) -> Callable[[object], str]:
     known: dict[object, str] = {}
+    meaning = meant(layout, facts, options)
+    most = MAX_KNOWN if meaning is None or meaning.is_lasting else 0
 
     def text(value: object) -> str:
         found = known.get(value)
         if found is None:
             shown, remark = told_scalar(layout, value, options, facts)
             found = f"{shown}{comma}{f' /* {remark} */' if remark else ''}"
-            if len(known) < MAX_KNOWN:
+            if len(known) < most:
                 known[value] = found
         return found
 

@@ -11,7 +11,7 @@ from btfdump._btf import types
 from btfdump._decode.fields import ALL_ZERO, EMPTY_LIST, Field, decode_text
 from btfdump._decode.layout import ArrayLayout, Nameless
 from btfdump._decode.scalars import Category, ScalarLayout
-from btfdump._render.scalar import Reading, flags, reading, scalar
+from btfdump._render.scalar import Reading, enum_flags, meaning_of, meant, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from btfdump._graph.events import Holds, Label
     from btfdump._graph.summaries import Summary
     from btfdump._kernel.value import Value
+    from btfdump._meaning import Meaning
     from btfdump._render import Options
     from btfdump._walk import Key
 
@@ -125,8 +126,11 @@ class Values:
         layout = field.layout
         if isinstance(layout, ScalarLayout):
             return self.scalar(field)
+        words = meaning_of(field, self.options)
         if not isinstance(layout, ArrayLayout):
             members = f'"members": {{{self.members(_inner(field))}}}'
+            if words:
+                members = f'"meaning": {quote(words)}, {members}'
             is_told = field.remark and field.remark is not ALL_ZERO  # having no members says that
             members += f', "remark": {quote(field.remark)}}}' if is_told else "}"
             if field.name.startswith("["):  # an element's type follows from the array around it
@@ -136,7 +140,8 @@ class Values:
             return quote(text_of(field.value, self.options.string))
         assert isinstance(field.value, list)
         if isinstance(layout.element, ScalarLayout):
-            return self.array(layout.element, field.value, field.elided, layout.declared)
+            items = self.array(layout.element, field.value, field.elided, layout.declared)
+            return with_meaning(items, words) if words else items
         elements = ", ".join(
             f'"{inner.name.strip("[]")}": {HOLE if inner.has_group else self.value(inner)}'
             for inner in _inner(field)
@@ -146,13 +151,34 @@ class Values:
     def scalar(self, field: Field) -> str:
         """Return a scalar, with the names of its bits if annotations give them."""
         assert isinstance(field.layout, ScalarLayout)
-        facts, value = field.facts, field.value
-        if facts is not None and isinstance(value, int):
-            if facts.flags:
-                return flagged(facts.flags, value)
-            if field.layout.category is Category.POINTER:
-                return self.pointers(field.layout, facts).whole(value)
-        return self.one(field.layout, value)
+        return self.scalar_of(field.layout, field.facts, field.value)
+
+    def scalar_of(self, layout: ScalarLayout, facts: MemberFacts | None, value: object) -> str:
+        """Return the same for a value of which `facts` are known."""
+        if not isinstance(value, int):
+            return self.one(layout, value)
+        meaning = meant(layout, facts, self.options)
+        if meaning is not None and meaning.text is not None:
+            return self._meaningful(meaning, layout, facts, value)
+        if facts is not None and layout.category is Category.POINTER:
+            return self.pointers(layout, facts).whole(value)
+        return self.one(layout, value)
+
+    def _meaningful(
+        self, meaning: Meaning, layout: ScalarLayout, facts: MemberFacts | None, value: int
+    ) -> str:
+        """Return a value with what it means, and for flags the list of their names."""
+        assert meaning.text is not None
+        words = meaning.text(value)
+        more = f', "meaning": {quote(words)}' if words else ""
+        if meaning.names is not None:
+            more += f', "flags": {quote(meaning.names(value))}'
+        if layout.category is Category.POINTER:
+            return f"{self.pointers(layout, facts).open(value)}{more}}}"
+        text = self.one(layout, value)
+        if not text.startswith("{"):
+            text = f'{{"value": {text}}}'
+        return f"{text[:-1]}{more}}}"
 
     def one(self, layout: ScalarLayout, value: object) -> str:
         """Return a scalar: a number, a bool, {"pointer"}, {"enum"}, {"hex"} or {"float"}."""
@@ -166,7 +192,7 @@ class Values:
             return "true" if value else "false"
         if layout.category is Category.ENUM and isinstance(layout.base, types.Enum | types.Enum64):
             known = layout.base.names.get(value)
-            bits = scalar(layout, value, self.options)[1] if known is None else ""
+            bits = enum_flags(layout.base, value) if known is None else []
             named = f', "flags": {quote(bits)}' if bits else ""
             return f'{{"enum": {quote(known)}, "value": {value}{named}}}'
         if layout.category is Category.POINTER:
@@ -315,9 +341,9 @@ def _summary_value(value: str | int) -> str:
     return quote(text_of(value.encode("utf-8", "surrogateescape"), len(value) * 4))
 
 
-def flagged(names: dict[int, str], value: int) -> str:
-    """Return an integer with the names of its bits."""
-    return f'{{"value": {value}, "flags": {quote(flags(value, names))}}}'
+def with_meaning(value: str, words: str) -> str:
+    """Return a value that is not a struct, with what it means as a whole."""
+    return f'{{"value": {value}, "meaning": {quote(words)}}}'
 
 
 def text_of(data: bytes, limit: int) -> str | dict[str, str]:

@@ -24,7 +24,7 @@ from btfdump._render.outline import (
     TotalsLine,
     by_whom,
 )
-from btfdump._render.scalar import array, field_scalar, text
+from btfdump._render.scalar import array, field_scalar, meaning_of, text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -113,6 +113,9 @@ class Painter(ABC):
         if isinstance(field.value, bytes):
             return text(field.value, self.options), "", "string"
         if isinstance(layout, ArrayLayout) and isinstance(layout.element, ScalarLayout):
+            words = meaning_of(field, self.options)
+            if words:
+                return array(field, layout.element, self.options), words, "value"
             whom = field.facts.provenance if field.facts is not None and field.facts.length else ""
             return array(field, layout.element, self.options), by_whom(whom).strip(), "value"
         return "{}", "", "value"

@@ -8,6 +8,7 @@ from btfdump._btf import types
 from btfdump._decode.fields import LeadingZeros
 from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._kernel.pointers import ELSEWHERE, space_of
+from btfdump._meaning.bits import flag_list, flags_text
 from btfdump._render.escape import printable, quoted, quoted_bytes
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from btfdump._annotate.facts import MemberFacts
     from btfdump._decode.fields import Field
+    from btfdump._decode.layout import Layout
+    from btfdump._meaning import Meaning
     from btfdump._render import Options
 
 MAX_ERRNO = 4095
@@ -51,10 +54,34 @@ def reading(layout: ScalarLayout, facts: MemberFacts | None) -> Reading:
     return Reading(None, is_string, isinstance(target, types.Void))
 
 
+def meant(layout: Layout, facts: MemberFacts | None, options: Options) -> Meaning | None:
+    """Return what a value means: what is said of it, or else of all of its type."""
+    if options.raw:
+        return None
+    stated = facts.meaning if facts is not None else None
+    return stated if stated is not None else layout.meaning
+
+
+def meaning_of(field: Field, options: Options) -> str:
+    """Return what the bytes of a struct or an array mean as a whole, ready to be shown."""
+    if not field.data:
+        return ""
+    meaning = meant(field.layout, field.facts, options)
+    if meaning is None or meaning.of_bytes is None:
+        return ""
+    return printable(meaning.of_bytes(field.data))
+
+
+def has_whole(layout: Layout, facts: MemberFacts | None, options: Options) -> bool:
+    """Whether the bytes of a struct or an array mean something as a whole."""
+    meaning = meant(layout, facts, options)
+    return meaning is not None and meaning.of_bytes is not None
+
+
 def is_told(facts: MemberFacts | None) -> bool:
     """Whether annotations say how a scalar, or an array of them, is to be shown."""
     return facts is not None and bool(
-        facts.flags or facts.is_hex or facts.is_string or facts.space in ELSEWHERE
+        facts.meaning is not None or facts.is_hex or facts.is_string or facts.space in ELSEWHERE
     )
 
 
@@ -73,15 +100,38 @@ def told_scalar(
     layout: ScalarLayout, value: object, options: Options, facts: MemberFacts | None
 ) -> tuple[str, str]:
     """Return (value, remark) for a scalar of which `facts` are known; see `scalar()`."""
-    if facts is not None and isinstance(value, int):
-        if facts.flags and value:
-            return str(value), flags(value, facts.flags)
-        if layout.category is Category.POINTER:
-            shown, remark = pointer(layout, value, options, facts)
-            if value and facts.space in ELSEWHERE and space_of(layout, None) != facts.space:
-                remark = f"__{facts.space}"  # the type does not say it
-            return shown, remark
+    meaning = meant(layout, facts, options)
+    if meaning is not None and meaning.text is not None and isinstance(value, int):
+        return meaningful(meaning, layout, value, options, facts)
+    if facts is not None and isinstance(value, int) and layout.category is Category.POINTER:
+        shown, remark = pointer(layout, value, options, facts)
+        if value and facts.space in ELSEWHERE and space_of(layout, None) != facts.space:
+            remark = f"__{facts.space}"  # the type does not say it
+        return shown, remark
     return scalar(layout, value, options, as_hex=is_hex(facts))
+
+
+def meaningful(
+    meaning: Meaning,
+    layout: ScalarLayout,
+    value: int,
+    options: Options,
+    facts: MemberFacts | None,
+) -> tuple[str, str]:
+    """Return (value, remark) for an integer that means something; see `scalar()`."""
+    assert meaning.text is not None
+    text = printable(meaning.text(value))
+    if layout.category is Category.POINTER:
+        shown, remark = pointer(layout, value, options, facts)
+        return shown, text or remark
+    if layout.category is Category.ENUM:
+        shown, remark = scalar(layout, value, options)
+        return shown, text or remark
+    if layout.category is Category.BOOL:
+        return scalar(layout, value, options)[0], text
+    if is_hex(facts) or (meaning.base == 10 and abs(value) >= LARGE):
+        return (f"-{-value:#x}" if value < 0 else f"{value:#x}"), text
+    return meaning.number(value), text
 
 
 def scalar(
@@ -105,10 +155,7 @@ def scalar(
         name = layout.base.names.get(value)
         if name is not None:
             return printable(name), str(value)
-        # A value is a set of flags only if enumerators name all of its bits; else it is just new.
-        bits = bits_of(layout.base)
-        is_flags = value > 0 and not value & ~sum(bits)
-        return str(value), flags(value, bits) if is_flags else ""
+        return str(value), flags_text(enum_flags(layout.base, value))
     if category is Category.BOOL and value in (0, 1):
         return "true" if value else "false", ""
     if category is Category.CHAR and 0x20 <= value < 0x7F:
@@ -118,19 +165,14 @@ def scalar(
     return str(value), ""
 
 
-def bits_of(enum: types.Enum) -> dict[int, str]:
-    """Return the enumerators of an enum that are single bits; {} unless there are several."""
-    bits = {v: n for v, n in enum.names.items() if v > 0 and not v & (v - 1)}
-    return bits if len(bits) > 1 else {}
+def enum_flags(enum: types.Enum, value: int) -> list[str]:
+    """Return the names of the bits of a value that is no enumerator, escaped.
 
-
-def flags(value: int, names: dict[int, str]) -> str:
-    """Name the bits of `value`, as `A | B | 0x10`; "" if none has a name."""
-    if value <= 0:
-        return ""
-    shown = [printable(name) for bit, name in sorted(names.items()) if value & bit]
-    rest = value & ~sum(bit for bit in names if value & bit)
-    return " | ".join([*shown, f"{rest:#x}"] if rest else shown) if shown else ""
+    It is a set of flags only if enumerators name all of its bits; else it is just new.
+    """
+    bits = {v: n for v, n in sorted(enum.names.items()) if v > 0 and not v & (v - 1)}
+    is_flags = len(bits) > 1 and value > 0 and not value & ~sum(bits)
+    return [printable(name) for name in flag_list(value, bits)] if is_flags else []
 
 
 def pointer(

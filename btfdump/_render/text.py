@@ -25,12 +25,13 @@ from btfdump._render.outline import (
     StructLine,
     TotalsLine,
     by_whom,
+    holds_group,
     inline_leaves,
     totals_text,
     typed_by,
 )
 from btfdump._render.painter import Painter, number_of, type_of, where_seen
-from btfdump._render.scalar import scalar, summary
+from btfdump._render.scalar import meaning_of, scalar, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -93,7 +94,7 @@ class TextPainter(Painter):
         field, indent = item.field, _INDENT * item.depth
         whom = typed_by(field)
         tail = f" /*{whom} */" if whom else ""
-        line = self.inline(field, item.name)
+        line = self.inline(field, item.name) or self.whole(field, item.name)
         if line:
             self.skip_inside()
             return f"{indent}{line}{tail}"
@@ -111,8 +112,16 @@ class TextPainter(Painter):
             shown, remark, _ = self.value(leaf)
             parts.append(f"{printable(path)} = {shown}{f' /* {remark} */' if remark else ''}")
         inside = f" {', '.join(parts)} " if parts else ""
-        remark = f" /* {printable(field.remark)} */" if field.remark else ""
+        words = printable(field.remark) or meaning_of(field, self.options)
+        remark = f" /* {words} */" if words else ""
         return f"{self.name(name)}{self.type(field)}{{{inside}}},{remark}"
+
+    def whole(self, field: Field, name: str) -> str:
+        """Return a struct on one line as what it means, "" if it means nothing as a whole."""
+        words = meaning_of(field, self.options)
+        if not words or holds_group(field):
+            return ""
+        return f"{self.name(name)}{self.type(field)}{{ /* {words} */ }},"
 
     def pointer(self, item: GroupLine) -> str:
         """Return the line of a pointer, up to its value."""

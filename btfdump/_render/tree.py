@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.color import ColorSystem
 from rich.style import Style
 
-from btfdump._decode.layout import ArrayLayout
+from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._decode.scalars import ScalarLayout
 from btfdump._render import Options, Root, renderer
 from btfdump._render.escape import printable, quoted
@@ -30,12 +30,13 @@ from btfdump._render.outline import (
     children,
     holds_group,
     inline_leaves,
+    is_branch,
     is_empty,
     totals_text,
     typed_by,
 )
 from btfdump._render.painter import Painter, number_of, type_of, where_seen
-from btfdump._render.scalar import summary
+from btfdump._render.scalar import meaning_of, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -114,7 +115,7 @@ class _TreePainter(Painter):
     def styled(self, field: Field) -> tuple[str, str]:
         """Return (value, remark) of a field on one line, styled."""
         shown, remark, what = self.value(field)
-        if isinstance(field.layout, ArrayLayout):
+        if isinstance(field.layout, ArrayLayout) and not field.data:
             return self.style(what, shown), self.style("dim", f" {remark}" if remark else "")
         return self.style(what, shown), self.remark(remark)
 
@@ -149,15 +150,20 @@ class _TreePainter(Painter):
         if not name and not isinstance(field.layout, ScalarLayout | ArrayLayout):
             name = f"<{field.layout.base.keyword}>"
         line = f"{self.start(item)}{self.label(name, item.depth)}"
-        inline = self.inline(field, len(name) + 4 * item.depth)
+        words = meaning_of(field, self.options)
+        is_short = not words or (isinstance(field.layout, StructLayout) and field.layout.is_small)
+        inline = self.inline(field, len(name) + 4 * item.depth) if is_short else ""
         self.align(children(field), item.depth + 1)
-        if inline:
+        if inline or (words and not holds_group(field)):
             self.skip_inside()
-            return f"{line} {inline}{self.type(field)}"
+            said = self.remark(words)
+            return f"{line} {inline}{said if inline else said[1:]}{self.type(field)}"
         return f"{line} {self.type(field).lstrip()}"
 
     def inline(self, field: Field, indent: int) -> str:
         """Return a small struct on one line, or "" if it does not fit."""
+        if any(inner.data and is_branch(inner) for inner in children(field)):
+            return ""  # what these mean has its place on lines of their own
         leaves = inline_leaves(field) or []
         plain = sum(len(name) + 8 for name, _ in leaves)
         if not leaves or (indent + plain > _WIDTH and len(leaves) > 1):

@@ -24,7 +24,6 @@ _LISTS = frozenset(
 )
 _TREES = frozenset(("rb_root", "rb_root_cached", "bpf_rb_root", "timerqueue_head"))
 _MAX_CASES = 4
-_MAX_FLAGS = 3
 
 
 class Sayings:
@@ -85,10 +84,8 @@ def _words(known: MemberFacts, *, is_array: bool) -> Iterator[str]:
         yield f"length {known.length}"
     if known.typed_by is not None:
         yield f"value of the BPF map {known.typed_by}"
-    if known.flags:
-        names = list(known.flags.values())
-        more = f", and {len(names) - _MAX_FLAGS} more" if len(names) > _MAX_FLAGS else ""
-        yield f"flags {', '.join(names[:_MAX_FLAGS])}{more}"
+    if known.meaning is not None:
+        yield known.meaning.name
     if known.skip is not None:
         yield f"without those for which {known.skip}"
     if known.vacant is not None:

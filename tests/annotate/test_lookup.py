@@ -343,10 +343,11 @@ def test_flags_of_modules():
     world.define(builder, kernel, "holder", [("one", "int"), ("two", "int"), ("n", "int")])
     world.load(kernel, "mod", builder)
     facts = kernel.annotations.of_struct(kernel.type("struct holder"))  # type: ignore[arg-type]
-    assert [facts.members[i].flags for i in range(3)] == [
-        {1: "M_NEW"},
-        {1: "M_NEW", 2: "M_OTHER"},
-        {1: "N_FIRST"},
+    meanings = [facts.members[i].meaning for i in range(3)]
+    assert [one.text(3) for one in meanings if one is not None and one.text is not None] == [
+        "M_NEW|0x2",
+        "M_NEW|M_OTHER",
+        "N_FIRST|0x2",
     ]
 
 

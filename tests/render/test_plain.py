@@ -76,7 +76,7 @@ def test_annotations_say_how_scalars_are_shown() -> None:
     text = shown_twice(world.kernel(), "struct told", data)
     assert text == (
         "(struct told){\n  .a = (u32)0xff,\n  .b = (u64[3]){ 0x1, 0x0, 0x10 },\n"
-        '  .c = (u8[4])"abc",\n  .d = (u32)3, /* RED | BLUE */\n'
+        '  .c = (u8[4])"abc",\n  .d = (u32)0x3, /* RED|BLUE */\n'
         "  .e = (void *)0x1000, /* __user */\n  .f = (u32)255,\n}"
     )
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from btfdump._decode.compiled.emitter import Into, Sink
 from btfdump._decode.compiled.plan import plan_of
 from btfdump._decode.compiled.source import Source
-from btfdump._decode.fields import ALL_ZERO, Field, is_all_zero
-from btfdump._decode.layout import Nameless
+from btfdump._decode.fields import ALL_ZERO, Field, is_all_zero, means_as_whole
+from btfdump._decode.layout import ArrayLayout, Nameless
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,13 +81,14 @@ class FieldsSink(Sink):
         self.emit(f"{found} = []")
         self.emitter.members(step.inner, Into(found, into.base))
         self.emit(f"z += {len(step.inner)} - len({found})")
-        field = f"{self._field(step, found, into)}{self._told(step, found)}"
+        field = f"{self._field(step, found, into)}{self._told(step, found)}{_whole(step, into)}"
         self.emit(f"{into.out}.append({field}))")
 
     def _append_array(self, step: Step, value: str, elided: str, into: Into) -> None:
         more = "" if elided == "0" else f", elided={elided}"
         field = f"{self._field(step, value, into)}{more}{self._told(step, value, elided)}"
-        self.emit(f"{into.out}.append({field}))")
+        is_plain = isinstance(step.layout, ArrayLayout) and not step.inner
+        self.emit(f"{into.out}.append({field}{_whole(step, into) if is_plain else ''}))")
 
     def _told(self, step: Step, value: str, elided: str = "0") -> str:
         """Return the argument for a remark, if one may be needed, that all in a member is zero."""
@@ -104,3 +105,10 @@ class FieldsSink(Sink):
         layout = self.source.constant("T", step.layout)
         facts = "None" if step.facts is None else self.source.constant("A", step.facts)
         return f"Field({name}, {layout}, {into.at(step.offset)}, {value}, {facts}"
+
+
+def _whole(step: Step, into: Into) -> str:
+    """Return the argument for the bytes of a member that mean something as a whole."""
+    if not means_as_whole(step.layout, step.facts):
+        return ""
+    return f", data={into.bytes_(step.offset, step.offset + step.layout.size)}"

@@ -1,0 +1,120 @@
+"""What annotations say that values mean, for one kernel: on a member, or of all of a type.
+
+Checked here is that a value is of a size and kind of which that can be said, and that the names of
+its bits exist. btfdump/_meaning turns values into words.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump._annotate.enumerators import bit_names, value_names
+from btfdump._annotate.grammar import as_meaning
+from btfdump._btf import types
+from btfdump._btf.members import MAX_NESTING
+from btfdump._meaning.vocabulary import Site, meaning_of
+from btfdump.errors import AnnotationError, BtfFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btfdump._annotate.grammar import Means
+    from btfdump._annotate.lookup import Lookup
+    from btfdump._annotate.overlay import Overlay
+    from btfdump._btf.types import TypeTable
+    from btfdump._meaning import Meaning, Surroundings
+
+_NETWORK = frozenset(("__be16", "__be32", "__be64"))
+"""Typedefs of numbers in network byte order (include/uapi/linux/types.h)."""
+_SIZES = frozenset((1, 2, 4, 8))
+
+
+class Meanings:
+    """Makes meanings of what `sources` say, in order of authority.
+
+    `surroundings` is the kernel, or None where there are only types.
+    """
+
+    def __init__(
+        self, sources: Sequence[Overlay], lookup: Lookup, surroundings: Surroundings | None
+    ) -> None:
+        self._sources = sources
+        self._lookup = lookup
+        self._surroundings = surroundings
+        self._named = {name for source in sources for name in source.scalars()}
+        self._stated: dict[tuple[Means, types.Type, TypeTable], Meaning] = {}
+
+    def of(self, stated: Means, type_: types.Type, near: TypeTable) -> Meaning:
+        """Return what is stated of values of a type, names being those of `near`.
+
+        Raises `AnnotationError` if it cannot be said of them.
+        """
+        key = stated, type_, near
+        known = self._stated.get(key)
+        if known is None:
+            site = self._site(type_, near)
+            known = self._stated[key] = meaning_of(stated.word, stated.argument, site)
+        return known
+
+    def of_type(self, type_: types.Type) -> Meaning | None:
+        """Return what all values of a type mean: by the typedefs it goes by, or its struct."""
+        for name in _names_of(type_):
+            if name not in self._named:
+                continue
+            for source in self._sources:
+                for alternative in source.scalar(name):
+                    for annotation in alternative:
+                        stated = as_meaning(annotation)
+                        try:
+                            if stated is not None:
+                                return self.of(stated, type_, type_.btf)
+                        except AnnotationError:
+                            continue  # `annotations check` says it: kernels differ
+        return None
+
+    def _site(self, type_: types.Type, near: TypeTable) -> Site:
+        btf = type_.btf
+        base = btf.skip_modifiers(type_)
+        only = _only_scalar(base)
+        try:
+            size = btf.sizeof(base)
+        except BtfFormatError as error:
+            raise AnnotationError(f"{type_} has no size") from error
+        surroundings, lookup = self._surroundings, self._lookup
+        return Site(
+            size,
+            surroundings.byteorder if surroundings is not None else btf.byteorder,
+            btf.pointer_size or 8,
+            not _NETWORK.isdisjoint(_names_of(type_)),
+            isinstance(base, types.Ptr),
+            only is None or size not in _SIZES,
+            lambda names, is_bits: bit_names(names, near, lookup, is_bits=is_bits),
+            lambda names: value_names(names, near, lookup),
+            surroundings,
+        )
+
+
+def _names_of(type_: types.Type) -> list[str]:
+    """Return the names of a type's typedefs, the outermost first, and that of its struct."""
+    found = []
+    for _ in range(MAX_NESTING * 2):
+        if isinstance(type_, types.Typedef | types.Composite):
+            found.append(type_.name)
+        if not isinstance(type_, types.Reference) or isinstance(type_, types.Ptr):
+            break
+        type_ = type_.btf.type(type_.type_id)
+    return found
+
+
+def _only_scalar(base: types.Type) -> types.Type | None:
+    """Return the scalar that a type is, or that a struct of just one consists of; else None."""
+    for _ in range(MAX_NESTING):
+        if isinstance(base, types.Int | types.Enum | types.Ptr):
+            return base
+        if isinstance(base, types.Array) and base.length == 1:
+            base = base.btf.skip_modifiers(base.type_id)
+        elif isinstance(base, types.Composite) and len(base.members) == 1:
+            base = base.btf.skip_modifiers(base.members[0].type_id)
+        else:
+            return None
+    return None

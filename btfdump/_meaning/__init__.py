@@ -1,0 +1,72 @@
+"""What values mean: the bits of flags, moments, device numbers, addresses.
+
+BTF says that `i_mode` is an unsigned short and no more. What it means is stated by annotations, and
+a `Meaning` turns values into the words for it. Nothing here reads a kernel: what is needed of one
+comes through `Surroundings`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Literal
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Meaning:
+    """What the values of one scalar, array or struct mean; `name` is as annotations have it.
+
+    `text(value)` says it of an integer, `of_bytes(data)` of the bytes of an array or a struct, and
+    `names(value)` lists the bits of flags; each returns nothing for a value that means nothing. The
+    value itself is shown in `base` 8, 10 or 16. What `is_lasting` holds for as long as a kernel is
+    open; else it depends on memory that may change.
+    """
+
+    name: str
+    text: Callable[[int], str] | None = None
+    of_bytes: Callable[[bytes], str] | None = None
+    names: Callable[[int], list[str]] | None = None
+    base: int = 10
+    is_lasting: bool = True
+
+    def number(self, value: int) -> str:
+        """Return a value as C would write it, in this base."""
+        if self.base == 16:
+            return hex(value)
+        if self.base == 8:
+            return f"0{value:o}" if value >= 0 else f"-0{-value:o}"
+        return str(value)
+
+
+class Surroundings(Protocol):
+    """What meanings need of a kernel. Each may be unknown: None, "", or nothing."""
+
+    @property
+    def byteorder(self) -> Literal["little", "big"]:
+        """The byte order of its numbers."""
+
+    @property
+    def page_size(self) -> int:
+        """Bytes of a page."""
+
+    @property
+    def cpus(self) -> int:
+        """How many CPUs are possible: what a cpumask has beyond them was never written."""
+
+    def hz(self) -> int | None:
+        """Return how many jiffies a second has."""
+
+    def jiffies(self) -> int | None:
+        """Return the moment at which the kernel was stopped, in jiffies."""
+
+    def flag_names(self, symbol: str) -> Mapping[int, str]:
+        """Return mask -> name, from a table of the kernel's own (`struct trace_print_flags[]`)."""
+
+    def task(self, address: int) -> str:
+        """Return which task a `struct task_struct` at a virtual address is: `"init" pid 1`."""
+
+    def read(self, address: int, size: int) -> bytes:
+        """Return `size` bytes at a virtual address, b"" if they cannot be read."""

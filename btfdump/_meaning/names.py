@@ -1,0 +1,102 @@
+"""Names that are macros in the kernel's source, and so in no BTF: tables in TOML, beside this file.
+
+::
+
+    [task_state]
+    see = "include/linux/sched.h"
+    kind = "mask"                  # or "bit": bit numbers; or "value": one of several
+    zero = "TASK_RUNNING"          # what 0 is called
+    kernel = "vmaflag_names"       # the kernel's own table, which is asked first
+    names = { TASK_INTERRUPTIBLE = 0x1 }
+
+    [open_flags.fields.O_ACCMODE]  # several bits that are one number
+    mask = 0x3
+    names = { O_RDONLY = 0, O_WRONLY = 1 }
+
+A name is in a table only if its value is the same in all versions of the kernel that have it: an
+unknown bit is shown as a number, a wrong name would be believed.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from btfdump._meaning.bits import BitField
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+FOLDER = Path(__file__).parent / "names"
+
+
+class Names(NamedTuple):
+    """A table: `names` by mask, or by value where `is_values`. `zero` is the name of 0.
+
+    `kernel` is the symbol of the kernel's own table, and `see` where the source has the macros.
+    """
+
+    names: Mapping[int, str]
+    fields: Sequence[BitField]
+    zero: str
+    kernel: str
+    is_values: bool
+    see: str
+
+
+def has_table(name: str) -> bool:
+    """Whether there is a table of that name."""
+    return name in _tables() and "." not in name
+
+
+def table_names() -> list[str]:
+    """Return the names of all tables."""
+    return sorted(name for name in _tables() if "." not in name)
+
+
+@cache
+def table(name: str) -> Names:
+    """Return a table; raises `KeyError` if there is none of that name."""
+    parsed = _parsed(name)
+    kind = parsed.get("kind", "mask")
+    by_number: dict[int, str] = {}
+    for macro, value in parsed.get("names", {}).items():
+        by_number.setdefault(1 << value if kind == "bit" else value, macro)
+    fields = [
+        BitField(macro, field["mask"], {value: key for key, value in field["names"].items()})
+        for macro, field in parsed.get("fields", {}).items()
+    ]
+    return Names(
+        by_number,
+        tuple(fields),
+        parsed.get("zero", ""),
+        parsed.get("kernel", ""),
+        kind == "value",
+        parsed.get("see", ""),
+    )
+
+
+@cache
+def _tables() -> dict[str, str]:
+    """Return the text under each heading of the files: only what is asked for is parsed."""
+    found: dict[str, str] = {}
+    for path in sorted(FOLDER.glob("*.toml")):
+        for piece in f"\n{path.read_text('utf-8')}".split("\n[")[1:]:
+            heading, _, text = piece.partition("]")
+            found[heading] = text
+    return found
+
+
+def _parsed(name: str) -> dict[str, Any]:
+    """Return one table, parsed, with the tables inside it."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    pieces = _tables()
+    texts = [f"[{name}]{pieces[name]}"]
+    texts += [f"[{one}]{text}" for one, text in pieces.items() if one.startswith(f"{name}.")]
+    found: dict[str, Any] = tomllib.loads("\n".join(texts))[name]
+    return found

@@ -1,0 +1,472 @@
+"""What the words of annotations say of values: `unit:ns`, `mode`, `flags:PG_`, `owner:task`.
+
+`meaning_of()` makes a `Meaning` of a word, for values of a certain size in a certain kernel.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from btfdump._meaning import Meaning, addresses, amounts, files, names
+from btfdump._meaning.bits import bits_in, flag_list, flags_text, ranges, set_text
+from btfdump.errors import AnnotationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Literal
+
+    from btfdump._meaning import Surroundings
+
+    Text = Callable[[int], str]
+
+
+class Site(NamedTuple):
+    """What a word is said of: a value of `size` bytes.
+
+    `is_network` says that its type is in network byte order (`__be32`), `is_pointer` that it is
+    one, `is_bytes` that it is an array, or a struct of more than one scalar. `word` is the size of
+    a long in bytes. `masks(text, is_bits)` returns mask -> name of the enumerators that `flags:`
+    means, or `bits:`, and `values(text)` value -> name of those that `enum:` means; both are empty
+    if there are none.
+    """
+
+    size: int
+    byteorder: Literal["little", "big"]
+    word: int
+    is_network: bool
+    is_pointer: bool
+    is_bytes: bool
+    masks: Callable[[str, bool], Mapping[int, str]]
+    values: Callable[[str], Mapping[int, str]]
+    surroundings: Surroundings | None
+
+
+def meaning_of(word: str, argument: str, site: Site) -> Meaning:
+    """Return what `word:argument` says of a value.
+
+    Raises `AnnotationError` if that cannot be said of one at this site.
+    """
+    name = f"{word}:{argument}" if argument else word
+    if word in ("flags", "gfp", "bits"):
+        return _flags(name, word, argument, site)
+    if word == "enum":
+        return _enumeration(name, argument, site)
+    if word in _SETS:
+        return _set(name, word, argument, site)
+    if word in _BYTES:
+        return _of_bytes(name, word, argument, site)
+    if word in ("unit", "time"):
+        return _amount(name, word, argument, site)
+    if word == "owner":
+        return _owner(name, argument, site)
+    text = _NUMBERS.get(word)
+    if text is None:
+        raise AnnotationError(f"no meaning is called {word}")
+    if word in ("port", "be", "le"):
+        return _ordered(name, word, site)
+    if word in ("signed", "dec"):
+        return _decimal(name, word, site)
+    if word == "err" and not site.is_pointer and site.size < site.word:
+        raise AnnotationError("expected a pointer, or an integer as wide as one")
+    return _scalar(name, text, site, base=8 if word == "mode" else 10)
+
+
+def _scalar(
+    name: str,
+    text: Text,
+    site: Site,
+    *,
+    base: int = 10,
+    names_of: Callable[[int], list[str]] | None = None,
+    is_lasting: bool = True,
+) -> Meaning:
+    """Return the meaning of an integer, or of the only scalar of a struct."""
+    if site.is_bytes or site.size > 8:
+        raise AnnotationError(f"expected an integer, not {site.size} bytes")
+    byteorder = site.byteorder
+
+    def of_bytes(data: bytes) -> str:
+        return text(int.from_bytes(data, byteorder))
+
+    return Meaning(name, text, of_bytes, names_of, base, is_lasting)
+
+
+# Flags and enumerations
+
+
+def _flags(name: str, word: str, argument: str, site: Site) -> Meaning:
+    """Bits by the enumerators of the kernel, or by a table of macros."""
+    if word == "gfp":
+        word, argument = "flags", "table gfp"
+    table_name = _table_in(argument)
+    full = (1 << site.size * 8) - 1
+    if table_name is None:
+        masks = dict(sorted(site.masks(argument, word == "bits").items()))
+        if not masks:
+            raise AnnotationError("no such enum or prefix")
+
+        def list_names(value: int) -> list[str]:
+            return flag_list(value & full, masks)
+    else:
+        load = partial(_masks_of, table_name, site)
+
+        def list_names(value: int) -> list[str]:
+            table, own = load()
+            masked = value & full
+            found = flag_list(masked, own, table.fields)
+            return found or ([table.zero] if table.zero and not masked else [])
+
+    def text(value: int) -> str:
+        return flags_text(list_names(value))
+
+    return _scalar(name, text, site, base=16, names_of=list_names)
+
+
+def _masks_of(name: str, site: Site) -> tuple[names.Names, Mapping[int, str]]:
+    """Return a table, and its masks: those of the kernel's own table first, where there is one.
+
+    What the kernel does not name is named by ours unless another name of ours is there already.
+    """
+    table = names.table(name)
+    surroundings = site.surroundings
+    if not table.kernel or surroundings is None:
+        return table, table.names
+    own = surroundings.flag_names(table.kernel)
+    known = {mask: _confirmed(one, table.names.get(mask)) for mask, one in own.items()}
+    taken = set(known.values())
+    ours = {mask: one for mask, one in table.names.items() if mask not in own and one not in taken}
+    return table, known | ours
+
+
+def _confirmed(own: str, macro: str | None) -> str:
+    """Return a flag's macro if what the kernel calls it says the same: `read` is VM_READ."""
+    is_same = macro is not None and own.islower() and macro.lower().endswith(own)
+    return macro if macro is not None and is_same else own
+
+
+def _table_in(argument: str) -> str | None:
+    """Return the name in `table NAME`, None for anything else; raises `AnnotationError`."""
+    if not argument.startswith("table "):
+        return None
+    name = argument[len("table ") :].strip()
+    if not names.has_table(name):
+        raise AnnotationError(f"no table {name}; there are {', '.join(names.table_names())}")
+    return name
+
+
+def _enumeration(name: str, argument: str, site: Site) -> Meaning:
+    table_name = _table_in(argument)
+    if table_name is None:
+        values = site.values(argument)
+        if not values:
+            raise AnnotationError("no such enum, enumerator or prefix")
+        return _scalar(name, lambda value: values.get(value, ""), site)
+
+    def text(value: int) -> str:
+        return _value_name(table_name, value)
+
+    return _scalar(name, text, site)
+
+
+def _value_name(table: str, value: int) -> str:
+    known = names.table(table)
+    return known.names.get(value, known.zero if not value else "")
+
+
+# Sets
+
+_SETS = frozenset(("bitmap", "capability", "cpumask", "nodemask", "sigset"))
+
+
+def _set(name: str, word: str, argument: str, site: Site) -> Meaning:
+    """A bitmap, in longs."""
+    most = _number(argument) if word == "bitmap" and argument else 0
+    byteorder, long = site.byteorder, site.word
+    surroundings = site.surroundings
+
+    def of_bytes(data: bytes) -> str:
+        bits = bits_in(data, byteorder, min(long, len(data)) or 1)
+        last = surroundings.cpus if word == "cpumask" and surroundings is not None else most
+        if last:
+            bits = [bit for bit in bits if bit < last]
+        if not bits:
+            return "none"
+        if word == "sigset":
+            return set_text(bits, lambda bit: signal_name(bit + 1), 64)
+        if word == "capability":
+            everything = len(names.table("capability").names)
+            return set_text(bits, _capability, everything)
+        return ranges(bits)
+
+    size = site.size
+
+    def text(value: int) -> str:
+        return of_bytes((value & (1 << size * 8) - 1).to_bytes(size, byteorder))
+
+    if word in ("sigset", "capability") and site.size > 128:
+        raise AnnotationError(f"expected a set, not {site.size} bytes")
+    return Meaning(name, None if site.is_bytes else text, of_bytes, None, 16)
+
+
+def signal_name(number: int) -> str:
+    """Return the name of a signal; real-time ones are numbered from SIGRTMIN on."""
+    known = names.table("signal").names.get(number)
+    if known:
+        return known
+    return f"SIGRTMIN+{number - 32}" if 32 <= number <= 64 else ""
+
+
+def _capability(bit: int) -> str:
+    return names.table("capability").names.get(1 << bit, str(bit))
+
+
+# Bytes
+
+_BYTES: Mapping[str, int] = {"ipv4": 4, "ipv6": 16, "mac": 0, "uuid": 16, "sockaddr": 0}
+
+
+def _of_bytes(name: str, word: str, argument: str, site: Site) -> Meaning:
+    """Addresses, which are bytes in network order."""
+    least = _number(argument) if argument else _BYTES[word]
+    if word == "mac" and site.is_pointer:
+        return _pointed_mac(name, least or 6, site)
+    if site.size < least:
+        raise AnnotationError(f"expected {least} bytes, not {site.size}")
+    byteorder = site.byteorder
+    formats: dict[str, Callable[[bytes], str]] = {
+        "ipv4": addresses.ipv4,
+        "ipv6": addresses.ipv6,
+        "mac": lambda data: addresses.mac(data[: least or len(data)]),
+        "uuid": addresses.uuid,
+        "sockaddr": lambda data: addresses.sockaddr(data, byteorder),
+    }
+    of_bytes = formats[word]
+    size = site.size
+
+    def text(value: int) -> str:
+        return of_bytes((value & (1 << size * 8) - 1).to_bytes(size, byteorder))
+
+    return Meaning(name, None if site.is_bytes else text, of_bytes)
+
+
+def _pointed_mac(name: str, length: int, site: Site) -> Meaning:
+    """An address that a pointer leads to, such as net_device.dev_addr since 5.17."""
+    surroundings = site.surroundings
+
+    def text(value: int) -> str:
+        data = surroundings.read(value, length) if surroundings is not None and value else b""
+        return addresses.mac(data)
+
+    return Meaning(name, text, None, None, 16, is_lasting=False)
+
+
+def _number(text: str) -> int:
+    try:
+        number = int(text, 0)
+    except ValueError:
+        number = 0
+    if not 0 < number <= 1 << 16:
+        raise AnnotationError(f"expected a number of up to {1 << 16}, not {text!r}")
+    return number
+
+
+# Amounts and moments
+
+
+def _amount(name: str, word: str, argument: str, site: Site) -> Meaning:
+    surroundings = site.surroundings
+    unit, _, of = argument.partition(":")
+    if word == "time" and unit in ("epoch", "boot", "mono") and of in ("", "s", "ns", "timespec"):
+        return _moment(name, unit, of, site)
+    text: Text | None = None
+    if word == "time" and argument == "jiffies":
+        text = partial(_jiffies_moment, surroundings, site.size)
+        return _scalar(name, text, site, is_lasting=False)
+    if word == "unit" and argument == "pages":
+        page = surroundings.page_size if surroundings is not None else 0
+        text = lambda value: amounts.size(value * page) if page and value > 0 else ""  # noqa: E731
+    elif word == "unit" and argument == "jiffies":
+        text = partial(_jiffies, surroundings)
+    elif word == "unit":
+        text = _UNITS.get(argument)
+    if text is None:
+        known = ", ".join(("unit:jiffies", "unit:pages", *(f"unit:{one}" for one in _UNITS)))
+        moments = "time:epoch, time:boot, time:mono, time:jiffies"
+        raise AnnotationError(f"expected {known}, {moments}")
+    return _scalar(name, text, site)
+
+
+_UNITS: Mapping[str, Text] = {
+    "ns": amounts.duration,
+    "us": lambda value: amounts.duration(value * 1_000),
+    "ms": lambda value: amounts.duration(value * 1_000_000),
+    "s": lambda value: amounts.duration(value * amounts.NS),
+    "ktime": amounts.duration,
+    "clock_t": lambda value: amounts.duration(value * amounts.NS // amounts.USER_HZ),
+    "bytes": lambda value: amounts.size(value) if value >= 1024 else "",
+    "KiB": lambda value: amounts.size(value * 1024) if value >= 1024 else "",
+    "sectors": lambda value: amounts.size(value * 512) if value > 0 else "",
+    "percent": lambda value: f"{value} %",
+}
+
+
+def _jiffies(surroundings: Surroundings | None, value: int) -> str:
+    hz = surroundings.hz() if surroundings is not None else None
+    return amounts.duration(value * amounts.NS // hz) if hz else ""
+
+
+def _jiffies_moment(surroundings: Surroundings | None, size: int, value: int) -> str:
+    """Return a moment in jiffies, seen from that at which the kernel was stopped."""
+    if surroundings is None or not value:
+        return ""
+    hz, now = surroundings.hz(), surroundings.jiffies()
+    if not hz or now is None:
+        return ""
+    bits = size * 8
+    distance = (value - now) & (1 << bits) - 1
+    if distance >> (bits - 1):
+        distance -= 1 << bits
+    if not distance:
+        return "now"
+    away = amounts.duration(abs(distance) * amounts.NS // hz)
+    return f"in {away}" if distance > 0 else f"{away} ago"
+
+
+def _moment(name: str, clock: str, of: str, site: Site) -> Meaning:
+    """A moment on a clock: of an integer in nanoseconds, or of a struct timespec64."""
+    byteorder = site.byteorder
+
+    def said(seconds: int, nanoseconds: int) -> str:
+        if clock == "epoch":
+            return amounts.date(seconds, nanoseconds)
+        return amounts.after_boot(seconds * amounts.NS + nanoseconds)
+
+    if site.size == 16:
+
+        def of_bytes(data: bytes) -> str:
+            return said(*amounts.from_timespec(data, byteorder))
+
+        return Meaning(name, None, of_bytes)
+    in_seconds = of == "s" or (not of and clock == "epoch")
+
+    def text(value: int) -> str:
+        return said(value, 0) if in_seconds else said(*divmod(value, amounts.NS))
+
+    return _scalar(name, text, site)
+
+
+# Numbers
+
+
+def _ordered(name: str, word: str, site: Site) -> Meaning:
+    """A number in network byte order, or one that is in the kernel's: as the number that it is."""
+    is_network = site.is_network or word == "be"
+    order: Literal["little", "big"] = "little" if word == "le" else "big"
+    size, byteorder = site.size, site.byteorder
+
+    def text(value: int) -> str:
+        if word == "port" and not is_network:
+            return ""
+        number = int.from_bytes((value & (1 << size * 8) - 1).to_bytes(size, byteorder), order)
+        return str(number) if number != value else ""
+
+    return _scalar(name, text, site)
+
+
+def _decimal(name: str, word: str, site: Site) -> Meaning:
+    """A number that is shown in decimal, whatever its size, or with its sign."""
+    top = 1 << site.size * 8
+
+    def text(value: int) -> str:
+        number = value - top if word == "signed" and value >> (site.size * 8 - 1) == 1 else value
+        return str(number)
+
+    return _scalar(name, text, site, base=16)
+
+
+def error_name(number: int) -> str:
+    """Return the name of an error, given as the kernel returns it: `-2` is ENOENT."""
+    return names.table("errno").names.get(-number, "") if number < 0 else ""
+
+
+def _error(value: int) -> str:
+    return error_name(value) if value < 0 else ""
+
+
+def _pointer_error(value: int) -> str:
+    for bits in (64, 32):
+        if value >= (1 << bits) - 4095 and value < 1 << bits:
+            return error_name(value - (1 << bits))
+    return _error(value)
+
+
+def _exit_code(value: int) -> str:
+    """Return what a task's exit_code says (include/uapi/linux/wait.h): a status, or a signal."""
+    signal, status = value & 0x7F, value >> 8 & 0xFF
+    if not signal:
+        return f"exit {status}"
+    core = " (core dumped)" if value & 0x80 else ""
+    return f"killed by {signal_name(signal) or f'signal {signal}'}{core}"
+
+
+def _id(value: int, who: str) -> str:
+    return "root" if not value and who == "uid" else "none" if value in (-1, 0xFFFFFFFF) else ""
+
+
+def _refcount(value: int) -> str:
+    """Return what is wrong with a count: include/linux/refcount.h saturates at INT_MIN / 2."""
+    value &= 0xFFFFFFFF
+    return "saturated" if 0xA0000000 <= value < 0xE0000000 else ""
+
+
+def _version(value: int) -> str:
+    return f"{value >> 16}.{value >> 8 & 0xFF}.{value & 0xFF}" if value > 0 else ""
+
+
+_NUMBERS: Mapping[str, Text] = {
+    "dev": files.device,
+    "mode": files.mode,
+    "signal": lambda value: signal_name(value) if value > 0 else "",
+    "errno": _error,
+    "err": _pointer_error,
+    "exit": _exit_code,
+    "uid": partial(_id, who="uid"),
+    "gid": partial(_id, who="gid"),
+    "pid": lambda value: "",
+    "refcount": _refcount,
+    "version": _version,
+    "signed": str,
+    "dec": str,
+    "port": str,
+    "be": str,
+    "le": str,
+}
+
+_OWNER_MASK = 7
+"""Bits of the address of a task that locks use for flags: tasks are aligned to more than that."""
+
+
+def _owner(name: str, argument: str, site: Site) -> Meaning:
+    """The task that holds a lock; the low bits of its address are flags, named in their order.
+
+    `owner:task:waiters,handoff,pickup` is struct mutex (kernel/locking/mutex.h).
+    """
+    kind, _, listed = argument.partition(":")
+    flags = [one.strip() for one in listed.split(",")] if listed else ["waiters"]
+    if kind != "task" or len(flags) > _OWNER_MASK.bit_length():
+        raise AnnotationError("expected owner:task, or owner:task:FLAG,FLAG,FLAG for the low bits")
+    surroundings = site.surroundings
+    full = (1 << site.size * 8) - 1
+
+    def text(value: int) -> str:
+        value &= full
+        address, low = value & ~_OWNER_MASK, value & _OWNER_MASK
+        said = flag_list(low, {1 << bit: flag for bit, flag in enumerate(flags)})
+        said = said or ([hex(low)] if low else [])
+        if not address:
+            return ", ".join(said)
+        who = surroundings.task(address) if surroundings is not None else ""
+        return f"-> task {who or hex(address)} ({', '.join(['locked', *said])})"
+
+    return _scalar(name, text, site, base=16, is_lasting=False)

@@ -1,0 +1,59 @@
+"""Members that are shown as what they mean as a whole: what the reference makes of their bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btfdump._decode.fields import Decoder, Field
+from btfdump._decode.layout import StructLayout
+from btfdump._render.outline import Outline
+from btfdump._render.text import TextPainter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btfdump._annotate.facts import MemberFacts
+    from btfdump._decode.layout import Layout, Layouts
+    from btfdump._decode.scope import FactsOf
+    from btfdump._render import Options
+
+MAX_KNOWN = 1024
+"""The most values of one member whose texts are kept."""
+
+
+class WholeTexts(dict[bytes, str]):
+    """The text of a member by its bytes, each made on first use, and kept if it `is_lasting`."""
+
+    def __init__(self, write: Callable[[bytes], str], *, is_lasting: bool) -> None:
+        super().__init__()
+        self._write = write
+        self._most = MAX_KNOWN if is_lasting else 0
+
+    def __missing__(self, data: bytes) -> str:
+        text = self._write(data)
+        if len(self) < self._most:
+            self[data] = text
+        return text
+
+
+def whole_text(
+    layouts: Layouts,
+    layout: Layout,
+    facts: MemberFacts | None,
+    name: str,
+    depth: int,
+    options: Options,
+    facts_of: FactsOf | None,
+    elements: int,
+    data: bytes,
+) -> str:
+    """Return the lines of one member, "" if it has nothing to show."""
+    decoder = Decoder(layouts, facts_of, zero=options.zero, elements=elements)
+    fields = decoder.fields(layout, data, facts=facts)
+    if isinstance(layout, StructLayout):
+        field = Field(name, layout, 0, fields, facts, data=data)
+    else:
+        field = fields[0].replace(name=name)
+    painter = TextPainter(options)
+    items = Outline(keep_empty=options.zero).body([field], depth)
+    return "\n".join(line for item in items for line in painter.lines(item))
