@@ -152,10 +152,11 @@ class Kernel(Context):
         """Return the object of C type `type_` (`struct foo`, `void *`) at virtual `address`.
 
         Nothing is read yet. `dump()` and `format()` note where the slab object at the address is
-        hardly of that type. What is in the image's copy of the per-CPU variables cannot be read,
-        since no CPU uses it: see `per_cpu()`. Raises `TypeNotFoundError`, `AmbiguousTypeError` or
-        `ExpressionError` as `type()` does, whose names are understood here; `ValueError` for an
-        address that no pointer can have, and `TypeError` for what is none.
+        hardly of that type; what lies past that slab object is not read. What is in the image's
+        copy of the per-CPU variables cannot be read, since no CPU uses it: see `per_cpu()`. Raises
+        `TypeNotFoundError`, `AmbiguousTypeError` or `ExpressionError` as `type()` does, whose names
+        are understood here; `ValueError` for an address that no pointer can have, and `TypeError`
+        for what is none.
         """
         from btfdump._kernel.arguments import address_within
 

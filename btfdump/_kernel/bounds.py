@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._decode.short import ShortLayouts
-from btfdump.errors import BtfFormatError
+from btfdump.errors import BtfFormatError, FaultError
 
 if TYPE_CHECKING:
     from btfdump._decode.layout import StructLayout
@@ -33,6 +33,11 @@ class Bounded(NamedTuple):
     value: Value
     room: int
     text: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The text without what it says of the output: for those who show all, or nothing."""
+        return self.text.removesuffix(_NOT_SHOWN)
 
 
 class Bounds:
@@ -56,16 +61,26 @@ class Bounds:
         The type may be any. A member or an array element is cut where the whole object ends. Raises
         `BtfFormatError` if its type is malformed.
         """
-        found = self._slabs.find(whole_of(value).address_)
-        if found is None or value.bit_size_:
+        found = whole_of(value)._slab_object_()
+        return None if found is None else self.within(value, found)
+
+    def within(self, value: Value, found: SlabObject) -> Bounded | None:
+        """Return the part of an object that a slab object contains; None if all of it does.
+
+        Raises `BtfFormatError` if its type is malformed.
+        """
+        if value.bit_size_:
             return None
         layout, room = value._layout_, found.end - value.address_
         if layout.size <= room:
             return None
+        whole = whole_of(value)
         short = self._short.of(layout, room)
-        if short is not None:
+        if short is not None and (
+            whole is value or self._short.of(whole._layout_, found.end - whole.address_) is not None
+        ):
             return Bounded(value._shortened_(short), room)
-        return Bounded(value, max(room, 0), _past(value, room, found))
+        return Bounded(value, max(room, 0), f"{_past(value, room, found)}{_NOT_SHOWN}")
 
     def array(self, part: Value) -> Value:
         """Return a member that is an array, without elements that its object was allocated without.
@@ -112,7 +127,15 @@ def overrun(value: Value) -> str:
         bounded = bounds.of_any(value) if bounds is not None else None
     except BtfFormatError:  # reported when it is decoded
         return ""
-    return bounded.text.removesuffix(_NOT_SHOWN) if bounded is not None else ""
+    return bounded.reason if bounded is not None else ""
+
+
+def missing(value: Value, found: SlabObject) -> FaultError | None:
+    """Return the error for reading a value that a slab object has no room for; None if it has."""
+    room = found.end - value.address_
+    if value._extent_() <= room:
+        return None
+    return FaultError(value.address_ + max(room, 0), 0, _past(value, room, found))
 
 
 def whole_of(value: Value) -> Value:
@@ -123,8 +146,11 @@ def whole_of(value: Value) -> Value:
 
 
 def _past(value: Value, room: int, found: SlabObject) -> str:
-    has = f"has {max(room, 0)} bytes from here on"
-    return f"{value.type_} has {value._layout_.size} bytes, but {_of(found)} {has}{_NOT_SHOWN}"
+    if value.bit_size_:
+        what = f"a bit field of {value.bit_size_} bits lies in {value._extent_()} bytes"
+    else:
+        what = f"{value.type_} has {value._layout_.size} bytes"
+    return f"{what}, but {_of(found)} has {max(room, 0)} bytes from here on"
 
 
 def _of(found: SlabObject) -> str:

@@ -10,11 +10,11 @@ A variable has as many bytes as the symbol table says, or at most those up to th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from btfdump._btf import types
 from btfdump._decode.layout import ArrayLayout, StructLayout
-from btfdump._kernel.bounds import whole_of
+from btfdump._kernel.bounds import missing, whole_of
 from btfdump._kernel.value import Value
 from btfdump._targets.memory import symbol_room
 from btfdump._targets.symbols import is_decorated, padding_before
@@ -23,20 +23,91 @@ from btfdump.errors import BtfdumpError, BtfFormatError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from btfdump._annotate.facts import Expansion
     from btfdump._decode.layout import Layout
     from btfdump._kernel.context import Context
-    from btfdump._kernel.services import Cache, Slabs
+    from btfdump._kernel.services import Cache, SlabObject, Slabs
 
 _MAX_STEPS = 1 << 12
 """The most members of one struct that are looked into."""
 
 
-class Claimed(Value):
-    """An object whose type is what a user says: nothing else led there."""
+class _InSlab(Value):
+    """An object, or a part of one, that may be larger than the slab object it begins in.
+
+    What is past that is another object's, and reading it raises `FaultError`. Parts that lie within
+    are plain values: they cost no more than those of any other object.
+    """
 
     __slots__ = ()
 
+    def _fetch_(self) -> bytes:
+        found = self._slab_object_()
+        lacks = missing(self, found) if found is not None else None
+        if found is None or lacks is None:
+            return super()._fetch_()
+        bounds = self._context._bounds
+        bounded = bounds.within(self, found) if bounds is not None else None
+        if bounded is None or bounded.text:
+            raise lacks
+        short: bytes = bounded.value.bytes_()
+        return short
+
+    def _part(self, type_: types.Type, offset: int, size: int, **known: Any) -> Value:
+        part, found = super()._part(type_, offset, size, **known), self._slab_object_()
+        if found is None or offset + size <= found.end - self.address_:
+            return part
+        return _Overrun(part, found)
+
+    def _holder_(self, expansion: Expansion | None) -> Value:
+        found = self._slab_object_()
+        lacks = missing(self, found) if found is not None else None
+        if lacks is not None and expansion is not None:  # an array has what elements there are
+            raise lacks
+        return super()._holder_(expansion)
+
+
+class _Overrun(_InSlab):
+    """A part of an object that does not lie within the object's slab object."""
+
+    __slots__ = ("_found_",)
+
+    def __init__(self, part: Value, found: SlabObject) -> None:
+        super().__init__(
+            part._context,
+            part.type_,
+            part.address_,
+            bit_offset=part.bit_offset_,
+            bit_size=part.bit_size_,
+            facts=part._facts,
+            outer=part._outer,
+            index=part._number_,
+            stated=part._stated,
+        )
+        self._layout = part._layout
+        self._found_ = found
+
+    def _slab_object_(self) -> SlabObject | None:
+        return self._found_
+
+
+class Claimed(_InSlab):
+    """An object whose type is what a user says: nothing else led there."""
+
+    __slots__ = ("_found_", "_is_found_")
+
     _is_claimed_ = True
+
+    def __init__(self, context: Context, type_: types.Type, address: int) -> None:
+        super().__init__(context, type_, address)
+        self._found_: SlabObject | None = None
+        self._is_found_ = False
+
+    def _slab_object_(self) -> SlabObject | None:
+        if not self._is_found_:
+            self._found_ = super()._slab_object_()
+            self._is_found_ = True
+        return self._found_
 
 
 def doubt_about(value: Value) -> str:

@@ -67,6 +67,9 @@ class ObjectBounds(Protocol):
     def of_any(self, value: Any) -> Any:
         """Return what there is of an object of whatever type; None for all of it."""
 
+    def within(self, value: Any, found: SlabObject) -> Any:
+        """Return what a slab object contains of an object; None for all of it."""
+
     def array(self, part: Any) -> Any:
         """Return a member that is an array, without elements that its object lacks."""
 

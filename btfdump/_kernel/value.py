@@ -19,7 +19,7 @@ from btfdump._decode.scope import stated_by
 from btfdump._kernel import containers, entries
 from btfdump._kernel.expression import applying
 from btfdump._kernel.pointers import Globals, destination, read_string, struct_behind
-from btfdump.errors import BtfdumpError, MemberNotFoundError
+from btfdump.errors import BtfdumpError, FaultError, MemberNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from btfdump._decode.scope import Stated
     from btfdump._kernel.context import Context
     from btfdump._kernel.expression import Scope
+    from btfdump._kernel.services import SlabObject
     from btfdump._walk import Anomaly, Key, ValueEntry
 
 MAX_STRING = 4096
@@ -221,10 +222,20 @@ class Value:
     def bytes_(self) -> bytes:
         """Return the object's bytes, read once; raises `FaultError` if any cannot be read."""
         if self._data is None:
-            bits = self.bit_offset_ + self.bit_size_
-            size = (bits + 7) // 8 if self.bit_size_ else self.size_
-            self._data = self._context.target.read(self.address_, size)
+            self._data = self._fetch_()
         return self._data
+
+    def _slab_object_(self) -> SlabObject | None:
+        """Return the slab object that this begins in, or None if none is found."""
+        slabs = self._context._slabs
+        return slabs.find(self.address_) if slabs is not None else None
+
+    def _fetch_(self) -> bytes:
+        return self._context.target.read(self.address_, self._extent_())
+
+    def _extent_(self) -> int:
+        bits = self.bit_offset_ + self.bit_size_
+        return (bits + 7) // 8 if self.bit_size_ else self.size_
 
     def _slice_(self, offset: int, size: int) -> bytes | None:
         """Return `size` bytes from byte `offset` if they have been read already, else None."""
@@ -251,11 +262,13 @@ class Value:
         This is an int, bool or float for a scalar, an int (the address) for a pointer, a str for a
         char array, bytes for a type that BTF does not describe, a dict for a struct or union, and a
         list for an array. Elements that an object was allocated without are not in it. Raises
-        `FaultError` if the object cannot be read.
+        `FaultError` if the object cannot be read, or does not fit into its slab object.
         """
         if not isinstance(self._layout_, ScalarLayout) and self._context._bounds is not None:
             bounded = self._context._bounds.of(self)
-            if bounded is not None and not bounded.text:
+            if bounded is not None:
+                if bounded.text:
+                    raise FaultError(self.address_ + bounded.room, 0, bounded.reason)
                 short: Value = bounded.value
                 return to_python(self._context.layouts, short._layout_, short.bytes_())
         data = self.bytes_()

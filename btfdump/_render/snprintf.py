@@ -66,7 +66,8 @@ def _print(value: Value, options: Options) -> str:
     size = value._context_.layouts.of(value.type_).size  # that of the object may be shorter
     if size > MAX_OBJECT:
         raise UnprintableTypeError(f"{size} bytes are too large to be real")
-    data = value.bytes_().ljust(size, b"\0")  # elements that the object does not have are zero
+    # Also what lies past its slab object: others say so. Elements that it does not have are zero.
+    data = value._span_(0, value.size_).ljust(size, b"\0")
     btf = value.type_.btf
     shapes = shapes_of(btf)
     shape = shapes.of(btf, value.type_.id)

@@ -12,8 +12,9 @@ import pytest
 from btfdump._annotate.overlay import library
 from btfdump._kernel.claims import doubt
 from btfdump._kernel.services import Cache, SlabObject
+from btfdump._kernel.value import Value
 from btfdump._kernel.value_at import value_at
-from btfdump.errors import BtfdumpError
+from btfdump.errors import BtfdumpError, FaultError
 from tests.support.annotated import overlay
 from tests.support.command import run
 from tests.support.synthetic import World
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from btfdump._api.kernel import Kernel
-    from btfdump._kernel.value import Value
     from btfdump._render import Format
 
 START = 0xFFFF_8880_0020_0000
@@ -113,6 +113,60 @@ def test_a_cache_that_is_named_after_its_struct(type_: str, offset: int, is_doub
     for name, is_exact in (("other", True), ("thing_cache", False)):  # merged caches share a name
         kernel = kernel_with(Cache(1, name, 192, 176, 0, is_exact), 176)
         assert doubt(kernel.value(type_, START + offset)) == ""
+
+
+# What is past the slab object
+
+
+def test_no_member_is_read_past_the_slab_object() -> None:
+    """Whichever way it is asked for: there is another object's memory."""
+    world = World()
+    world.struct("leaf", [("a", "u64"), ("b", "u64[3]")])
+    world.struct(
+        "wide",
+        [
+            ("id", "u64"),
+            ("leaf", "struct leaf"),
+            ("name", "char[8]"),
+            ("to", "struct leaf *"),
+            ("low", "u32", 3),
+            ("children", "struct list_head"),
+            ("count", "u32"),
+        ],
+        {"children": "contains:wide:children"},
+    )
+    world.id("u64[4]")
+    start = world.room(256)
+    world.write(start, b"\1" * 256)
+    kernel = world.kernel()
+    cache = Cache(1, "kmalloc-24", 24, 24, 0, False)
+    kernel._slabs = OneObject(cache, 17, start)  # type: ignore[assignment]
+    wide = kernel.value("struct wide", start)
+    one = 0x0101_0101_0101_0101
+    assert wide.id == wide.leaf.a == wide.leaf.b[0] == one
+    has = r"but the object of slab kmalloc-24 \(24 bytes\) has 0 bytes from here on$"
+    for read in (
+        lambda: wide.count.value_(),
+        lambda: int(wide.leaf.b[1]),
+        lambda: wide.name.string_(),
+        lambda: wide.name.value_(),
+        lambda: wide.to.deref_(),
+        lambda: wide.to.a,
+        lambda: wide.low.value_(),
+        lambda: list(wide.children.walk_()),
+        lambda: list(wide.children.project_("id")),
+        lambda: list(wide.children.entries_()),
+        lambda: kernel.value("u64[4]", start)[3].value_(),
+    ):
+        with pytest.raises(FaultError, match=has):
+            read()
+    for read in (wide.value_, wide.read_, wide.leaf.value_, wide.leaf.b.bytes_):
+        with pytest.raises(FaultError, match=r"has (24|16|8) bytes from here on$") as caught:
+            read()
+        assert caught.value.address == start + 24
+    assert repr(wide.count).startswith("<Value u32 at ")
+    # What is not asked for by an address of one's own costs nothing.
+    assert type(wide.leaf.a) is type(kernel.value("struct leaf", start + 4096).a) is Value
 
 
 # Variables
