@@ -421,6 +421,10 @@ def _open(
         raise
 
 
+_SECTIONS_OF_PROGRAMS = (".maps", "license", ".kconfig", ".ksyms", ".struct_ops")
+"""Sections of variables that libbpf loads BPF programs by; no kernel's image has any of them."""
+
+
 def _check_btf(kernel: Kernel, source: str) -> None:
     """Raise `TargetError` if types from elsewhere are obviously not those of this kernel.
 
@@ -430,10 +434,16 @@ def _check_btf(kernel: Kernel, source: str) -> None:
     raised.
     """
     lacks = _lacks_of_task(kernel)
-    if lacks:
+    sections = [name for name in _SECTIONS_OF_PROGRAMS if kernel.btf.find_all("datasec", name)]
+    if lacks or sections:
+        why = (
+            f"has no {lacks}, as the BTF of a BPF program"
+            if lacks
+            else f"describes section {sections[0]}, so that it is that of a BPF program"
+        )
         raise TargetError(
-            f"{source}: is not the BTF of a kernel: it has no {lacks}, as the BTF of a BPF "
-            f"program; give that of this kernel, {kernel.release}"
+            f"{source}: is not the BTF of a kernel: it {why}; give that of this kernel, "
+            f"{kernel.release}, which is /sys/kernel/btf/vmlinux where it runs"
         )
     try:
         task = kernel.own_type("struct task_struct")  # whether or not there is room for it

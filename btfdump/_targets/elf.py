@@ -78,8 +78,9 @@ def btf_sections(path: str | os.PathLike[str], *, of_kernel: bool = False) -> Bt
 def _sections_of(path: Path, elf: ElfFile, of_kernel: bool) -> BtfSections:
     if of_kernel and elf.is_bpf:
         raise TargetError(
-            f"{path}: is a BPF program (ELF machine BPF); its BTF has only what the program "
-            "uses; expected the vmlinux of the kernel, or its BTF"
+            f"{path}: is a BPF program, by its ELF machine or section .BTF.ext; its types are "
+            "those that it was compiled with, not this kernel's; give the vmlinux of this kernel, "
+            "or its BTF, which is /sys/kernel/btf/vmlinux where it runs"
         )
     btf = elf.section(".BTF", MAX_BTF)
     if not btf:

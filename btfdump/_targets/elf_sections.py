@@ -56,10 +56,11 @@ class ElfFile:
             self._elf = _parse(file)
             self.pointer_size: Literal[4, 8] = 8 if self._elf.elfclass == 64 else 4
             self.byteorder: ByteOrder = "little" if self._elf.little_endian else "big"
-            self.is_bpf: bool = self._elf["e_machine"] == "EM_BPF"
             # Where each section's name begins; not the headers, which take a kilobyte each.
             self._named_at = [self._header(n)["sh_name"] for n in range(self._number())]
             self._names = self._section_names()
+            # What only programs are loaded by, whatever machine the file says that it is for.
+            self.is_bpf: bool = self._elf["e_machine"] == "EM_BPF" or self._has(".BTF.ext")
 
     def section(self, name: str, most: int) -> bytes | None:
         """Return the bytes of a section, unpacked if they are compressed; None if there is none.
@@ -74,6 +75,10 @@ class ElfFile:
                     if header["sh_type"] not in _NOT_IN_THE_FILE:
                         return self._content(name, header, most)
         return None
+
+    def _has(self, name: str) -> bool:
+        wanted = name.encode() + b"\0"
+        return any(self._names.startswith(wanted, at) for at in self._named_at)
 
     def _number(self) -> int:
         """Return how many section headers there are; all of them lie within the file."""

@@ -88,6 +88,20 @@ def test_the_btf_of_a_bpf_program_is_refused(
         open_core(sample("tagged"), btf=path)
 
 
+@pytest.mark.parametrize("section", [".maps", "license"])
+def test_the_btf_of_a_bpf_program_with_a_whole_task_is_refused(
+    opened: Callable[[str], Kernel], sample: Callable[[str], Path], tmp_path: Path, section: str
+) -> None:
+    """Compiled with all of a kernel's vmlinux.h, and then taken out of its ELF file."""
+    b = BtfBuilder.from_btf(opened("tagged").btf)
+    b.datasec(section, [(b.var("one", b.int_("int", 4)), 0, 4)])
+    path = tmp_path / "prog.btf"
+    path.write_bytes(b.build())
+    match = f"prog.btf: is not the BTF of a kernel: it describes section {section}, .*; give that"
+    with pytest.raises(TargetError, match=match):
+        open_core(sample("tagged"), btf=path)
+
+
 def test_what_an_overlay_says_of_nothing(sample: Callable[[str], Path], tmp_path: Path) -> None:
     """A summary is seldom noted in place: objects that have one are shown on one line."""
     path = tmp_path / "ov.toml"

@@ -40,10 +40,12 @@ def test_btf_sections(tmp_path, build, order, bits, compress):
 def test_a_bpf_object_is_no_kernel(tmp_path, build):
     """Its BTF may be looked at, but not be taken for that of a kernel."""
     path = tmp_path / "prog.bpf.o"
-    path.write_bytes(build.elf_object({".BTF": BLOB}, machine=247))
-    assert read_btf_file(path) == BLOB
-    with pytest.raises(TargetError, match=r"prog\.bpf\.o: is a BPF program"):
-        read_btf_file(path, of_kernel=True)
+    for machine, others in ((247, {}), (62, {".BTF.ext": bytes(32)}), (247, {".BTF.ext": b""})):
+        path.write_bytes(build.elf_object({".BTF": BLOB, **others}, machine=machine))
+        assert read_btf_file(path) == BLOB
+        match = r"prog\.bpf\.o: is a BPF program.*; give the vmlinux of this kernel, or its BTF"
+        with pytest.raises(TargetError, match=match):
+            read_btf_file(path, of_kernel=True)
 
 
 @pytest.mark.parametrize("magic", [b"\x9f\xeb", b"\xeb\x9f"])
