@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump._btf import types
 from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._kernel.bounds import missing, whole_of
 from btfdump._kernel.value import Value
 from btfdump._targets.memory import symbol_room
@@ -122,6 +123,23 @@ def doubt_about(value: Value) -> str:
 def doubt(value: Value) -> str:
     """Return why an object can hardly have the type that the user asked for; "" if it may.
 
+    Who says that there is a pointer to a struct says that there is a struct behind it, too.
+    """
+    said = _doubt_in_place(value)
+    if said or value.bit_size_ or not value.is_pointer_:
+        return said
+    try:
+        target = value.deref_()
+        layout = target._layout_
+    except BtfdumpError:  # NULL, or what cannot be followed
+        return ""
+    said = _doubt_in_place(target) if isinstance(layout, StructLayout) else ""
+    return f"what it points to is {said}" if said else ""
+
+
+def _doubt_in_place(value: Value) -> str:
+    """Return why there can hardly be an object of this type at this address.
+
     btfdump/_kernel/bounds.py deals with objects that do not fit into their slab object, except for
     types that are sometimes allocated shorter than they are declared: those are judged here.
     """
@@ -217,8 +235,10 @@ def _against_symbol(context: Context, address: int, wanted: Layout) -> str:
             return ""
         has = f"has {known} bytes"
     at = f" at offset {offset}" if offset else ""
+    is_pointer = isinstance(wanted, ScalarLayout) and wanted.category is Category.POINTER
     what = _one(wanted) if isinstance(wanted, StructLayout) else f"of type {wanted.type}"
-    return f"hardly {what}: that has {wanted.size} bytes{at}, but {name} {has}"
+    that = "a pointer" if is_pointer else "that"
+    return f"hardly {what}: {that} has {wanted.size} bytes{at}, but {name} {has}"
 
 
 def _known_size(context: Context, name: str, address: int, room: int) -> int:

@@ -207,7 +207,8 @@ class SlabFinder:
         name = cache.member_("name").string_()
         # Only where slabs can be debugged do objects begin after a red zone.
         pad = int(cache.red_left_pad) if cache.has_member_("red_left_pad") else 0
-        is_exact = int(cache.refcount) == 1 and "kmalloc-" not in name
+        # The allocator's own caches have -1: none is merged with them (create_boot_cache()).
+        is_exact = int(cache.refcount) in {1, -1} and "kmalloc-" not in name
         return Cache(address, name, size, object_size, pad, is_exact)
 
     def _kmalloc_caches(self) -> list[Cache]:

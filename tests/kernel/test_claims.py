@@ -115,6 +115,33 @@ def test_a_cache_that_is_named_after_its_struct(type_: str, offset: int, is_doub
         assert doubt(kernel.value(type_, START + offset)) == ""
 
 
+def test_what_a_pointer_leads_to() -> None:
+    """Who says `struct lonely *` says what is behind it, too."""
+    world = World()
+    world.struct("lonely", [("a", "u64[10]")])
+    world.struct("tall", [("b", "u64[14]")])
+    world.struct("thing_struct", [("tall", "struct tall"), ("rest", "u64[8]")])
+    for spelled in ("struct lonely *", "struct lonely **", "struct tall *"):
+        world.id(spelled)
+    there = world.room(8)
+    world.write(there, START.to_bytes(8, "little"))
+    nowhere = world.room(8)
+    world.symbols |= {"there": there, "small": nowhere, "next": nowhere + 4}
+    kernel = world.kernel()
+    cache = Cache(1, "thing_cache", 192, 176, 0, True)
+    kernel._slabs = OneObject(cache, 176)  # type: ignore[assignment]
+    assert doubt(kernel.value("struct lonely *", there)) == (
+        "what it points to is hardly a struct lonely: slab thing_cache holds objects of struct "
+        "thing_struct, which has none at offset 0"
+    )
+    for type_ in ("struct tall *", "struct lonely **"):
+        assert doubt(kernel.value(type_, there)) == ""
+    assert doubt(kernel.value("struct lonely *", nowhere)) == (
+        "hardly of type struct lonely *: a pointer has 8 bytes, but small has at most 4 bytes, to "
+        "the next symbol"
+    )
+
+
 # What is past the slab object
 
 
@@ -406,3 +433,15 @@ def test_a_type_that_an_open_file_hardly_is(opened: Callable[[str], Kernel]) -> 
     assert not doubt(kernel.value("struct file", file.address_))
     inode = kernel.value("struct inode", int(file.f_inode))
     assert not doubt(inode)
+
+
+@pytest.mark.parametrize("name", ["stock", "tagged"])
+def test_a_cache_of_the_allocator_holds_caches(opened: Callable[[str], Kernel], name: str) -> None:
+    """No other caches are merged with it, whatever its count of references says."""
+    kernel = opened(name)
+    address = kernel.symbol("pwq_cache@1")
+    assert doubt(kernel.value("struct kmem_cache *", address)) == ""
+    assert doubt(kernel.value("struct socket *", address)) == (
+        "what it points to is hardly a struct socket: slab kmem_cache holds objects of struct "
+        "kmem_cache, which has none at offset 0"
+    )
