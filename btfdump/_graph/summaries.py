@@ -14,14 +14,17 @@ from btfdump._kernel.value_at import value_at
 from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from btfdump._btf import types
     from btfdump._kernel.context import Context
     from btfdump._kernel.value import Value
 
 Summary: TypeAlias = tuple[tuple[str, "str | int"], ...]
-"""(label, value) of each member; bytes that are not UTF-8 become surrogates in strings."""
+"""(label, value) of each member, each label once; what is not UTF-8 becomes surrogates."""
+
+_WRAPPERS = frozenset({"val", "counter", "refs"})
+"""Members that are all there is of a struct: `kuid_t.val`, `atomic_t.counter`."""
 
 MAX_KNOWN = 1 << 12
 """The most summaries that are remembered."""
@@ -117,14 +120,31 @@ class Summaries:
             return None
 
 
+def labels(paths: Iterable[str]) -> dict[str, str]:
+    """Return what each member of a summary is called, by path: each has a name of its own.
+
+    That is the last name of its path which says anything; of several members of that name, the one
+    with the shortest path has it, and the others have their paths.
+    """
+    names = {split_path(path): path for path in reversed([*paths])}  # `a->b` is `a.b`
+    short = {
+        parts: next((part for part in reversed(parts) if part not in _WRAPPERS), parts[-1])
+        for parts in reversed(names)
+    }
+    owners: dict[str, tuple[str, ...]] = {}
+    for parts in sorted(short, key=lambda parts: (len({*parts} - _WRAPPERS), len(parts))):
+        owners.setdefault(short[parts], parts)
+    return {
+        names[parts]: label if owners[label] == parts else ".".join(parts)
+        for parts, label in short.items()
+    }
+
+
 class _Plan:
     """How to read the summaries of one type: the members in the object itself, all at once."""
 
     def __init__(self, context: Context, layout: StructLayout) -> None:
-        self.labels = {
-            path: [n for n in split_path(path) if n not in ("val", "counter", "refs")][-1]
-            for path in context.facts(layout).summary
-        }
+        self.labels = labels(context.facts(layout).summary)
         self._layouts = context.layouts
         self._layout = layout
         self._texts: dict[str, Located] = {}

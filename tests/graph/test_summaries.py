@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from btfdump._annotate.overlay import Overlay
 from btfdump._decode.compiled.source import HOT
-from btfdump._graph.summaries import Summaries, shown_text
+from btfdump._graph.summaries import Summaries, labels, shown_text
 from tests.support.synthetic import CountingTarget, World
 
 
@@ -45,7 +47,7 @@ def test_each_member_by_its_name(world):
     kernel, (first, second) = jobs(world, 2)
     summaries = Summaries(kernel, 256)
     assert summaries.of(first) == (
-        ("comm", "job0"), ("id", 0), ("name", "a name\udcff"), ("id", 7),
+        ("comm", "job0"), ("id", 0), ("name", "a name\udcff"), ("owner.id", 7),
     )  # fmt: skip
     reads = len(kernel.target.reads)
     assert summaries.of(first) is summaries.at(first.address_, kernel.type("struct job"))
@@ -54,6 +56,29 @@ def test_each_member_by_its_name(world):
     summaries.forget()
     assert summaries.of(first)[0] == ("comm", "job0")
     assert len(kernel.target.reads) > reads
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        (["comm", "id"], ["comm", "id"]),
+        (["count.refs.counter", "val", "counter.val"], ["count", "val", "counter.val"]),
+        (["near.id", "id", "far.id.val"], ["near.id", "id", "far.id.val"]),
+        (["near->id", "far->id"], ["id", "far.id"]),
+        (["a->id", "a.id", "id.counter"], ["a.id", "id"]),
+    ],
+)
+def test_no_two_members_have_one_name(paths, expected):
+    """In JSON they are keys of one object; the one that is nearest to the object has the name."""
+    assert list(labels(paths).values()) == expected
+
+
+def test_a_key_occurs_once_in_json(world):
+    kernel, (job,) = jobs(world, 1)
+    row = "".join(kernel.dump(job, "jsonl"))
+    pairs = json.loads(row, object_pairs_hook=list)
+    summary = dict(pairs)["summary"]
+    assert [key for key, _ in summary] == ["comm", "id", "name", "owner.id"]
 
 
 def test_compiled_code_reads_the_same(world):
