@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from keyword import iskeyword
 from typing import TYPE_CHECKING
 
+from btfdump._kernel.postfix import BINARY, UNARY, steps_of
 from btfdump.errors import (
     BtfdumpError,
     CorruptDataError,
@@ -18,13 +16,13 @@ from btfdump.errors import (
 )
 
 if TYPE_CHECKING:
-    import ast
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Any, Protocol, TypeVar
 
     from typing_extensions import Self
 
     from btfdump._annotate.facts import MemberFacts
+    from btfdump._kernel.postfix import Step
 
     class Scope(Protocol):
         """Resolves the names in an expression: usually a struct, by its members."""
@@ -53,13 +51,7 @@ MAX_LENGTH = 1 << 28
 MAX_EXPRESSION = 1000
 """The most characters of an expression: those of the library have a tenth of that."""
 _BEYOND = 1 << 128
-_MARK = "\N{LATIN SMALL LETTER O WITH STROKE}"
-"""Ends a name that is a word of Python."""
 
-_TOKEN = re.compile(
-    r"(?:0[xX][0-9a-fA-F]+|\d+)(?!\w)|[A-Za-z_]\w*|->|<<|>>|&&|\|\||[=!<>]=|[-+*/%&|^().~!<>]|\s",
-    re.ASCII,
-)
 _MOST_QUOTED = 200
 _STEP = re.compile(
     r"\s*(?:(?:->|\.)\s*(?P<member>[A-Za-z_]\w*)|\[\s*(?P<index>-?(?:\d+|0x[0-9a-fA-F]+))\s*\])"
@@ -170,49 +162,22 @@ def evaluate(scopes: Sequence[Scope], text: str, what: str = "condition") -> int
 
     A name is looked up in each of `scopes` in turn; `what` names the expression in error messages.
     Understood are integers of up to 64 bits, members (`.` and `->`), parentheses, + - * / % << >> &
-    | ^ ~ !, comparisons, && and ||; unlike in C, & binds more tightly than ==. Raises
-    `ExpressionError` for any other syntax, `CorruptDataError` for a division by zero, an impossible
-    shift or a result that no integer of C holds, `MemberNotFoundError`, and `FaultError`.
+    | ^ ~ !, comparisons, && and ||, with the precedence that they have in C
+    (btfdump/_kernel/postfix.py). Raises `ExpressionError` for any other syntax, and where a
+    comparison is an operand of & | ^ without parentheses; `CorruptDataError` for a division by
+    zero, an impossible shift or a result that no integer of C holds; `MemberNotFoundError`, and
+    `FaultError`.
     """
     if len(text) > MAX_EXPRESSION:
         raise ExpressionError(
             f"{what} {excerpt(text)!r} is not an expression: it has {len(text)} characters, "
             f"more than {MAX_EXPRESSION}"
         )
-    if _TOKEN.sub("", text).strip():
-        raise ExpressionError(f"{what} {text!r} uses more than members and arithmetic")
     try:
-        return _Evaluation(scopes, text, what).of(_parse(text))
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ExpressionError(f"{what} {text!r} is not an expression") from error
-
-
-@lru_cache(maxsize=256)
-def _parse(text: str) -> ast.expr:
-    import ast
-
-    return ast.parse(in_python(text), mode="eval").body
-
-
-def in_python(text: str) -> str:
-    """Replace C's operators by Python's, and names that are words of Python by others.
-
-    `class` is a member of many structs. What `as_in_c()` gives back cannot be confused with another
-    name: those in C are ASCII.
-    """
-    text = re.sub(r"\b[A-Za-z_]\w*", _as_a_name, text)
-    for there, here in (("->", "."), ("&&", " and "), ("||", " or ")):
-        text = text.replace(there, here)
-    return re.sub(r"!(?!=)", " not ", text).strip()
-
-
-def _as_a_name(word: re.Match[str]) -> str:
-    return f"{word[0]}{_MARK}" if iskeyword(word[0]) else word[0]
-
-
-def as_in_c(name: str) -> str:
-    """Return a name in an expression of Python as it is in C: see `in_python()`."""
-    return name.removesuffix(_MARK)
+        steps = steps_of(text)
+    except ExpressionError as error:
+        raise ExpressionError(f"{what} {text!r} {error}") from None
+    return _Evaluation(scopes, text, what).of(steps)
 
 
 class _Evaluation:
@@ -223,69 +188,48 @@ class _Evaluation:
         self.text = text
         self.what = what
 
-    def of(self, node: ast.expr) -> int:
-        """Return the value of a subexpression."""
-        import ast
+    def of(self, steps: Sequence[Step]) -> int:
+        """Return the value that the steps of an expression lead to."""
+        stack: list[int] = []
+        at = 0
+        while at < len(steps):
+            kind, operand = steps[at]
+            at += 1
+            if isinstance(operand, tuple):
+                stack.append(self.member(operand))
+            elif kind == "number":
+                stack.append(operand)
+            elif kind in UNARY:
+                stack.append(int(UNARY[kind](stack.pop())))
+            elif kind == "truth":
+                stack.append(int(bool(stack.pop())))
+            elif kind in BINARY:
+                right = stack.pop()
+                stack.append(self.binary(kind, stack.pop(), right))
+            elif bool(stack[-1]) == (kind == "skip ||"):  # the left side decides
+                at = operand
+            else:
+                stack.pop()
+        return stack.pop()
 
-        if isinstance(node, ast.Constant) and isinstance(node.value, int):
-            if node.value >= 1 << 64:
-                raise ExpressionError(f"{self.what} {self.text!r}: a number of more than 64 bits")
-            return int(node.value)
-        if isinstance(node, ast.Name | ast.Attribute):
-            value = self.member(node).value_()
-            if not isinstance(value, int):
-                raise ExpressionError(f"{self.what} {self.text!r} uses what is no integer")
-            return int(value)
-        if isinstance(node, ast.UnaryOp) and type(node.op).__name__ in _UNARY:
-            return _UNARY[type(node.op).__name__](self.of(node.operand))
-        if isinstance(node, ast.BoolOp):
-            decide = all if isinstance(node.op, ast.And) else any
-            return int(decide(self.of(part) for part in node.values))
-        if isinstance(node, ast.Compare):
-            return self.compare(node)
-        if isinstance(node, ast.BinOp):
-            return self.arithmetic(node)
-        raise ExpressionError(f"{self.what} {self.text!r} uses more than members and arithmetic")
-
-    def compare(self, node: ast.Compare) -> int:
-        kind = type(node.ops[0]).__name__
-        if kind not in _COMPARISONS or len(node.ops) > 1:
-            raise ExpressionError(f"{self.what} {self.text!r}: comparisons cannot be chained")
-        return int(_COMPARISONS[kind](self.of(node.left), self.of(node.comparators[0])))
-
-    def arithmetic(self, node: ast.BinOp) -> int:
-        import ast
-
-        left, right = self.of(node.left), self.of(node.right)
-        if isinstance(node.op, ast.Div | ast.Mod) and not right:
+    def binary(self, kind: str, left: int, right: int) -> int:
+        if kind in {"/", "%"} and not right:
             raise CorruptDataError(f"{self.what} {self.text}: division by zero")
-        if isinstance(node.op, ast.LShift | ast.RShift) and not 0 <= right < 64:
+        if kind in {"<<", ">>"} and not 0 <= right < 64:
             raise CorruptDataError(f"{self.what} {self.text}: shift by {right}")
-        operate = _OPERATORS.get(type(node.op).__name__)
-        if operate is None:
-            raise ExpressionError(
-                f"{self.what} {self.text!r} uses more than members and arithmetic"
-            )
-        result = operate(left, right)
+        result = int(BINARY[kind](left, right))
         if abs(result) >= _BEYOND:
             raise CorruptDataError(f"{self.what} {self.text}: the result passes 128 bits")
         return result
 
-    def member(self, node: ast.expr) -> Operand:
-        import ast
-
-        names: list[str] = []
-        while isinstance(node, ast.Attribute):
-            names.append(as_in_c(node.attr))
-            node = node.value
-        if not isinstance(node, ast.Name):
-            raise ExpressionError(
-                f"{self.what} {self.text!r} uses more than members and arithmetic"
-            )
-        value = self.first(as_in_c(node.id))
-        for name in reversed(names):
-            value = value.member_(name)
-        return value
+    def member(self, path: Sequence[str]) -> int:
+        found = self.first(path[0])
+        for name in path[1:]:
+            found = found.member_(name)
+        value = found.value_()
+        if not isinstance(value, int):
+            raise ExpressionError(f"{self.what} {self.text!r} uses what is no integer")
+        return int(value)
 
     def first(self, name: str) -> Operand:
         """Return the member of that name from the innermost scope that has one."""
@@ -295,41 +239,3 @@ class _Evaluation:
             except MemberNotFoundError:
                 continue
         return self.scopes[-1].member_(name)
-
-
-def _quotient(dividend: int, divisor: int) -> int:
-    """Divide as C does: towards zero."""
-    whole = abs(dividend) // abs(divisor)
-    return whole if (dividend < 0) == (divisor < 0) else -whole
-
-
-def _remainder(dividend: int, divisor: int) -> int:
-    return dividend - divisor * _quotient(dividend, divisor)
-
-
-_OPERATORS: dict[str, Callable[[int, int], int]] = {
-    "Add": operator.add,
-    "Sub": operator.sub,
-    "Mult": operator.mul,
-    "Div": _quotient,
-    "Mod": _remainder,
-    "LShift": operator.lshift,
-    "RShift": operator.rshift,
-    "BitAnd": operator.and_,
-    "BitOr": operator.or_,
-    "BitXor": operator.xor,
-}
-_COMPARISONS: dict[str, Callable[[int, int], bool]] = {
-    "Eq": operator.eq,
-    "NotEq": operator.ne,
-    "Lt": operator.lt,
-    "LtE": operator.le,
-    "Gt": operator.gt,
-    "GtE": operator.ge,
-}
-_UNARY: dict[str, Callable[[int], int]] = {
-    "Not": lambda value: int(not value),
-    "Invert": operator.invert,
-    "USub": operator.neg,
-    "UAdd": operator.pos,
-}

@@ -1,0 +1,206 @@
+"""Expressions in annotations as steps for a stack machine: operands first, then their operator.
+
+Precedence is that of C, for those who write annotations know C. Where C's own surprises people,
+parentheses are asked for: `a & b == c` is `a & (b == c)` there, and is hardly meant so. Nothing is
+nested here, so that an expression of any shape takes no more of Python's stack than another.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from btfdump.errors import ExpressionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>(?:0[xX][0-9a-fA-F]+|\d+)(?!\w))"
+    r"|(?P<member>[A-Za-z_]\w*(?:\s*(?:\.|->)\s*[A-Za-z_]\w*)*)"
+    r"|(?P<operator><<|>>|&&|\|\||[=!<>]=|[-+*/%&|^~!<>()]))",
+    re.ASCII,
+)
+_FOREIGN = re.compile(r"[^\w\s.()*/%&|^~!<>=+-]", re.ASCII)
+_STEP = re.compile(r"\s*(?:\.|->)\s*")
+_MOST_BITS = 64
+
+_LEVELS = ("||", "&&", "|", "^", "&", "== !=", "< <= > >=", "<< >>", "+ -", "* / %")
+_PRECEDENCE = {op: level for level, ops in enumerate(_LEVELS, 1) for op in ops.split()}
+_COMPARISONS = frozenset(["==", "!=", "<", "<=", ">", ">="])
+_REMEDY = "put parentheses around what is meant"
+_UNARY_PRECEDENCE = len(_LEVELS) + 1
+
+
+class Step(NamedTuple):
+    """One step: push an `operand`, a number or a member's path; or apply an operator.
+
+    `&&` and `||` are two steps each, as what follows them is not always looked at: "skip" where the
+    left side decides, to step `operand`, and "truth".
+    """
+
+    kind: str
+    operand: int | tuple[str, ...] = 0
+
+
+UNARY: dict[str, Callable[[int], int]] = {
+    "unary !": operator.not_,
+    "unary ~": operator.invert,
+    "unary -": operator.neg,
+    "unary +": operator.pos,
+}
+BINARY: dict[str, Callable[[int, int], int]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "|": operator.or_,
+    "^": operator.xor,
+    "&": operator.and_,
+    "<<": operator.lshift,
+    ">>": operator.rshift,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": lambda dividend, divisor: _quotient(dividend, divisor),
+    "%": lambda dividend, divisor: dividend - divisor * _quotient(dividend, divisor),
+}
+"""What operators of C do; `/` and `%` are not asked to divide by zero."""
+
+
+def _quotient(dividend: int, divisor: int) -> int:
+    """Divide as C does: towards zero."""
+    whole = abs(dividend) // abs(divisor)
+    return whole if (dividend < 0) == (divisor < 0) else -whole
+
+
+@lru_cache(maxsize=256)
+def steps_of(text: str) -> tuple[Step, ...]:
+    """Return the steps that evaluate an expression; raises `ExpressionError` if it is none.
+
+    The message says what is wrong, without the expression.
+    """
+    if _FOREIGN.search(text):
+        raise _more_than_members()
+    return _Reading(text).steps()
+
+
+class _Operator(NamedTuple):
+    text: str
+    precedence: int
+    skip: int = 0
+
+
+class _Reading:
+    """The reading of one expression, by Dijkstra's two stacks."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.made: list[Step] = []
+        self.pending: list[_Operator] = []
+        self.ways: list[str] = []
+        """How each operand came about: by which operator, "" for one that stands by itself."""
+
+    def steps(self) -> tuple[Step, ...]:
+        is_operand_next, at, end = True, 0, len(self.text.rstrip())
+        while at < end:
+            match = _TOKEN.match(self.text, at)
+            if match is None:
+                raise _no_expression()
+            at = match.end()
+            token = match["operator"]
+            is_operand_next = self.begin(match, token) if is_operand_next else self.go_on(token)
+        if is_operand_next:
+            raise _no_expression()
+        self.settle(0)
+        if self.pending:  # a parenthesis that is not closed
+            raise _no_expression()
+        return tuple(self.made)
+
+    def begin(self, match: re.Match[str], token: str | None) -> bool:
+        """Take what an operand begins with; return whether it goes on."""
+        if token is None:
+            self.push(_operand(match))
+            return False
+        if token == "(":
+            self.pending.append(_Operator(token, 0))
+        elif f"unary {token}" in UNARY:
+            self.pending.append(_Operator(f"unary {token}", _UNARY_PRECEDENCE))
+        else:
+            raise _no_expression()
+        return True
+
+    def go_on(self, token: str | None) -> bool:
+        """Take what stands behind an operand; return whether another one follows."""
+        if token == ")":
+            self.settle(0)
+            if not self.pending:
+                raise _no_expression()
+            self.pending.pop()
+            self.ways[-1] = ""
+            return False
+        if token == "(":  # a call
+            raise _more_than_members()
+        if token not in _PRECEDENCE:
+            raise _no_expression()
+        precedence, skip = _PRECEDENCE[token], 0
+        self.settle(precedence)
+        if token in {"&&", "||"}:
+            skip = len(self.made)
+            self.made.append(Step(f"skip {token}"))
+        self.pending.append(_Operator(token, precedence, skip))
+        return True
+
+    def settle(self, precedence: int) -> None:
+        """Apply the operators that bind as closely as that, up to a parenthesis."""
+        while self.pending and self.pending[-1].precedence >= max(precedence, 1):
+            self.apply(self.pending.pop())
+
+    def apply(self, one: _Operator) -> None:
+        if one.precedence == _UNARY_PRECEDENCE:
+            self.made.append(Step(one.text))
+            self.ways[-1] = one.text
+            return
+        right, left = self.ways.pop(), self.ways.pop()
+        compared = [way for way in (left, right) if way in _COMPARISONS]
+        if compared and one.text in _COMPARISONS:
+            raise ExpressionError(f"is ambiguous: comparisons cannot be chained; {_REMEDY}")
+        if compared and one.text in {"&", "|", "^"}:
+            closer = f"in C, {compared[0]} binds closer than {one.text}"
+            raise ExpressionError(f"is ambiguous: {closer}; {_REMEDY}")
+        if one.text in {"&&", "||"}:
+            self.made[one.skip] = Step(f"skip {one.text}", len(self.made))
+            self.made.append(Step("truth"))
+        else:
+            self.made.append(Step(one.text))
+        self.ways.append(one.text)
+
+    def push(self, step: Step) -> None:
+        self.made.append(step)
+        self.ways.append("")
+
+
+def _operand(match: re.Match[str]) -> Step:
+    digits = match["number"]
+    if digits is None:
+        return Step("member", tuple(_STEP.split(match["member"])))
+    is_octal = digits[0] == "0" and digits[1:].isdigit()
+    try:
+        value = int(digits, 8 if is_octal else 0)
+    except ValueError:  # 08; or more digits than Python takes
+        raise _no_expression() from None
+    if value >> _MOST_BITS:
+        raise ExpressionError("has a number of more than 64 bits")
+    return Step("number", value)
+
+
+def _no_expression() -> ExpressionError:
+    return ExpressionError("is not an expression")
+
+
+def _more_than_members() -> ExpressionError:
+    return ExpressionError("uses more than members and arithmetic")
