@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from btfdump._annotate.grammar import Length
 from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._kernel.expression import evaluate
+from btfdump._targets.memory import symbol_room
 from btfdump._walk import Anomaly, Head, walker_of
 from btfdump._walk.structs import KernelStruct
 from btfdump.errors import BtfdumpError, FaultError, MemberNotFoundError
@@ -91,8 +92,8 @@ def fitting(
         facts.problems += [f"{source}: {choice.type}: {text}" for text in wrong]
         # Of one statement alone, the walk says what does not lead back: memory may be corrupt.
         if is_last or len(stated) == 1 or _leads_back(kernel, address, facts):
-            return type_, facts, source
-        unproven = unproven or (type_, facts, source)
+            return _within_room(kernel, type_, address), facts, source
+        unproven = unproven or (_within_room(kernel, type_, address), facts, source)
     return unproven or reasons
 
 
@@ -140,6 +141,22 @@ def _too_long(kernel: Surroundings, layout: Layout, address: int) -> list[str]:
     if last is None or _symbol(last) == _symbol(here):
         return []
     return [f"it has {layout.size} bytes, and within them is {_symbol(last)}"]
+
+
+def _within_room(kernel: Surroundings, type_: types.Type, address: int) -> types.Type:
+    """Return the type of a text as long as the variable is: it was stated as long as any may be."""
+    layout = kernel.layouts.of(type_)
+    if not isinstance(layout, ArrayLayout) or not layout.is_text:
+        return type_
+    try:
+        room, _ = symbol_room(kernel.target, address)
+    except BtfdumpError:  # there is no table of symbols
+        return type_
+    if not 0 < room < layout.size:
+        return type_
+    from btfdump._btf.derived import derive
+
+    return derive(layout.element.type, 0, (room,))
 
 
 def _symbol(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from btfdump._annotate.overlay import Overlay
+from btfdump._kernel.claims import doubt
 from btfdump._kernel.variables import typed_as_of
 from btfdump.errors import ExpressionError, TypeNotFoundError
 from tests.support.synthetic import World
@@ -136,8 +137,14 @@ def test_a_text_may_be_shorter_than_its_array():
     declared = Declared("link", 8)
     declared.world.id("char")
     declared.world.write(declared.start, b"short\0xxnext\0")
-    value = declared.kernel('[global]\nall = "char[64]"')["all"]
-    assert value.string_() == "short"
+    kernel = declared.kernel('[global]\nall = "char[64]"')
+    assert kernel["all"].string_() == "short"
+    assert str(kernel["all"].type_) == "char[8]"  # nothing of the next variable
+    assert doubt(kernel["all"]) == ""
+    for text in ("char[4]", "char[8]", "u8[64]"):  # shorter, exact, and no text
+        declared.world.id(text)
+        kernel = declared.kernel(f'[global]\nall = "{text}"', "overlay mine.toml")
+        assert str(kernel["all"].type_) == text
 
 
 @pytest.mark.parametrize(("flags", "type_"), [(0, "struct counted"), (3, "struct list_head")])
