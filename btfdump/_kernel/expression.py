@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,8 @@ MAX_EXPRESSION = 1000
 """The most characters of an expression: those of the library have a tenth of that."""
 _BEYOND = 1 << 128
 
+_is_deciding: ContextVar[bool] = ContextVar("_is_deciding", default=False)
+"""Whether a condition is being evaluated."""
 _MOST_QUOTED = 200
 _STEP = re.compile(
     r"\s*(?:(?:->|\.)\s*(?P<member>[A-Za-z_]\w*)|\[\s*(?P<index>-?(?:\d+|0x[0-9a-fA-F]+))\s*\])"
@@ -140,8 +143,19 @@ def applying(facts: MemberFacts, scopes: Sequence[Scope]) -> MemberFacts:
     """Return the facts of the first case whose condition holds, else those without a condition.
 
     Names in conditions are members of `scopes`: the structs around the member, innermost first. A
-    condition that cannot be evaluated does not hold, and is recorded as a problem.
+    condition that cannot be evaluated does not hold, and is recorded as a problem. What holds for
+    those names under conditions is not asked: it might be asked of the member itself again.
     """
+    if _is_deciding.get():
+        return replace(facts, cases=[])
+    token = _is_deciding.set(True)
+    try:
+        return _decided(facts, scopes)
+    finally:
+        _is_deciding.reset(token)
+
+
+def _decided(facts: MemberFacts, scopes: Sequence[Scope]) -> MemberFacts:
     problems, unmet = [], []
     for condition, case in facts.cases:
         try:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from btfdump._kernel.expression import MAX_EXPRESSION, Path, evaluate, parse_number
 from btfdump.errors import CorruptDataError, ExpressionError
 from tests.support.annotated import dumped, holder, ids, items, overlay, texts
 from tests.support.synthetic import World
+
+if TYPE_CHECKING:
+    from btfdump._render import Format
 
 
 class Nine:
@@ -134,6 +139,28 @@ def test_a_condition_on_the_struct_around(flags, expected):
     else:
         assert [e["members"]["id"] for e in children["elements"]] == expected
         assert ids(value.dir.children) == expected
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_a_condition_on_the_member_itself_or_on_each_other(format_: Format) -> None:
+    """Found by fuzzing: each name was asked about its own conditions, without end."""
+    world = World()
+    names = "one", "two", "three"
+    among = " && ".join(names * 4)
+    world.struct("item", [("id", "int"), ("link", "struct list_head"), ("two", "struct list_head")])
+    world.struct("self", [*((n, "u32") for n in names), ("all", "struct list_head")])
+    lines = "".join(f'{name} = [["cond:{among}", "show:hex"]]\n' for name in names)
+    head = f'all = [["cond:{among}", "item:link"]]\n'
+    kernel = world.kernel([overlay(f"[struct.self]\n{lines}{head}")])
+    there = world.room(32)
+    world.write(there, bytes(32))
+    for number, name in enumerate(names, 17):
+        world.set(there, f"self.{name}", number)
+    items(world, world.offset("self.all") + there, "link", 1, 2)
+    value = kernel.value("struct self", there)
+    assert value.one == 17
+    assert ids(value.all) == [1, 2]
+    assert "".join(kernel.dump(value, format_)).count("id") == 2
 
 
 def test_what_holds_otherwise():
