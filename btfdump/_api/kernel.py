@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.grammar import with_keyword
@@ -219,15 +220,24 @@ class Kernel(Context):
 
         `format` is the name of a format, or a renderer of your own. `limits` bounds what is shown;
         the default is that of the command line. `raw` leaves out what values mean. Bad memory
-        becomes a note in the text and never raises. Raises `ExpressionError` for an unknown format,
-        and `FaultError` for a per-CPU variable of no CPU.
+        becomes a note in the text and never raises. "snprintf" has no place for notes: there a first line that is a comment says why the
+        object is hardly what `value()` was told that it is, as for `format()`, or that not all that
+        is printed belongs to it. Raises `ExpressionError` for an unknown format, and `FaultError`
+        for a per-CPU variable of no CPU.
         """
         if value._is_of_no_cpu_:
             value.bytes_()
         limits = limits or Limits()
         render = get(format) if isinstance(format, str) else format
-        events = traverse(value, limits, doubt=_doubt_about(value))
-        return render([Root(events)], self.options(limits=limits, raw=raw))
+        doubt = _doubt_about(value)
+        events = traverse(value, limits, doubt=doubt)
+        text = render([Root(events)], self.options(limits=limits, raw=raw))
+        if format != "snprintf":
+            return text
+        from btfdump._kernel.bounds import overrun
+
+        said = doubt or (overrun(value) if value._is_claimed_ else "")
+        return chain([_comment(said)], text) if said else text
 
     def format(self, value: Value, *, zero: bool = False) -> str:
         """Return one object as C-like text, with nothing followed, like drgn's `format_()`.
@@ -250,11 +260,7 @@ class Kernel(Context):
             self._formatter = Formatter(self.layouts, ScalarFacts(self.facts))
         data = value.bytes_() if data is None else data
         text = self._formatter.text(value._layout_, data, zero=zero)
-        if not doubt:
-            return text
-        from btfdump._render.escape import printable
-
-        return f"/* ! {printable(doubt)} */\n{text}"
+        return f"{_comment(doubt)}{text}" if doubt else text
 
     def slab_object(self, address: int) -> str | None:
         """Return the slab object around an address as text, or None.
@@ -306,6 +312,12 @@ class Kernel(Context):
             noname=noname,
             ptr_raw=ptr_raw,
         )
+
+
+def _comment(text: str) -> str:
+    from btfdump._render.escape import printable
+
+    return f"/* ! {printable(text)} */\n"
 
 
 def _doubt_about(value: Value) -> str:

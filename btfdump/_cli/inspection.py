@@ -269,7 +269,7 @@ class Inspection:
         if selected.doubt:
             self.complain(f"{selected.name}: {selected.doubt}")
         elif reason := overrun(selected.value):
-            self.complain(f"{selected.name}: {reason}: what lies past it is printed, too")
+            self.complain(f"{selected.name}: {reason}")
 
     def counted(self, selected: Selected, events: Iterable[Event]) -> Iterator[Event]:
         """Pass events on, and count notes and roots of which nothing could be shown.

@@ -120,14 +120,16 @@ class Bounds:
 def overrun(value: Value) -> str:
     """Return how an object does not fit into its slab object, "" if it does.
 
-    This is for those who show all of it nevertheless.
+    This is for those who show all of it nevertheless, as `bpf_snprintf_btf()` does.
     """
     bounds = value._context_._bounds
     try:
         bounded = bounds.of_any(value) if bounds is not None else None
     except BtfFormatError:  # reported when it is decoded
         return ""
-    return bounded.reason if bounded is not None else ""
+    if bounded is None or not bounded.text:
+        return ""
+    return f"{bounded.reason}: what lies past it is printed, too"
 
 
 def missing(value: Value, found: SlabObject) -> FaultError | None:

@@ -113,7 +113,7 @@ def test_how_an_object_does_not_fit(world: World, place: int) -> None:
     kernel, _ = opened_with(world, place)
     assert overrun(kernel.value("struct pair", place)) == (
         "struct pair has 24 bytes, but the object of slab cache-12 (12 bytes) has 12 bytes from "
-        "here on"
+        "here on: what lies past it is printed, too"
     )
     mask = kernel.value("struct mask", place)  # with fewer elements it does
     assert (

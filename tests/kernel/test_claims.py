@@ -340,6 +340,21 @@ def test_a_socket_that_is_a_pipe(
     assert f"{pipe:#x}: hardly a struct socket" in err
 
 
+def test_what_the_library_prints_as_bpf_does_begins_with_the_doubt(
+    opened: Callable[[str], Kernel],
+) -> None:
+    """As `format()`: there is no other place for it."""
+    kernel = opened("stock")
+    pipe = a_pipe(kernel)
+    lines = "".join(kernel.dump(kernel.value("struct socket", pipe), "snprintf")).splitlines()
+    assert lines[0].startswith("/* ! hardly a struct socket: slab kmalloc-cg-192")
+    assert lines[1] == "(struct socket){"
+    lines = "".join(kernel.dump(kernel.value("struct task_struct", pipe), "snprintf")).splitlines()
+    assert lines[0].endswith("bytes from here on: what lies past it is printed, too */")
+    for value in (kernel.value("struct pipe_inode_info", pipe), kernel.task(1)):
+        assert "".join(kernel.dump(value, "snprintf")).startswith("(struct ")
+
+
 @pytest.mark.parametrize("name", ["tagged", "stock", "s390x"])
 def test_what_lists_lead_to_is_not_doubted(opened: Callable[[str], Kernel], name: str) -> None:
     kernel = opened(name)
