@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LIMITS = Limits(objects=500)
 GLOBALS = "globals of the library"
+BTF_OF_MODULES = "BTF of modules"
 
 
 @dataclass
@@ -47,7 +48,7 @@ def read_all(kernel: Kernel) -> dict[str, Reading]:
     for name in library().globals():
         _read(found.setdefault(GLOBALS, Reading()), name, partial(_global, kernel, name))
     problems = [*kernel.problems, *kernel.modules.problems]
-    found["modules"] = Reading(len(kernel.modules.btfs()), Counter(map(_plain, problems)))
+    found[BTF_OF_MODULES] = Reading(len(kernel.modules.btfs()), Counter(map(_plain, problems)))
     return found
 
 
