@@ -31,7 +31,7 @@ def open_btf(path: str | Path, *, base: Btf | str | Path | None = None) -> Btf:
     if base is None and found.base:
         base = Btf.from_bytes(found.base, name=f"{path.name} base")
     if base is not None:
-        return _split(path, found.btf, base, found.pointer_size)
+        return split_on(path, found.btf, base, found.pointer_size)
     if is_split(found.btf, path.name):
         raise MissingDataError(
             f"{path}: is split BTF, as that of a module, and its base is missing",
@@ -40,10 +40,15 @@ def open_btf(path: str | Path, *, base: Btf | str | Path | None = None) -> Btf:
     return Btf.from_bytes(found.btf, name=path.name, pointer_size=found.pointer_size)
 
 
-def _split(path: Path, data: bytes, base: Btf, pointer_size: int | None) -> Btf:
+def split_on(
+    path: Path,
+    data: bytes,
+    base: Btf,
+    pointer_size: int | None = None,
+    remedy: str = "give the BTF of the very kernel that it was built for (--base FILE)",
+) -> Btf:
     """Read BTF on top of its base; raises `TargetError` if the two do not belong together."""
     is_split(data, path.name)  # a malformed header is no fault of the base
-    remedy = "give the BTF of the very kernel that it was built for (--base FILE)"
     try:
         btf = Btf.from_bytes(data, base=base, name=path.name, pointer_size=pointer_size)
     except BtfFormatError as error:

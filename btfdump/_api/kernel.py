@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.grammar import with_keyword
@@ -34,7 +35,6 @@ from btfdump.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
     from types import TracebackType
 
     from btfdump._annotate.overlay import Overlay
@@ -407,13 +407,16 @@ def _open(
     try:
         given = btf if btf is not None else vmlinux
         if given is not None:
+            from btfdump._api.btffile import split_on
             from btfdump._btf.join import join
             from btfdump._btf.wire import is_split
             from btfdump._targets.elf import read_btf_file
 
             data = read_btf_file(given, of_kernel=True)
             if is_split(data, str(given)):  # tags alone: `btfdump annotations encode --split`
-                data = join(target.btf_bytes(), data)
+                whole = Btf.from_bytes(target.btf_bytes(), name="vmlinux", check=False)
+                remedy = f"give one that was made for this kernel, {target.release}"
+                data = join(split_on(Path(given), data, whole, remedy=remedy))
         else:
             data = target.btf_bytes()
         # Kernel BTF is checked record by record, when looked at: a full check costs a cold start.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .builder import BtfBuilder
-from .reader import Btf
+
+if TYPE_CHECKING:
+    from .reader import Btf
 
 
-def join(base: bytes, split: bytes) -> bytes:
-    """Return one blob with the types of both, under the same ids; raises `BtfFormatError`."""
-    whole = Btf.from_bytes(base, name="base", check=False)
-    part = Btf.from_bytes(split, base=whole, name="split")
-    builder = BtfBuilder.from_btf(whole)
+def join(part: Btf) -> bytes:
+    """Return one blob with the types of a split BTF and of its base, under the same ids."""
+    assert part.base is not None
+    builder = BtfBuilder.from_btf(part.base)
     for type_ in part.iter_types():
         builder.add_type(type_)
     return builder.build()

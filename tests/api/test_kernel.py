@@ -122,6 +122,22 @@ def test_the_btf_of_another_kernel_is_refused(
         open_core(sample("tagged"), btf=path)
 
 
+def test_split_btf_of_another_kernel_is_refused(
+    opened: Callable[[str], Kernel], sample: Callable[[str], Path], tmp_path: Path
+) -> None:
+    """It would be joined to whatever has the same ids here; it is not called malformed."""
+    path = tmp_path / "other.btf"
+    for kernel in (opened("stock"), opened("stock-7.3")):
+        path.write_bytes(kernel.modules.btfs()[0].data)
+        with pytest.raises(
+            TargetError, match=r"other\.btf: does not fit its base.*; give one that"
+        ):
+            open_core(sample("tagged"), btf=path)
+    path.write_bytes(opened("tagged").modules.btfs()[0].data)
+    with open_core(sample("tagged"), btf=path) as kernel:
+        assert kernel.task(1).comm == "init"
+
+
 def test_btf_with_all_global_variables(
     opened: Callable[[str], Kernel], sample: Callable[[str], Path], tmp_path: Path
 ) -> None:
