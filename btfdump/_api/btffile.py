@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from btfdump._btf.reader import Btf
-from btfdump._btf.wire import is_split
+from btfdump._btf.wire import is_split, is_whole
 from btfdump.errors import BtfFormatError, MissingDataError, TargetError
 
 _SYSFS = Path("/sys/kernel/btf")
@@ -48,7 +48,10 @@ def split_on(
     remedy: str = "give the BTF of the very kernel that it was built for (--base FILE)",
 ) -> Btf:
     """Read BTF on top of its base; raises `TargetError` if the two do not belong together."""
-    is_split(data, path.name)  # a malformed header is no fault of the base
+    if is_whole(data, path.name):  # a malformed header is no fault of the base
+        raise TargetError(
+            f"{path}: is not split on any other BTF: all of its types are its own; give no base"
+        )
     try:
         btf = Btf.from_bytes(data, base=base, name=path.name, pointer_size=pointer_size)
     except BtfFormatError as error:

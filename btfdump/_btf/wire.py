@@ -161,11 +161,23 @@ def is_split(data: bytes, name: str) -> bool:
 
     Raises `BtfFormatError` for a malformed header, of what is called `name`.
     """
+    return _first_byte_of_strings(data, name) not in (b"", b"\0")
+
+
+def is_whole(data: bytes, name: str) -> bool:
+    """Whether a blob has no base: its strings begin with "", which a split one has in its base.
+
+    A blob without strings may be either. Raises `BtfFormatError` as `is_split()`.
+    """
+    return _first_byte_of_strings(data, name) == b"\0"
+
+
+def _first_byte_of_strings(data: bytes, name: str) -> bytes:
     try:
         header = parse_header(data, split=True)
     except BtfFormatError as error:
         raise error.named(name) from None
-    return data[header.str_start : header.str_start + 1] not in (b"", b"\0")
+    return data[header.str_start : min(header.str_start + 1, header.str_end)]
 
 
 def _byteorder(data: bytes) -> ByteOrder:

@@ -132,8 +132,9 @@ def read_head(path: Path, file: BinaryIO) -> bytes:
 def _gunzipped(path: Path, data: bytes) -> bytes:
     import zlib
 
+    packed = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
-        plain = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data, MAX_BTF + 1)
+        plain = packed.decompress(data, MAX_BTF + 1)
     except zlib.error as error:
         raise TargetError(f"{path}: is damaged: {error}; copy the file again") from None
     if not plain.startswith(BTF_MAGICS):
@@ -143,6 +144,8 @@ def _gunzipped(path: Path, data: bytes) -> bytes:
         )
     if len(plain) > MAX_BTF:
         raise TargetError(f"{path}: unpacks to more than {MAX_BTF} bytes; {_EXPECTED}")
+    if not packed.eof:
+        raise TargetError(f"{path}: is compressed with gzip, and cut short; copy the file again")
     return plain
 
 
