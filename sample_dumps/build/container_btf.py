@@ -57,13 +57,11 @@ def read(folder: Path) -> Iterator[Btf]:
 
 def elements() -> set[str]:
     """Return the names of the structs that the library says are in some container."""
-    said = (
-        annotation
-        for struct in library().structs()
-        for alternatives in library().members(struct).values()
-        for alternative in alternatives
-        for annotation in alternative
-    )
+    source = library()
+    of_members = (source.members(struct).values() for struct in source.structs())
+    of_globals = (one.alternatives for name in source.globals() for one in source.global_(name))
+    stated = chain(chain.from_iterable(of_members), of_globals)
+    said = chain.from_iterable(chain.from_iterable(stated))
     return {annotation.element for annotation in said if isinstance(annotation, Contains)}
 
 

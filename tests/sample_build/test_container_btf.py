@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from btfdump._btf import Btf, types
-from sample_dumps.build.container_btf import make, read
+from sample_dumps.build.container_btf import elements, make, read
 from tests.support.synthetic import World
 
 
@@ -60,3 +60,10 @@ def test_the_modules_of_a_folder_are_read_on_top_of_its_kernel(tmp_path):
     (tmp_path / "vmlinux").write_bytes(base.data)
     (tmp_path / "mod").write_bytes(base.data)
     assert [btf.name for btf in read(tmp_path)] == ["vmlinux", "mod"]
+
+
+def test_elements_of_members_and_of_globals_are_asked_for():
+    """A module's xarray may be a global variable: what it holds is a name, and nothing else."""
+    found = elements()
+    assert "task_struct" in found
+    assert "ublk_zoned_report_desc" in found
