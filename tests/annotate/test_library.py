@@ -78,6 +78,8 @@ OLDER = {
     ("delayed_fput_list", "file:f_u.fu_llist"),
     ("deferred_sync", "device:links.defer_hook"),
     ("migrate_nodes", "stable_node:list"),
+    ("one_stable_tree", "stable_node:node"),
+    ("one_unstable_tree", "rmap_item:node"),
 }
 
 
