@@ -110,7 +110,7 @@ REASONS = (
     ),
     Reason(
         "unread",
-        rf"({_MODULES_OF_5_10}):.* no struct",
+        r"[\w:]+:.* no struct",
         "The elements are structs of modules, of which Linux 5.10 keeps no BTF.",
         ("5.10",),
     ),
