@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from btfdump._annotate.overlay import Overlay
     from btfdump._bpf.subsystem import Bpf
     from btfdump._kernel.bounds import Bounds
+    from btfdump._kernel.d_path import Paths
     from btfdump._kernel.slab import SlabFinder
     from btfdump._kernel.value import Value
     from btfdump._render import Format, Renderer
@@ -190,6 +191,15 @@ class Kernel(Context):
         """
         return tasks(self)
 
+    def paths(self) -> Paths:
+        """Return a reader of many paths, which remembers the dentries and mounts on the way.
+
+        `paths.of(file)` is `file.path_()`. On a kernel that runs, take a new one for each look.
+        """
+        from btfdump._kernel.d_path import Paths
+
+        return Paths(self)
+
     def per_cpu(self, value: Value, cpu: int) -> Value:
         """Return one CPU's instance of a per-CPU variable, or of a `__percpu` pointer's target.
 
@@ -220,10 +230,10 @@ class Kernel(Context):
 
         `format` is the name of a format, or a renderer of your own. `limits` bounds what is shown;
         the default is that of the command line. `raw` leaves out what values mean. Bad memory
-        becomes a note in the text and never raises. "snprintf" has no place for notes: there a first line that is a comment says why the
-        object is hardly what `value()` was told that it is, as for `format()`, or that not all that
-        is printed belongs to it. Raises `ExpressionError` for an unknown format, and `FaultError`
-        for a per-CPU variable of no CPU.
+        becomes a note in the text and never raises. "snprintf" has no place for notes: there a
+        first line that is a comment says why the object is hardly what `value()` was told that it
+        is, as for `format()`, or that not all that is printed belongs to it. Raises
+        `ExpressionError` for an unknown format, and `FaultError` for a per-CPU variable of no CPU.
         """
         if value._is_of_no_cpu_:
             value.bytes_()

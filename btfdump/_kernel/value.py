@@ -299,6 +299,24 @@ class Value:
         _, address = destination(self, self._facts)
         return decode_text(read_string(self._context, address, limit))
 
+    def path_(self) -> str:
+        """Return the path of a file, as d_path() and its like in the kernel spell it.
+
+        This is a `struct path`, `file`, `dentry`, `mount`, `vfsmount`, `kernfs_node` or `cgroup`,
+        or a pointer to one. Paths begin at the root of the first process; what is not reached from
+        there begins with `(unreachable)`, as in getcwd(). The path of a dentry begins at the root
+        of its file system (dentry_path()), that of a cgroup at the root of its hierarchy. Bytes
+        that are not UTF-8 become surrogates, as in `os.fsdecode()`. `Kernel.paths()` is quicker for
+        many of them.
+
+        Raises `TypeError` for any other type, `FaultError` for what cannot be read and for NULL,
+        `CorruptDataError` for a cycle or a name that is none, and `MissingDataError` for what a
+        file system names in a way that is not known.
+        """
+        from btfdump._kernel.d_path import Paths
+
+        return Paths(self._context).of(self)
+
     def member_(self, name: str) -> Value:
         """Return the member `name`; of a pointer, a member of its target.
 
