@@ -201,3 +201,28 @@ def test_a_name_that_moved_or_a_bit_that_was_used_again_is_found():
     assert other_meanings({"FMODE_NEW": 2}, set(), "mask", facts) == facts[1:]
     unknown = Seen("6.1", "", "FMODE_NONOTIFY", None)
     assert wrong_names({"FMODE_NONOTIFY": 0x2000000}, "mask", [unknown]) == [unknown]
+
+
+@pytest.mark.parametrize("dump", ["stock", "stock-7.3", "tagged", "s390x"])
+@pytest.mark.parametrize("name", [n for n in TABLES if "kernel" in TABLES[n]])
+def test_a_name_agrees_with_the_table_in_the_kernels_own_memory(opened, dump, name):
+    target = opened(dump).target
+    width = target.platform.pointer_size
+    at = target.symbol(TABLES[name]["kernel"])
+    theirs = {}
+    while True:  # struct trace_print_flags { unsigned long mask; const char *name; }
+        entry = target.read(at, 2 * width)
+        mask = int.from_bytes(entry[:width], target.platform.byteorder)
+        text = int.from_bytes(entry[width:], target.platform.byteorder)
+        if not text:
+            break
+        theirs[target.read(text, 64).split(b"\0")[0].decode()] = mask
+        at += 2 * width
+
+    def plain(spelled: str) -> str:
+        return spelled.upper().removeprefix("VM_").replace("_", "")
+
+    bits = {plain(spelled): m for spelled, m in theirs.items() if not spelled.startswith("GFP_")}
+    shared = {n: v for n, v in TABLES[name]["names"].items() if plain(n) in bits}
+    assert len(shared) >= 20
+    assert shared == {n: bits[plain(n)] for n in shared}
