@@ -53,6 +53,7 @@ ACROSS = {
     "fuzz": "fuzz/, which is no part of the package",
     "docs": "every example of the documentation",
     "guests": "booted kernels",
+    "render/test_interest.py": "what a tree shows first, and what it has on one line",
     "sample_build": "sample_dumps/build, which is no part of the package",
     "annotate/test_context.py": "facts that depend on the place",
     "annotate/test_guest_memfd.py": "the library on what no sample dump has",

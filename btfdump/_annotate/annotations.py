@@ -15,7 +15,7 @@ from btfdump._annotate.facts import MemberFacts, StructFacts, enter_at, mark_rin
 from btfdump._annotate.grammar import Condition, Contains, Skip, enclosed, parse
 from btfdump._annotate.lookup import Subject, of_global, of_member
 from btfdump._annotate.meanings import Meanings
-from btfdump._annotate.members import bad_summary, resolve, summary_of, target_struct
+from btfdump._annotate.members import bad_summary, by_interest, resolve, summary_of, target_struct
 from btfdump._annotate.statements import OTHER_THING, Statements
 from btfdump._btf.sections import member_tags
 
@@ -96,6 +96,7 @@ class Annotations:
         for pieces, known in sorted(elsewhere, key=lambda found: len(found[0])):
             enter_at(facts, positions, pieces, known)
         facts.summary = summary_of(about)
+        facts.first, facts.last = by_interest(about)
         for index, known in facts.members.items():
             known.expansion = mark_ring(known.expansion, struct, struct.members[index].name)
         return facts

@@ -116,11 +116,17 @@ class MemberFacts:
 
 @dataclass(slots=True)
 class StructFacts:
-    """Facts about a struct: by the index of its own members, and by the path of nested ones."""
+    """Facts about a struct: by the index of its own members, and by the path of nested ones.
+
+    `summary` has the paths of the members that stand for all of it on one line, and `first` the
+    names of those that matter most, `last` of those that are of interest to few.
+    """
 
     members: dict[int, MemberFacts] = field(default_factory=dict)
     paths: PathFacts = field(default_factory=PathFacts)
     summary: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+    last: frozenset[str] = frozenset()
     problems: list[str] = field(default_factory=list)
 
 

@@ -205,11 +205,29 @@ def summary_of(about: Iterable[tuple[Overlay, str]]) -> tuple[str, ...]:
     return ()
 
 
+def by_interest(about: Iterable[tuple[Overlay, str]]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """Return the names of the members that matter most, and of those of interest to few.
+
+    Each list is that of the first overlay that has one, as in `summary_of()`.
+    """
+    first: list[str] | None = None
+    last: list[str] | None = None
+    for overlay, name in about:
+        first = overlay.first(name) if first is None else first
+        last = overlay.last(name) if last is None else last
+    return tuple(first or ()), frozenset(last or ())
+
+
 def bad_summary(overlay: Overlay, struct: types.Composite, name: str) -> list[str]:
-    """Say which paths of a user's [summary], under a name of the struct, begin with no member."""
-    paths = overlay.summary(name)
+    """Say which paths of a user's lists about a struct begin with no member."""
+    stated = {
+        "summary": overlay.summary(name),
+        "first": overlay.first(name),
+        "last": overlay.last(name),
+    }
     return [
-        f"{overlay.source}: summary of {struct}: no member {path}"
+        f"{overlay.source}: {table} of {struct}: no member {path}"
+        for table, paths in stated.items()
         for path in paths or ()
         if find_member(struct, split_path(path)[0]) is None
     ]

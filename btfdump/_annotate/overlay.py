@@ -10,6 +10,12 @@
     [summary]
     task_struct = ["comm", "pid"]                        # the members of a one-line summary
 
+    [first]
+    task_struct = ["comm", "pid", "__state"]             # those shown before all others
+
+    [last]
+    task_struct = ["se", "wakee_flips"]                  # those of interest to few
+
     [global]
     init_task = "struct task_struct"                     # BTF has no variables but per-CPU ones
     modules = { type = "struct list_head", tag = "module:list" }
@@ -49,7 +55,7 @@ if TYPE_CHECKING:
 Alternatives: TypeAlias = "tuple[tuple[Annotation, ...], ...]"
 """Sets of facts about one member; the first set that fits the kernel's types holds."""
 
-_TABLES = ("summary", "global", "container", "opaque", "cache", "scalar")
+_TABLES = ("summary", "first", "last", "global", "container", "opaque", "cache", "scalar")
 _NEXT_ENTRY = re.compile(r"\n(?=[^\s\]])")  # what continues an entry is indented, or ends it
 
 
@@ -166,6 +172,22 @@ class Overlay:
     def summaries(self) -> list[str]:
         """Return the names of the structs that have a summary."""
         return list(self._table("summary"))
+
+    def first(self, struct: str) -> list[str] | None:
+        """Return the names of the members that matter most, in the order in which to show them."""
+        return self._members_in("first", struct)
+
+    def last(self, struct: str) -> list[str] | None:
+        """Return the names of the members that are of interest to few."""
+        return self._members_in("last", struct)
+
+    def _members_in(self, table: str, struct: str) -> list[str] | None:
+        names = self._table(table, struct).get(struct)
+        if names is None:
+            return None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise self._error(f"{table}.{struct}", "expected a list of members")
+        return names
 
     def opaque(self, struct: str) -> list[str]:
         """Return the names of structs that may really be there if `struct` hides its members."""
@@ -284,8 +306,9 @@ class Overlay:
             tables |= {f"struct.{n}": t for n, t in self._by_struct("struct", structs).items()}
         else:
             tables["struct"] = structs
-        if isinstance(summaries := tables.get("summary"), dict):
-            tables["summary"] = self._by_struct("summary", summaries)
+        for by_struct in ("summary", "first", "last"):
+            if isinstance(table := tables.get(by_struct), dict):
+                tables[by_struct] = self._by_struct(by_struct, table)
         for name, table in tables.items():
             if not isinstance(table, dict):
                 raise self._error(f"[{name}]", f"expected a table, not {table!r}")
@@ -297,6 +320,9 @@ class Overlay:
             self.members(struct)
         for struct in self._table("summary"):
             self.summary(struct)
+        for table in ("first", "last"):
+            for struct in self._table(table):
+                self._members_in(table, struct)
         for name in self._table("global"):
             self.global_(name)
         for head in self._table("container"):

@@ -34,11 +34,12 @@ from btfdump.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
     from types import TracebackType
 
     from btfdump._annotate.overlay import Overlay
     from btfdump._bpf.subsystem import Bpf
+    from btfdump._decode.layout import StructLayout
     from btfdump._kernel.bounds import Bounds
     from btfdump._kernel.d_path import Paths
     from btfdump._kernel.slab import SlabFinder
@@ -279,6 +280,10 @@ class Kernel(Context):
         """
         return self._slabs.describe(address) if self.infers else None
 
+    def _interest(self, layout: StructLayout) -> tuple[Sequence[str], Container[str]]:
+        facts = self.facts(layout)
+        return facts.first, facts.last
+
     def _cpus(self) -> int:
         try:
             return len(self.target.per_cpu_offsets)
@@ -290,13 +295,18 @@ class Kernel(Context):
         *,
         zero: bool = False,
         raw: bool = False,
+        unfold: bool = False,
+        width: int = 0,
         color: bool = False,
         limits: Limits | None = None,
         compact: bool = False,
         noname: bool = False,
         ptr_raw: bool = False,
     ) -> Options:
-        """Return what a renderer needs to know about this kernel; the parameters are `Options`'."""
+        """Return what a renderer needs to know about this kernel; the parameters are `Options`'.
+
+        With `unfold`, a tree shows all members in their order, and links.
+        """
         limit = (limits or Limits()).string
 
         def string_at(address: int) -> str | None:
@@ -313,6 +323,8 @@ class Kernel(Context):
             string_at=string_at,
             zero=zero,
             raw=raw,
+            interest=None if unfold else self._interest,
+            width=width,
             color=color,
             string=limit,
             source=self.target.description,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -177,6 +178,8 @@ class Inspection:
         options = self.kernel.options(
             zero=self.args.zero,
             raw=self.args.raw,
+            unfold=bool(self.args.unfold or self.args.members or self.args.zero),
+            width=shutil.get_terminal_size().columns if sys.stdout.isatty() else 0,
             color=color,
             limits=self.limits,
             **flags,

@@ -41,6 +41,12 @@ def add_extent(parser: argparse.ArgumentParser) -> None:
     )
     shape.add_argument("--zero", action="store_true", help="show zero members and empty lists")
     shape.add_argument(
+        "--unfold",
+        action="store_true",
+        help="in a tree, show every member, also of what has one line for all (FPU registers), "
+        "and links of lists; --members and --zero do, too",
+    )
+    shape.add_argument(
         "--raw", action="store_true", help="show numbers alone, not what they mean (flags, times)"
     )
     shape.add_argument(

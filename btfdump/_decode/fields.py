@@ -178,10 +178,11 @@ class Field:
 
 def means_as_whole(layout: Layout, facts: Any) -> bool:
     """Whether the bytes of a struct or an array may mean something as a whole."""
-    if layout.meaning is not None:
-        return not isinstance(layout, ScalarLayout)
-    is_told = facts is not None and (facts.meaning is not None or bool(facts.cases))
-    return is_told and not isinstance(layout, ScalarLayout)
+    if isinstance(layout, ScalarLayout):
+        return False
+    if layout.meaning is not None and layout.meaning.of_bytes is not None:
+        return True
+    return facts is not None and (facts.meaning is not None or bool(facts.cases))
 
 
 ALL_ZERO = "all zero"

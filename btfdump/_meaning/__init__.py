@@ -22,7 +22,8 @@ class Meaning:
     `text(value)` says it of an integer, `of_bytes(data)` of the bytes of an array or a struct, and
     `names(value)` lists the bits of flags; each returns nothing for a value that means nothing. The
     value itself is shown in `base` 8, 10 or 16. What `is_lasting` holds for as long as a kernel is
-    open; else it depends on memory that may change.
+    open; else it depends on memory that may change. What `is_folded` is of interest to few: it
+    takes one line of a tree.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Meaning:
     names: Callable[[int], list[str]] | None = None
     base: int = 10
     is_lasting: bool = True
+    is_folded: bool = False
 
     def number(self, value: int) -> str:
         """Return a value as C would write it, in this base."""

@@ -48,6 +48,8 @@ def meaning_of(word: str, argument: str, site: Site) -> Meaning:
     Raises `AnnotationError` if that cannot be said of one at this site.
     """
     name = f"{word}:{argument}" if argument else word
+    if word == "fold":
+        return Meaning(name, is_folded=True)
     if word in ("flags", "gfp", "bits"):
         return _flags(name, word, argument, site)
     if word == "enum":

@@ -8,6 +8,7 @@ BARE = frozenset(
         *("uid", "gid", "pid", "refcount", "version", "signed", "dec"),
         *("ipv4", "ipv6", "mac", "port", "be", "le", "sockaddr", "uuid"),
         *("bitmap", "cpumask", "nodemask"),
+        "fold",
     )
 )
 """Words that stand alone. They may also be names of structs: on containers, those are meant."""

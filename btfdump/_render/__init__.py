@@ -16,12 +16,16 @@ from btfdump._plugins.registry import Registry, first_line
 from btfdump.errors import ExpressionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
+    from btfdump._decode.layout import StructLayout
     from btfdump._graph.events import Event
     from btfdump._graph.limits import Limits
     from btfdump._kernel.context import Context
     from btfdump._plugins.entry_points import Guard
+
+
+Interest: TypeAlias = "Callable[[StructLayout], tuple[Sequence[str], Container[str]]]"
 
 
 def _no_symbol(address: int) -> str | None:
@@ -36,9 +40,12 @@ class Options:
     `symbolize(address)` names a virtual address, `locate(address)` describes the slab object that
     contains it, for `void *`, and `string_at(address)` reads the C string there; each may return
     None. `string` is the most bytes shown of a char array. `color` allows terminal escapes of our
-    own. `zero` keeps what is empty or zero; `raw` leaves out what values mean. `source`, `release`
-    and `cpus` describe what is shown, for headings. `compact`, `noname` and `ptr_raw` are flags of
-    bpf_snprintf_btf(), for the `snprintf` format.
+    own. `zero` keeps what is empty or zero; `raw` leaves out what values mean. `interest(layout)`
+    returns the names of the members of a struct that a tree shows first, and of those that it shows
+    on one line or not at all; None if it shows all of them in their order, with links. `width` is
+    that of the terminal in columns, 0 for any. `source`, `release` and `cpus` describe what is
+    shown, for headings. `compact`, `noname` and `ptr_raw` are flags of bpf_snprintf_btf(), for the
+    `snprintf` format.
     """
 
     symbolize: Callable[[int], str | None] = _no_symbol
@@ -47,6 +54,8 @@ class Options:
     zero: bool = False
     raw: bool = False
     color: bool = False
+    interest: Interest | None = None
+    width: int = 0
     string: int = 256
     source: str = ""
     release: str = ""

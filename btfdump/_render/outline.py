@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._btf import types
 from btfdump._decode.fields import EMPTY_LIST, Field
-from btfdump._decode.layout import ArrayLayout
+from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._decode.scalars import ScalarLayout
 from btfdump._graph.events import Close, Enter, Event, Exit, GroupKind, Number, Open, Seen
 from btfdump._render.escape import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
+    from btfdump._decode.layout import Layout
     from btfdump._kernel.notes import Note
+    from btfdump._render import Interest
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -34,12 +36,16 @@ class FieldLine:
 
 @dataclass(slots=True, eq=False, repr=False)
 class StructLine:
-    """The start of a struct, union or array of such inside an object; its fields are one deeper."""
+    """The start of a struct, union or array of such inside an object; its fields are one deeper.
+
+    `is_minor` says that it is of interest to few, as another view of a union that was shown is.
+    """
 
     field: Field
     name: str
     depth: int
     is_last: bool = False
+    is_minor: bool = False
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -128,6 +134,7 @@ class TotalsLine:
     unfollowed: int = 0
     elided: int = 0
     notes: int = 0
+    minor: int = 0
     depth: int = 0
 
 
@@ -165,14 +172,19 @@ class Outline:
     """Turns the events of one root into lines. `keep_empty` shows empty lists and containers.
 
     `title` returns the name for an object that is not a struct: that of its only field, which has
-    none of its own.
+    none of its own. With `interest`, members come in the order of it: see `Options`.
     """
 
     def __init__(
-        self, *, keep_empty: bool, title: Callable[[ObjectLine], str] = lambda _: ""
+        self,
+        *,
+        keep_empty: bool,
+        title: Callable[[ObjectLine], str] = lambda _: "",
+        interest: Interest | None = None,
     ) -> None:
         self.keep_empty = keep_empty
         self._title = title
+        self._interest = interest
         self.totals = TotalsLine()
         self._frames: list[_Frame] = []
 
@@ -275,7 +287,8 @@ class Outline:
             fields = event.fields
             if event.is_bare and is_branch(fields[0]):
                 fields = children(fields[0])  # the elements of an array that a pointer leads to
-            frame = _Frame(item, self._fields(fields, item.depth + 1))
+            layout = event.value._layout_ if self._interest is not None else None
+            frame = _Frame(item, self._fields(fields, item.depth + 1, layout))
         self._frames.append(frame)
         yield from self._resume()
 
@@ -324,16 +337,48 @@ class Outline:
                 return
             yield item
 
-    def _fields(self, fields: Sequence[Field], depth: int) -> Iterator[Line | _Pending]:
+    def _fields(
+        self, fields: Sequence[Field], depth: int, of: Layout | None = None
+    ) -> Iterator[Line | _Pending]:
         shown = fields if self.keep_empty else [f for f in fields if not is_empty(f)]
+        minor: Container[str] = ()
+        if self._interest is not None:
+            shown, minor = self._by_interest(shown, of, self._interest)
         last = len(shown) - 1
+        is_union = isinstance(of, StructLayout) and isinstance(of.base, types.Union)
+        is_union &= self._interest is not None
+        views = 0
         for position, field in enumerate(shown):
             if field.has_group:
                 yield _Pending(field.name, depth, position == last)
             elif is_branch(field):
-                yield from self._branch(field, field.name, depth, position == last)
+                is_other = (is_union and views > 0) or field.name in minor
+                views += 1
+                yield from self._branch(field, field.name, depth, position == last, is_other)
             else:
                 yield FieldLine(field, field.name, depth, position == last)
+
+    def _by_interest(
+        self, fields: Sequence[Field], of: Layout | None, interest: Interest
+    ) -> tuple[Sequence[Field], Container[str]]:
+        """Return the fields in the order of interest, and the names of those of interest to few.
+
+        Links are left out, and members of interest to few that take one line anyway. Fields with a
+        group of events keep their order: the groups come in that.
+        """
+        first: Sequence[str] = ()
+        last: Container[str] = ()
+        if isinstance(of, StructLayout):
+            first, last = interest(of)
+        kept = [field for field in fields if not is_link(field)]
+        shown = [f for f in kept if f.name not in last or is_branch(f) or f.has_group]
+        self.totals.minor += len(fields) - len(shown)
+        ranks = {name: i for i, name in enumerate(first)}
+        if not ranks:
+            return shown, last
+        leading = [field for field in shown if field.name in ranks and not holds_group(field)]
+        leading.sort(key=lambda field: ranks[field.name])
+        return [*leading, *(field for field in shown if field not in leading)], last
 
     def _one(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Line | _Pending]:
         if field.has_group:
@@ -348,10 +393,12 @@ class Outline:
         else:
             yield FieldLine(field, name, depth, last)
 
-    def _branch(self, field: Field, name: str, depth: int, last: bool) -> Iterator[Line | _Pending]:
-        branch = StructLine(field, name, depth, last)
+    def _branch(
+        self, field: Field, name: str, depth: int, last: bool, is_minor: bool = False
+    ) -> Iterator[Line | _Pending]:
+        branch = StructLine(field, name, depth, last, is_minor)
         yield branch
-        yield from self._fields(children(field), depth + 1)
+        yield from self._fields(children(field), depth + 1, field.layout)
         yield EndLine(depth, branch)
 
 
@@ -369,6 +416,11 @@ def typed_by(field: Field) -> str:
 def holds_group(field: Field) -> bool:
     """Whether a field, or one inside it, leads to a group of events."""
     return field.has_group or any(holds_group(inner) for inner in children(field))
+
+
+def is_link(field: Field) -> bool:
+    """Whether a field is a link of some container, which leads to nothing of its own."""
+    return field.facts is not None and field.facts.is_link and not holds_group(field)
 
 
 def is_empty(field: Field) -> bool:
@@ -436,6 +488,9 @@ def totals_text(totals: TotalsLine) -> str:
         what += [_count(totals.slots, "zero element")] if totals.slots else []
         what += [_count(totals.empty, "empty list")] if totals.empty else []
         parts.append(f"{' and '.join(what)} not shown (--zero)")
+    if totals.minor:
+        named = "link or minor member" if totals.minor == 1 else "links and minor members"
+        parts.append(f"{totals.minor} {named} left out (--unfold)")
     if totals.unfollowed:
         parts.append(f"{_count(totals.unfollowed, 'pointer')} not followed (--depth, --follow)")
     if totals.notes:

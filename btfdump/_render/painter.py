@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from btfdump._decode.fields import Field
     from btfdump._graph.events import Event, Open, Seen
-    from btfdump._render import Options
+    from btfdump._render import Interest, Options
 
 
 class Painter(ABC):
@@ -48,13 +48,17 @@ class Painter(ABC):
 
     def paint(self, events: Iterable[Event]) -> Iterator[str]:
         """Yield the lines of a root, without newlines."""
-        outline = Outline(keep_empty=self.options.zero, title=self.title)
+        outline = Outline(keep_empty=self.options.zero, title=self.title, interest=self.interest())
         whom = ""
         for item in outline.items(events):
             whom = whom or root_typed_by(item)
             for line in self.lines(item):
                 yield line + self.told(whom) if whom else line
                 whom = ""
+
+    def interest(self) -> Interest | None:
+        """Return what tells which members matter, None where all are shown in C's order."""
+        return None
 
     def lines(self, item: Line) -> Iterable[str]:
         """Return the lines of one item of the outline; some items have none."""
@@ -63,7 +67,7 @@ class Painter(ABC):
                 self._skipped += 1
             elif isinstance(item, EndLine) and isinstance(item.of, StructLine):
                 self._skipped -= 1
-            return ()
+            return self.note(item) if isinstance(item, NoteLine) else ()
         if self._held is None:
             return self._own_lines(item)
         if isinstance(item, ObjectLine):

@@ -72,6 +72,13 @@ def meaning_of(field: Field, options: Options) -> str:
     return printable(meaning.of_bytes(field.data))
 
 
+def is_folded(field: Field) -> bool:
+    """Whether annotations say that a member, or all of its type, is of interest to few."""
+    stated = field.facts.meaning if field.facts is not None else None
+    meanings = (stated, field.layout.meaning)
+    return any(meaning is not None and meaning.is_folded for meaning in meanings)
+
+
 def has_whole(layout: Layout, facts: MemberFacts | None, options: Options) -> bool:
     """Whether the bytes of a struct or an array mean something as a whole."""
     meaning = meant(layout, facts, options)

@@ -15,6 +15,7 @@ from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._decode.scalars import ScalarLayout
 from btfdump._render import Options, Root, renderer
 from btfdump._render.escape import printable, quoted
+from btfdump._render.fitting import fit, visible
 from btfdump._render.labels import holds_text, label_text, remark_text
 from btfdump._render.outline import (
     EndLine,
@@ -36,13 +37,14 @@ from btfdump._render.outline import (
     typed_by,
 )
 from btfdump._render.painter import Painter, number_of, type_of, where_seen
-from btfdump._render.scalar import meaning_of, summary
+from btfdump._render.scalar import is_folded, meaning_of, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from btfdump._decode.fields import Field
     from btfdump._graph.events import Enter, Holds, Open
+    from btfdump._render import Interest
 
 _WIDTH = 110
 """Structs are written on one line up to about this many columns."""
@@ -67,7 +69,7 @@ def render_tree(roots: Iterable[Root], options: Options) -> Iterator[str]:
         if number:
             yield "\n"
         for line in _TreePainter(options, root.name).paint(root.events):
-            yield line + "\n"
+            yield fit(line, options.width) + "\n"
 
 
 class _TreePainter(Painter):
@@ -147,6 +149,8 @@ class _TreePainter(Painter):
 
     def branch(self, item: StructLine) -> str:
         field, name = item.field, item.name
+        if item.is_minor or (self.options.interest is not None and is_folded(field)):
+            return self.folded(item)
         if not name and not isinstance(field.layout, ScalarLayout | ArrayLayout):
             name = f"<{field.layout.base.keyword}>"
         line = f"{self.start(item)}{self.label(name, item.depth)}"
@@ -160,19 +164,45 @@ class _TreePainter(Painter):
             return f"{line} {inline}{said if inline else said[1:]}{self.type(field)}"
         return f"{line} {self.type(field).lstrip()}"
 
+    def folded(self, item: StructLine) -> str:
+        """Return a struct of interest to few on one line, with the members that matter most."""
+        self.skip_inside()
+        field, layout = item.field, item.field.layout
+        names: Sequence[str] = ()
+        if isinstance(layout, StructLayout) and self.options.interest is not None:
+            names, _ = self.options.interest(layout)
+        found = {inner.name: inner for inner in children(field)}
+        parts = []
+        for name in names:
+            inner = found.get(name)
+            if inner is not None and not is_branch(inner) and not inner.has_group:
+                value, remark = self.styled(inner)
+                parts.append(f"{self.label(name)} {value}{remark}")
+        name = item.name or (f"<{layout.base.keyword}>" if isinstance(layout, StructLayout) else "")
+        inside = ", ".join([*parts, "..."])
+        line = f"{self.start(item)}{self.label(name, item.depth)} {inside}{self.type(field)}"
+        return f"{line} {self.style('dim', '(--unfold)')}"
+
+    def interest(self) -> Interest | None:
+        """Return what tells which members matter."""
+        return self.options.interest
+
     def inline(self, field: Field, indent: int) -> str:
         """Return a small struct on one line, or "" if it does not fit."""
         if any(inner.data and is_branch(inner) for inner in children(field)):
             return ""  # what these mean has its place on lines of their own
         leaves = inline_leaves(field) or []
+        width = self.options.width or _WIDTH
         plain = sum(len(name) + 8 for name, _ in leaves)
-        if not leaves or (indent + plain > _WIDTH and len(leaves) > 1):
+        if not leaves or (indent + plain > width and len(leaves) > 1):
             return ""
         parts = []
         for name, leaf in leaves:
             value, remark = self.styled(leaf)
             parts.append(f"{self.label(name.lstrip('.'))} {value}{remark}")
-        return ", ".join(parts)
+        line = ", ".join(parts)
+        is_long = self.options.width and indent + visible(line) > width
+        return "" if is_long and len(leaves) > 1 else line
 
     def pointer(self, item: GroupLine) -> str:
         self.is_list |= item.depth == 0

@@ -182,8 +182,8 @@ def test_flags_hex_and_strings():
     world.id("enum mode")
     kernel = world.kernel()
     text = "".join(kernel.dump(kernel.value("struct holder", address), "text"))
-    assert "M_READ | M_WRITE" in text
-    assert "M_READ | M_HIGH | 0x10" in text
+    assert "M_READ|M_WRITE" in text
+    assert "M_READ|M_HIGH|0x10" in text
     assert "0xff" in text
     assert '"text"' in text
 
