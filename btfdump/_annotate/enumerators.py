@@ -6,27 +6,21 @@ hand tells the number.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from btfdump._annotate.postfix import WORD
 from btfdump._btf import types
 from btfdump._btf.members import find_member
 from btfdump._btf.wire import Kind
 from btfdump.errors import AnnotationError
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
     from btfdump._annotate.lookup import Lookup
     from btfdump._btf.types import TypeTable
 
-# A name, with what stands for it if there is no such enumerator. Numbers, and members of what is
-# before them, are left as they are.
-_WORD = re.compile(
-    r"(?:->|\.)\s*[A-Za-z_]\w*|\d\w*"
-    r"|(?P<name>[A-Za-z_]\w*)(?P<others>(?:\s*\?:\s*\w+)*)",
-    re.ASCII,
-)
 
 _MOST_BITS = 64
 
@@ -59,7 +53,7 @@ def without_enumerators(
             raise AnnotationError(f"no enumerator {' or '.join((name, *others))} in the BTF")
         return word[0]
 
-    return _WORD.sub(number, expression)
+    return WORD.sub(number, expression)
 
 
 def bit_names(

@@ -41,7 +41,16 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from btfdump._annotate.grammar import Annotation, Unknown, bare_name, parse, struct_named
+from btfdump._annotate.grammar import (
+    Annotation,
+    Condition,
+    Length,
+    Skip,
+    Unknown,
+    bare_name,
+    parse,
+    struct_named,
+)
 from btfdump._annotate.tables import Folder, Pieces
 from btfdump._btf.type_name import TypeName
 from btfdump._files import MAX_TEXT, as_text, read_file
@@ -375,7 +384,18 @@ class Overlay:
         if isinstance(annotation, Unknown):
             reason = annotation.reason or "expected NAME:NODE or key:value"
             raise self._error(where, f"tag {annotation.text!r} is not understood: {reason}")
+        if self._path and isinstance(annotation, Length | Condition | Skip):
+            self._check_expression(where, text, annotation.expression)
         return annotation
+
+    def _check_expression(self, where: str, text: str, expression: str) -> None:
+        """Refuse what is no expression, whatever the kernel has: of the library, tests do so."""
+        from btfdump._annotate.postfix import steps_of, with_one_choice
+
+        try:
+            steps_of(with_one_choice(expression))
+        except ExpressionError as error:
+            raise self._error(where, f"tag {text!r} {error}") from None
 
     def _error(self, where: str, reason: str) -> AnnotationError:
         return AnnotationError(f"{self._path or self.source}: {where}: {reason}")

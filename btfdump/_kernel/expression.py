@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
-from btfdump._kernel.postfix import BINARY, UNARY, steps_of
 from btfdump.errors import (
     BtfdumpError,
     CorruptDataError,
@@ -17,13 +16,14 @@ from btfdump.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextvars import ContextVar
     from typing import Any, Protocol, TypeVar
 
     from typing_extensions import Self
 
     from btfdump._annotate.facts import MemberFacts
-    from btfdump._kernel.postfix import Step
+    from btfdump._annotate.postfix import Step
 
     class Scope(Protocol):
         """Resolves the names in an expression: usually a struct, by its members."""
@@ -53,8 +53,6 @@ MAX_EXPRESSION = 1000
 """The most characters of an expression: those of the library have a tenth of that."""
 _BEYOND = 1 << 128
 
-_is_deciding: ContextVar[bool] = ContextVar("_is_deciding", default=False)
-"""Whether a condition is being evaluated."""
 _MOST_QUOTED = 200
 _STEP = re.compile(
     r"\s*(?:(?:->|\.)\s*(?P<member>[A-Za-z_]\w*)|\[\s*(?P<index>-?(?:\d+|0x[0-9a-fA-F]+))\s*\])"
@@ -146,13 +144,22 @@ def applying(facts: MemberFacts, scopes: Sequence[Scope]) -> MemberFacts:
     condition that cannot be evaluated does not hold, and is recorded as a problem. What holds for
     those names under conditions is not asked: it might be asked of the member itself again.
     """
-    if _is_deciding.get():
+    is_deciding = _is_deciding()
+    if is_deciding.get():
         return replace(facts, cases=[])
-    token = _is_deciding.set(True)
+    token = is_deciding.set(True)
     try:
         return _decided(facts, scopes)
     finally:
-        _is_deciding.reset(token)
+        is_deciding.reset(token)
+
+
+@cache
+def _is_deciding() -> ContextVar[bool]:
+    """Return what tells whether a condition is being evaluated."""
+    from contextvars import ContextVar
+
+    return ContextVar("is_deciding", default=False)
 
 
 def _decided(facts: MemberFacts, scopes: Sequence[Scope]) -> MemberFacts:
@@ -177,7 +184,7 @@ def evaluate(scopes: Sequence[Scope], text: str, what: str = "condition") -> int
     A name is looked up in each of `scopes` in turn; `what` names the expression in error messages.
     Understood are integers of up to 64 bits, members (`.` and `->`), parentheses, + - * / % << >> &
     | ^ ~ !, comparisons, && and ||, with the precedence that they have in C
-    (btfdump/_kernel/postfix.py). Raises `ExpressionError` for any other syntax, and where a
+    (btfdump/_annotate/postfix.py). Raises `ExpressionError` for any other syntax, and where a
     comparison is an operand of & | ^ without parentheses; `CorruptDataError` for a division by
     zero, an impossible shift or a result that no integer of C holds; `MemberNotFoundError`, and
     `FaultError`.
@@ -187,6 +194,8 @@ def evaluate(scopes: Sequence[Scope], text: str, what: str = "condition") -> int
             f"{what} {excerpt(text)!r} is not an expression: it has {len(text)} characters, "
             f"more than {MAX_EXPRESSION}"
         )
+    from btfdump._annotate.postfix import steps_of  # many a look needs no expression
+
     try:
         steps = steps_of(text)
     except ExpressionError as error:
@@ -204,6 +213,8 @@ class _Evaluation:
 
     def of(self, steps: Sequence[Step]) -> int:
         """Return the value that the steps of an expression lead to."""
+        from btfdump._annotate.postfix import BINARY, UNARY
+
         stack: list[int] = []
         at = 0
         while at < len(steps):
@@ -219,19 +230,19 @@ class _Evaluation:
                 stack.append(int(bool(stack.pop())))
             elif kind in BINARY:
                 right = stack.pop()
-                stack.append(self.binary(kind, stack.pop(), right))
+                stack.append(self.binary(BINARY[kind], kind, stack.pop(), right))
             elif bool(stack[-1]) == (kind == "skip ||"):  # the left side decides
                 at = operand
             else:
                 stack.pop()
         return stack.pop()
 
-    def binary(self, kind: str, left: int, right: int) -> int:
+    def binary(self, operate: Callable[[int, int], int], kind: str, left: int, right: int) -> int:
         if kind in {"/", "%"} and not right:
             raise CorruptDataError(f"{self.what} {self.text}: division by zero")
         if kind in {"<<", ">>"} and not 0 <= right < 64:
             raise CorruptDataError(f"{self.what} {self.text}: shift by {right}")
-        result = int(BINARY[kind](left, right))
+        result = int(operate(left, right))
         if abs(result) >= _BEYOND:
             raise CorruptDataError(f"{self.what} {self.text}: the result passes 128 bits")
         return result

@@ -135,6 +135,24 @@ def test_names_that_mean_no_struct(tmp_path, text, message):
         load(tmp_path, text + "\n")
 
 
+@pytest.mark.parametrize(
+    ("tag", "message"),
+    [
+        (
+            "cond:a & b == c",
+            r"tag 'cond:a & b == c' is ambiguous: in C, == binds closer than &; put",
+        ),
+        ("skip:flags & (NEW ?: OLD ?: 63", "is not an expression"),
+        ("len:count(", "uses more than members and arithmetic"),
+    ],
+)
+def test_expressions_that_are_none(tmp_path, tag, message):
+    """They are refused at once, not at each object that they are about."""
+    with pytest.raises(AnnotationError, match=rf"mine\.toml: job\.items: .*{message}"):
+        load(tmp_path, f'[struct.job]\nitems = {{ tags = ["{tag}"] }}\n')
+    load(tmp_path, '[struct.job]\nitems = "skip:!(flags >> (NEW ?: OLD ?: 63) & 1) && a->b.c"\n')
+
+
 def test_a_variable_may_be_several_things(tmp_path):
     text = """
 [global]

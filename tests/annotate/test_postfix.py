@@ -10,8 +10,8 @@ from random import Random
 import pytest
 
 from btfdump._annotate import overlays
+from btfdump._annotate.postfix import steps_of
 from btfdump._kernel.expression import evaluate
-from btfdump._kernel.postfix import steps_of
 from btfdump.errors import CorruptDataError, ExpressionError, MemberNotFoundError
 
 

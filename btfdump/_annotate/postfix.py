@@ -10,8 +10,9 @@ from __future__ import annotations
 import operator
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, TypeAlias
 
+from btfdump._decode.paths import split_path
 from btfdump.errors import ExpressionError
 
 if TYPE_CHECKING:
@@ -23,8 +24,14 @@ _TOKEN = re.compile(
     r"|(?P<operator><<|>>|&&|\|\||[=!<>]=|[-+*/%&|^~!<>()]))",
     re.ASCII,
 )
-_FOREIGN = re.compile(r"[^\w\s.()*/%&|^~!<>=+-]", re.ASCII)
-_STEP = re.compile(r"\s*(?:\.|->)\s*")
+# A name, with what stands for it if there is no such enumerator. Numbers, and members of what is
+# before them, are left as they are.
+WORD = re.compile(
+    r"(?:->|\.)\s*[A-Za-z_]\w*|\d\w*"
+    r"|(?P<name>[A-Za-z_]\w*)(?P<others>(?:\s*\?:\s*\w+)*)",
+    re.ASCII,
+)
+_MARKS = frozenset(".()*/%&|^~!<>=+-_")
 _MOST_BITS = 64
 
 _LEVELS = ("||", "&&", "|", "^", "&", "== !=", "< <= > >=", "<< >>", "+ -", "* / %")
@@ -34,16 +41,12 @@ _REMEDY = "put parentheses around what is meant"
 _UNARY_PRECEDENCE = len(_LEVELS) + 1
 
 
-class Step(NamedTuple):
-    """One step: push an `operand`, a number or a member's path; or apply an operator.
+Step: TypeAlias = "tuple[str, int | tuple[str, ...]]"
+"""One step: push a "number" or the value of a "member", by its path; or apply an operator.
 
-    `&&` and `||` are two steps each, as what follows them is not always looked at: "skip" where the
-    left side decides, to step `operand`, and "truth".
-    """
-
-    kind: str
-    operand: int | tuple[str, ...] = 0
-
+`&&` and `||` are two steps each, as what follows them is not always looked at: "skip &&" where the
+left side decides, with the step to go on with, and "truth".
+"""
 
 UNARY: dict[str, Callable[[int], int]] = {
     "unary !": operator.not_,
@@ -84,15 +87,18 @@ def steps_of(text: str) -> tuple[Step, ...]:
 
     The message says what is wrong, without the expression.
     """
-    if _FOREIGN.search(text):
+    if not all(c.isascii() and (c.isalnum() or c.isspace()) for c in {*text} - _MARKS):
         raise _more_than_members()
     return _Reading(text).steps()
 
 
-class _Operator(NamedTuple):
-    text: str
-    precedence: int
-    skip: int = 0
+def with_one_choice(expression: str) -> str:
+    """Return an expression with the first of several enumerators: its syntax is that of all."""
+    return WORD.sub(lambda word: word["name"] or word[0], expression)
+
+
+_Operator: TypeAlias = tuple[str, int, int]
+"""Its text and precedence, and the step that it skips by."""
 
 
 class _Reading:
@@ -127,9 +133,9 @@ class _Reading:
             self.push(_operand(match))
             return False
         if token == "(":
-            self.pending.append(_Operator(token, 0))
+            self.pending.append((token, 0, 0))
         elif f"unary {token}" in UNARY:
-            self.pending.append(_Operator(f"unary {token}", _UNARY_PRECEDENCE))
+            self.pending.append((f"unary {token}", _UNARY_PRECEDENCE, 0))
         else:
             raise _no_expression()
         return True
@@ -151,33 +157,34 @@ class _Reading:
         self.settle(precedence)
         if token in {"&&", "||"}:
             skip = len(self.made)
-            self.made.append(Step(f"skip {token}"))
-        self.pending.append(_Operator(token, precedence, skip))
+            self.made.append((f"skip {token}", 0))
+        self.pending.append((token, precedence, skip))
         return True
 
     def settle(self, precedence: int) -> None:
         """Apply the operators that bind as closely as that, up to a parenthesis."""
-        while self.pending and self.pending[-1].precedence >= max(precedence, 1):
+        while self.pending and self.pending[-1][1] >= max(precedence, 1):
             self.apply(self.pending.pop())
 
     def apply(self, one: _Operator) -> None:
-        if one.precedence == _UNARY_PRECEDENCE:
-            self.made.append(Step(one.text))
-            self.ways[-1] = one.text
+        text, precedence, skip = one
+        if precedence == _UNARY_PRECEDENCE:
+            self.made.append((text, 0))
+            self.ways[-1] = text
             return
         right, left = self.ways.pop(), self.ways.pop()
         compared = [way for way in (left, right) if way in _COMPARISONS]
-        if compared and one.text in _COMPARISONS:
+        if compared and text in _COMPARISONS:
             raise ExpressionError(f"is ambiguous: comparisons cannot be chained; {_REMEDY}")
-        if compared and one.text in {"&", "|", "^"}:
-            closer = f"in C, {compared[0]} binds closer than {one.text}"
+        if compared and text in {"&", "|", "^"}:
+            closer = f"in C, {compared[0]} binds closer than {text}"
             raise ExpressionError(f"is ambiguous: {closer}; {_REMEDY}")
-        if one.text in {"&&", "||"}:
-            self.made[one.skip] = Step(f"skip {one.text}", len(self.made))
-            self.made.append(Step("truth"))
+        if text in {"&&", "||"}:
+            self.made[skip] = f"skip {text}", len(self.made)
+            self.made.append(("truth", 0))
         else:
-            self.made.append(Step(one.text))
-        self.ways.append(one.text)
+            self.made.append((text, 0))
+        self.ways.append(text)
 
     def push(self, step: Step) -> None:
         self.made.append(step)
@@ -187,7 +194,7 @@ class _Reading:
 def _operand(match: re.Match[str]) -> Step:
     digits = match["number"]
     if digits is None:
-        return Step("member", tuple(_STEP.split(match["member"])))
+        return "member", split_path(match["member"])
     is_octal = digits[0] == "0" and digits[1:].isdigit()
     try:
         value = int(digits, 8 if is_octal else 0)
@@ -195,7 +202,7 @@ def _operand(match: re.Match[str]) -> Step:
         raise _no_expression() from None
     if value >> _MOST_BITS:
         raise ExpressionError("has a number of more than 64 bits")
-    return Step("number", value)
+    return "number", value
 
 
 def _no_expression() -> ExpressionError:
