@@ -134,10 +134,10 @@ def overrun(value: Value) -> str:
 
 def missing(value: Value, found: SlabObject) -> FaultError | None:
     """Return the error for reading a value that a slab object has no room for; None if it has."""
-    room = found.end - value.address_
-    if value._extent_() <= room:
+    room, needed = max(found.end - value.address_, 0), value._extent_()
+    if needed <= room:
         return None
-    return FaultError(value.address_ + max(room, 0), 0, _past(value, room, found))
+    return FaultError(value.address_ + room, needed - room, _past(value, room, found))
 
 
 def whole_of(value: Value) -> Value:
@@ -149,7 +149,7 @@ def whole_of(value: Value) -> Value:
 
 def _past(value: Value, room: int, found: SlabObject) -> str:
     if value.bit_size_:
-        what = f"a bit field of {value.bit_size_} bits lies in {value._extent_()} bytes"
+        what = f"{value.type_}:{value.bit_size_} has {value._extent_()} bytes"
     else:
         what = f"{value.type_} has {value._layout_.size} bytes"
     return f"{what}, but {_of(found)} has {max(room, 0)} bytes from here on"

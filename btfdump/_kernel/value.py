@@ -268,7 +268,8 @@ class Value:
             bounded = self._context._bounds.of(self)
             if bounded is not None:
                 if bounded.text:
-                    raise FaultError(self.address_ + bounded.room, 0, bounded.reason)
+                    missing = self.size_ - bounded.room
+                    raise FaultError(self.address_ + bounded.room, missing, bounded.reason)
                 short: Value = bounded.value
                 return to_python(self._context.layouts, short._layout_, short.bytes_())
         data = self.bytes_()
