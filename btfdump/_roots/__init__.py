@@ -440,6 +440,8 @@ def _no_symbol(kernel: Context, text: str) -> str:
     if match is None:
         first, _, rest = text.strip().partition(" ")
         words = f"; say it without quotes: {first} {rest}" if rest and first in ROOTS else ""
+        if typed := re.fullmatch(r"\s*('[^']+')\s+(\S+)\s*", text):  # quoted twice
+            words = f"; say it as two words: {typed[1]} {typed[2]}"
         return f"{text!r} is neither a root, nor a symbol, nor 'TYPE' ADDRESS{words}"
     from btfdump._roots.suggestions import place
 

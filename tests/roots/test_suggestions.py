@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         (["0xffff9caa829c5904"], USAGE, "(slab task_struct, object 0xffff9caa829c5900+0x4)"),
         (["16"], USAGE, "16 is an address: say 'TYPE' 16"),
         (["0x1ffffffffffffffff"], USAGE, "is an address: say 'TYPE'"),
+        (["'u64' 0xff.x"], USAGE, "nor 'TYPE' ADDRESS; say it as two words: 'u64' 0xff.x"),
         (["0xffffffff97c0b480.pid"], USAGE, "is neither a root, nor a symbol, nor 'TYPE' ADDRESS"),
     ],
 )
