@@ -2,7 +2,8 @@
 
 Every line of the library is held against real types (tests/annotate/test_library.py). Those of a
 distribution's modules are 80 MB; of them are kept the members that are containers, the links, what
-leads to either, and the names of the structs that the library says are in containers of pointers.
+leads to either, the names of the structs that the library says are in containers of pointers, and
+the names of the arrays of which it says how long they are: as arrays of numbers.
 Where modules or kernels have different structs of one name, each of them is kept.
 
 `python -m sample_dumps.build containers FOLDER... -o OUTPUT` makes it of folders like
@@ -14,14 +15,14 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
-from btfdump._annotate.grammar import Contains
+from btfdump._annotate.grammar import Contains, Length
 from btfdump._annotate.overlay import library
 from btfdump._btf import Btf, types
 from btfdump._btf.builder import BtfBuilder
 from btfdump._walk import FAMILIES, walker_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
     from pathlib import Path
 
     from btfdump._btf.deflate import MemberSpec
@@ -31,6 +32,10 @@ Shape: TypeAlias = "tuple[str, int, bool, tuple[Kept, ...]]"
 Kept: TypeAlias = "tuple[str, int, Shape | str, tuple[int, ...]]"
 """A member: its name, bit offset, struct (the name of one that has a name), and the lengths of the
 arrays around that, the outermost first; -1 is a pointer."""
+Counted: TypeAlias = "Set[tuple[str, str]]"
+"""Members that are arrays with a length to be told: struct and member."""
+
+NUMBER = "int"
 
 _LINKS = {walker.link for name in FAMILIES if (walker := walker_of(name)) is not None}
 ENDS = frozenset(filter(None, _LINKS)) | FAMILIES
@@ -41,7 +46,7 @@ def run(folders: Sequence[Path], output: Path) -> int:
     """Write the BTF of the containers in the BTF of some kernels, compressed."""
     import zstandard
 
-    data = make(chain.from_iterable(map(read, folders)), elements())
+    data = make(chain.from_iterable(map(read, folders)), elements(), counted())
     output.write_bytes(zstandard.ZstdCompressor(19).compress(data))
     return 0
 
@@ -65,7 +70,18 @@ def elements() -> set[str]:
     return {annotation.element for annotation in said if isinstance(annotation, Contains)}
 
 
-def make(btfs: Iterable[Btf], names: set[str]) -> bytes:
+def counted() -> Counted:
+    """Return (struct, member) of the arrays of which the library says how long they are."""
+    source = library()
+    return {
+        (name, member)
+        for name in source.structs()
+        for member, alternatives in source.members(name).items()
+        if any(isinstance(fact, Length) for choice in alternatives for fact in choice)
+    }
+
+
+def make(btfs: Iterable[Btf], names: Container[str], counted: Counted = frozenset()) -> bytes:
     """Return a BTF of what is kept of these, and of structs that have one of the names."""
     shapes: dict[Shape, None] = {}
     sizes: dict[str, int] = {}
@@ -75,21 +91,32 @@ def make(btfs: Iterable[Btf], names: set[str]) -> bytes:
                 if type_.name in ENDS:
                     sizes.setdefault(type_.name, type_.size)
                     continue
-                shape = shape_of(type_)
+                shape = shape_of(type_, counted)
                 if shape[3] or type_.name in names:
                     shapes.setdefault(shape)
     return _Structs(sorted(shapes, key=str), sizes).build()
 
 
-def shape_of(struct: types.Composite) -> Shape:
+def shape_of(struct: types.Composite, counted: Counted) -> Shape:
     """Return what is kept of a struct."""
-    kept = (_kept(member) for member in struct.members)
+    kept = (
+        _kept(member, counted) or _kept_array(member, (struct.name, member.name) in counted)
+        for member in struct.members
+    )
     members = tuple(member for member in kept if member is not None)
     return struct.name, struct.size, isinstance(struct, types.Union), members
 
 
-def _kept(member: types.Member) -> Kept | None:
-    """Return what is kept of a member, None if that is nothing."""
+def _kept_array(member: types.Member, is_counted: bool) -> Kept | None:
+    """Return what is kept of a member that is a flexible array, or a pointer to an array."""
+    if not is_counted:
+        return None
+    is_pointer = isinstance(member.type.btf.skip_modifiers(member.type), types.Ptr)
+    return member.name, member.bit_offset, NUMBER, (-1 if is_pointer else 0,)
+
+
+def _kept(member: types.Member, counted: Counted) -> Kept | None:
+    """Return what is kept of a member as a container or a link, None if that is nothing."""
     around = []
     type_ = member.type.btf.skip_modifiers(member.type)
     while isinstance(type_, types.Array):
@@ -104,7 +131,7 @@ def _kept(member: types.Member) -> Kept | None:
         return member.name, member.bit_offset, type_.name, tuple(around)
     if -1 in around:
         return None
-    shape = shape_of(type_)
+    shape = shape_of(type_, counted)
     if not shape[3]:
         return None
     return member.name, member.bit_offset, type_.name or shape, tuple(around)
@@ -115,9 +142,10 @@ class _Structs:
 
     def __init__(self, shapes: Sequence[Shape], sizes: Mapping[str, int]) -> None:
         self._builder = BtfBuilder()
-        self._number = self._builder.int_("int", 4)
+        self._number = self._builder.int_(NUMBER, 4)
         self._shapes = shapes
         self._ids = {name: self._builder.struct(name, sizes[name], []) for name in sorted(sizes)}
+        self._ids[NUMBER] = self._number
         for number, shape in enumerate(shapes, self._builder.next_id):
             self._ids.setdefault(shape[0], number)
         self._following = self._builder.next_id + len(shapes)

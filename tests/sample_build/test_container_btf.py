@@ -47,6 +47,17 @@ def test_containers_links_and_what_leads_to_them_are_kept():
     assert named(made, "other") == []
 
 
+def test_arrays_whose_length_the_library_tells_are_kept_by_their_names():
+    world = World()
+    world.struct("train", [("length", "u32"), ("cars", "u64[0]"), ("other", "u64")])
+    world.struct("tender", [("size", "u32"), ("water", "u8 *")])
+    counted = {("train", "cars"), ("tender", "water")}
+    made = Btf.from_bytes(make([world.btf()], set(), counted), name="made")
+    kept = {n: [(m.name, m.offset) for m in named(made, n)[0].members] for n in ("train", "tender")}
+    assert kept == {"train": [("cars", 8)], "tender": [("water", 8)]}
+    assert [str(named(made, n)[0].members[0].type) for n in kept] == ["int[0]", "int *"]
+
+
 def test_different_structs_of_one_name_are_both_kept():
     world = World()
     world.struct("box", [("items", "struct list_head")])
