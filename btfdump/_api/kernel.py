@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from btfdump._decode.layout import StructLayout
     from btfdump._kernel.bounds import Bounds
     from btfdump._kernel.d_path import Paths
+    from btfdump._kernel.freelists import Freelists
     from btfdump._kernel.slab import SlabFinder
     from btfdump._kernel.value import Value
     from btfdump._render import Format, Renderer
@@ -91,6 +92,13 @@ class Kernel(Context):
         from btfdump._kernel.slab import SlabFinder
 
         return SlabFinder(self)
+
+    @cached_property
+    def _freelists(self) -> Freelists:
+        """What tells whether slab objects are free; it looks nothing up until it is asked."""
+        from btfdump._kernel.freelists import Freelists
+
+        return Freelists(self._slabs)
 
     @cached_property
     def _bounds(self) -> Bounds:
@@ -283,6 +291,15 @@ class Kernel(Context):
     def _interest(self, layout: StructLayout) -> tuple[Sequence[str], Container[str]]:
         facts = self.facts(layout)
         return facts.first, facts.last
+
+    def is_free(self, address: int) -> bool | None:
+        """Whether the slab object around a virtual address has been freed, and not taken since.
+
+        None where that is not known: no slab object is found there, or a freelist cannot be read to
+        its end. An object that waits for RCU to be freed may count as in use.
+        """
+        state = self._freelists.state(address)
+        return state.is_free if state is not None else None
 
     def _cpus(self) -> int:
         try:

@@ -39,7 +39,14 @@ if TYPE_CHECKING:
     from btfdump._decode.scope import Stated
     from btfdump._kernel.definitions import Definitions
     from btfdump._kernel.sections import Sections
-    from btfdump._kernel.services import LoadedBtfs, MapValueTypes, Modules, ObjectBounds, Slabs
+    from btfdump._kernel.services import (
+        LoadedBtfs,
+        MapValueTypes,
+        Modules,
+        ObjectBounds,
+        ObjectStates,
+        Slabs,
+    )
     from btfdump._kernel.tabulated import TabulatedTypes
     from btfdump._targets.memory import Target
 
@@ -98,6 +105,11 @@ class Context:
     @property
     def _slabs(self) -> Slabs | None:
         """The finder of slab objects by address, or None if there is none."""
+        return None
+
+    @property
+    def _freelists(self) -> ObjectStates | None:
+        """What tells whether slab objects are free, or None if nothing does."""
         return None
 
     @property

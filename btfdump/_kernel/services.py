@@ -48,6 +48,17 @@ class SlabObject(NamedTuple):
         return self.start + self.cache.object_size
 
 
+class ObjectState(NamedTuple):
+    """Whether a slab object is free; None if that is not known.
+
+    `reason` says where it is listed if it is free, and why nothing is known if it is not known.
+    """
+
+    found: SlabObject
+    is_free: bool | None
+    reason: str = ""
+
+
 class Slabs(Protocol):
     """Finds the slab object that an address lies in."""
 
@@ -56,6 +67,13 @@ class Slabs(Protocol):
 
     def smallest(self, cache: Cache) -> int:
         """Return the least size in bytes of what the kernel allocates from a cache."""
+
+
+class ObjectStates(Protocol):
+    """Tells which slab objects are free: see btfdump/_kernel/freelists.py."""
+
+    def state(self, address: int) -> ObjectState | None:
+        """Return the state of the slab object around an address, None if there is none."""
 
 
 class ObjectBounds(Protocol):

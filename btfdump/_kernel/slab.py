@@ -35,10 +35,18 @@ _KMALLOC = 28
 """The pointers of `kmalloc_caches` looked at: of two kinds, KMALLOC_SHIFT_HIGH + 1 of each."""
 
 
-class _Slab(NamedTuple):
+class Slab(NamedTuple):
+    """One slab: `address` is that of its `struct slab`, `start` that of its first object."""
+
+    address: int
     cache: Cache
     start: int
     objects: int
+
+    def number(self, address: int) -> int | None:
+        """Return the number of the object that begins at an address, None if none does."""
+        number, inside = divmod(address - self.start, self.cache.size)
+        return number if not inside and 0 <= number < self.objects else None
 
 
 class _DirectMap(NamedTuple):
@@ -55,22 +63,26 @@ class SlabFinder:
     def __init__(self, kernel: Context) -> None:
         self.kernel = kernel
         self._caches: dict[int, Cache | None] = {}
-        self._slabs: dict[int, _Slab | None] = {}
+        self._slabs: dict[int, Slab | None] = {}
         self._kmalloc: list[Cache] | None = None
         self._cache_of_caches: int | None = None
 
     def find(self, address: int) -> SlabObject | None:
         """Return the slab object that contains a virtual address, or None if none is found."""
-        direct = self._map
-        if direct is None or not direct.base <= address < direct.end:
-            return None
-        slab = self._slab_of((address - direct.base) >> _PAGE_SHIFT, direct)
+        slab = self.slab(address)
         if slab is None:
             return None
         index, _ = divmod(address - slab.start, slab.cache.size)
         if not 0 <= index < slab.objects:
             return None
         return SlabObject(slab.cache, slab.start + index * slab.cache.size)
+
+    def slab(self, address: int) -> Slab | None:
+        """Return the slab that contains a virtual address, or None if none is found."""
+        direct = self._map
+        if direct is None or not direct.base <= address < direct.end:
+            return None
+        return self._slab_of((address - direct.base) >> _PAGE_SHIFT, direct)
 
     def describe(self, address: int) -> str | None:
         """Describe the slab object at an address: `slab kmalloc-64, object 0x...+0x8`, or None."""
@@ -144,7 +156,7 @@ class SlabFinder:
             return 0
         return self._overlay((address - direct.base) >> _PAGE_SHIFT, direct)[2]
 
-    def _slab_of(self, number: int, direct: _DirectMap) -> _Slab | None:
+    def _slab_of(self, number: int, direct: _DirectMap) -> Slab | None:
         """Return the slab that a page belongs to, cached unless the kernel is running."""
         if number in self._slabs:
             return self._slabs[number]
@@ -156,14 +168,14 @@ class SlabFinder:
             self._slabs[number] = slab
         return slab
 
-    def _slab(self, number: int, direct: _DirectMap) -> _Slab | None:
+    def _slab(self, number: int, direct: _DirectMap) -> Slab | None:
         number, address, named = self._overlay(number, direct)
         cache = self._cache(named, direct)
         if cache is None:
             return None
-        value = value_at(self.kernel, self.kernel.own_type(f"struct {self._name}"), address)
+        value = value_at(self.kernel, self.kernel.own_type(f"struct {self.struct}"), address)
         start = self.kernel.wrap(direct.base + (number << _PAGE_SHIFT) + cache.pad)
-        return _Slab(cache, start, int(value.member_("objects")))
+        return Slab(address, cache, start, int(value.member_("objects")))
 
     def _overlay(self, number: int, direct: _DirectMap) -> tuple[int, int, int]:
         """Return (number of the first page, address of its `struct slab`, what it names as cache).
@@ -179,10 +191,10 @@ class SlabFinder:
             address = head
             number = (address - direct.pages) // page.size
             data = memory.read(address, page.size)
-        return number, address, self.kernel.struct(self._name).integer(data, "slab_cache")
+        return number, address, self.kernel.struct(self.struct).integer(data, "slab_cache")
 
     @cached_property
-    def _name(self) -> str:
+    def struct(self) -> str:
         """The struct that describes a slab: `slab`, or `page` before Linux 5.17."""
         try:
             self.kernel.struct("slab")
