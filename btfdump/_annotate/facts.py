@@ -48,10 +48,10 @@ class MemberFacts:
     `typed_by` leads to the BPF map that types the member's bytes; once it has, `is_typed` is set. A
     pointer leads `points_into` bytes into a `points_to`, or to a blob in which a `points_to` is
     `placed` somewhere. `skip` recognises entries that are no objects, such as cursors; `vacant` is
-    the number of the head in an array that is not in use. `meaning` turns values into words.
-    `of_target` has facts about the members
-    of a pointer's target, by path. Each of `cases` replaces all of this where its condition is
-    true; `pending` enters what is known of a case when it is first needed; `unmet` has the
+    the number of the head in an array that is not in use. `meaning` turns values into words. A
+    pointer that `is_stale` is kept when its target is freed. `of_target` has facts about the
+    members of a pointer's target, by path. Each of `cases` replaces all of this where its condition
+    is true; `pending` enters what is known of a case when it is first needed; `unmet` has the
     conditions that were not true, of cases that would tell the element type. `typed_as_of` says of
     a global variable whose type rests on somebody's word alone whose that is: "library".
     """
@@ -69,6 +69,7 @@ class MemberFacts:
     is_string: bool = False
     is_hex: bool = False
     is_link: bool = False
+    is_stale: bool = False
     is_typed: bool = False
     skip: str | None = None
     vacant: int | None = None

@@ -160,6 +160,16 @@ class Link(NamedTuple):
         return "link of a container"
 
 
+class Stale(NamedTuple):
+    """A pointer that the kernel keeps when its target is freed: it compares it, and never follows.
+
+    What it leads to is checked before it is shown.
+    """
+
+    def __str__(self) -> str:
+        return "may lead to what has been freed"
+
+
 class Lock(NamedTuple):
     """A function or member is protected by a lock: `kind` is spin_lock, mutex_lock, locked, ..."""
 
@@ -208,6 +218,7 @@ Annotation: TypeAlias = (
     | Space
     | Vacant
     | Link
+    | Stale
     | Lock
     | Marker
     | Unknown
@@ -385,6 +396,7 @@ def _parse_means(word: str, text: str) -> Annotation | None:
     return Means(word, " ".join(text.split())) if text.strip() else None
 
 
+_ROLES: dict[str, Annotation] = {"link": Link(), "stale": Stale()}
 _KEYED: dict[str, Callable[[str], Annotation | None]] = {
     "counted_by": lambda text: Length(text) if text else None,
     "len": lambda text: Length(text) if text else None,
@@ -398,7 +410,7 @@ _KEYED: dict[str, Callable[[str], Annotation | None]] = {
     "vacant": lambda text: Vacant(text) if text else None,
     "show": lambda text: Show(text) if text in _SHOW else None,
     "space": lambda text: Space(text) if text in _SPACES else None,
-    "role": lambda text: Link() if text == "link" else None,
+    "role": lambda text: _ROLES.get(text),
     "arg": lambda text: Marker("arg", text),
     "exception_callback": lambda text: Marker("exception_callback", text),
     **{word: partial(_parse_means, word) for word in KEYED},

@@ -21,6 +21,7 @@ from btfdump._annotate.grammar import (
     Show,
     Skip,
     Space,
+    Stale,
     TypedBy,
     Unknown,
     Vacant,
@@ -260,3 +261,5 @@ def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:
         facts.space = facts.space or annotation.name
     elif isinstance(annotation, Link):
         facts.is_link = True
+    elif isinstance(annotation, Stale):
+        facts.is_stale = True

@@ -113,6 +113,7 @@ class Leads:
             or facts.space is not None
             or facts.follow is not None
             or facts.is_string
+            or facts.is_stale
             or facts.of_target
             or facts.cases
             or facts.problems

@@ -106,7 +106,18 @@ def traverse(
         is_selecting=bool(members),
     )
     events = _run(state, _root(state, value, Position(selection=members), is_brief=brief))
+    doubt = doubt or _outlived(value)
     return _doubted(events, Note(doubt, value.address_)) if doubt else events
+
+
+def _outlived(value: Value) -> str:
+    """Return why the target of a pointer asked for by name is not there any more, "" if it is."""
+    if value.facts_ is None or not value.facts_.is_stale:
+        return ""
+    from btfdump._kernel.freed import freed  # few pointers are of this kind
+
+    target = pointed_to(value)
+    return freed(target) if target is not value else ""
 
 
 def _doubted(events: Iterator[Event], note: Note) -> Iterator[Event]:

@@ -5,6 +5,8 @@ annotations know what they hold (`filp`: struct file). What
 kmalloc() returns is of the smallest cache that fits: a struct, or an array of one, of the right
 size. The type that was asked for may be that struct, or a member of it at the right place.
 
+Whatever its type, a slab object that was freed is nobody's.
+
 A variable has as many bytes as the symbol table says, or at most those up to the next symbol.
 """
 
@@ -121,7 +123,7 @@ def doubt_about(value: Value) -> str:
 
 
 def doubt(value: Value) -> str:
-    """Return why an object can hardly have the type that the user asked for; "" if it may.
+    """Return why what a user asked for is hardly what is there; "" if it may be.
 
     Who says that there is a pointer to a struct says that there is a struct behind it, too.
     """
@@ -138,6 +140,20 @@ def doubt(value: Value) -> str:
 
 
 def _doubt_in_place(value: Value) -> str:
+    """Return why there can hardly be an object of this type, or any at all, at this address."""
+    return misfit(value) or _freed(value)
+
+
+def _freed(value: Value) -> str:
+    """Return that the slab object at an address is free, "" if it is not, or not known to be."""
+    freelists = value._context_._freelists
+    state = freelists.state(value.address_) if freelists is not None else None
+    if state is None or not state.is_free:
+        return ""
+    return f"no longer in use: slab {state.found.cache.name} has it {state.reason}"
+
+
+def misfit(value: Value) -> str:
     """Return why there can hardly be an object of this type at this address.
 
     btfdump/_kernel/bounds.py deals with objects that do not fit into their slab object, except for

@@ -151,6 +151,10 @@ class Values:
     def scalar(self, field: Field) -> str:
         """Return a scalar, with the names of its bits if annotations give them."""
         assert isinstance(field.layout, ScalarLayout)
+        if field.remark and field.layout.category is Category.POINTER:
+            assert isinstance(field.value, int)
+            write = self.pointers(field.layout, field.facts)
+            return write.open(field.value, f', "remark": {quote(field.remark)}}}')
         return self.scalar_of(field.layout, field.facts, field.value)
 
     def scalar_of(self, layout: ScalarLayout, facts: MemberFacts | None, value: object) -> str:

@@ -100,7 +100,8 @@ def is_hex(facts: MemberFacts | None) -> bool:
 def field_scalar(field: Field, options: Options) -> tuple[str, str]:
     """Return (value, remark) for a field that is a scalar, as annotations ask for it."""
     assert isinstance(field.layout, ScalarLayout)
-    return told_scalar(field.layout, field.value, options, field.facts)
+    shown, remark = told_scalar(field.layout, field.value, options, field.facts)
+    return shown, f"({printable(field.remark)})" if field.remark else remark
 
 
 def told_scalar(

@@ -128,7 +128,9 @@ class _TreePainter(Painter):
 
     def type(self, field: Field) -> str:
         is_link = field.facts is not None and field.facts.is_link
-        role = " (link)" if is_link else f" ({printable(field.remark)})" if field.remark else ""
+        is_said = isinstance(field.layout, ScalarLayout)  # beside the value
+        remark = "" if is_said or not field.remark else f" ({printable(field.remark)})"
+        role = " (link)" if is_link else remark
         return "  " + self.style(
             "dim", f"{printable(str(field.layout.type))}{role}{typed_by(field)}"
         )

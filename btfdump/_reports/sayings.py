@@ -102,6 +102,8 @@ def _plain(known: MemberFacts) -> Iterator[str]:
         yield "hexadecimal"
     if known.is_link:
         yield "link of a container"
+    if known.is_stale:
+        yield "may lead to what has been freed"
 
 
 def _container(expansion: Expansion, *, is_array: bool) -> str:

@@ -12,7 +12,16 @@ import pytest
 from btfdump._annotate import overlay as overlay_module
 from btfdump._annotate.enumerators import without_enumerators
 from btfdump._annotate.global_types import global_types
-from btfdump._annotate.grammar import Condition, Contains, Length, Link, Skip, Unknown, Vacant
+from btfdump._annotate.grammar import (
+    Condition,
+    Contains,
+    Length,
+    Link,
+    Skip,
+    Stale,
+    Unknown,
+    Vacant,
+)
 from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.overlay import Overlay, library
 from btfdump._btf import Btf, types
@@ -157,6 +166,9 @@ def misfit(type_: types.Type, annotation: Annotation) -> str:
     if isinstance(annotation, Link):
         base = element(type_, pointers=False)
         return "" if base.name in set(LINKS.values()) else f"a link, but it is {type_}"
+    if isinstance(annotation, Stale):
+        is_pointer = isinstance(element(type_, pointers=False), types.Ptr)
+        return "" if is_pointer else f"a pointer that may be stale, but it is {type_}"
     if not isinstance(annotation, Contains):
         return ""
     head = element(type_, pointers=True).name

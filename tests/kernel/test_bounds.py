@@ -69,6 +69,7 @@ def opened_with(world: World, place: int, *overlays: Overlay) -> tuple[Kernel, O
     kernel = world.kernel(overlays)
     slabs = OneSlab(place)
     kernel._slabs = slabs  # type: ignore[assignment]
+    kernel._freelists = None  # type: ignore[assignment]
     return kernel, slabs
 
 

@@ -56,6 +56,7 @@ def kernel_with(cache: Cache, least: int) -> Kernel:
     world.struct("thing_struct", [("any", "union any"), ("leaves", "struct leaf[2]")])  # 176
     kernel = world.kernel()
     kernel._slabs = OneObject(cache, least)  # type: ignore[assignment]
+    kernel._freelists = None  # type: ignore[assignment]
     return kernel
 
 
@@ -130,6 +131,7 @@ def test_what_a_pointer_leads_to() -> None:
     kernel = world.kernel()
     cache = Cache(1, "thing_cache", 192, 176, 0, True)
     kernel._slabs = OneObject(cache, 176)  # type: ignore[assignment]
+    kernel._freelists = None  # type: ignore[assignment]
     assert doubt(kernel.value("struct lonely *", there)) == (
         "what it points to is hardly a struct lonely: slab thing_cache holds objects of struct "
         "thing_struct, which has none at offset 0"
@@ -168,6 +170,7 @@ def test_no_member_is_read_past_the_slab_object() -> None:
     kernel = world.kernel()
     cache = Cache(1, "kmalloc-24", 24, 24, 0, False)
     kernel._slabs = OneObject(cache, 17, start)  # type: ignore[assignment]
+    kernel._freelists = None  # type: ignore[assignment]
     wide = kernel.value("struct wide", start)
     one = 0x0101_0101_0101_0101
     assert wide.id == wide.leaf.a == wide.leaf.b[0] == one
@@ -373,6 +376,7 @@ def doubtful() -> tuple[Kernel, Value]:
     kernel = world.kernel()
     cache = Cache(1, "kmalloc-96", 96, 96, 0, False)
     kernel._slabs = OneObject(cache, 65, start)  # type: ignore[assignment]
+    kernel._freelists = None  # type: ignore[assignment]
     return kernel, kernel.value("struct lonely", start + 16)
 
 
@@ -400,6 +404,7 @@ def test_formatted_objects_end_with_their_slab_object() -> None:
     kernel = world.kernel()
     small = Cache(1, "small", 16, 16, 0, True)
     kernel._slabs = OneObject(small, 16, start)  # type: ignore[assignment]
+    kernel._freelists = None  # type: ignore[assignment]
     value = kernel.value("struct two", start)
     for zero in (False, True):
         assert kernel.format(value, zero=zero) == (
@@ -416,10 +421,12 @@ def test_a_short_object_of_another_type():
     world.struct("mask", [("n", "u64"), ("bits", "u64[64]")])
     kernel = world.kernel()
     kernel._slabs = OneObject(Cache(1, "thing_struct", 80, 72, 0, True), 72)  # type: ignore[assignment]
+    kernel._freelists = None  # type: ignore[assignment]
     assert "hardly a struct mask" in doubt(kernel.value("struct mask", START))
     assert "none at offset 16" in doubt(kernel.value("struct thing_struct", START + 16))
     assert not doubt(kernel.value("struct thing_struct", START))
     kernel._slabs = OneObject(Cache(1, "kmalloc-96", 96, 96, 0, False), 65)  # type: ignore[assignment]
+    kernel._freelists = None  # type: ignore[assignment]
     assert not doubt(kernel.value("struct mask", START))
 
 
@@ -460,3 +467,25 @@ def test_a_cache_of_the_allocator_holds_caches(opened: Callable[[str], Kernel], 
         "what it points to is hardly a struct socket: slab kmem_cache holds objects of struct "
         "kmem_cache, which has none at offset 0"
     )
+
+
+@pytest.mark.parametrize("name", ["tagged", "stock", "stock-7.3", "s390x"])
+def test_what_has_been_freed(opened: Callable[[str], Kernel], name: str) -> None:
+    """Asked for by its address, it is shown, and said to be free."""
+    kernel = opened(name)
+    task = kernel.task(1).address_
+    slab = kernel._slabs.slab(task)
+    assert slab is not None
+    free = next(
+        address
+        for number in range(40_000)
+        if (other := kernel._slabs.slab(kernel.wrap(slab.start + (number - 20_000) * 4096)))
+        and other.cache == slab.cache
+        for address in kernel._freelists.free(other)
+    )
+    value = kernel.value("struct task_struct", free)
+    said = doubt(value)
+    assert said.startswith("no longer in use: slab task_struct has it ")
+    assert kernel.format(value).startswith(f"/* ! {said} */\n")
+    assert said in "".join(kernel.dump(value))
+    assert not doubt(kernel.value("struct task_struct", task))

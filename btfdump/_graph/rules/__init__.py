@@ -22,6 +22,7 @@ from btfdump._graph.rules.flexible_array import flexible_array
 from btfdump._graph.rules.inferred_container import inferred_container
 from btfdump._graph.rules.pointer import pointer
 from btfdump._graph.rules.problems import problems
+from btfdump._graph.rules.stale import stale
 from btfdump._graph.rules.table import table
 from btfdump._graph.rules.typed_bytes import typed_bytes
 from btfdump._walk import FAMILIES
@@ -44,6 +45,7 @@ POINTER: tuple[Rule, ...] = (
     address_space,
     counted_array,
     container_behind_pointer,
+    stale,
     pointer,
     problems,
 )
@@ -53,7 +55,7 @@ ARRAY: tuple[Rule, ...] = (flexible_array, array_of_pointers, problems, table)
 SCALAR: tuple[Rule, ...] = (problems,)
 
 _OF_FACTS = frozenset(
-    (counted_array, container_behind_pointer, container, flexible_array, problems)
+    (counted_array, container_behind_pointer, stale, container, flexible_array, problems)
 )
 """Rules that never apply to a field without annotations."""
 

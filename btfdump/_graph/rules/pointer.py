@@ -28,7 +28,7 @@ def pointer(edge: Edge, state: State) -> Settled | None:
         return None
     if _is_out_of_reach(edge, state, target):
         return struct_not_followed(edge, state)
-    value = _pointee(edge, target)
+    value = pointee(edge, target)
     shown = _shown(edge, state, value) if value is not None else None
     return shown or struct_not_followed(edge, state)
 
@@ -46,7 +46,7 @@ def _is_out_of_reach(edge: Edge, state: State, target: types.Composite) -> bool:
     )
 
 
-def _pointee(edge: Edge, target: types.Composite) -> Value | None:
+def pointee(edge: Edge, target: types.Composite) -> Value | None:
     """Return the struct that a pointer leads to, or None if it cannot be located."""
     field, facts, context = edge.field, edge.facts, edge.owner._context_
     assert isinstance(field.value, int)
