@@ -17,14 +17,18 @@ from btfdump._annotate.grammar import (
     Contains,
     Length,
     Link,
+    Means,
     Skip,
     Stale,
     Unknown,
     Vacant,
+    as_meaning,
 )
 from btfdump._annotate.lookup import Lookup
+from btfdump._annotate.meanings import Meanings
 from btfdump._annotate.overlay import Overlay, library
 from btfdump._btf import Btf, types
+from btfdump.errors import AnnotationError
 from tests.support.case_files import KERNELS, read_btf, read_case
 from tests.support.synthetic import World
 
@@ -82,6 +86,8 @@ OTHER_THINGS = {
     ("nf_conncount_data", "root"): "7.3: a struct nf_conncount_root, which holds the tree",
     ("hrtimer_clock_base", "active"): "7.3: a struct timerqueue_linked_head, stated by path",
 }
+LACKING = re.compile("no struct|no such enum")
+"""Kernels differ in what they have; an enum was often a number of macros before."""
 # Of kernels older than any at hand: seen on the 5.10 of docs/kernels.md.
 OLDER = {
     ("delayed_fput_list", "file:f_u.fu_llist"),
@@ -169,9 +175,13 @@ def misfit(type_: types.Type, annotation: Annotation) -> str:
     if isinstance(annotation, Stale):
         is_pointer = isinstance(element(type_, pointers=False), types.Ptr)
         return "" if is_pointer else f"a pointer that may be stale, but it is {type_}"
+    if isinstance(annotation, Means):
+        return misfit_of_meaning(type_, annotation)
     if not isinstance(annotation, Contains):
         return ""
     head = element(type_, pointers=True).name
+    if head not in LINKS and head not in POINTERS and (means := as_meaning(annotation)):
+        return misfit_of_meaning(type_, means)
     if head not in LINKS and head not in POINTERS:
         return misfit_of_chain(type_, annotation)
     if head in POINTERS:
@@ -186,6 +196,15 @@ def misfit(type_: types.Type, annotation: Annotation) -> str:
     if not named:
         return f"no struct {annotation.element}"
     return f"{annotation.element} has no struct {LINKS[head]} {annotation.node}"
+
+
+def misfit_of_meaning(type_: types.Type, means: Means) -> str:
+    """What values mean fits their size, and the enum that names them is in the BTF."""
+    try:
+        Meanings((), Lookup(type_.btf), None).of(means, type_, type_.btf)
+    except AnnotationError as error:
+        return f"{means}: {error}"
+    return ""
 
 
 def misfit_of_chain(type_: types.Type, annotation: Contains) -> str:
@@ -226,8 +245,30 @@ def test_every_line_holds_for_a_real_kernel(btfs, path):
             if not fits:
                 wrong.append(f"{name}.{member}: {misfits or 'no kernel at hand has it'}")
             elif (name, member) not in OTHER_THINGS:
-                wrong += [f"{name}.{member}: {m}" for m in misfits if "no struct" not in m]
+                wrong += [f"{name}.{member}: {m}" for m in misfits if not LACKING.search(m)]
     assert wrong == []
+
+
+def named(btf: TypeTable, name: str) -> Iterator[types.Type]:
+    """Yield the typedefs and the structs of a name."""
+    for type_ in btf.find_all(None, name):
+        if isinstance(type_, types.Typedef | types.Composite):
+            yield type_
+
+
+@pytest.mark.parametrize("name", library().scalars())
+def test_what_all_values_of_a_type_mean_fits_that_type(btfs, name):
+    fits = 0
+    for btf in btfs:
+        for type_ in named(btf, name):
+            (stated,) = (as_meaning(a) for choice in library().scalar(name) for a in choice)
+            if stated is None:  # show:hex
+                fits += 1
+            else:
+                reason = misfit_of_meaning(type_, stated)
+                assert not reason or LACKING.search(reason), btf.name
+                fits += not reason
+    assert fits
 
 
 SEE = re.compile(r"[\w/-]+/[\w.-]+\.[chS](: (\w+\(\)|struct \w+))?([,:;]? .+)?")
@@ -246,6 +287,8 @@ def test_every_line_names_its_source(path):
             assert SEE.fullmatch(see), f"{path.name}: {name}: {see}"
     for name in overlay.containers():
         assert SEE.fullmatch(overlay.see_of_container(name)), f"{path.name}: [container] {name}"
+    for name in overlay.scalars():
+        assert SEE.fullmatch(overlay.see_of_scalar(name)), f"{path.name}: [scalar] {name}"
 
 
 def test_global_containers_hold_what_some_kernel_has(btfs):
