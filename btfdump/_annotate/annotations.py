@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.facts import MemberFacts, StructFacts, enter_at, mark_ring
-from btfdump._annotate.grammar import Condition, Contains, Skip, enclosed, parse
+from btfdump._annotate.grammar import Condition, Contains, Means, Skip, enclosed, parse
 from btfdump._annotate.lookup import Subject, of_global, of_member
 from btfdump._annotate.meanings import Meanings
 from btfdump._annotate.members import bad_summary, by_interest, resolve, summary_of, target_struct
@@ -84,6 +84,10 @@ class Annotations:
                 known = self._of_member(struct, place.type, statements)
                 if known is not None:
                     elsewhere.append((place.pieces, known))
+            elif (means := self._meaning_alone(statements, index_, tags)) is not None:
+                known = MemberFacts(is_meant=True, provenance="library")
+                known.meant = partial(self.meanings.of_member, means, struct, index_)
+                facts.members[index_] = known
             else:
                 type_ = struct.members[index_].type
                 known = self._of_member(struct, type_, statements, tags.get(index_, ()))
@@ -100,6 +104,24 @@ class Annotations:
         for index, known in facts.members.items():
             known.expansion = mark_ring(known.expansion, struct, struct.members[index].name)
         return facts
+
+    def _meaning_alone(
+        self,
+        statements: Sequence[tuple[str, Alternatives]],
+        index: int,
+        tags: Mapping[int, tuple[str, ...]],
+    ) -> Means | None:
+        """Return what the library alone says that a member means, if it says nothing else of it.
+
+        So it is with most scalars: what they mean is found out when one is shown.
+        """
+        if len(statements) != 1 or index in tags or self.is_strict:
+            return None
+        source, alternatives = statements[0]
+        if source != "library" or len(alternatives) != 1 or len(alternatives[0]) != 1:
+            return None
+        (annotation,) = alternatives[0]
+        return annotation if isinstance(annotation, Means) else None
 
     def of_global(
         self,
@@ -257,7 +279,9 @@ class Annotations:
             case = MemberFacts() if conditions else facts
             if source != "library":  # which counts only where something of it fits
                 case.provenance = case.provenance or source
-            self._enter(case, subject, source, alternative, trial)
+            # A line of the library that has no others beside it is looked into when it is needed.
+            is_only = source == "library" and len(alternatives) == 1 and not self.is_strict
+            self._enter(case, subject, source, alternative, trial, is_only=is_only)
             complaints += trial
             if trial:  # if the condition holds, nothing else does
                 unfit.append((condition, MemberFacts(problems=self._told(source, trial))))
@@ -289,10 +313,12 @@ class Annotations:
         source: str,
         alternative: tuple[Annotation, ...],
         complaints: list[str],
+        *,
+        is_only: bool = False,
     ) -> None:
         # What entries are skipped is said of their members: first comes what they are.
         for annotation in sorted(enclosed(alternative), key=lambda a: isinstance(a, Skip)):
-            self._entering.state(facts, subject, source, annotation, complaints)
+            self._entering.state(facts, subject, source, annotation, complaints, is_later=is_only)
 
     def _enter_first(
         self, subject: Subject, source: str, alternatives: Alternatives, facts: MemberFacts
@@ -331,5 +357,5 @@ def _is_settled(facts: MemberFacts, case: MemberFacts) -> bool:
     return (
         (facts.is_container and case.is_container)
         or (facts.points_to is not None and case.points_to is not None)
-        or (facts.meaning is not None and case.meaning is not None)
+        or (facts.is_meant and case.is_meant)
     )

@@ -48,12 +48,13 @@ class MemberFacts:
     `typed_by` leads to the BPF map that types the member's bytes; once it has, `is_typed` is set. A
     pointer leads `points_into` bytes into a `points_to`, or to a blob in which a `points_to` is
     `placed` somewhere. `skip` recognises entries that are no objects, such as cursors; `vacant` is
-    the number of the head in an array that is not in use. `meaning` turns values into words. A
-    pointer that `is_stale` is kept when its target is freed. `of_target` has facts about the
-    members of a pointer's target, by path. Each of `cases` replaces all of this where its condition
-    is true; `pending` enters what is known of a case when it is first needed; `unmet` has the
-    conditions that were not true, of cases that would tell the element type. `typed_as_of` says of
-    a global variable whose type rests on somebody's word alone whose that is: "library".
+    the number of the head in an array that is not in use. `is_meant` says that something is stated
+    of what values mean: `meant` finds it out. A pointer that `is_stale` is kept when its target is
+    freed. `of_target` has facts about the members of a pointer's target, by path. Each of `cases`
+    replaces all of this where its condition is true; `pending` enters what is known of a case when
+    it is first needed; `unmet` has the conditions that were not true, of cases that would tell the
+    element type. `typed_as_of` says of a global variable whose type rests on somebody's word alone
+    whose that is: "library".
     """
 
     expansion: Expansion | None = None
@@ -63,7 +64,8 @@ class MemberFacts:
     points_to: types.Composite | None = None
     points_into: int = 0
     placed: Placed | None = None
-    meaning: Meaning | None = None
+    meant: Callable[[], Meaning | None] | None = field(default=None, compare=False)
+    is_meant: bool = False
     space: str | None = None
     follow: tuple[str, ...] | None = None
     is_string: bool = False
@@ -80,6 +82,11 @@ class MemberFacts:
     cases: list[tuple[str, MemberFacts]] = field(default_factory=list)
     pending: Callable[[MemberFacts], None] | None = field(default=None, compare=False)
     unmet: tuple[str, ...] = field(default=(), compare=False)
+
+    @cached_property
+    def meaning(self) -> Meaning | None:
+        """What turns values into words, if annotations state any that fits."""
+        return self.meant() if self.meant is not None else None
 
     def settled(self) -> MemberFacts:
         """Return these facts with nothing pending any more."""

@@ -94,8 +94,12 @@ class Lookup:
         return [struct for struct in structs if name == bare or self.means(name, struct)]
 
     def enums(self, name: str, near: TypeTable) -> list[types.Enum]:
-        """Return the enums of a name."""
-        return self._find(types.Enum, name, near)
+        """Return the enums of a name in the nearest BTF that has one.
+
+        Modules are not asked: their flags are not those of a struct of the kernel.
+        """
+        found = (_own(types.Enum, name, btf) for btf in self.around(near))
+        return next(filter(None, found), [])
 
     def enumerator(self, name: str, near: TypeTable) -> int | None:
         """Return the value of an enumerator, or None if neither `near` nor the kernel has it.

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.enumerators import bit_names, value_names
-from btfdump._annotate.grammar import as_meaning
+from btfdump._annotate.grammar import Show, as_meaning
 from btfdump._btf import types
 from btfdump._btf.members import MAX_NESTING
+from btfdump._meaning import Meaning
 from btfdump._meaning.vocabulary import Site, meaning_of
 from btfdump.errors import AnnotationError, BtfFormatError
 
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from btfdump._annotate.lookup import Lookup
     from btfdump._annotate.overlay import Overlay
     from btfdump._btf.types import TypeTable
-    from btfdump._meaning import Meaning, Surroundings
+    from btfdump._meaning import Surroundings
 
 _NETWORK = frozenset(("__be16", "__be32", "__be64"))
 """Typedefs of numbers in network byte order (include/uapi/linux/types.h)."""
 _SIZES = frozenset((1, 2, 4, 8))
+_HEX = Meaning("show:hex", text=lambda value: "", base=16)
 
 
 class Meanings:
@@ -56,6 +58,17 @@ class Meanings:
             known = self._stated[key] = meaning_of(stated.word, stated.argument, site)
         return known
 
+    def find(self, stated: Means, type_: types.Type, near: TypeTable) -> Meaning | None:
+        """Return the same, or None if it cannot be said of them."""
+        try:
+            return self.of(stated, type_, near)
+        except AnnotationError:
+            return None
+
+    def of_member(self, stated: Means, struct: types.Composite, index: int) -> Meaning | None:
+        """Return the same for values of a member of a struct."""
+        return self.find(stated, struct.members[index].type, struct.btf)
+
     def of_type(self, type_: types.Type) -> Meaning | None:
         """Return what all values of a type mean: by the typedefs it goes by, or its struct."""
         for name in _names_of(type_):
@@ -64,12 +77,14 @@ class Meanings:
             for source in self._sources:
                 for alternative in source.scalar(name):
                     for annotation in alternative:
+                        if isinstance(annotation, Show) and annotation.how == "hex":
+                            return _HEX
                         stated = as_meaning(annotation)
-                        try:
-                            if stated is not None:
-                                return self.of(stated, type_, type_.btf)
-                        except AnnotationError:
-                            continue  # `annotations check` says it: kernels differ
+                        if stated is None:
+                            continue
+                        found = self.find(stated, type_, type_.btf)
+                        if found is not None:  # else `annotations check` says it: kernels differ
+                            return found
         return None
 
     def _site(self, type_: types.Type, near: TypeTable) -> Site:

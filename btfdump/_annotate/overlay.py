@@ -51,6 +51,7 @@ from btfdump._annotate.grammar import (
     parse,
     struct_named,
 )
+from btfdump._annotate.plain_lines import plain_lines
 from btfdump._annotate.tables import Folder, Pieces
 from btfdump._btf.type_name import TypeName
 from btfdump._files import MAX_TEXT, as_text, read_file
@@ -287,14 +288,24 @@ class Overlay:
         """Return what a table says: all of it, or what is needed to know of one entry."""
         if self._whole is not None:
             return self._whole.get(name, {})
+        if entry is not None and entry not in self._entries(name):
+            return {}
         merged: dict[str, Any] = {}
         for body in self._tables.pieces(name, entry):
             merged.update(self._parsed(name, body))
         return merged
 
     @cache  # noqa: B019 - an overlay lives as long as the kernel that uses it
+    def _entries(self, table: str) -> frozenset[str]:
+        """Return the names of the entries of a table, or more of them, without parsing it."""
+        return frozenset(self._tables.names(table))
+
+    @cache  # noqa: B019 - an overlay lives as long as the kernel that uses it
     def _parsed(self, name: str, body: str) -> dict[str, Any]:
-        return self._parse(body, f"table [{name}]")
+        found, rest = plain_lines(body)
+        if rest:
+            found |= self._parse(rest, f"table [{name}]")
+        return found
 
     def _parse(self, text: str, where: str) -> dict[str, Any]:
         toml = _toml()

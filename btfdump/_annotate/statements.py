@@ -6,6 +6,7 @@ and have the right type. What does not fit is a complaint, which `Annotations` p
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.facts import Expansion
@@ -64,12 +65,17 @@ class Statements:
         source: str,
         annotation: Annotation,
         complaints: list[str],
+        *,
+        is_later: bool = False,
     ) -> None:
-        """Enter one annotation unless a source of more authority has spoken already."""
+        """Enter one annotation unless a source of more authority has spoken already.
+
+        With `is_later`, what values mean is found out when one is shown, and not complained of.
+        """
         stated = as_meaning(annotation)
         if stated is not None and (isinstance(annotation, Means) or not subject.may_hold()):
-            if facts.meaning is None:
-                self._mean(facts, subject, source, stated, complaints)
+            if not facts.is_meant:
+                self._mean(facts, subject, source, stated, complaints, is_later=is_later)
         elif isinstance(annotation, Contains):
             if facts.expansion is None and not facts.candidates:
                 self._expand(facts, subject, source, annotation, complaints)
@@ -92,13 +98,21 @@ class Statements:
         source: str,
         stated: Means,
         complaints: list[str],
+        *,
+        is_later: bool,
     ) -> None:
         """Say what the values of a member mean."""
+        meanings, type_, near = self._meanings, subject.type_, subject.near
+        if is_later:
+            facts.meant, facts.is_meant = partial(meanings.find, stated, type_, near), True
+            return
         try:
-            facts.meaning = self._meanings.of(stated, subject.type_, subject.near)
+            meaning = meanings.of(stated, type_, near)
         except AnnotationError as error:
             text = f"{stated.word}:{stated.argument}" if stated.argument else stated.word
             complaints.append(f"{source} {text}: {error}")
+            return
+        facts.meant, facts.is_meant = (lambda: meaning), True
 
     def _limit(
         self,

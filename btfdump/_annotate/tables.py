@@ -62,7 +62,7 @@ class Pieces:
     def names(self, table: str) -> list[str]:
         """Return what stands before the equals signs of a table; there may be more of them."""
         lines = "".join(self._tables.get(table, ())).splitlines()
-        return [line[: line.index(" =")] for line in lines if " =" in line]
+        return [line[: line.index(" =")].strip('"') for line in lines if " =" in line]
 
     def pieces(self, table: str, entry: str | None = None) -> Sequence[str]:
         """Return what stands under the headings of a table; all of it, whatever `entry` is."""

@@ -182,7 +182,7 @@ def means_as_whole(layout: Layout, facts: Any) -> bool:
         return False
     if layout.meaning is not None and layout.meaning.of_bytes is not None:
         return True
-    return facts is not None and (facts.meaning is not None or bool(facts.cases))
+    return facts is not None and (facts.is_meant or bool(facts.cases))
 
 
 ALL_ZERO = "all zero"

@@ -117,7 +117,7 @@ class Leads:
             or facts.of_target
             or facts.cases
             or facts.problems
-            or (facts.meaning is not None and _is_pointer(step.layout))
+            or (facts.is_meant and _is_pointer(step.layout))
         )
 
     def target(self, layout: ScalarLayout) -> types.Composite | None:

@@ -55,12 +55,16 @@ class KernelSurroundings:
     def page_size(self) -> int:
         """Bytes of a page, 0 if that is not known.
 
-        In a BPF ring buffer, the consumer's position has a page of its own, after the first.
+        Where an architecture has pages of several sizes, a BPF ring buffer tells: the consumer's
+        position has a page of its own, after the first.
         """
+        known = _PAGES.get(self._context.target.platform.machine, 0)
+        if known:
+            return known
         try:
             return self._context.struct("bpf_ringbuf").offset("consumer_pos")
         except (BtfdumpError, LookupError):
-            return _PAGES.get(self._context.target.platform.machine, 0)
+            return 0
 
     @cached_property
     def cpus(self) -> int:

@@ -64,15 +64,19 @@ def ranges(numbers: Sequence[int]) -> str:
     return ",".join(parts)
 
 
-def bits_in(data: bytes, byteorder: Literal["little", "big"], word: int) -> list[int]:
+def bits_in(
+    data: bytes, byteorder: Literal["little", "big"], word: int, most: int = 0
+) -> list[int]:
     """Return the numbers of the bits that are set in a bitmap, which consists of longs.
 
-    `word` is the size of a long in bytes.
+    `word` is the size of a long in bytes. Only the first `most` bits count, or all if it is 0.
     """
     words = [data[at : at + word] for at in range(0, len(data), word)]
     value = sum(
         int.from_bytes(one, byteorder) << (8 * word * index) for index, one in enumerate(words)
     )
+    if most:
+        value &= (1 << most) - 1
     found = []
     while value:
         low = value & -value

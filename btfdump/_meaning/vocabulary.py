@@ -188,10 +188,8 @@ def _set(name: str, word: str, argument: str, site: Site) -> Meaning:
     surroundings = site.surroundings
 
     def of_bytes(data: bytes) -> str:
-        bits = bits_in(data, byteorder, min(long, len(data)) or 1)
         last = surroundings.cpus if word == "cpumask" and surroundings is not None else most
-        if last:
-            bits = [bit for bit in bits if bit < last]
+        bits = bits_in(data, byteorder, min(long, len(data)) or 1, last)
         if not bits:
             return "none"
         if word == "sigset":

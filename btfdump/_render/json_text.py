@@ -164,6 +164,9 @@ class Values:
         meaning = meant(layout, facts, self.options)
         if meaning is not None and meaning.text is not None:
             return self._meaningful(meaning, layout, facts, value)
+        return self._whole(layout, facts, value)
+
+    def _whole(self, layout: ScalarLayout, facts: MemberFacts | None, value: int) -> str:
         if facts is not None and layout.category is Category.POINTER:
             return self.pointers(layout, facts).whole(value)
         return self.one(layout, value)
@@ -174,6 +177,8 @@ class Values:
         """Return a value with what it means, and for flags the list of their names."""
         assert meaning.text is not None
         words = meaning.text(value)
+        if not words and meaning.names is None:
+            return self._whole(layout, facts, value)
         more = f', "meaning": {quote(words)}' if words else ""
         if meaning.names is not None:
             more += f', "flags": {quote(meaning.names(value))}'

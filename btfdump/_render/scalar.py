@@ -58,7 +58,7 @@ def meant(layout: Layout, facts: MemberFacts | None, options: Options) -> Meanin
     """Return what a value means: what is said of it, or else of all of its type."""
     if options.raw:
         return None
-    stated = facts.meaning if facts is not None else None
+    stated = facts.meaning if facts is not None and facts.is_meant else None
     return stated if stated is not None else layout.meaning
 
 
@@ -88,7 +88,7 @@ def has_whole(layout: Layout, facts: MemberFacts | None, options: Options) -> bo
 def is_told(facts: MemberFacts | None) -> bool:
     """Whether annotations say how a scalar, or an array of them, is to be shown."""
     return facts is not None and bool(
-        facts.meaning is not None or facts.is_hex or facts.is_string or facts.space in ELSEWHERE
+        facts.is_meant or facts.is_hex or facts.is_string or facts.space in ELSEWHERE
     )
 
 
