@@ -29,8 +29,12 @@ def freed(value: Value) -> str:
         return "" if is_static else "perhaps freed: it is in no slab that is known"
     if state.is_free is None:
         return f"perhaps freed: {state.reason}"
+    name = value.type_.btf.skip_modifiers(value.type_).name
     if state.is_free:
-        return f"freed {value.type_.btf.skip_modifiers(value.type_).name}"
+        return f"freed {name}"
+    cache, start = state.found
+    if cache.name == name and start == value.address_:  # the usual case needs no more
+        return ""
     if overrun(value) or misfit(Claimed(context, value.type_, value.address_)):
-        return f"freed: slab {state.found.cache.name} has its place now"
+        return f"freed: slab {cache.name} has its place now"
     return ""

@@ -62,9 +62,9 @@ class Freelists:
 
     def state(self, address: int) -> ObjectState | None:
         """Return the state of the slab object around a virtual address, None if there is none."""
-        found = self._slabs.find(address)
         slab = self._slabs.slab(address)
-        if found is None or slab is None:
+        found = slab.object_at(address) if slab is not None else None
+        if slab is None or found is None:
             return None
         try:
             of_cache = self._of_cache(slab.cache)

@@ -43,6 +43,13 @@ class Slab(NamedTuple):
     start: int
     objects: int
 
+    def object_at(self, address: int) -> SlabObject | None:
+        """Return the object that contains an address, None if none does."""
+        number = (address - self.start) // self.cache.size
+        if not 0 <= number < self.objects:
+            return None
+        return SlabObject(self.cache, self.start + number * self.cache.size)
+
     def number(self, address: int) -> int | None:
         """Return the number of the object that begins at an address, None if none does."""
         number, inside = divmod(address - self.start, self.cache.size)
@@ -70,12 +77,7 @@ class SlabFinder:
     def find(self, address: int) -> SlabObject | None:
         """Return the slab object that contains a virtual address, or None if none is found."""
         slab = self.slab(address)
-        if slab is None:
-            return None
-        index, _ = divmod(address - slab.start, slab.cache.size)
-        if not 0 <= index < slab.objects:
-            return None
-        return SlabObject(slab.cache, slab.start + index * slab.cache.size)
+        return slab.object_at(address) if slab is not None else None
 
     def slab(self, address: int) -> Slab | None:
         """Return the slab that contains a virtual address, or None if none is found."""
