@@ -51,6 +51,11 @@ class KernelSurroundings:
         """The byte order of its numbers."""
         return self._context.layouts.byteorder
 
+    @property
+    def machine(self) -> str:
+        """The architecture's name as `uname -m` gives it."""
+        return self._context.target.platform.machine
+
     @cached_property
     def page_size(self) -> int:
         """Bytes of a page, 0 if that is not known.

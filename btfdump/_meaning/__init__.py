@@ -51,6 +51,10 @@ class Surroundings(Protocol):
         """The byte order of its numbers."""
 
     @property
+    def machine(self) -> str:
+        """The architecture's name as `uname -m` gives it: some macros have other values there."""
+
+    @property
     def page_size(self) -> int:
         """Bytes of a page."""
 

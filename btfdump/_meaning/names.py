@@ -13,6 +13,9 @@
     mask = 0x3
     names = { O_RDONLY = 0, O_WRONLY = 1 }
 
+    [open_flags.machines.aarch64]  # what one machine has besides, by its name in `uname -m`
+    O_DIRECTORY = 0x4000
+
 A name is in a table only if its value is the same in all versions of the kernel that have it: an
 unknown bit is shown as a number, a wrong name would be believed.
 """
@@ -57,12 +60,16 @@ def table_names() -> list[str]:
 
 
 @cache
-def table(name: str) -> Names:
-    """Return a table; raises `KeyError` if there is none of that name."""
+def table(name: str, machine: str = "") -> Names:
+    """Return a table, for a machine called that by `uname -m`; "" is any.
+
+    Raises `KeyError` if there is none of that name.
+    """
     parsed = _parsed(name)
     kind = parsed.get("kind", "mask")
     by_number: dict[int, str] = {}
-    for macro, value in parsed.get("names", {}).items():
+    besides = parsed.get("machines", {}).get(machine, {})
+    for macro, value in {**parsed.get("names", {}), **besides}.items():
         by_number.setdefault(1 << value if kind == "bit" else value, macro)
     fields = [
         BitField(macro, field["mask"], {value: key for key, value in field["names"].items()})

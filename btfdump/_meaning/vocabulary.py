@@ -130,8 +130,8 @@ def _masks_of(name: str, site: Site) -> tuple[names.Names, Mapping[int, str]]:
 
     What the kernel does not name is named by ours unless another name of ours is there already.
     """
-    table = names.table(name)
     surroundings = site.surroundings
+    table = names.table(name, surroundings.machine if surroundings is not None else "")
     if not table.kernel or surroundings is None:
         return table, table.names
     own = surroundings.flag_names(table.kernel)
@@ -142,9 +142,11 @@ def _masks_of(name: str, site: Site) -> tuple[names.Names, Mapping[int, str]]:
 
 
 def _confirmed(own: str, macro: str | None) -> str:
-    """Return a flag's macro if what the kernel calls it says the same: `read` is VM_READ."""
-    is_same = macro is not None and own.islower() and macro.lower().endswith(own)
-    return macro if macro is not None and is_same else own
+    """Return a flag's macro if what the kernel calls it says the same: `seqread`, VM_SEQ_READ."""
+    if macro is None or not own.islower():
+        return own
+    is_same = macro.lower().replace("_", "").endswith(own.replace("_", ""))
+    return macro if is_same else own
 
 
 def _table_in(argument: str) -> str | None:

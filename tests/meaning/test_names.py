@@ -1,4 +1,4 @@
-"""The tables of macros can be read; tests/sample_build/test_macros.py proves their values."""
+"""The tables of macros can be read; tests/meaning/test_macros.py proves their values."""
 
 from __future__ import annotations
 
@@ -26,5 +26,8 @@ def test_what_is_read() -> None:
     (access,) = table("open_flags").fields
     assert access.macro == "O_ACCMODE"
     assert access.names[2] == "O_RDWR"
+    assert 0x4000 not in table("open_flags").names
+    assert table("open_flags", "aarch64").names[0x4000] == "O_DIRECTORY"
+    assert table("open_flags", "x86_64").names[0x4000] == "O_DIRECT"
     with pytest.raises(KeyError):
         table("nothing")

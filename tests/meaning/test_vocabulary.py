@@ -24,6 +24,7 @@ class Kernel:
     byteorder: Literal["little", "big"] = "little"
     page_size = 4096
     cpus = 4
+    machine = "x86_64"
 
     def hz(self) -> int | None:
         return 250
@@ -32,7 +33,7 @@ class Kernel:
         return (1 << 32) + 1000
 
     def flag_names(self, symbol: str) -> Mapping[int, str]:
-        return {1: "read", 0x10: "moved"} if symbol == "vmaflag_names" else {}
+        return {1: "read", 0x10: "moved", 0x8000: "seqread"} if symbol == "vmaflag_names" else {}
 
     def task(self, address: int) -> str:
         return '"init" pid 1' if address == 0x1000 else ""
@@ -229,3 +230,26 @@ def test_every_word_is_known() -> None:
     assert set(arguments) == set(KEYED)
     for word, argument in arguments.items():
         meaning_of(word, argument, site(8))
+
+
+@pytest.mark.parametrize(
+    ("machine", "text"),
+    [
+        ("x86_64", "O_WRONLY|O_DIRECT|O_LARGEFILE"),
+        ("aarch64", "O_WRONLY|O_DIRECTORY|O_NOFOLLOW"),
+        ("another", "O_WRONLY|0xc000"),
+    ],
+)
+def test_macros_that_are_others_on_other_machines(machine, text):
+    kernel = Kernel()
+    kernel.machine = machine
+    assert said("flags:table open_flags", 0xC001, site(kernel=kernel)) == text
+
+
+def test_of_what_machine_a_value_is_may_be_unknown():
+    assert said("flags:table open_flags", 0xC001, site()) == "O_WRONLY|0xc000"
+
+
+def test_a_name_of_the_kernels_own_is_spelled_as_the_macro_where_it_is_the_same():
+    shown = said("flags:table vm_flags", 0x8011, site(8, kernel=Kernel()))
+    assert shown == "VM_READ|moved|VM_SEQ_READ"
