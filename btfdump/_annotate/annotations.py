@@ -15,8 +15,9 @@ from btfdump._annotate.facts import MemberFacts, StructFacts, enter_at, mark_rin
 from btfdump._annotate.grammar import Condition, Contains, Means, Skip, enclosed, parse
 from btfdump._annotate.lookup import Subject, of_global, of_member
 from btfdump._annotate.meanings import Meanings
-from btfdump._annotate.members import bad_summary, by_interest, resolve, summary_of, target_struct
+from btfdump._annotate.members import resolve, target_struct
 from btfdump._annotate.statements import OTHER_THING, Statements
+from btfdump._annotate.summaries import bad_summary, by_interest, summary_of
 from btfdump._btf.sections import member_tags
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ class Annotations:
         tags = self._tags(struct)
         of_users = [(overlay, name) for overlay, name in about if overlay is not self._library]
         facts.problems = [
-            p for overlay, name in of_users for p in bad_summary(overlay, struct, name)
+            p
+            for overlay, name in of_users
+            for p in bad_summary(overlay, struct, name, self._lookup)
         ]
         positions = {m.name: i for i, m in enumerate(struct.members) if m.name}
         for index in tags:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btfdump._annotate.grammar import Placed
+    from btfdump._annotate.template import Template
     from btfdump._btf import types
     from btfdump._meaning import Meaning
 
@@ -126,13 +127,13 @@ class MemberFacts:
 class StructFacts:
     """Facts about a struct: by the index of its own members, and by the path of nested ones.
 
-    `summary` has the paths of the members that stand for all of it on one line, and `first` the
+    `summary` is what tells one in a line, the paths of members or else templates. `first` has the
     names of those that matter most, `last` of those that are of interest to few.
     """
 
     members: dict[int, MemberFacts] = field(default_factory=dict)
     paths: PathFacts = field(default_factory=PathFacts)
-    summary: tuple[str, ...] = ()
+    summary: tuple[str, ...] | tuple[Template, ...] = ()
     first: tuple[str, ...] = ()
     last: frozenset[str] = frozenset()
     problems: list[str] = field(default_factory=list)

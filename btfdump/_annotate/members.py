@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from btfdump._btf import types
 from btfdump._btf.members import find_member
 from btfdump._decode.paths import split_path
 from btfdump._walk import FAMILIES
 from btfdump.errors import BtfFormatError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from btfdump._annotate.overlay import Overlay
 
 CHAIN = "chain"
 """The container that a pointer to a struct may be: its target, and what that one leads to."""
@@ -191,43 +186,3 @@ def links_of(struct: types.Composite, link: str | None) -> list[tuple[str, int]]
         if isinstance(base, types.Composite) and base.name == link and member.name:
             found.append((member.name, member.offset))
     return found
-
-
-def summary_of(about: Iterable[tuple[Overlay, str]]) -> tuple[str, ...]:
-    """Return the member paths that the first overlay names which names any for a struct.
-
-    Each overlay comes with a name by which it means that struct.
-    """
-    for overlay, name in about:
-        paths = overlay.summary(name)
-        if paths is not None:
-            return tuple(paths)
-    return ()
-
-
-def by_interest(about: Iterable[tuple[Overlay, str]]) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Return the names of the members that matter most, and of those of interest to few.
-
-    Each list is that of the first overlay that has one, as in `summary_of()`.
-    """
-    first: list[str] | None = None
-    last: list[str] | None = None
-    for overlay, name in about:
-        first = overlay.first(name) if first is None else first
-        last = overlay.last(name) if last is None else last
-    return tuple(first or ()), frozenset(last or ())
-
-
-def bad_summary(overlay: Overlay, struct: types.Composite, name: str) -> list[str]:
-    """Say which paths of a user's lists about a struct begin with no member."""
-    stated = {
-        "summary": overlay.summary(name),
-        "first": overlay.first(name),
-        "last": overlay.last(name),
-    }
-    return [
-        f"{overlay.source}: {table} of {struct}: no member {path}"
-        for table, paths in stated.items()
-        for path in paths or ()
-        if find_member(struct, split_path(path)[0]) is None
-    ]

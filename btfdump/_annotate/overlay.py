@@ -9,6 +9,7 @@
 
     [summary]
     task_struct = ["comm", "pid"]                        # the members of a one-line summary
+    path = "{:path}"                                     # or a template of it
 
     [first]
     task_struct = ["comm", "pid", "__state"]             # those shown before all others
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from btfdump._annotate.tables import Tables
+    from btfdump._annotate.template import Template
 
 Alternatives: TypeAlias = "tuple[tuple[Annotation, ...], ...]"
 """Sets of facts about one member; the first set that fits the kernel's types holds."""
@@ -170,14 +172,19 @@ class Overlay:
         """Return what is said about all containers of a type, by the type; see `texts()`."""
         return {head: _texts(value) for head, value in self._table("container").items()}
 
-    def summary(self, struct: str) -> list[str] | None:
-        """Return the member paths whose values stand for the whole object in one line."""
-        paths = self._table("summary", struct).get(struct)
-        if paths is None:
+    def summary(self, struct: str) -> tuple[str, ...] | tuple[Template, ...] | None:
+        """Return what stands for the whole object in one line: member paths, or templates."""
+        stated = self._entry("summary", struct)
+        if stated is None:
             return None
-        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
-            raise self._error(f"summary.{struct}", "expected a list of member paths")
-        return paths
+        if isinstance(stated, list) and all(isinstance(path, str) for path in stated):
+            return tuple(stated)
+        from btfdump._annotate.template import templates
+
+        try:
+            return templates(stated)
+        except AnnotationError as error:
+            raise self._error(f"summary.{struct}", str(error)) from error
 
     def summaries(self) -> list[str]:
         """Return the names of the structs that have a summary."""
@@ -241,16 +248,16 @@ class Overlay:
 
     def global_(self, name: str) -> tuple[Global, ...]:
         """Return what may be said about the global variable `name`, in order of preference."""
-        entry = self._variable(name)
+        entry = self._entry("global", name)
         if entry is None:
             return ()
         choices = entry if isinstance(entry, list) else [entry]
         return tuple(self._global(name, choice) for choice in choices)
 
-    def _variable(self, name: str) -> Any:
-        """Return one entry of [global], of a library without parsing the hundreds of others."""
+    def _entry(self, table: str, name: str) -> Any:
+        """Return one entry of a table, of a library without parsing the hundreds of others."""
         if self._whole is None:
-            bodies = [body for body in self._tables.pieces("global", name) if name in body]
+            bodies = [body for body in self._tables.pieces(table, name) if name in body]
             if not bodies:
                 return None
             found = [(body, at) for body in bodies if (at := body.find(f"\n{name} = ")) >= 0]
@@ -258,8 +265,8 @@ class Overlay:
                 ((body, start),) = found
                 following = _NEXT_ENTRY.search(body, start + 1)
                 entry = body[start : following.start() if following else None]
-                return self._parse(entry, "table [global]").get(name)
-        return self._table("global", name).get(name)
+                return self._parse(entry, f"table [{table}]").get(name)
+        return self._table(table, name).get(name)
 
     def _global(self, name: str, entry: Any) -> Global:
         type_ = entry.get("type") if isinstance(entry, dict) else entry

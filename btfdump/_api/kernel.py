@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.grammar import with_keyword
-from btfdump._annotate.members import bad_summary
+from btfdump._annotate.summaries import bad_summary
 from btfdump._bpf.map_types import MapTypes
 from btfdump._bpf.program_btf import KernelBtfs
 from btfdump._btf import cache as indexcache
@@ -532,7 +532,7 @@ def _misfits(kernel: Kernel, overlay: Overlay) -> list[str]:
             where = "in the BTF of this kernel or its modules"
             problems.append(f"{overlay.source}: no {with_keyword(name)} {where}")
         # Those of a summary are noted where all of an object is shown, which it seldom is.
-        wrong = [bad_summary(overlay, struct, name) for struct in found]
+        wrong = [bad_summary(overlay, struct, name, kernel.lookup) for struct in found]
         fewest: list[str] = min(wrong, key=len, default=[])
         problems += fewest
     return problems

@@ -90,7 +90,8 @@ def _name(entry: dict[str, Any]) -> str:
     for key in _IDENTITIES:
         if key in summary:
             return f"{key} {_plain(summary[key])}"
-    names = [plain for value in summary.values() if isinstance(plain := _plain(value), str)]
+    members = {key: value for key, value in summary.items() if key != "text"} or summary
+    names = [plain for value in members.values() if isinstance(plain := _plain(value), str)]
     return str(entry.get("name") or " ".join(names))
 
 

@@ -1,7 +1,8 @@
-"""The members that represent an object on one line, such as comm and pid, by annotation."""
+"""What represents an object on one line, by annotation: members such as comm and pid, or words."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from btfdump._decode.compiled.projection import Located, compile_reader
@@ -14,14 +15,30 @@ from btfdump._kernel.value_at import value_at
 from btfdump.errors import BtfdumpError, BtfFormatError, FaultError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from btfdump._btf import types
+    from btfdump._graph.telling import Surroundings, Telling
     from btfdump._kernel.context import Context
     from btfdump._kernel.value import Value
 
 Summary: TypeAlias = tuple[tuple[str, "str | int"], ...]
-"""(label, value) of each member, each label once; what is not UTF-8 becomes surrogates."""
+"""(label, value) of each member, each label once; what is not UTF-8 becomes surrogates.
+
+Where a template tells the object, its words come first.
+"""
+
+
+class Words(str):
+    """A summary that a template has made: it is shown as it is."""
+
+    __slots__ = ()
+
+
+TEXT = "text"
+"""The label of a template's words; the members in them come after it."""
+MAX_DEPTH = 2
+"""How deep summaries contain those of other objects: file, socket, sock."""
 
 _WRAPPERS = frozenset({"val", "counter", "refs"})
 """Members that are all there is of a struct: `kuid_t.val`, `atomic_t.counter`."""
@@ -39,12 +56,17 @@ class Summaries:
         self._context = context
         self._limit = limit
         self._bare: set[types.Type] = set()  # types that have none
-        self._plans: dict[StructLayout, _Plan] = {}
+        self._plans: dict[StructLayout, _Plan | _Words] = {}
         self._known: dict[tuple[int, types.Type], Summary] = {}
+        self._nested: dict[tuple[int, types.Type, int], str] = {}
+        self._surroundings: Surroundings | None = None
 
     def forget(self) -> None:
         """Forget what was read: memory may have changed since."""
         self._known.clear()
+        self._nested.clear()
+        if self._surroundings is not None:
+            self._surroundings.paths.forget()
 
     def of(self, value: Value, room: int | None = None) -> Summary:
         """Return the summary of an object, () for a type that has none.
@@ -95,7 +117,9 @@ class Summaries:
         """Read the members that represent an object; those that cannot be read are left out."""
         plan = self._plans.get(layout)
         if plan is None:
-            plan = self._plans[layout] = _Plan(self._context, layout)
+            plan = self._plans[layout] = self._plan(layout)
+        if isinstance(plan, _Words):
+            return plan.summary(value, room, partial(self._tell, 1))
         quick = plan.read(value, self._limit) if room is None else {}
         found: list[tuple[str, str | int]] = []
         for path, label in plan.labels.items():
@@ -103,6 +127,39 @@ class Summaries:
             if isinstance(shown, str | int):
                 found.append((label, shown))
         return tuple(found)
+
+    def _plan(self, layout: StructLayout) -> _Plan | _Words:
+        """Return how objects of a type are told."""
+        stated = self._context.facts(layout).summary
+        paths = tuple(path for path in stated if isinstance(path, str))
+        if paths:
+            return _Plan(self._context, layout, paths)
+        from btfdump._graph.telling import Surroundings, Telling
+
+        if self._surroundings is None:
+            self._surroundings = Surroundings.of(self._context, self._limit)
+        templates = [template for template in stated if not isinstance(template, str)]
+        return _Words(Telling(self._surroundings, layout.base, templates))
+
+    def _tell(self, depth: int, value: Value) -> str:
+        """Return the summary of an object within that of another, `depth` of them around it."""
+        layout = value._layout_
+        if depth > MAX_DEPTH or not isinstance(layout, StructLayout) or not self._has(layout):
+            return ""
+        key = value.address_, layout.base, depth
+        known = self._nested.get(key)
+        if known is None:
+            if len(self._nested) >= MAX_KNOWN:
+                self._nested.clear()
+            plan = self._plans.get(layout)
+            if plan is None:
+                plan = self._plans[layout] = self._plan(layout)
+            if isinstance(plan, _Words):
+                found = plan.summary(value, None, partial(self._tell, depth + 1))
+            else:
+                found = self._read(value, layout, None)
+            known = self._nested[key] = in_words(found)
+        return known
 
     def _follow(self, value: Value, path: str, room: int | None) -> object:
         """Read one member, through pointers if necessary; None if it cannot be read."""
@@ -143,8 +200,8 @@ def labels(paths: Iterable[str]) -> dict[str, str]:
 class _Plan:
     """How to read the summaries of one type: the members in the object itself, all at once."""
 
-    def __init__(self, context: Context, layout: StructLayout) -> None:
-        self.labels = labels(context.facts(layout).summary)
+    def __init__(self, context: Context, layout: StructLayout, paths: Sequence[str]) -> None:
+        self.labels = labels(paths)
         self._layouts = context.layouts
         self._layout = layout
         self._texts: dict[str, Located] = {}
@@ -184,6 +241,31 @@ class _Plan:
 
     def _read_numbers(self, data: bytes) -> tuple[Any, ...]:
         return tuple(located.read(data, -self._start) for located in self._numbers.values())
+
+
+class _Words:
+    """How to tell objects of one type by templates."""
+
+    def __init__(self, telling: Telling) -> None:
+        self._telling = telling
+
+    def summary(self, value: Value, room: int | None, nested: Callable[[Value], str]) -> Summary:
+        """Return the words for an object, and the members that are in them."""
+        told = self._telling.tell(value, room, nested)
+        if told is None:
+            return ()
+        named = labels(told.members)
+        members = [(named[path], plain) for path, plain in told.members.items()]
+        return ((TEXT, Words(told.text)), *(pair for pair in members if pair[0] != TEXT))
+
+
+def in_words(summary: Summary) -> str:
+    """Return a summary as it stands within that of another object."""
+    if summary and isinstance(summary[0][1], Words):
+        return str(summary[0][1])
+    return " ".join(
+        f'"{value}"' if isinstance(value, str) else f"{label} {value}" for label, value in summary
+    )
 
 
 def summary_value(member: Value, limit: int) -> object:

@@ -107,6 +107,18 @@ class KernelSurroundings:
         except BtfdumpError:
             return None
 
+    def monotonic(self) -> int | None:
+        """Return the moment at which the kernel was stopped, in nanoseconds since its start.
+
+        That is when it last counted jiffies, at most a tick before, or several if all CPUs were
+        idle: `last_jiffies_update` (kernel/time/tick-sched.c), which only ticks on demand keep.
+        """
+        try:
+            moment = self._number(self._context.own_symbol("last_jiffies_update"), 8)
+        except BtfdumpError:
+            return None
+        return moment or None
+
     def _number(self, address: int, size: int) -> int:
         return int.from_bytes(self._context.target.read(address, size), self.byteorder)
 

@@ -6,6 +6,7 @@ import pytest
 
 from btfdump._annotate.grammar import Contains, Length, Show
 from btfdump._annotate.overlay import Global, Overlay, library
+from btfdump._annotate.template import templates
 from btfdump.errors import AnnotationError
 
 
@@ -61,6 +62,10 @@ many = { tags = ["len:count", "show:hex"] }
 
 [summary]
 a = ["one", "dotted.path"]
+told = [
+    { cond = "one", text = "{one}" },
+    { text = "{dotted.path}" },
+]
 
 [global]
 plain = "unsigned long"
@@ -86,8 +91,11 @@ tag = "item:link"
         "many": ((Length("count"), Show("hex")),),
     }
     assert overlay.members("nothing") == {}
-    assert overlay.summary("a") == ["one", "dotted.path"]
+    assert overlay.summary("a") == ("one", "dotted.path")
     assert overlay.summary("b") is None
+    assert overlay.summary("told") == templates(
+        [{"cond": "one", "text": "{one}"}, {"text": "{dotted.path}"}]
+    )
     assert overlay.globals() == ["plain", "array", "list"]
     assert overlay.global_("plain") == (Global("unsigned long"),)
     assert overlay.global_("list") == (Global("struct list_head", ((Contains("item", "link"),),)),)
@@ -114,7 +122,7 @@ consoles = { type = "struct console@13447 *[2]", tag = "struct console@13447:nex
     assert sorted(overlay.structs()) == sorted(names)
     assert overlay.names_of("console") == tuple(names)
     assert [list(overlay.members(name)) for name in names] == [["b"], ["c"], ["a"]]
-    assert overlay.summary(names[0]) == ["b"]
+    assert overlay.summary(names[0]) == ("b",)
     assert overlay.names_of("other") == ("other",)
     assert overlay.global_("consoles")[0].type == "struct console@13447 *[2]"
 
@@ -172,7 +180,7 @@ def test_a_variable_of_the_library_is_what_the_whole_table_says():
     whole = library()._table("global")
     for name in whole:
         overlay = Overlay(library()._tables, "library")
-        assert overlay._variable(name) == whole[name], name
+        assert overlay._entry("global", name) == whole[name], name
     assert library().global_("init_task") == (Global("struct task_struct"),)
     assert library().global_("a_name_that_nothing_mentions") == ()
     odd = Overlay('[global]\n  one = "int"\n"two"="int" # one\n[global]\nthree= "int"', "library")
@@ -196,6 +204,8 @@ BAD = {
     '[struct.a]\none = ["a:b", "c d e"]': ("a.one", "c d e"),
     "[summary]\na = 1": ("summary.a", "list of member paths"),
     "[summary]\na = [1]": ("summary.a", "list of member paths"),
+    '[summary]\na = "{b"': ("summary.a", "a { is not closed"),
+    '[summary]\na = [{ text = "{b}", when = "c" }]': ("summary.a", "not when"),
     "[global]\ng = 1": ("global.g", "expected a C type"),
     '[global]\ng = "???"': ("global.g", "???"),
     "[global]\ng = { tag = 'a:b' }": ("global.g", "expected a C type"),

@@ -86,7 +86,7 @@ def test_what_several_files_say_comes_together(folder):
     assert overlay.members("a") == {"x": link, "y": link}
     assert overlay.globals() == ["first", "second", "first_of"]
     assert overlay.global_("first") == (Global("int"),)
-    assert overlay.summary("a") == ["x"]
+    assert overlay.summary("a") == ("x",)
     assert overlay.summaries() == ["a"]
     assert overlay.opaque("a") == []
 

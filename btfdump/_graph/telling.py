@@ -1,0 +1,348 @@
+"""Objects told in one line by a template: `TCP 127.0.0.1:4242 LISTEN`.
+
+What a slot says is what annotations say that a member means, or else its value; of a pointer the
+string, the symbol, or the summary of the struct that it leads to. Nothing here raises: what cannot
+be read says nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from btfdump._annotate.summaries import condition_of, fit
+from btfdump._annotate.template import HEX, LEFT, PATH, SUM, Around, Index, Optional, Slot
+from btfdump._btf import types
+from btfdump._decode.layout import ArrayLayout, StructLayout
+from btfdump._decode.scalars import Category, ScalarLayout
+from btfdump._kernel.claims import doubt
+from btfdump._kernel.d_path import Paths
+from btfdump._kernel.expression import evaluate, evaluate_length
+from btfdump._kernel.pointers import ELSEWHERE, space_of, target_of
+from btfdump._kernel.surroundings import KernelSurroundings
+from btfdump._kernel.value_at import value_at
+from btfdump._meaning.amounts import duration, size
+from btfdump.errors import AnnotationError, BtfdumpError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from btfdump._annotate.lookup import Lookup
+    from btfdump._annotate.template import Part, Template
+    from btfdump._kernel.context import Context
+    from btfdump._kernel.value import Value
+    from btfdump._meaning import Meaning
+
+    Nested: TypeAlias = Callable[[Value], str]
+
+MOST_ELEMENTS = 8
+"""The most elements of an array that a slot says."""
+_MAX_SOCKADDR = 128  # _K_SS_MAXSIZE, include/uapi/linux/socket.h
+_UNTOLD = (BtfdumpError, LookupError, TypeError, ValueError)
+
+
+class Told(NamedTuple):
+    """What a template makes of an object, and the members in it, by path, as they are."""
+
+    text: str
+    members: dict[str, str | int]
+
+
+class Surroundings(NamedTuple):
+    """What all templates of a run share. Strings are cut at `limit` bytes."""
+
+    context: Context
+    paths: Paths
+    clock: KernelSurroundings
+    limit: int
+
+    @classmethod
+    def of(cls, context: Context, limit: int) -> Surroundings:
+        """Return those of a kernel."""
+        return cls(context, Paths(context), KernelSurroundings(context), limit)
+
+
+class Telling:
+    """Tells the objects of one type by the first of its templates that applies."""
+
+    def __init__(
+        self, around: Surroundings, struct: types.Composite, templates: Sequence[Template]
+    ) -> None:
+        self._around = around
+        self._struct = struct
+        self._templates: list[Template | None] = list(templates)
+        self._is_fitted = [False] * len(templates)
+        lookup = around.context.lookup
+        self._conditions = [_condition(one.condition, struct, lookup) for one in templates]
+
+    def tell(self, value: Value, room: int | None, nested: Nested) -> Told | None:
+        """Return what an object is, None if nothing of it can be read.
+
+        With `room`, only so many bytes from its start on belong to it. `nested` tells another.
+        """
+        try:
+            value._span_(0, min(value.size_, room if room is not None else value.size_))
+        except _UNTOLD:
+            return None
+        for number in range(len(self._templates)):
+            template = self._applying(number, value)
+            if template is None:
+                continue
+            one = _One(self._around, value, room, nested)
+            if all(one.slot(slot) in texts for slot, texts in template.texts):
+                return one.told(template.parts)
+        return None
+
+    def _applying(self, number: int, value: Value) -> Template | None:
+        """Return a template if its condition holds; it is fitted to the kernel's types then.
+
+        Modules may have to be asked for what the others name.
+        """
+        template = self._templates[number]
+        if template is None:
+            return None
+        if template.condition and not _holds(self._conditions[number], value):
+            return None
+        if not self._is_fitted[number]:
+            self._is_fitted[number] = True
+            template = fit(template, self._struct, self._around.context.lookup, [])
+            self._templates[number] = template
+        return template
+
+
+def _condition(text: str, struct: types.Composite, lookup: Lookup) -> str:
+    """Return a condition with its enumerators resolved; one that cannot be does not hold."""
+    try:
+        return condition_of(text, struct, lookup)
+    except AnnotationError:
+        return "0"
+
+
+def _holds(condition: str, value: Value) -> bool:
+    try:
+        return bool(evaluate([value], condition))
+    except _UNTOLD:
+        return False
+
+
+class _One:
+    """The telling of one object."""
+
+    def __init__(
+        self, around: Surroundings, value: Value, room: int | None, nested: Nested
+    ) -> None:
+        self._around = around
+        self._value = value
+        self._room = room
+        self._nested = nested
+        self._members: dict[str, str | int] = {}
+        self._has_said = False
+
+    def told(self, parts: Sequence[Part]) -> Told | None:
+        """Return the text, None if no slot said anything though there are some."""
+        text = self._joined(parts, is_whole=False)
+        has_slots = any(not isinstance(part, str) for part in parts)
+        if not text or (has_slots and not self._has_said):
+            return None
+        return Told(text.strip(), self._members)
+
+    def _joined(self, parts: Sequence[Part], *, is_whole: bool) -> str | None:
+        """Return parts as one text; with `is_whole`, None if a slot says nothing."""
+        text = ""
+        for part in parts:
+            if isinstance(part, str):
+                is_doubled = text.endswith(" ") and part.startswith(" ")
+                text += part[1:] if is_doubled else part
+            elif isinstance(part, Slot):
+                said = self.slot(part)
+                if not said and is_whole:
+                    return None
+                self._has_said |= bool(said)
+                text += said
+            else:
+                text += self._optional(part)
+        return text
+
+    def _optional(self, part: Optional) -> str:
+        if part.condition:
+            try:
+                is_held = bool(evaluate([self._value], part.condition))
+            except _UNTOLD:
+                return ""
+            self._has_said = True
+            if not is_held:
+                return self._joined(part.otherwise, is_whole=True) or ""
+        return self._joined(part.parts, is_whole=True) or ""
+
+    def slot(self, slot: Slot) -> str:
+        """Return what a slot says, "" if that is nothing or cannot be read."""
+        try:
+            values = self._follow(slot)
+            if slot.how == SUM:
+                return size(sum(map(int, values)))
+            said = [one for value in values if (one := self._said(value, slot))]
+        except _UNTOLD:
+            return ""
+        text = ",".join(one.removeprefix(slot.prefix) for one in said)
+        limit = self._around.limit
+        return f"{text[:limit]}..." if len(text) > limit else text
+
+    # The way to a value
+
+    def _follow(self, slot: Slot) -> list[Value]:
+        """Return what a slot's steps lead to: several values if they pass through an array."""
+        values = [self._value]
+        is_inside = self._room is not None
+        for step in slot.steps:
+            is_inside = is_inside and not any(value.is_pointer_ for value in values)
+            found: list[Value] = []
+            for value in values:
+                if isinstance(step, Around):
+                    found.append(self._enclosing(value, step))
+                elif isinstance(step, Index):
+                    found += _elements(value, step)
+                elif isinstance(step, str):
+                    found.append(value.member_(step))
+            if is_inside and not all(map(self._is_within, found)):
+                return []
+            values = found[:MOST_ELEMENTS]
+        return values
+
+    def _is_within(self, value: Value) -> bool:
+        """Whether a part of the object is not beyond the room that it has."""
+        assert self._room is not None
+        bits = value.bit_offset_ + (value.bit_size_ or value.size_ * 8)
+        start = value.address_ - self._value.address_
+        return start >= 0 and start * 8 + bits <= self._room * 8
+
+    def _enclosing(self, value: Value, step: Around) -> Value:
+        """Return the struct that a pointer leads to, or into, or that an object is a part of.
+
+        Raises `LookupError` for NULL, and where something else is.
+        """
+        address = int(value) if value.is_pointer_ else value.address_
+        if not address:
+            raise LookupError
+        start = value._context_.wrap(address - step.offset)
+        enclosing = value_at(value._context_, step.struct, start)
+        if value.is_pointer_ and doubt(enclosing):
+            raise LookupError
+        return enclosing
+
+    # What a value says
+
+    def _said(self, value: Value, slot: Slot) -> str:
+        if slot.how == PATH:
+            if value.is_pointer_ and not int(value):
+                return ""
+            return self._around.paths.of(value)
+        if slot.length:
+            return self._address(value, slot)
+        if slot.means is not None:
+            return self._meant(value, slot)
+        layout = value._layout_
+        if slot.how == HEX:
+            return hex(int(value))
+        if slot.how == LEFT:
+            return self._left(int(value))
+        if isinstance(layout, ScalarLayout):
+            return self._scalar(value, layout, slot)
+        return self._compound(value, slot)
+
+    def _scalar(self, value: Value, layout: ScalarLayout, slot: Slot) -> str:
+        meaning = _meaning_of(value)
+        if layout.category is Category.POINTER:
+            number = int(value)
+            text = meaning.text(number) if meaning is not None and meaning.text is not None else ""
+            return text or (self._pointer(value, layout, number, slot) if number else "")
+        plain = value.value_()
+        if not isinstance(plain, int):
+            return str(plain)
+        self._note(slot, plain)
+        if meaning is not None and meaning.text is not None and (said := meaning.text(plain)):
+            return said
+        if isinstance(layout.base, types.Enum | types.Enum64):
+            return layout.base.names.get(plain, str(plain))
+        return meaning.number(plain) if meaning is not None else str(int(plain))
+
+    def _pointer(self, value: Value, layout: ScalarLayout, address: int, slot: Slot) -> str:
+        context, facts = value._context_, value.facts_
+        if space_of(layout, facts) in ELSEWHERE:
+            return hex(address)
+        target = target_of(context, layout, facts, is_followed=True)
+        is_char = isinstance(target, types.Int) and (target.is_char or target.name == "char")
+        if is_char or (facts is not None and facts.is_string):
+            text = self._cut(value.string_(self._around.limit + 1))
+            self._note(slot, text)
+            return text
+        if isinstance(target, types.Composite):
+            return self._nested(value.deref_()) or context.symbolize(address) or ""
+        return context.symbolize(address) or hex(address)
+
+    def _compound(self, value: Value, slot: Slot) -> str:
+        """Return what a struct or an array says: its text, its meaning, or its summary."""
+        layout = value._layout_
+        meaning = _meaning_of(value)
+        if meaning is not None and meaning.of_bytes is not None:
+            return meaning.of_bytes(value.bytes_())
+        if isinstance(layout, ArrayLayout) and layout.is_text:
+            data = value.bytes_().split(b"\0", 1)[0]
+            text = self._cut(data.decode("utf-8", "surrogateescape"))
+            self._note(slot, text)
+            return text
+        return self._nested(value) if isinstance(layout, StructLayout) else ""
+
+    def _meant(self, value: Value, slot: Slot) -> str:
+        """Return what the template itself says that a value means."""
+        assert slot.means is not None
+        meanings = value._context_.annotations.meanings
+        meaning = meanings.of(slot.means, value.type_, value.type_.btf)
+        if not isinstance(value._layout_, ScalarLayout):
+            return meaning.of_bytes(value.bytes_()) if meaning.of_bytes is not None else ""
+        number = int(value)
+        if not value.is_pointer_:
+            self._note(slot, number)
+        text = meaning.text(number) if meaning.text is not None else ""
+        return text or ("" if value.is_pointer_ else meaning.number(number))
+
+    def _address(self, value: Value, slot: Slot) -> str:
+        """Return the address in as many bytes as the struct around them says."""
+        from btfdump._meaning.addresses import sockaddr
+
+        length = evaluate_length(value._around_(), slot.length)
+        context = value._context_
+        data = context.target.read(value.address_, min(length, _MAX_SOCKADDR))
+        return sockaddr(data, context.layouts.byteorder) if data else ""
+
+    def _left(self, moment: int) -> str:
+        """Return how long it is until a moment on the monotonic clock, in nanoseconds."""
+        now = self._around.clock.monotonic()
+        if now is None:
+            return ""
+        return f"in {duration(moment - now)}" if moment >= now else f"{duration(now - moment)} ago"
+
+    def _note(self, slot: Slot, plain: str | int) -> None:
+        """Keep a member as it is, for formats that are read by programs."""
+        path = slot.member
+        if path:
+            self._members.setdefault(path, int(plain) if isinstance(plain, int) else plain)
+
+    def _cut(self, text: str) -> str:
+        limit = self._around.limit
+        return f"{text[:limit]}..." if len(text) > limit else text
+
+
+def _elements(value: Value, step: Index) -> Iterator[Value]:
+    """Yield one element of an array or behind a pointer, or all that it has."""
+    if step.number is not None:
+        yield value[step.number]
+    elif value.facts_ is not None and value.facts_.length is not None:
+        yield from value.walk_()
+    else:
+        yield from value
+
+
+def _meaning_of(value: Value) -> Meaning | None:
+    """Return what annotations say that a value means, or all of its type."""
+    facts = value.facts_
+    stated = facts.meaning if facts is not None else None
+    return stated if stated is not None else value._layout_.meaning

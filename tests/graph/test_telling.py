@@ -1,0 +1,206 @@
+"""Objects told in one line by templates, in every format, and what says nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from btfdump._annotate.overlay import Overlay
+from btfdump._graph.summaries import Summaries, Words
+from btfdump._render.scalar import summary
+from tests.support.synthetic import World
+
+
+@pytest.fixture(params=["little", "big"])
+def world(request) -> World:
+    world = World(request.param)
+    world.enum("kinds", {"KIND_FILE": 1, "KIND_SOCK": 2})
+    world.struct("tag", [("name", "char *")])
+    world.struct("part", [("value", "u32")])
+    world.struct(
+        "item",
+        [
+            ("kind", "enum kinds"),
+            ("flags", "u32"),
+            ("name", "char[8]"),
+            ("addr", "u8[4]"),
+            ("port", "u16"),
+            ("next", "struct item *"),
+            ("tag", "struct tag *"),
+            ("func", "fn *"),
+            ("private", "void *"),
+            ("part", "struct part"),
+            ("sizes", "u32[3]"),
+        ],
+    )
+    world.struct("outer", [("id", "u64"), ("item", "struct item")])
+    world.struct("unrelated", [("id", "u32")])
+    return world
+
+
+def told(world, text, address, *, limit=256, **more):
+    """Return how an item is told where its summary is a text, or the alternatives of a list."""
+    stated = json.dumps(text) if isinstance(text, str) else text
+    extra = "".join(f"{name} = {one}\n" for name, one in more.items())
+    kernel = world.kernel([Overlay(f"[summary]\nitem = {stated}\n{extra}", "overlay")])
+    return summary(Summaries(kernel, limit).of(kernel.value("struct item", address)))
+
+
+def item(world, **members):
+    given = {"kind": 2, "name": b"alpha", "addr": bytes([127, 0, 0, 1]), "port": 4242}
+    return world.new("item", **given | members)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{name}", "alpha"),
+        ("{kind}", "KIND_SOCK"),
+        ("{kind#KIND_} {addr:ipv4}:{port}", "SOCK 127.0.0.1:4242"),
+        ("{name}[ {next.name}] {kind:enum:kinds}", "alpha KIND_SOCK"),
+        ("{name} {next.name} {port}", "alpha 4242"),
+        ("{next}{name}", "alpha"),
+        ("[[{name}]]", "[alpha]"),
+        ("[?flags & 1?r|-][?flags & 2?w|-]", "r-"),
+        ("{name}[?nosuch?!|?]", "alpha"),
+        ("{name}[?kind == KIND_FILE? file]", "alpha"),
+        ("{sizes[]} {sizes[1]} {sizes[]:sum}", "1,2,3 2 6 bytes"),
+        ("{part.value} {flags:hex}", "9 0x1"),
+        ("{(outer:item).id}", "77"),
+        ("{nosuch}", ""),
+        ("{next.name}", ""),
+        ("{private}", ""),
+        ("{private.(unrelated).id}", ""),
+        ("{:path}", ""),
+        ("{flags:left}", ""),
+    ],
+)
+def test_what_slots_say(world, text, expected):
+    outer = world.new("outer", id=77)
+    address = outer + world.offset("outer.item")
+    for path, value in {
+        "kind": 2, "name": b"alpha", "addr": bytes([127, 0, 0, 1]), "port": 4242, "flags": 1,
+        "part.value": 9,
+    }.items():  # fmt: skip
+        world.set(address, f"item.{path}", value)
+    for number in range(3):
+        at = address + world.offset("item.sizes") + number * 4
+        world.write(at, world.pack(number + 1, 4))
+    assert told(world, text, address) == expected
+
+
+def test_pointers_say_what_they_lead_to(world):
+    text = world.room(16)
+    world.write(text, b"a \xff tag\0")
+    tag = world.new("tag", name=text)
+    unrelated = world.new("unrelated", id=5)
+    function = world.room(16)
+    world.symbols["do_it"] = function
+    address = item(world, tag=tag, func=function, private=unrelated)
+    stated = "{tag.name} {func} {private.(unrelated).id}"
+    assert told(world, stated, address) == "a \\xff tag do_it 5"
+
+
+def test_the_first_alternative_that_applies(world):
+    function = world.room(16)
+    world.symbols["special"] = function
+    choices = """[
+        { cond = "kind == KIND_FILE", text = "file {name}" },
+        { cond = "nosuch", text = "{name} of another kernel" },
+        { text = "{nosuch} of another kernel" },
+        { is = { func = ["other", "special"] }, text = "special {name}" },
+        { text = "plain {name}" },
+    ]"""
+    kinds = [item(world, kind=1), item(world, func=function), item(world)]
+    kernel = world.kernel([Overlay(f"[summary]\nitem = {choices}\n", "overlay")])
+    summaries = Summaries(kernel, 256)
+    found = [summary(summaries.of(kernel.value("struct item", one))) for one in kinds]
+    assert found == ["file alpha", "special alpha", "plain alpha"]
+
+
+def test_summaries_in_summaries_have_an_end(world):
+    last = item(world, name=b"d")
+    address = last
+    for name in (b"c", b"b", b"a"):
+        address = item(world, name=name, next=address)
+    assert told(world, "{name}[ > {next}]", address) == "a > b > c"
+
+
+def test_a_ring_of_summaries_has_an_end(world):
+    ring = item(world, name=b"ring")
+    world.set(ring, "item.next", ring)
+    assert told(world, "{name}[ > {next}]", ring) == "ring > ring > ring"
+
+
+def test_what_is_remembered_is_no_deeper(world):
+    second = item(world, name=b"b", next=item(world, name=b"c", next=item(world, name=b"d")))
+    first = item(world, name=b"a", next=second)
+    overlay = Overlay('[summary]\nitem = "{name}[ > {next}]"\n', "overlay")
+    kernel = world.kernel([overlay])
+    summaries = Summaries(kernel, 256)
+    assert summary(summaries.of(kernel.value("struct item", second))) == "b > c > d"
+    assert summary(summaries.of(kernel.value("struct item", first))) == "a > b > c"
+    world.set(second, "item.name", b"new\0")
+    assert summary(summaries.of(kernel.value("struct item", first))) == "a > b > c"
+    summaries.forget()
+    assert summary(summaries.of(kernel.value("struct item", first))) == "a > new > c"
+
+
+def test_lists_of_members_in_templates(world):
+    address = item(world)
+    world.set(address, "item.part.value", 3)
+    said = told(world, "{name} {part}", address, part='["value"]')
+    assert said == "alpha value 3"
+
+
+def test_an_object_that_cannot_be_read_is_not_told(world):
+    address = item(world, next=0x1000)
+    assert told(world, "[?flags?r|-] x {next}", address + 0x10000) == ""
+    kernel_text = told(world, "{name}[ {next.name}]", address)
+    assert kernel_text == "alpha"
+
+
+def test_only_what_belongs_to_the_object_is_told(world):
+    address = item(world)
+    overlay = Overlay('[summary]\nitem = "{name}[ {port}]"\n', "overlay")
+    kernel = world.kernel([overlay])
+    value = kernel.value("struct item", address)
+    assert summary(Summaries(kernel, 256).of(value)) == "alpha 4242"
+    room = world.offset("item.port") + 1
+    assert summary(Summaries(kernel, 256).of(value, room)) == "alpha"
+
+
+def test_texts_are_cut(world):
+    text = world.room(64)
+    world.write(text, b"x" * 50 + b"\0")
+    address = item(world, tag=world.new("tag", name=text))
+    assert told(world, "{tag.name}", address, limit=10) == "x" * 10 + "..."
+
+
+def test_json_has_the_members_as_they_are(world):
+    address = item(world)
+    overlay = Overlay('[summary]\nitem = "{kind#KIND_} {name} {port}[ {next.port}]"\n', "overlay")
+    kernel = world.kernel([overlay])
+    row = json.loads("".join(kernel.dump(kernel.value("struct item", address), "jsonl")))
+    assert row["summary"] == {"text": "SOCK alpha 4242", "kind": 2, "name": "alpha", "port": 4242}
+
+
+def test_a_member_called_text_gives_way(world):
+    world.struct("note", [("text", "char[8]"), ("id", "u32")])
+    overlay = Overlay('[summary]\nnote = "note {text} {id}"\n', "overlay")
+    address = world.new("note", text=b"hello", id=3)
+    kernel = world.kernel([overlay])
+    found = Summaries(kernel, 256).of(kernel.value("struct note", address))
+    assert found == (("text", "note hello 3"), ("id", 3))
+    assert isinstance(found[0][1], Words)
+
+
+def test_people_read_the_words(world):
+    address = item(world, next=item(world, name=b"be\nta"))
+    overlay = Overlay('[summary]\nitem = "{kind#KIND_} {name}"\n', "overlay")
+    kernel = world.kernel([overlay])
+    for format_ in ("text", "tree"):
+        said = "".join(kernel.dump(kernel.value("struct item", address), format_))
+        assert "SOCK alpha" in said
+        assert "SOCK be\\nta" in said
