@@ -76,6 +76,7 @@ ACROSS = {
     "test_fuzz.py": "memory that lies",
     "test_garden.py": "the module with one of every container",
     "test_kernel_ground_truth.py": "objects of real kernels against DWARF",
+    "test_summaries_ground_truth.py": "objects of real kernels in one line, as those told them",
     "test_layout.py": "this",
     "test_public_api.py": "the names that are public",
     "test_version.py": "the version",

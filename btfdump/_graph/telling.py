@@ -182,7 +182,7 @@ class _One:
             said = [one for value in values if (one := self._said(value, slot))]
         except _UNTOLD:
             return ""
-        text = ",".join(one.removeprefix(slot.prefix) for one in said)
+        text = ",".join(_without(slot.prefix, one) for one in said)
         limit = self._around.limit
         return f"{text[:limit]}..." if len(text) > limit else text
 
@@ -329,6 +329,11 @@ class _One:
     def _cut(self, text: str) -> str:
         limit = self._around.limit
         return f"{text[:limit]}..." if len(text) > limit else text
+
+
+def _without(prefix: str, said: str) -> str:
+    """Return names without their prefix: one of them, or those of several flags."""
+    return "|".join(name.removeprefix(prefix) for name in said.split("|")) if prefix else said
 
 
 def _elements(value: Value, step: Index) -> Iterator[Value]:
