@@ -159,7 +159,7 @@ def test_heaps_and_stacks_are_those_of_their_process(opened, tell):
     for task in kernel.tasks():
         if not task.mm:
             continue
-        named: dict[str, list] = {}
+        named: dict[str, list[Value]] = {}
         for vma in task.mm.mm_mt.walk_():
             named.setdefault(told(vma).partition(" ")[2], []).append(vma)
         (stack,) = named["[stack]"]
@@ -238,7 +238,7 @@ def test_what_every_kernel_can_tell(opened, tell, name):
 def test_timers_are_told_by_what_they_call(opened, tell, name):
     kernel, told = opened(name), tell(name)
     bases = kernel["hrtimer_bases"]
-    said = []
+    said: list[str] = []
     for cpu in range(2):
         for clock in kernel.per_cpu(bases, cpu).clock_base:
             said += map(told, clock.active.walk_())

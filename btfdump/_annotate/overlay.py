@@ -295,17 +295,12 @@ class Overlay:
         """Return what a table says: all of it, or what is needed to know of one entry."""
         if self._whole is not None:
             return self._whole.get(name, {})
-        if entry is not None and entry not in self._entries(name):
+        if entry is not None and not self._tables.may_have(name, entry):
             return {}
         merged: dict[str, Any] = {}
         for body in self._tables.pieces(name, entry):
             merged.update(self._parsed(name, body))
         return merged
-
-    @cache  # noqa: B019 - an overlay lives as long as the kernel that uses it
-    def _entries(self, table: str) -> frozenset[str]:
-        """Return the names of the entries of a table, or more of them, without parsing it."""
-        return frozenset(self._tables.names(table))
 
     @cache  # noqa: B019 - an overlay lives as long as the kernel that uses it
     def _parsed(self, name: str, body: str) -> dict[str, Any]:

@@ -36,6 +36,9 @@ class Tables(Protocol):
     def names(self, table: str) -> list[str]:
         """Return the names of the entries of a table."""
 
+    def may_have(self, table: str, entry: str) -> bool:
+        """Whether a table, that of no struct, may have an entry; False is certain."""
+
     def pieces(self, table: str, entry: str | None = None) -> Sequence[str]:
         """Return what stands under the headings of a table.
 
@@ -64,6 +67,10 @@ class Pieces:
         lines = "".join(self._tables.get(table, ())).splitlines()
         return [line[: line.index(" =")].strip('"') for line in lines if " =" in line]
 
+    def may_have(self, table: str, entry: str) -> bool:
+        """Whether a table may have an entry: it is not looked into."""
+        return table in self._tables
+
     def pieces(self, table: str, entry: str | None = None) -> Sequence[str]:
         """Return what stands under the headings of a table; all of it, whatever `entry` is."""
         return self._tables.get(table, ())
@@ -83,6 +90,14 @@ class Folder:
         """Return the names of the entries of a table."""
         start = len(table) + 1
         return [line[start : line.index("\t")] for line in self._lines_of(f"{table}.")]
+
+    def may_have(self, table: str, entry: str) -> bool:
+        """Whether a table has an entry."""
+        return entry in self._entries(table)
+
+    @cache  # noqa: B019 - there is one library
+    def _entries(self, table: str) -> frozenset[str]:
+        return frozenset(self.names(table))
 
     def pieces(self, table: str, entry: str | None = None) -> Sequence[str]:
         """Return what stands under the headings of a table in those files that have `entry`.
