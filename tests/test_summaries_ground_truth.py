@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import re
 from socket import inet_ntoa
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from btfdump._kernel.value import Value
+
 
 from btfdump._graph.summaries import Summaries
 from btfdump._render.scalar import summary
