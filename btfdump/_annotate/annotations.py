@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from btfdump._annotate.grammar import Annotation
     from btfdump._annotate.lookup import Lookup
     from btfdump._annotate.overlay import Alternatives, Overlay
+    from btfdump._annotate.template import Template
     from btfdump._btf import types
     from btfdump._btf.types import TypeTable
     from btfdump._decode.scope import PathFacts
@@ -102,8 +103,7 @@ class Annotations:
                 facts.members[index] = self.of_member(struct, type_, [], texts)
         for pieces, known in sorted(elsewhere, key=lambda found: len(found[0])):
             enter_at(facts, positions, pieces, known)
-        facts.summary = summary_of(about)
-        facts.first, facts.last = by_interest(about)
+        facts.interest_by = partial(by_interest, about)
         for index, known in facts.members.items():
             known.expansion = mark_ring(known.expansion, struct, struct.members[index].name)
         return facts
@@ -125,6 +125,13 @@ class Annotations:
             return None
         (annotation,) = alternatives[0]
         return annotation if isinstance(annotation, Means) else None
+
+    def summary_of(self, struct: types.Composite) -> tuple[str, ...] | tuple[Template, ...]:
+        """Return what tells an object in a line: the paths of members, or else templates.
+
+        Nothing else is looked up: it is asked of whatever a pointer leads to.
+        """
+        return summary_of(self._about(struct))
 
     def of_global(
         self,

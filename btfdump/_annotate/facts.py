@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btfdump._annotate.grammar import Placed
-    from btfdump._annotate.template import Template
     from btfdump._btf import types
     from btfdump._meaning import Meaning
 
@@ -123,20 +122,26 @@ class MemberFacts:
         return replace(self, length=None)
 
 
-@dataclass(slots=True)
+def _no_interest() -> tuple[tuple[str, ...], frozenset[str]]:
+    return (), frozenset()
+
+
+@dataclass
 class StructFacts:
     """Facts about a struct: by the index of its own members, and by the path of nested ones.
 
-    `summary` is what tells one in a line, the paths of members or else templates. `first` has the
-    names of those that matter most, `last` of those that are of interest to few.
+    `interest_by` finds the `interest` when it is first needed.
     """
 
     members: dict[int, MemberFacts] = field(default_factory=dict)
     paths: PathFacts = field(default_factory=PathFacts)
-    summary: tuple[str, ...] | tuple[Template, ...] = ()
-    first: tuple[str, ...] = ()
-    last: frozenset[str] = frozenset()
+    interest_by: Callable[[], tuple[tuple[str, ...], frozenset[str]]] = _no_interest
     problems: list[str] = field(default_factory=list)
+
+    @cached_property
+    def interest(self) -> tuple[tuple[str, ...], frozenset[str]]:
+        """The names of the members that matter most, and of those that are of interest to few."""
+        return self.interest_by()
 
 
 def enter_at(

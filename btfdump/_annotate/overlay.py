@@ -257,6 +257,8 @@ class Overlay:
     def _entry(self, table: str, name: str) -> Any:
         """Return one entry of a table, of a library without parsing the hundreds of others."""
         if self._whole is None:
+            if not self._tables.may_have(table, name):
+                return None
             bodies = [body for body in self._tables.pieces(table, name) if name in body]
             if not bodies:
                 return None

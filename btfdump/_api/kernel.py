@@ -289,8 +289,7 @@ class Kernel(Context):
         return self._slabs.describe(address) if self.infers else None
 
     def _interest(self, layout: StructLayout) -> tuple[Sequence[str], Container[str]]:
-        facts = self.facts(layout)
-        return facts.first, facts.last
+        return self.facts(layout).interest
 
     def is_free(self, address: int) -> bool | None:
         """Whether the slab object around a virtual address has been freed, and not taken since.

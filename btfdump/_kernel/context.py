@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from btfdump._annotate.facts import MemberFacts, StructFacts
     from btfdump._annotate.overlay import Global, Overlay
+    from btfdump._annotate.template import Template
     from btfdump._btf.reader import Btf
     from btfdump._decode.layout import FoundMember
     from btfdump._decode.scope import Stated
@@ -92,6 +93,7 @@ class Context:
         )
         self._know_modules = False  # whether modules were asked for what annotations name
         self._facts: dict[types.Type, StructFacts] = {}
+        self._summaries: dict[types.Type, Sequence[str] | Sequence[Template]] = {}
         # Of structs about whose members no outer struct states anything.
         self._members: dict[tuple[StructLayout, str], _Member] = {}
         self._mask = (1 << self.layouts.pointer_size * 8) - 1
@@ -128,10 +130,18 @@ class Context:
             found = self._facts[layout.base] = self.annotations.of_struct(layout.base)
         return found
 
+    def summary(self, layout: StructLayout) -> Sequence[str] | Sequence[Template]:
+        """Return what tells an object of a type in a line, by annotations; () for nothing."""
+        found = self._summaries.get(layout.base)
+        if found is None:
+            found = self._summaries[layout.base] = self.annotations.summary_of(layout.base)
+        return found
+
     def _forget_facts(self) -> None:
         """Forget what annotations state: to be asked again, now that other modules are known."""
         for known in (self._facts, self._members, self._of_containers, self._global_facts):
             known.clear()
+        self._summaries.clear()
         vars(self).pop("definitions", None)
         self._pointees.clear()
         self._know_modules = False

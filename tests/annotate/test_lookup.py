@@ -253,7 +253,7 @@ item = ["other"]
     for struct in btf.find_all("struct", "item"):
         assert isinstance(struct, Struct)
         facts = annotations.of_struct(struct)
-        summaries.append(facts.summary)
+        summaries.append(annotations.summary_of(struct))
         flags = [problem for known in facts.members.values() for problem in known.problems]
         assert any("A_" in text for text in flags) == (struct.id != 4)
     assert summaries == [("id",), ("id",), ("other",)]
