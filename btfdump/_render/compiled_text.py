@@ -31,7 +31,7 @@ from btfdump._render.scalar import (
     meant,
     told_scalar,
 )
-from btfdump._render.whole import WholeTexts, whole_text
+from btfdump._render.whole import WholeTexts, stated_inside, whole_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -213,7 +213,8 @@ class _TextSink(Sink):
     def _whole(self, step: Step, into: Into) -> None:
         """Append what the reference makes of a member; of the same bytes it makes the same."""
         name = "" if into.element else step.name
-        key = step.layout, id(step.facts), name, self.depth
+        inside = tuple(id(inner.facts) for inner in step.inner)
+        key = step.layout, id(step.facts), inside, name, self.depth
         texts = self.source.once("H", key, lambda: self._whole_texts(step, name))
         bytes_ = into.bytes_(step.offset, step.offset + step.layout.size)
         text = self.source.variable("t")
@@ -226,11 +227,11 @@ class _TextSink(Sink):
     def _whole_texts(self, step: Step, name: str) -> WholeTexts:
         layout, facts = step.layout, step.facts
         layouts, options, facts_of = self.source.layouts, self.options, self.facts_of
-        depth = self.depth
+        depth, stated = self.depth, stated_inside(step)
 
         def write(data: bytes) -> str:
             return whole_text(
-                layouts, layout, facts, name, depth, options, facts_of, ELEMENTS, data
+                layouts, layout, facts, name, depth, options, facts_of, ELEMENTS, stated, data
             )
 
         meaning = meant(layout, facts, options)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._decode.fields import Decoder, Field
 from btfdump._decode.layout import StructLayout
+from btfdump._decode.scope import PathFacts, stated_by
 from btfdump._render.outline import Outline
 from btfdump._render.text import TextPainter
 
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btfdump._annotate.facts import MemberFacts
+    from btfdump._decode.compiled.plan import Step
     from btfdump._decode.layout import Layout, Layouts
-    from btfdump._decode.scope import FactsOf
+    from btfdump._decode.scope import FactsOf, Stated
     from btfdump._render import Options
 
 MAX_KNOWN = 1024
@@ -36,6 +38,15 @@ class WholeTexts(dict[bytes, str]):
         return text
 
 
+def stated_inside(step: Step) -> Stated:
+    """Return what is known of a member's own members, whichever struct around them states it."""
+    found = PathFacts()
+    for inner in step.inner:
+        if inner.facts is not None and inner.name:
+            found[inner.name] = inner.facts
+    return stated_by(found)
+
+
 def whole_text(
     layouts: Layouts,
     layout: Layout,
@@ -45,11 +56,15 @@ def whole_text(
     options: Options,
     facts_of: FactsOf | None,
     elements: int,
+    stated: Stated,
     data: bytes,
 ) -> str:
-    """Return the lines of one member, "" if it has nothing to show."""
+    """Return the lines of one member, "" if it has nothing to show.
+
+    `stated` is what the structs around it state about its own members.
+    """
     decoder = Decoder(layouts, facts_of, zero=options.zero, elements=elements)
-    fields = decoder.fields(layout, data, facts=facts)
+    fields = decoder.fields(layout, data, facts=facts, stated=stated)
     if isinstance(layout, StructLayout):
         field = Field(name, layout, 0, fields, facts, data=data)
     else:

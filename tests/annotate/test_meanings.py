@@ -74,6 +74,22 @@ def test_text_by_the_reference_and_by_compiled_code(byteorder: ByteOrder) -> Non
     assert whole.splitlines()[1:] == TEXT.splitlines()[1:]
 
 
+def test_what_is_stated_inside_of_what_means_something_as_a_whole() -> None:
+    """Compiled text had forgotten it: `"caps.sig" = "show:hex"` of the struct around."""
+    world = World()
+    world.struct("caps", [("sig", "u64")])
+    world.struct("plain", [("caps", "struct caps")])
+    world.struct("hexed", [("caps", "struct caps")])
+    stated = '[scalar]\ncaps = "sigset"\n[struct.hexed]\n"caps.sig" = "show:hex"\n'
+    kernel = world.kernel([overlay(stated)])
+    data = world.pack(1 << 16, 8)
+    text = "(struct hexed){\n  .caps = (struct caps){ .sig = 0x10000 }, /* SIGCHLD */\n}"
+    assert shown_twice(kernel, "struct hexed", data) == text
+    assert shown_twice(kernel, "struct plain", data) == text.replace("hexed", "plain").replace(
+        "0x10000", "65536"
+    )
+
+
 def test_tree() -> None:
     kernel, address = told()
     lines = "".join(kernel.dump(kernel.value("struct told", address), "tree")).splitlines()
