@@ -371,7 +371,7 @@ class Outline:
         if isinstance(of, StructLayout):
             first, last = interest(of)
         kept = [field for field in fields if not is_link(field)]
-        shown = [f for f in kept if f.name not in last or is_branch(f) or f.has_group]
+        shown = [f for f in kept if f.name not in last or _has_more(f, interest)]
         self.totals.minor += len(fields) - len(shown)
         ranks = {name: i for i, name in enumerate(first)}
         if not ranks:
@@ -416,6 +416,14 @@ def typed_by(field: Field) -> str:
 def holds_group(field: Field) -> bool:
     """Whether a field, or one inside it, leads to a group of events."""
     return field.has_group or any(holds_group(inner) for inner in children(field))
+
+
+def _has_more(field: Field, interest: Interest) -> bool:
+    """Whether a member of interest to few has a line: it leads on, or something in it matters."""
+    if holds_group(field):
+        return True
+    layout = field.layout
+    return isinstance(layout, StructLayout) and bool(interest(layout)[0])
 
 
 def is_link(field: Field) -> bool:
