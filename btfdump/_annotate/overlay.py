@@ -52,10 +52,10 @@ from btfdump._annotate.grammar import (
     parse,
     struct_named,
 )
-from btfdump._annotate.plain_lines import plain_lines
 from btfdump._annotate.tables import Folder, Pieces
 from btfdump._btf.type_name import TypeName
 from btfdump._files import MAX_TEXT, as_text, read_file
+from btfdump._files.plain_toml import plain_lines, plain_table
 from btfdump.errors import AnnotationError, ExpressionError, TargetError
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ class Overlay:
                 ((body, start),) = found
                 following = _NEXT_ENTRY.search(body, start + 1)
                 entry = body[start : following.start() if following else None]
-                return self._parse(entry, f"table [{table}]").get(name)
+                return self._parse_piece(entry, f"table [{table}]").get(name)
         return self._table(table, name).get(name)
 
     def _global(self, name: str, entry: Any) -> Global:
@@ -308,8 +308,13 @@ class Overlay:
     def _parsed(self, name: str, body: str) -> dict[str, Any]:
         found, rest = plain_lines(body)
         if rest:
-            found |= self._parse(rest, f"table [{name}]")
+            found |= self._parse_piece(rest, f"table [{name}]")
         return found
+
+    def _parse_piece(self, text: str, where: str) -> dict[str, Any]:
+        """Parse what stands under a heading, or an entry of it."""
+        plain = plain_table(text)
+        return plain if plain is not None else self._parse(text, where)
 
     def _parse(self, text: str, where: str) -> dict[str, Any]:
         toml = _toml()

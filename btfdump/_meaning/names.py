@@ -27,6 +27,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from btfdump._files.plain_toml import plain_table
 from btfdump._meaning.bits import BitField
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def table(name: str, machine: str = "") -> Names:
 
     Raises `KeyError` if there is none of that name.
     """
+    if not has_table(name):
+        raise KeyError(name)
     parsed = _parsed(name)
     kind = parsed.get("kind", "mask")
     by_number: dict[int, str] = {}
@@ -98,12 +101,23 @@ def _tables() -> dict[str, str]:
 
 def _parsed(name: str) -> dict[str, Any]:
     """Return one table, parsed, with the tables inside it."""
+    found: dict[str, Any] = {}
+    for heading, text in _tables().items():
+        if heading != name and not heading.startswith(f"{name}."):
+            continue
+        inner = found
+        for part in heading.split(".")[1:]:
+            inner = inner.setdefault(part, {})
+        inner.update(_parse(text))
+    return found
+
+
+def _parse(text: str) -> dict[str, Any]:
+    plain = plain_table(text.partition("\n")[2])
+    if plain is not None:
+        return plain
     if sys.version_info >= (3, 11):
         import tomllib
     else:
         import tomli as tomllib
-    pieces = _tables()
-    texts = [f"[{name}]{pieces[name]}"]
-    texts += [f"[{one}]{text}" for one, text in pieces.items() if one.startswith(f"{name}.")]
-    found: dict[str, Any] = tomllib.loads("\n".join(texts))[name]
-    return found
+    return tomllib.loads(text.partition("\n")[2])
