@@ -79,6 +79,7 @@ ACROSS = {
     "test_summaries_ground_truth.py": "objects of real kernels in one line, as those told them",
     "test_layout.py": "this",
     "test_public_api.py": "the names that are public",
+    "test_scalars_ground_truth.py": "what values of real kernels mean against DWARF",
     "test_version.py": "the version",
 }
 
