@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._cli.inspection import Inspection, inspect
 from btfdump._cli.terminal import OK, is_colorful
+from btfdump._meaning.amounts import without_relative
 from btfdump._render.escape import printable
 from btfdump.errors import ExpressionError
 
@@ -77,7 +78,8 @@ class Look:
         self.lines: dict[str, str] = {}
         self.contents: dict[str, str] = {}
         for path, content, line in _paths(text.splitlines()):
-            self.lines[path], self.contents[path] = line, content
+            # Moments as seen from now pass by themselves: nothing in the kernel changed.
+            self.lines[path], self.contents[path] = line, without_relative(content)
 
     def changed(self, before: Look) -> dict[str, str]:
         """Return the paths whose line is "new" or has "changed" since the look `before`."""

@@ -25,11 +25,21 @@ def render_changes(changes: Iterable[Change], color: bool = False) -> Iterator[s
     for change in changes:
         path = change.path.removeprefix(".") or "."
         if change.kind is Kind.CHANGED:
-            what = f"{path}: {_value(change.before)} -> {_value(change.after)}"
+            before = _told(change.before, change.before_meaning, change.is_bits)
+            after = _told(change.after, change.after_meaning, change.is_bits)
+            what = f"{path}: {before} -> {after}"
         else:
             what = f"{path}: {_value(change.before or change.after)}"
         line = f"{_MARKS[change.kind]} {printable(what)}"
         yield f"{_COLORS[change.kind]}{line}{_PLAIN}\n" if color else f"{line}\n"
+
+
+def _told(value: Json, meaning: str, is_bits: bool) -> str:
+    """Return a value and what it means; of an array, which consists of many, only that."""
+    if meaning and isinstance(value, list | dict):
+        return meaning
+    text = hex(value) if is_bits and type(value) is int and value >= 0 else _value(value)
+    return f"{text} {meaning}" if meaning else text
 
 
 def _value(value: Json) -> str:

@@ -44,7 +44,8 @@ class Change:
     """One difference. `before` and `after` are JSON values, None for what does not exist.
 
     `is_address` means that the two differ only in an address that no symbol names; between two
-    boots that has no significance.
+    boots that has no significance. `before_meaning` and `after_meaning` are what annotations say
+    of the two, "" if nothing; `is_bits` that they say it of the bits of numbers.
     """
 
     path: str
@@ -52,6 +53,9 @@ class Change:
     before: Json = None
     after: Json = None
     is_address: bool = False
+    before_meaning: str = ""
+    after_meaning: str = ""
+    is_bits: bool = False
 
 
 def compare(before: dict[str, Any], after: dict[str, Any]) -> Comparison:
@@ -84,25 +88,46 @@ def _share_an_address(before: list[Any], after: list[Any]) -> bool:
     return any((_name(root), root.get("address")) in old for root in after)
 
 
-def _name(entry: dict[str, Any]) -> str:
-    """Return what an entry is called: by its summary, or by what a root was asked for as."""
+def _name(entry: dict[str, Any], *, is_told: bool = True) -> str:
+    """Return what an entry is called: by its summary, or by what a root was asked for as.
+
+    With `is_told`, words count if there is nothing else. They may change while their object stays
+    what it is: those for a timer say when it expires.
+    """
     summary = entry.get("summary") or {}
     for key in _IDENTITIES:
         if key in summary:
             return f"{key} {_plain(summary[key])}"
-    members = {key: value for key, value in summary.items() if key != "text"} or summary
+    members = {key: value for key, value in summary.items() if key != "text"}
+    if not members and is_told:
+        members = summary
     names = [plain for value in members.values() if isinstance(plain := _plain(value), str)]
     return str(entry.get("name") or " ".join(names))
 
 
 def _plain(value: Json) -> Json:
-    """Reduce a JSON value to the one thing that is compared and shown of it."""
+    """Reduce a JSON value to the one thing that is compared and shown of it.
+
+    What a value means is not it: a moment that is `1.2 s ago` now is the same one tomorrow, and
+    documents without meanings are compared with those that have them.
+    """
     if isinstance(value, dict):
-        for key in ("flags", "enum", "symbol", "string", "float", "hex", "pointer", "value"):
+        for key in ("enum", "symbol", "string", "float", "hex", "pointer", "value"):
             if value.get(key) is not None:
                 plain: Json = value[key]
                 return plain
     return value
+
+
+def _meaning(value: Any) -> str:
+    """Return what a document says that a value means, or "" if nothing."""
+    if not isinstance(value, dict):
+        return ""
+    meaning = value.get("meaning")
+    if not isinstance(meaning, str) or not meaning:
+        flags = value.get("flags")
+        return "|".join(map(str, flags)) if isinstance(flags, list) else ""
+    return meaning
 
 
 @dataclass
@@ -146,7 +171,10 @@ class Comparison:
             return lambda at, entry: (f"[{_text(entry['key'])}]", _text(entry["key"]))
         if all(_name(entry) for entry in everything):
             if self.is_same_boot:
-                return lambda at, entry: (f"[{_name(entry)}]", (_name(entry), entry.get("address")))
+                return lambda at, entry: (
+                    f"[{_name(entry)}]",
+                    (_name(entry, is_told="address" not in entry), entry.get("address")),
+                )
             return lambda at, entry: (f"[{_name(entry)}]", _name(entry))
         if self.is_same_boot and all("address" in entry for entry in everything):
             return lambda at, entry: (f"[{entry['address']}]", entry["address"])
@@ -179,13 +207,16 @@ class Comparison:
         if old_parts is None and new_parts is None:
             if not (_is_object(old) and _is_object(new)):
                 self._leaf(path, old, new)
+        elif _are_told(old, new):
+            self._leaf(path, old, new)
         elif _are_comparable(old, old_parts, new, new_parts):
             left, right = old_parts or {}, new_parts or {}
             names = [*left, *(name for name in right if name not in left)]
-            work += [
-                (path + name, left.get(name, ABSENT), right.get(name, ABSENT))
-                for name in reversed(names)
-            ]
+            is_all = len(names) == 1
+            for name in reversed(names):
+                one = _part(left, name, old, is_all=is_all)
+                other = _part(right, name, new, is_all=is_all)
+                work.append((path + name, one, other))
         elif not (_is_object(old) and _is_object(new)):  # else one of them is but a reference
             self.changes.append(Change(path, Kind.CHANGED, _leaf_value(old), _leaf_value(new)))
         left, right = _dict(old), _dict(new)
@@ -224,7 +255,11 @@ class Comparison:
         before, after = _leaf_value(old), _leaf_value(new)
         if before != after:
             is_address = _is_address(old) and _is_address(new)
-            self.changes.append(Change(path, Kind.CHANGED, before, after, is_address))
+            meanings = _meaning(old), _meaning(new)
+            is_bits = any("flags" in _dict(value) for value in (old, new))
+            self.changes.append(
+                Change(path, Kind.CHANGED, before, after, is_address, *meanings, is_bits)
+            )
 
 
 def _by_position(position: int, entry: dict[str, Any]) -> tuple[str, Hashable]:
@@ -244,7 +279,7 @@ def _notes(value: dict[str, Any]) -> list[dict[str, Any]]:
 def _bare(value: Any) -> Any:
     """Return what is behind a pointer, or beside notes, where the document has it."""
     if isinstance(value, dict):
-        if "notes" in value and "value" in value:
+        if "value" in value and ("notes" in value or "provenance" in value):
             value = value["value"]
         if isinstance(value, dict) and "target" in value:
             return value["target"]
@@ -259,15 +294,37 @@ def _are_comparable(
     old: Any, left: dict[str, Any] | None, new: Any, right: dict[str, Any] | None
 ) -> bool:
     """Whether two values with these parts are of one kind; what is absent is of any."""
-    if left is not None and right is not None and isinstance(old, list):
+    if left is not None and right is not None and isinstance(_array(old), list):
         # Arrays of which more differs than can be read item by item are shown as a whole.
         differing = [name for name in {*left, *right} if left.get(name) != right.get(name)]
         return len(differing) <= _ITEMS
     return (left is not None or old is ABSENT) and (right is not None or new is ABSENT)
 
 
+def _are_told(old: Any, new: Any) -> bool:
+    """Whether both are arrays that mean something as a whole, or absent: a hardware address."""
+    return all(
+        side is ABSENT or (_array(side) is not side and _meaning(side)) for side in (old, new)
+    )
+
+
+def _array(value: Any) -> Any:
+    """Return an array of scalars without what it means."""
+    is_array = isinstance(value, dict) and isinstance(value.get("value"), dict | list)
+    return value["value"] if is_array else value
+
+
+def _part(parts: dict[str, Any], name: str, whole: Any, *, is_all: bool) -> Any:
+    """Return a part of a value, with what the whole means if that `is_all` there is of it."""
+    part, meaning = parts.get(name, ABSENT), _dict(whole).get("meaning")
+    if not is_all or part is ABSENT or not meaning or _meaning(part):
+        return part
+    return {**(part if isinstance(part, dict) else {"value": part}), "meaning": meaning}
+
+
 def _parts(value: Any) -> dict[str, Any] | None:
     """Return what a value is made of, by the text that goes behind its path; None for a leaf."""
+    value = _array(value)
     if isinstance(value, list):
         return {f"[{index}]": item for index, item in enumerate(value)}
     if not isinstance(value, dict):

@@ -30,6 +30,25 @@ def duration(nanoseconds: int) -> str:
     return _long(nanoseconds // NS)
 
 
+def relative(nanoseconds: int) -> str:
+    """Return a moment as seen from now: `in 1.2 s`, `3 s ago`."""
+    if not nanoseconds:
+        return "now"
+    away = duration(abs(nanoseconds))
+    return f"in {away}" if nanoseconds > 0 else f"{away} ago"
+
+
+def without_relative(text: str) -> str:
+    """Return a text with a mark for each moment that `relative()` spelled.
+
+    Those change while the values that they tell do not.
+    """
+    import re
+
+    amount = r"\d+(?:\.\d+)? (?:ns|us|ms|s|min \d+ s|h \d+ min|d \d+ h)\b|for ever"
+    return re.sub(rf"\bin (?:{amount})|(?:\b{amount}) ago\b|\bnow\b", "\0", text)
+
+
 def _short(number: int, divisor: int) -> str:
     """Return a quotient below a thousand with at most three decimals, cut rather than rounded."""
     whole, rest = divmod(number, divisor)

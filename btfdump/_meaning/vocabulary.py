@@ -329,10 +329,8 @@ def _jiffies_moment(surroundings: Surroundings | None, size: int, value: int) ->
     distance = (value - now) & (1 << bits) - 1
     if distance >> (bits - 1):
         distance -= 1 << bits
-    if not distance:
-        return "now"
-    away = amounts.duration(abs(distance) * amounts.NS // hz)
-    return f"in {away}" if distance > 0 else f"{away} ago"
+    nanoseconds = abs(distance) * amounts.NS // hz
+    return amounts.relative(nanoseconds if distance > 0 else -nanoseconds)
 
 
 def _moment(name: str, clock: str, of: str, site: Site) -> Meaning:

@@ -145,6 +145,14 @@ def test_changed_and_new_lines_are_highlighted():
     assert "\x1b[1;33m├── b" not in text
 
 
+def test_time_that_passes_changes_nothing():
+    before = "root\n├── due  4294937296  in 1.2 s  u64\n├── was  12  100 ms ago  u64\n├── n  1\n"
+    after = "root\n├── due  4294937296  now  u64\n├── was  13  1.3 s ago  u64\n├── n  1\n"
+    text = painted(before, after)
+    assert "1 lines changed, 0 new, 0 gone" in text
+    assert "\x1b[1;33m├── was" in text
+
+
 def test_what_changed_is_shown_where_not_all_fits():
     lines = [f"├── m{number}  0" for number in range(100)]
     before = "\n".join(["root", *lines])

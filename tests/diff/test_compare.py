@@ -56,6 +56,38 @@ def differences(before: Any, after: Any, address: int = 0x1000) -> list[str]:
         ({"f": {"pointer": "0x1", "symbol": "f"}}, {"f": {"pointer": "0x9", "symbol": "g"}},
          ["~ f: f -> g"]),
         ({"p": {"pointer": "0x1"}}, {"p": {"pointer": "0x9"}}, ["~ p: 0x1 -> 0x9"]),
+        ({"t": {"value": 5, "meaning": "1 s ago"}}, {"t": {"value": 5, "meaning": "2 s ago"}}, []),
+        ({"t": {"value": 5, "meaning": "5 ns"}}, {"t": 5}, []),
+        ({"t": {"value": 5, "meaning": "5 ns"}}, {"t": 6}, ["~ t: 5 5 ns -> 6"]),
+        ({"f": {"value": 1, "meaning": "A", "flags": ["A"]}}, {"f": 1}, []),
+        ({"f": {"value": 1, "meaning": "A", "flags": ["A"]}}, {},
+         ["~ f: 0x1 A -> 0x0"]),
+        ({"f": {"value": 16, "meaning": "B", "flags": ["B"]}}, {"f": {"value": 32, "flags": []}},
+         ["~ f: 0x10 B -> 0x20"]),
+        ({"e": {"enum": None, "value": 3, "flags": ["A", "B"]}},
+         {"e": {"enum": None, "value": 3, "flags": ["A", "C"]}}, []),
+        ({"e": {"enum": "A", "value": 1, "meaning": "x"}}, {"e": {"enum": "A", "value": 1}}, []),
+        ({"p": {"pointer": "0x1", "meaning": "f6:00"}}, {"p": {"pointer": "0x1"}}, []),
+        ({"p": {"pointer": "0x1", "meaning": "f6:00"}}, {"p": {"pointer": "0x2"}},
+         ["~ p: 0x1 f6:00 -> 0x2"]),
+        ({"v": {"value": [246, 1], "meaning": "f6:01"}}, {"v": [246, 1]}, []),
+        ({"v": {"value": [246, 1], "meaning": "f6:01"}}, {"v": [246, 2]}, ["~ v[1]: 1 -> 2"]),
+        ({"v": {"value": [246, 1], "meaning": "f6:01"}},
+         {"v": {"value": [246, 2], "meaning": "f6:02"}}, ["~ v: f6:01 -> f6:02"]),
+        ({}, {"v": {"value": [246, 2], "meaning": "f6:02"}}, ["~ v: 0 -> f6:02"]),
+        ({"s": {"meaning": "now", "members": {"x": 1, "y": 2}}},
+         {"s": {"meaning": "then", "members": {"x": 1, "y": 2}}}, []),
+        ({"s": {"meaning": "now", "members": {"x": 1, "y": 2}}},
+         {"s": {"meaning": "then", "members": {"x": 1, "y": 3}}}, ["~ s.y: 2 -> 3"]),
+        ({"s": {"meaning": "one", "members": {"x": {"members": {"y": 1}}}}},
+         {"s": {"meaning": "two", "members": {"x": {"members": {"y": 2}}}}},
+         ["~ s.x.y: 1 one -> 2 two"]),
+        ({"s": {"meaning": "0-1", "members": {"bits": [3]}}},
+         {"s": {"meaning": "0", "members": {"bits": [1]}}}, ["~ s.bits: 0-1 -> 0"]),
+        ({"b": {"type": "int", "provenance": "map x", "value": {"value": 1, "meaning": "A"}}},
+         {"b": {"type": "int", "provenance": "map x", "value": 2}}, ["~ b: 1 A -> 2"]),
+        ({"n": {"value": {"value": 5, "meaning": "1 s ago"}, "notes": [{"text": "odd"}]}},
+         {"n": {"value": 5, "meaning": "2 s ago"}}, ["- n note: odd"]),
         ({"n": {"value": 1, "notes": [{"text": "odd"}]}}, {"n": 1}, ["- n note: odd"]),
         ({"n": {"value": 1, "notes": [{"text": "odd"}]}},
          {"n": {"value": 1, "notes": [{"text": "new"}]}},
@@ -79,6 +111,25 @@ def test_entries_are_matched_by_what_they_are_not_by_place():
 def test_a_pid_that_was_reused_is_another_task():
     old, new = container(task(10, 0x10)), container(task(10, 0x20))
     assert [line[0] for line in differences({"c": old}, {"c": new})] == ["-", "+"]
+
+
+def test_an_entry_stays_the_same_one_when_what_is_said_of_it_changes():
+    def timer(text: str, **members: int) -> dict[str, Any]:
+        told = {"type": "struct timer_list", "address": "0x30", "members": members}
+        return {**told, "summary": {"text": text}}
+
+    old, new = container(timer("f in 2 s", expires=7)), container(timer("f in 1 s", expires=7))
+    assert differences({"timers": old}, {"timers": new}) == []
+    new = container(timer("f in 1 s", expires=8))
+    assert differences({"timers": old}, {"timers": new}) == ["~ timers[f in 2 s].expires: 7 -> 8"]
+
+
+def test_programs_get_the_meanings_of_both():
+    old = {"roots": [task(1, 0x10, f={"value": 1, "meaning": "A", "flags": ["A"]})]}
+    new = {"roots": [task(1, 0x10, f={"value": 2, "meaning": "B", "flags": ["B"]})]}
+    (change,) = compare(old, new).changes
+    assert (change.before, change.after) == (1, 2)
+    assert (change.before_meaning, change.after_meaning, change.is_bits) == ("A", "B", True)
 
 
 def test_between_boots_addresses_say_nothing():

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump._meaning.amounts import KTIME_MAX, after_boot, date, duration, from_timespec, size
+from btfdump._meaning.amounts import (
+    KTIME_MAX,
+    after_boot,
+    date,
+    duration,
+    from_timespec,
+    relative,
+    size,
+    without_relative,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +34,28 @@ from btfdump._meaning.amounts import KTIME_MAX, after_boot, date, duration, from
 )
 def test_durations(nanoseconds: int, text: str) -> None:
     assert duration(nanoseconds) == text
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (0, "now"),
+        (1_200_000_000, "in 1.2 s"),
+        (-244_000_000, "244 ms ago"),
+        (3_725_000_000_000, "in 1 h 2 min"),
+        (-273_000_000_000_000, "3 d 3 h ago"),
+        (-60_000_000_000, "1 min 0 s ago"),
+    ],
+)
+def test_moments_seen_from_now(nanoseconds: int, text: str) -> None:
+    assert relative(nanoseconds) == text
+    line = f"├── [0] 0x10 f {text}  x 1"
+    assert without_relative(line) == without_relative("├── [0] 0x10 f in 5 us  x 1")
+
+
+def test_other_text_keeps_its_amounts() -> None:
+    for line in ("utime 5 5 ns", "x 0.252 s after boot", "nowhere", "main 5 s", "5 s agora"):
+        assert without_relative(line) == line
 
 
 @pytest.mark.parametrize(
