@@ -75,6 +75,7 @@ ACROSS = {
     "test_corrupt_dump.py": "a real dump with damage",
     "test_fuzz.py": "memory that lies",
     "test_garden.py": "the module with one of every container",
+    "test_objects.py": "objects of a real kernel, as a reader sees them",
     "test_kernel_ground_truth.py": "objects of real kernels against DWARF",
     "test_summaries_ground_truth.py": "objects of real kernels in one line, as those told them",
     "test_layout.py": "this",
