@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 Ids: TypeAlias = int | tuple[int, ...]  # a bare int, where it is one, spares the garbage collector
 
 _WORD = 4
-FEW = 4  # offsets of a name that the blob is searched for: others may end like it
-MANY = 1024  # places found in the blob that are looked at
 _MAX_KNOWN = 1 << 12  # names of enumerators whose places are remembered
 SEARCHES = 40  # after as many it is time for the dict, which costs about what these did
 
@@ -116,16 +114,15 @@ def _joined(one: Ids, other: Ids) -> Ids:
 
 
 class EnumeratorIndex:
-    """The enumerators among the records of one blob, `data`, by name.
+    """The enumerators among the records of one blob, by name.
 
-    The blob is searched for a name that is rare. Where there are many places to look at, all
-    enumerators are listed, once.
+    When the first is asked for, the names of all are listed, 17,000 of a kernel in 3 ms: to search
+    the blob for one takes twice as long.
     """
 
-    def __init__(self, records: Records, strings: Strings, data: bytes) -> None:
+    def __init__(self, records: Records, strings: Strings) -> None:
         self._records = records
         self._strings = strings
-        self._data = data
         self._known: dict[str, list[tuple[int, int]]] = {}
 
     def places(self, name: str) -> list[tuple[int, int]]:
@@ -142,26 +139,7 @@ class EnumeratorIndex:
 
     def _places(self, name: str) -> list[tuple[int, int]]:
         offsets = self._strings.offsets(encode(name)) if name and "\0" not in name else []
-        found = self._search(offsets)
-        return sorted(self._listed(offsets) if found is None else found)
-
-    def _search(self, offsets: list[int]) -> list[tuple[int, int]] | None:
-        """Look for the name's offsets in the blob; None if there are too many places for that."""
-        records = self._records
-        start, end = records.offset, records.byte_offset(len(records.words))
-        found: list[tuple[int, int]] = []
-        left = MANY
-        for offset in offsets if len(offsets) < FEW else ():
-            needle = offset.to_bytes(_WORD, records.byteorder)
-            at = self._data.find(needle, start, end)
-            while at >= 0 and left:
-                left -= 1
-                word, rest = divmod(at - start, _WORD)
-                place = records.enumerator_at(word) if not rest else None
-                if place is not None:
-                    found.append(place)
-                at = self._data.find(needle, at + 1, end)
-        return found if left and len(offsets) < FEW else None
+        return sorted(self._listed(offsets)) if offsets else []
 
     @cached_property
     def _list(self) -> tuple[bytes, frozenset[int], list[int], list[int]]:

@@ -341,7 +341,7 @@ class Btf:
 
     @cached_property
     def _enumerators(self) -> EnumeratorIndex:
-        return EnumeratorIndex(self._records, self.strings, self.data)
+        return EnumeratorIndex(self._records, self.strings)
 
     def _find_ids(self, kind: Kind | str | None, name: str) -> tuple[int, ...]:
         ids = self._ids_named(name)

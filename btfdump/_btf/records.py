@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from array import array
-from bisect import bisect_right
 from functools import cached_property
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -86,16 +85,6 @@ class Records:
     def byte_offset(self, at: int) -> int:
         """Return the offset in the blob of `words[at]`."""
         return self.offset + 4 * at
-
-    def enumerator_at(self, word: int) -> tuple[int, int] | None:
-        """Return (id of the enum, index) if an enumerator begins at `words[word]`, else None."""
-        number = bisect_right(self.starts, word) - 1
-        start = self.starts[number]
-        kind = kind_of(self.words[start + 1])
-        if kind not in (Kind.ENUM, Kind.ENUM64):
-            return None
-        index, rest = divmod(word - start - TYPE_WORDS, TRAILERS[kind][1])
-        return (self.start_id + number, index) if index >= 0 and not rest else None
 
     def name_offsets(self) -> tuple[int, ...]:
         """Return the `name_off` word of every record."""

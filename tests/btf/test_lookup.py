@@ -98,14 +98,6 @@ def places(btf: Btf, name: str) -> list[tuple[str, int, int]]:
     return [(enum.name, index, enum.enumerators[index].value) for enum, index in found]
 
 
-@pytest.fixture(params=[(4, 1024), (0, 1024), (4, 1)])
-def effort(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Search for names, or list all enumerators: at once, or after the search has got too long."""
-    monkeypatch.setattr(lookup, "FEW", request.param[0])
-    monkeypatch.setattr(lookup, "MANY", request.param[1])
-
-
-@pytest.mark.usefixtures("effort")
 def test_enumerators(b: BtfBuilder) -> None:
     b.struct("RED", 4, [("RED", b.int_("int", 4), 0)])  # a member and a type of the same name
     b.enum("color", {"RED": 3, "GREEN": 4})
@@ -122,11 +114,10 @@ def test_an_enumerator_is_sought_once(b: BtfBuilder, monkeypatch: pytest.MonkeyP
     b.enum("color", {"RED": 3})
     btf = b.parse("sample")
     first = [places(btf, name) for name in ("RED", "GONE")]
-    monkeypatch.setattr(lookup.EnumeratorIndex, "_search", None)
+    monkeypatch.setattr(lookup.EnumeratorIndex, "_listed", None)
     assert [places(btf, name) for name in ("RED", "GONE")] == first == [[("color", 0, 3)], []]
 
 
-@pytest.mark.usefixtures("effort")
 def test_enumerators_of_a_split_btf() -> None:
     base = BtfBuilder()
     base.enum("color", {"RED": 3})
@@ -138,7 +129,6 @@ def test_enumerators_of_a_split_btf() -> None:
     assert places(below, "RED") == [("color", 0, 3)]
 
 
-@pytest.mark.usefixtures("effort")
 def test_values_that_look_like_names(b: BtfBuilder) -> None:
     """The value of an enumerator may be the offset of a string, and its name that of another."""
     b.enum("color", {"RED": 1, "GREEN": 7})
