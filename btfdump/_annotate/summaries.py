@@ -70,13 +70,19 @@ def bad_summary(overlay: Overlay, struct: types.Composite, name: str, lookup: Lo
 
 
 def fit(
-    template: Template, struct: types.Composite, lookup: Lookup, complaints: list[str]
+    template: Template,
+    struct: types.Composite,
+    lookup: Lookup,
+    complaints: list[str],
+    *,
+    is_checked: bool = True,
 ) -> Template | None:
     """Return a template with its structs found, None if the kernel's types do not have it all.
 
-    Optional parts that do not fit are left out. What does not fit is added to `complaints`.
+    Optional parts that do not fit are left out. What does not fit is added to `complaints`. Unless
+    `is_checked`, members are not looked up: where they are missing, nothing will be said.
     """
-    fitting = _Fitting(struct, lookup, complaints)
+    fitting = _Fitting(struct, lookup, complaints, is_checked)
     try:
         texts = tuple((fitting.slot(slot), said) for slot, said in template.texts)
         parts = fitting.parts(template.parts)
@@ -99,10 +105,17 @@ def condition_of(text: str, struct: types.Composite, lookup: Lookup) -> str:
 class _Fitting:
     """Fits templates for one struct."""
 
-    def __init__(self, struct: types.Composite, lookup: Lookup, complaints: list[str]) -> None:
+    def __init__(
+        self,
+        struct: types.Composite,
+        lookup: Lookup,
+        complaints: list[str],
+        is_checked: bool,
+    ) -> None:
         self._struct = struct
         self._lookup = lookup
         self._complaints = complaints
+        self._is_checked = is_checked
 
     def parts(self, parts: Iterable[Part]) -> tuple[Part, ...]:
         return tuple(self._parts(parts))
@@ -132,11 +145,12 @@ class _Fitting:
         """
         from btfdump._annotate.template import Cast, Index
 
-        current: types.Type | None = self._struct
+        current: types.Type | None = self._struct if self._is_checked else None
         found: list[Step] = []
         for step in slot.steps:
             if isinstance(step, Cast):
                 current, around = self._cast(step)
+                current = current if self._is_checked else None
                 found.append(around)
                 continue
             found.append(step)

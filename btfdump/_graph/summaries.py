@@ -248,13 +248,17 @@ class _Words:
 
     def __init__(self, telling: Telling) -> None:
         self._telling = telling
+        self._labels: dict[tuple[str, ...], dict[str, str]] = {}
 
     def summary(self, value: Value, room: int | None, nested: Callable[[Value], str]) -> Summary:
         """Return the words for an object, and the members that are in them."""
         told = self._telling.tell(value, room, nested)
         if told is None:
             return ()
-        named = labels(told.members)
+        paths = tuple(told.members)
+        named = self._labels.get(paths)
+        if named is None:
+            named = self._labels[paths] = labels(paths)
         members = [(named[path], plain) for path, plain in told.members.items()]
         return ((TEXT, Words(told.text)), *(pair for pair in members if pair[0] != TEXT))
 

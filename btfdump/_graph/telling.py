@@ -7,11 +7,13 @@ be read says nothing.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from btfdump._annotate.summaries import condition_of, fit
 from btfdump._annotate.template import HEX, LEFT, PATH, SUM, Around, Index, Optional, Slot
 from btfdump._btf import types
+from btfdump._decode.compiled.projection import Located
 from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._kernel.claims import doubt
@@ -21,13 +23,13 @@ from btfdump._kernel.pointers import ELSEWHERE, space_of, target_of
 from btfdump._kernel.surroundings import KernelSurroundings
 from btfdump._kernel.value_at import value_at
 from btfdump._meaning.amounts import duration, size
-from btfdump.errors import AnnotationError, BtfdumpError
+from btfdump.errors import AnnotationError, BtfdumpError, MemberNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from btfdump._annotate.lookup import Lookup
-    from btfdump._annotate.template import Part, Template
+    from btfdump._annotate.template import Part, Step, Template
     from btfdump._kernel.context import Context
     from btfdump._kernel.value import Value
     from btfdump._meaning import Meaning
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 MOST_ELEMENTS = 8
 """The most elements of an array that a slot says."""
 _MAX_SOCKADDR = 128  # _K_SS_MAXSIZE, include/uapi/linux/socket.h
+_EACH = (Index(None),)
 _UNTOLD = (BtfdumpError, LookupError, TypeError, ValueError)
 
 
@@ -69,6 +72,7 @@ class Telling:
     ) -> None:
         self._around = around
         self._struct = struct
+        self._fields = _Fields(around.context)
         self._templates: list[Template | None] = list(templates)
         self._is_fitted = [False] * len(templates)
         lookup = around.context.lookup
@@ -79,20 +83,17 @@ class Telling:
 
         With `room`, only so many bytes from its start on belong to it. `nested` tells another.
         """
-        try:
-            value._span_(0, min(value.size_, room if room is not None else value.size_))
-        except _UNTOLD:
-            return None
+        is_readable = _read(value, room)
         for number in range(len(self._templates)):
-            template = self._applying(number, value)
-            if template is None:
-                continue
-            one = _One(self._around, value, room, nested)
-            if all(one.slot(slot) in texts for slot, texts in template.texts):
-                return one.told(template.parts)
+            one = _One(self._around, self._fields, value, room, nested)
+            template = self._applying(number, one)
+            if template is not None and all(
+                one.slot(slot) in texts for slot, texts in template.texts
+            ):
+                return one.told(template.parts, is_readable=is_readable)
         return None
 
-    def _applying(self, number: int, value: Value) -> Template | None:
+    def _applying(self, number: int, one: _One) -> Template | None:
         """Return a template if its condition holds; it is fitted to the kernel's types then.
 
         Modules may have to be asked for what the others name.
@@ -100,11 +101,13 @@ class Telling:
         template = self._templates[number]
         if template is None:
             return None
-        if template.condition and not _holds(self._conditions[number], value):
+        if template.condition and not one.holds(self._conditions[number]):
             return None
         if not self._is_fitted[number]:
             self._is_fitted[number] = True
-            template = fit(template, self._struct, self._around.context.lookup, [])
+            is_last = number == len(self._templates) - 1
+            lookup = self._around.context.lookup
+            template = fit(template, self._struct, lookup, [], is_checked=not is_last)
             self._templates[number] = template
         return template
 
@@ -117,31 +120,93 @@ def _condition(text: str, struct: types.Composite, lookup: Lookup) -> str:
         return "0"
 
 
-def _holds(condition: str, value: Value) -> bool:
+def _read(value: Value, room: int | None) -> bool:
+    """Read an object for all of its members at once; whether that can be done."""
     try:
-        return bool(evaluate([value], condition))
+        if room is None:
+            value.bytes_()
+        else:
+            value._span_(0, min(value.size_, room))
     except _UNTOLD:
         return False
+    return True
+
+
+class _Fields:
+    """Where members are that lie in the objects of one type themselves, by dotted path."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: dict[str, Located | None] = {}
+        self._numbers: dict[Slot, tuple[Located, Meaning] | None] = {}
+
+    def find(self, value: Value, path: str) -> Located | None:
+        """Return where a member is, None if it is reached through a pointer, or missing."""
+        if path not in self._known:
+            layout, located = value._layout_, None
+            if isinstance(layout, StructLayout):
+                with suppress(BtfdumpError, LookupError):
+                    located = Located(self._context.layouts, layout, path)
+            self._known[path] = located
+        return self._known[path]
+
+    def number(self, value: Value, slot: Slot) -> tuple[Located, Meaning] | None:
+        """Return where a slot's number is and what the template says that it means, if it does."""
+        if slot.means is None or not slot.member:
+            return None
+        if slot not in self._numbers:
+            found, located = None, self.find(value, slot.member)
+            if located is not None and isinstance(located.layout, ScalarLayout):
+                type_ = located.layout.type
+                if located.layout.category is not Category.POINTER and not slot.length:
+                    meanings = self._context.annotations.meanings
+                    found = located, meanings.of(slot.means, type_, type_.btf)
+            self._numbers[slot] = found
+        return self._numbers[slot]
+
+
+class _Operand(NamedTuple):
+    """A member in a condition, by its path from the object."""
+
+    one: _One
+    path: str = ""
+
+    def member_(self, name: str) -> _Operand:
+        """Return a member of this one."""
+        return _Operand(self.one, f"{self.path}.{name}" if self.path else name)
+
+    def value_(self) -> object:
+        """Return the value; raises `MemberNotFoundError` or `FaultError`."""
+        return self.one.plain(self.path)
 
 
 class _One:
     """The telling of one object."""
 
     def __init__(
-        self, around: Surroundings, value: Value, room: int | None, nested: Nested
+        self,
+        around: Surroundings,
+        fields: _Fields,
+        value: Value,
+        room: int | None,
+        nested: Nested,
     ) -> None:
         self._around = around
+        self._fields = fields
         self._value = value
         self._room = room
         self._nested = nested
         self._members: dict[str, str | int] = {}
         self._has_said = False
 
-    def told(self, parts: Sequence[Part]) -> Told | None:
-        """Return the text, None if no slot said anything though there are some."""
+    def told(self, parts: Sequence[Part], *, is_readable: bool) -> Told | None:
+        """Return the text, None if no slot said anything though there are some.
+
+        A text without slots is about an object that can be read.
+        """
         text = self._joined(parts, is_whole=False)
         has_slots = any(not isinstance(part, str) for part in parts)
-        if not text or (has_slots and not self._has_said):
+        if not text or not (self._has_said if has_slots else is_readable):
             return None
         return Told(text.strip(), self._members)
 
@@ -164,19 +229,48 @@ class _One:
 
     def _optional(self, part: Optional) -> str:
         if part.condition:
-            try:
-                is_held = bool(evaluate([self._value], part.condition))
-            except _UNTOLD:
+            is_held = self.holds(part.condition)
+            if is_held is None:
                 return ""
             self._has_said = True
             if not is_held:
                 return self._joined(part.otherwise, is_whole=True) or ""
         return self._joined(part.parts, is_whole=True) or ""
 
+    def holds(self, condition: str) -> bool | None:
+        """Whether a condition holds; None if what it names is not there or cannot be read."""
+        try:
+            return bool(evaluate([_Operand(self)], condition))
+        except _UNTOLD:
+            return None
+
+    def plain(self, path: str) -> object:
+        """Return the value of a member as declared; raises what is in `_UNTOLD`."""
+        located = self._fields.find(self._value, path)
+        if located is not None:
+            return self._located(located)
+        (value,) = self._follow(tuple(path.split(".")), has_facts=False)
+        return value.value_()
+
+    def _located(self, located: Located) -> object:
+        """Return the value of a member in the object itself."""
+        if self._room is not None and located.end > self._room:
+            raise LookupError
+        start = located.offset
+        return located.read(self._value._span_(start, located.end - start), -start)
+
     def slot(self, slot: Slot) -> str:
         """Return what a slot says, "" if that is nothing or cannot be read."""
         try:
-            values = self._follow(slot)
+            number = self._fields.number(self._value, slot)
+            if number is not None:
+                located, meaning = number
+                plain = self._located(located)
+                if isinstance(plain, int):
+                    self._note(slot, plain)
+                    said_ = meaning.text(plain) if meaning.text is not None else ""
+                    return _without(slot.prefix, said_ or meaning.number(plain))
+            values = self._follow(slot.steps, has_facts=slot.how == "" and slot.means is None)
             if slot.how == SUM:
                 return size(sum(map(int, values)))
             said = [one for value in values if (one := self._said(value, slot))]
@@ -188,11 +282,16 @@ class _One:
 
     # The way to a value
 
-    def _follow(self, slot: Slot) -> list[Value]:
-        """Return what a slot's steps lead to: several values if they pass through an array."""
+    def _follow(self, steps: tuple[Step, ...], *, has_facts: bool) -> list[Value]:
+        """Return what steps lead to: several values if they pass through an array.
+
+        With `has_facts`, what annotations state about that is asked for.
+        """
         values = [self._value]
         is_inside = self._room is not None
-        for step in slot.steps:
+        last = len(steps) - 1
+        for at, step in enumerate(steps):
+            is_told = (at == last and has_facts) or steps[at + 1 : at + 2] == _EACH
             is_inside = is_inside and not any(value.is_pointer_ for value in values)
             found: list[Value] = []
             for value in values:
@@ -201,11 +300,19 @@ class _One:
                 elif isinstance(step, Index):
                     found += _elements(value, step)
                 elif isinstance(step, str):
-                    found.append(value.member_(step))
+                    found.append(value.member_(step) if is_told else self._declared(value, step))
             if is_inside and not all(map(self._is_within, found)):
-                return []
+                raise LookupError
             values = found[:MOST_ELEMENTS]
         return values
+
+    @staticmethod
+    def _declared(value: Value, name: str) -> Value:
+        """Return a member on the way to another; annotations are asked only if they must be."""
+        try:
+            return value._declared_(name)
+        except MemberNotFoundError:  # of what a `void *` leads to
+            return value.member_(name)
 
     def _is_within(self, value: Value) -> bool:
         """Whether a part of the object is not beyond the room that it has."""

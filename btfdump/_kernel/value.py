@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from btfdump._annotate.facts import Expansion, MemberFacts
-    from btfdump._decode.layout import Layout
+    from btfdump._decode.layout import FoundMember, Layout
     from btfdump._decode.scope import Stated
     from btfdump._kernel.context import Context
     from btfdump._kernel.expression import Scope
@@ -337,6 +337,27 @@ class Value:
         member, facts, stated = self._context.member(layout, name, self._stated)
         if facts is not None and facts.cases:
             facts = applying(facts, self._scopes_())
+        return self._member(name, member, facts, stated)
+
+    def _declared_(self, name: str) -> Value:
+        """Return a member as `member_()` does, but without what annotations state about it.
+
+        That costs no look at the facts about the struct, of which only one number may be wanted.
+        """
+        if self.is_pointer_:
+            return self._pointee(0)._declared_(name)
+        layout = self._layout_
+        if not isinstance(layout, StructLayout):
+            return self.member_(name)
+        return self._member(name, self._context.layouts.member(layout, name))
+
+    def _member(
+        self,
+        name: str,
+        member: FoundMember,
+        facts: MemberFacts | None = None,
+        stated: Stated = (),
+    ) -> Value:
         offset, bits, size = member.bit_offset // 8, (0, 0), member.layout.size
         if member.bit_size:
             bits = member.bit_offset % 8, member.bit_size
