@@ -68,10 +68,16 @@ def bit_names(
     for name, value in _enumerators(names, near, lookup):
         if is_bits or name.endswith("_BIT") or name.startswith("PG_"):
             if 0 <= value < _MOST_BITS:
-                found.setdefault(1 << value, name.removesuffix("_BIT"))
+                found.setdefault(1 << value, _macro(name))
         elif value > 0 and not value & (value - 1):
             found.setdefault(value, name)
     return found
+
+
+def _macro(name: str) -> str:
+    """Return what a flag is called whose number of bit is called `name`: SLAB_RED_ZONE."""
+    name = name.removesuffix("_BIT")
+    return name[1:] if name.startswith("_") and not name.startswith("__") else name
 
 
 def value_names(names: str, near: TypeTable, lookup: Lookup) -> dict[int, str]:

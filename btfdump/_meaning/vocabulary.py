@@ -102,20 +102,20 @@ def _flags(name: str, word: str, argument: str, site: Site) -> Meaning:
     if word == "gfp":
         word, argument = "flags", "table gfp"
     table_name = _table_in(argument)
-    full = (1 << site.size * 8) - 1
+    bits = site.size * 8
     if table_name is None:
         masks = dict(sorted(site.masks(argument, word == "bits").items()))
         if not masks:
             raise AnnotationError("no such enum or prefix")
 
         def list_names(value: int) -> list[str]:
-            return flag_list(value & full, masks)
+            return flag_list(_unsigned(value, bits, masks), masks)
     else:
         load = partial(_masks_of, table_name, site)
 
         def list_names(value: int) -> list[str]:
             table, own = load()
-            masked = value & full
+            masked = _unsigned(value, bits, own)
             found = flag_list(masked, own, table.fields)
             return found or ([table.zero] if table.zero and not masked else [])
 
@@ -123,6 +123,17 @@ def _flags(name: str, word: str, argument: str, site: Site) -> Meaning:
         return flags_text(list_names(value))
 
     return _scalar(name, text, site, base=16, names_of=list_names)
+
+
+def _unsigned(value: int, bits: int, masks: Mapping[int, str]) -> int:
+    """Return a value of so many bits as flags.
+
+    A macro such as SB_NOUSER, 1 << 31, is a negative int in C: an unsigned long has its upper half
+    set with it. Where no flag is up there, that is no flag either.
+    """
+    value &= (1 << bits) - 1
+    is_extended = bits == 64 and value >> 31 == (1 << 33) - 1
+    return value & 0xFFFFFFFF if is_extended and all(mask >> 32 == 0 for mask in masks) else value
 
 
 def _masks_of(name: str, site: Site) -> tuple[names.Names, Mapping[int, str]]:

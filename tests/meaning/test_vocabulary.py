@@ -143,6 +143,14 @@ def test_values(words: str, value: int, size: int, text: str) -> None:
     assert said(words, value, site(size, kernel=Kernel())) == text
 
 
+def test_the_sign_of_an_int_is_no_flag() -> None:
+    """SB_NOUSER is 1 << 31, a negative int, and s_flags an unsigned long."""
+    flags = "flags:table sb_flags"
+    assert said(flags, 0xFFFFFFFF80000001, site(8)) == "SB_RDONLY|SB_NOUSER"
+    assert said(flags, 0xFFFFFFFF00000001, site(8)) == "SB_RDONLY|0xffffffff00000000"
+    assert said(flags, 0x80000001, site(4)) == "SB_RDONLY|SB_NOUSER"
+
+
 def test_ports_are_in_network_order_where_their_type_is() -> None:
     assert said("port", 0x9210, site(2, network=True)) == "4242"
     assert said("port", 0x1092, site(2, network=True, big=True)) == ""  # it is what is shown
