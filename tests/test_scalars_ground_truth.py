@@ -164,3 +164,31 @@ def test_network_devices(kernel: Kernel, known: Any) -> None:
             assert meaning(ifa, "ifa_mask") == ".".join(map(str, mask.to_bytes(4, "big")))
         else:
             assert not first
+
+
+@pytest.mark.parametrize("name", ["stock", "stock-7.3", "s390x", "tagged"])
+def test_the_type_of_a_dentry_is_that_of_its_inode(
+    opened: Callable[[str], Kernel], name: str
+) -> None:
+    """By a table of macros, or by an enum of flags with a number among them, at other bits."""
+    kernel = opened(name)
+    kinds = {stat.S_IFREG: "REGULAR", stat.S_IFDIR: "DIRECTORY", stat.S_IFLNK: "SYMLINK"}
+    seen = set()
+    for super_block in kernel["super_blocks"].walk_():
+        if not int(super_block.s_root):
+            continue
+        root = kernel.value("struct dentry", int(super_block.s_root))
+        children = "d_children" if root.has_member_("d_children") else "d_subdirs"
+        for dentry in (root, *root.member_(children).walk_()):
+            inode = int(dentry.d_inode)
+            if not inode:
+                continue
+            kind = stat.S_IFMT(int(kernel.value("struct inode", inode).i_mode))
+            flags = said(dumped(kernel, dentry)["members"], "d_flags").split("|")
+            (told,) = (flag for flag in flags if flag.endswith("_TYPE"))
+            told = (
+                told.removeprefix("DCACHE_").removesuffix("_TYPE").replace("AUTODIR", "DIRECTORY")
+            )
+            assert told == kinds.get(kind, "SPECIAL")
+            seen.add(kind)
+    assert len(seen) >= 3

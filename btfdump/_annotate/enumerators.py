@@ -61,17 +61,25 @@ def bit_names(
 ) -> dict[int, str]:
     """Return mask -> name for the flags of an enum, or for the enumerators with a prefix.
 
-    Masks are single bits. Enumerators that are called `..._BIT` or `PG_...` are numbers of bits, as
-    all are with `is_bits`; of several for one bit the first counts.
+    Masks are single bits, and the values of a number among them: those that lie within another one,
+    as DCACHE_SYMLINK_TYPE does in DCACHE_ENTRY_TYPE, and that its bits are no flags for.
+    Enumerators that are called `..._BIT` or `PG_...` are numbers of bits, as all are with
+    `is_bits`; of several for one mask the first counts.
     """
     found: dict[int, str] = {}
+    several: dict[int, str] = {}
     for name, value in _enumerators(names, near, lookup):
         if is_bits or name.endswith("_BIT") or name.startswith("PG_"):
             if 0 <= value < _MOST_BITS:
                 found.setdefault(1 << value, _macro(name))
-        elif value > 0 and not value & (value - 1):
-            found.setdefault(value, name)
-    return found
+        elif value > 0:
+            (several if value & (value - 1) else found).setdefault(value, name)
+    inside = {
+        value: name
+        for value, name in several.items()
+        if any(value != around and value & around == value for around in several)
+    }
+    return found | inside
 
 
 def _macro(name: str) -> str:

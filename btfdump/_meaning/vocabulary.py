@@ -104,7 +104,9 @@ def _flags(name: str, word: str, argument: str, site: Site) -> Meaning:
     table_name = _table_in(argument)
     bits = site.size * 8
     if table_name is None:
-        masks = dict(sorted(site.masks(argument, word == "bits").items()))
+        found = site.masks(argument, word == "bits")
+        # What is a number of several bits comes before these bits themselves.
+        masks = {m: found[m] for m in sorted(found, key=lambda m: (-m.bit_count(), m))}
         if not masks:
             raise AnnotationError("no such enum or prefix")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump._annotate.enumerators import without_enumerators
+from btfdump._annotate.enumerators import bit_names, without_enumerators
 from btfdump._annotate.lookup import Lookup
 from btfdump._btf import BtfBuilder, types
 from btfdump.errors import AnnotationError, CorruptDataError
@@ -46,6 +46,16 @@ def lookup_of(**enums: dict[str, int]) -> tuple[Lookup, types.Composite]:
 def test_enumerators_in_expressions(text, expected):
     lookup, item = lookup_of(e={"CURSOR": 4096, "BIT": 3, "n": 5}, f={"NEGATIVE": -2})
     assert without_enumerators(text, item, item.btf, lookup) == expected
+
+
+def test_a_number_among_flags():
+    """A symbolic link was shown as DIRECTORY|REGULAR, whose bits its number has."""
+    kinds = {"MISS": 0, "WHITEOUT": 1 << 4, "DIR": 2 << 4, "AUTODIR": 3 << 4, "REGULAR": 4 << 4}
+    kinds |= {"SPECIAL": 5 << 4, "SYMLINK": 6 << 4, "KIND": 7 << 4}
+    lookup, item = lookup_of(flags={"HASH": 1, "ALL": 0xF, **kinds})
+    shown = bit_names("flags", item.btf, lookup)
+    single = {1: "HASH", 16: "WHITEOUT", 32: "DIR", 64: "REGULAR"}
+    assert shown == {**single, 48: "AUTODIR", 80: "SPECIAL", 96: "SYMLINK"}
 
 
 def test_no_choice_is_there():

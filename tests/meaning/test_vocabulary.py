@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Literal
 
-MASKS = {"color": {1: "RED", 4: "BLUE"}}
+MASKS = {"color": {1: "RED", 4: "BLUE"}, "kind": {1: "A", 0x10: "B", 0x20: "C", 0x30: "BOTH"}}
 VALUES = {"color": {0: "NONE", 1: "RED"}}
 
 
@@ -261,3 +261,10 @@ def test_of_what_machine_a_value_is_may_be_unknown():
 def test_a_name_of_the_kernels_own_is_spelled_as_the_macro_where_it_is_the_same():
     shown = said("flags:table vm_flags", 0x8011, site(8, kernel=Kernel()))
     assert shown == "VM_READ|moved|VM_SEQ_READ"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0x31, "BOTH|A"), (0x11, "A|B"), (0x20, "C"), (0x70, "BOTH|0x40")]
+)
+def test_a_number_of_several_bits_comes_before_the_bits(value, text):
+    assert said("flags:kind", value, site()) == text
