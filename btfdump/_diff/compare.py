@@ -357,8 +357,14 @@ def _gist(entry: Json) -> Json:
     if "address" not in entry and "summary" not in entry:
         return _plain(entry)
     words = [str(entry[key]) for key in ("type", "address") if entry.get(key)]
-    for key, value in _dict(entry.get("summary")).items():
+    summary = _dict(entry.get("summary"))
+    told = str(_plain(summary.get("text", "")))
+    if told:
+        words.append(told)
+    for key, value in summary.items():
         plain = _plain(value)
+        if told and (key == "text" or str(plain) in told):  # a template's words have its members
+            continue
         words.append(f'"{plain}"' if isinstance(plain, str) else f"{key} {_text(plain)}")
     return " ".join(words)
 

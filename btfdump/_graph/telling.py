@@ -107,7 +107,10 @@ class Telling:
             self._is_fitted[number] = True
             is_last = number == len(self._templates) - 1
             lookup = self._around.context.lookup
-            template = fit(template, self._struct, lookup, [], is_checked=not is_last)
+            try:
+                template = fit(template, self._struct, lookup, [], is_checked=not is_last)
+            except _UNTOLD:  # a struct that it names is damaged
+                template = None
             self._templates[number] = template
         return template
 

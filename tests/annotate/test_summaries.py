@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import sys
+from pathlib import Path
+
 import pytest
 
+import btfdump._annotate.overlay as overlay_module
 from btfdump._annotate.overlay import Overlay
 from btfdump._annotate.summaries import bad_summary, fit, summary_of
 from btfdump._annotate.template import Around, Optional, templates
 from tests.support.synthetic import World
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 
 @pytest.fixture
@@ -94,3 +104,42 @@ def test_the_first_overlay_counts():
     assert summary_of([(plain, "base"), (words, "base")]) == ("kind",)
     assert summary_of([(words, "base"), (plain, "base")]) == templates("{owner.id}")
     assert summary_of([(plain, "nothing")]) == ()
+
+
+SEE = re.compile(r"[\w/-]+/[\w.-]+\.[chS](: (\w+\(\)|struct \w+|enum \w+|[A-Z_]+))?([,:;]? .+)?")
+
+
+def stated_in_the_library():
+    """Yield (file, struct, one template as it is written) for each of them."""
+    for path in sorted((Path(overlay_module.__file__).parent / "overlays").glob("*.toml")):
+        for struct, entry in tomllib.loads(path.read_text("utf-8")).get("summary", {}).items():
+            choices = entry if isinstance(entry, list) else [entry]
+            for choice in choices:
+                if not isinstance(choice, str):
+                    yield path.name, struct, choice
+
+
+def test_every_template_of_the_library_says_where_the_source_shows_it():
+    found = list(stated_in_the_library())
+    assert len(found) > 50
+    for file, struct, choice in found:
+        assert SEE.fullmatch(choice["see"]), f"{file}: {struct}: {choice['see']}"
+
+
+def test_every_template_of_the_library_fits_a_kernel(opened):
+    """And so does each of its optional parts, in some kernel that is at hand."""
+    kernels = [opened(name) for name in ("stock", "stock-7.3", "s390x")]
+    # Sizes of modules until 6.3; dentries before and since 7.0; a name that Debian leaves out.
+    elsewhere = {"module", "page", "folio", "inode", "vm_area_struct"}
+    for file, struct, choice in stated_in_the_library():
+        (template,) = templates(choice)
+        wrong = []
+        for kernel in kernels:
+            complaints: list[str] = []
+            for one in kernel.lookup.structs(struct, kernel.btf):
+                if fit(template, one, kernel.lookup, complaints) is not None:
+                    break
+            else:
+                complaints.append(f"no struct {struct}")
+            wrong.append(complaints)
+        assert not all(wrong) or struct in elsewhere, f"{file}: {struct}: {wrong}"

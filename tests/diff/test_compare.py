@@ -150,6 +150,14 @@ def test_a_place_in_an_array_is_what_tells_its_elements_apart():
     ]
 
 
+def test_an_entry_that_a_template_tells_is_told_by_its_words():
+    entry = {"type": "struct file", "address": "0x10", "brief": True}
+    words = {"text": "/init ino 3", "i_ino": 3, "pos": 7, "name": "/init"}
+    old, new = container(), container({**entry, "summary": words})
+    (line,) = differences({"list": old}, {"list": new})
+    assert line.endswith("struct file 0x10 /init ino 3 pos 7")
+
+
 def test_entries_that_came_into_an_empty_list():
     empty = {"type": "struct list_head", "empty": True}
     lines = differences({"c": empty}, {"c": container(task(10, 0x10))})
