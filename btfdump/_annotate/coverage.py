@@ -16,7 +16,17 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.annotations import Annotations
-from btfdump._annotate.grammar import Contains, bare_name, enclosed, parse
+from btfdump._annotate.applying import (
+    APPLIES,
+    INTEREST,
+    MISFIT,
+    NO_MEMBER,
+    NO_STRUCT,
+    interest_verdict,
+    scalar_verdict,
+    types_called,
+)
+from btfdump._annotate.grammar import Contains, as_meaning, bare_name, enclosed, parse
 from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.members import head_type, owner_of, resolve
 from btfdump._btf import types
@@ -35,7 +45,6 @@ if TYPE_CHECKING:
 LINK, PART, UNKNOWN = "link", "part", "unknown"
 _PARTS = FAMILIES | {"list_lru_one"}
 """Structs whose containers are walked together with the container that they are in."""
-APPLIES, NO_STRUCT, NO_MEMBER, MISFIT = "applies", "no struct", "no member", "does not fit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,8 @@ class Known:
 class Checked:
     """One line of an overlay: whether it applies to this BTF, and if not, why.
 
-    `is_proven` means that entries in a real dump have confirmed it.
+    `is_proven` means that entries in a real dump have confirmed it. `table` is "struct" for those
+    about a member; of "scalar" `member` is the name of a type, of "first" and "last" it is "".
     """
 
     source: str
@@ -75,6 +85,14 @@ class Checked:
     status: str
     reason: str = ""
     is_proven: bool = False
+    table: str = "struct"
+
+    @property
+    def place(self) -> str:
+        """What the line is about."""
+        if self.table == "struct":
+            return f"{self.struct}.{self.member}"
+        return f"[{self.table}] {self.struct or self.member}"
 
 
 @dataclass(slots=True)
@@ -284,11 +302,34 @@ def check(btfs: Iterable[Btf], overlay: Overlay, lookup: Lookup) -> Iterator[Che
         structs = lookup.every(name, known)
         resolved = [(struct, annotations.of_struct(struct)) for struct in structs]
         for member, alternatives in overlay.members(name).items():
-            says = " | ".join(", ".join(map(str, choice)) for choice in alternatives)
+            says = _says(alternatives, _is_head(member, resolved))
             see = overlay.see(name, member)
             status, reason = _verdict(name, member, resolved)
             is_proven = overlay.is_proven(name, member)
             yield Checked(overlay.source, name, member, says, see, status, reason, is_proven)
+    for name in overlay.scalars():
+        verdict = scalar_verdict(overlay, name, types_called(name, known), annotations.meanings)
+        says, see = _says(overlay.scalar(name), False), overlay.see_of_scalar(name)
+        yield Checked(overlay.source, "", name, says, see, *verdict, table="scalar")
+    for table in INTEREST:
+        for name in overlay.interests(table):
+            verdict = interest_verdict(overlay, table, name, lookup.every(name, known))
+            says = ", ".join((overlay.first if table == "first" else overlay.last)(name) or ())
+            yield Checked(overlay.source, name, "", says, "", *verdict, table=table)
+
+
+def _is_head(member: str, resolved: Sequence[tuple[types.Composite, StructFacts]]) -> bool:
+    """Whether a member is a container in any of the structs."""
+    found = (facts_at(struct, facts, member) for struct, facts in resolved)
+    return any(known is not None and known.is_container for known in found)
+
+
+def _says(alternatives: Alternatives, is_head: bool) -> str:
+    """Return what a line says, in words."""
+    return " | ".join(
+        ", ".join(str((None if is_head else as_meaning(one)) or one) for one in choice)
+        for choice in alternatives
+    )
 
 
 def _verdict(

@@ -93,7 +93,9 @@ class Means(NamedTuple):
     argument: str = ""
 
     def __str__(self) -> str:
-        return f"means {self.word}{f' {self.argument}' if self.argument else ''}"
+        from btfdump._meaning.phrases import phrase  # nothing that is looked at needs it
+
+        return phrase(self.word, self.argument)
 
 
 class Condition(NamedTuple):

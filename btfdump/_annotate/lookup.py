@@ -93,6 +93,11 @@ class Lookup:
         structs = [type_ for type_ in found if isinstance(type_, types.Composite)]
         return [struct for struct in structs if name == bare or self.means(name, struct)]
 
+    def declared(self, name: str, near: TypeTable) -> list[types.Typedef | types.Composite]:
+        """Return the typedefs, or else the structs and unions, that BTF calls by a name."""
+        typedefs = self._called(types.Typedef, name, near)
+        return [*typedefs] if typedefs else [*self._called(types.Composite, name, near)]
+
     def enums(self, name: str, near: TypeTable) -> list[types.Enum]:
         """Return the enums of a name in the nearest BTF that has one.
 

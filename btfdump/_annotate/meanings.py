@@ -6,10 +6,11 @@ its bits exist. btfdump/_meaning turns values into words.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.enumerators import bit_names, value_names
-from btfdump._annotate.grammar import Show, as_meaning
+from btfdump._annotate.grammar import Show, as_meaning, parse
 from btfdump._btf import types
 from btfdump._btf.members import MAX_NESTING
 from btfdump._meaning import Meaning
@@ -17,9 +18,9 @@ from btfdump._meaning.vocabulary import Site, meaning_of
 from btfdump.errors import AnnotationError, BtfFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from btfdump._annotate.grammar import Means
+    from btfdump._annotate.grammar import Annotation, Means
     from btfdump._annotate.lookup import Lookup
     from btfdump._annotate.overlay import Overlay
     from btfdump._btf.types import TypeTable
@@ -71,21 +72,48 @@ class Meanings:
 
     def of_type(self, type_: types.Type) -> Meaning | None:
         """Return what all values of a type mean: by the typedefs it goes by, or its struct."""
-        for name in _names_of(type_):
-            if name not in self._named:
-                continue
-            for source in self._sources:
-                for alternative in source.scalar(name):
-                    for annotation in alternative:
-                        if isinstance(annotation, Show) and annotation.how == "hex":
-                            return _HEX
-                        stated = as_meaning(annotation)
-                        if stated is None:
-                            continue
-                        found = self.find(stated, type_, type_.btf)
-                        if found is not None:  # else `annotations check` says it: kernels differ
-                            return found
+        found = self.stated_of_type(type_)
+        return found[0] if found is not None else None
+
+    def stated_of_type(self, type_: types.Type) -> tuple[Meaning, str] | None:
+        """Return the same, and who says so: "library", "tag", "overlay FILE"."""
+        for declared in _declared(type_):
+            for source, stated in self._about(declared):
+                for annotation in stated:
+                    found = self._fitting(annotation, type_)
+                    if found is not None:
+                        return found, source
         return None
+
+    def stated(self, annotation: Annotation, type_: types.Type) -> Meaning | None:
+        """Return what an annotation on a type says of its values, None if nothing.
+
+        Raises `AnnotationError` if it cannot be said of them.
+        """
+        if isinstance(annotation, Show) and annotation.how == "hex":
+            return _HEX
+        means = as_meaning(annotation)
+        return self.of(means, type_, type_.btf) if means is not None else None
+
+    def _fitting(self, annotation: Annotation, type_: types.Type) -> Meaning | None:
+        """Return the same, None if it cannot be said: `check` and `tags` tell, kernels differ."""
+        try:
+            return self.stated(annotation, type_)
+        except AnnotationError:
+            return None
+
+    def _about(self, declared: types.Type) -> Iterator[tuple[str, Iterable[Annotation]]]:
+        """Yield what is said of a typedef or struct, by authority: tags come before the library."""
+        tags = [tag for tag in declared.btf.decl_tags(declared.id) if tag.component_index < 0]
+        if not tags and declared.name not in self._named:
+            return
+        for source in self._sources:
+            if tags and source.source == "library":
+                yield _tagged(tags)
+                tags = []
+            yield source.source, chain.from_iterable(source.scalar(declared.name))
+        if tags:
+            yield _tagged(tags)
 
     def _site(self, type_: types.Type, near: TypeTable) -> Site:
         btf = type_.btf
@@ -100,7 +128,7 @@ class Meanings:
             size,
             surroundings.byteorder if surroundings is not None else btf.byteorder,
             btf.pointer_size or 8,
-            not _NETWORK.isdisjoint(_names_of(type_)),
+            not _NETWORK.isdisjoint(one.name for one in _declared(type_)),
             isinstance(base, types.Ptr),
             only is None or size not in _SIZES,
             lambda names, is_bits: bit_names(names, near, lookup, is_bits=is_bits),
@@ -109,12 +137,17 @@ class Meanings:
         )
 
 
-def _names_of(type_: types.Type) -> list[str]:
-    """Return the names of a type's typedefs, the outermost first, and that of its struct."""
+def _tagged(tags: Iterable[types.DeclTag]) -> tuple[str, Iterable[Annotation]]:
+    """Return what the tags on a type say; attributes are not ours."""
+    return "tag", [parse(tag.text) for tag in tags if not tag.is_attribute]
+
+
+def _declared(type_: types.Type) -> list[types.Typedef | types.Composite]:
+    """Return a type's typedefs, the outermost first, and its struct."""
     found = []
     for _ in range(MAX_NESTING * 2):
         if isinstance(type_, types.Typedef | types.Composite):
-            found.append(type_.name)
+            found.append(type_)
         if not isinstance(type_, types.Reference) or isinstance(type_, types.Ptr):
             break
         type_ = type_.btf.type(type_.type_id)

@@ -206,6 +206,10 @@ class Overlay:
             raise self._error(f"{table}.{struct}", "expected a list of members")
         return names
 
+    def interests(self, table: str) -> list[str]:
+        """Return the names of the structs that have a list of members in [first] or [last]."""
+        return self._names_in(table)
+
     def opaque(self, struct: str) -> list[str]:
         """Return the names of structs that may really be there if `struct` hides its members."""
         return self._structs_of("opaque", struct)

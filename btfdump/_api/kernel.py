@@ -524,8 +524,11 @@ def _lacks_of_task(kernel: Kernel) -> str:
 
 def _misfits(kernel: Kernel, overlay: Overlay) -> list[str]:
     """Return a text for what an overlay says of structs or members that a kernel does not have."""
+    from btfdump._annotate.applying import INTEREST, scalar_problems  # few have overlays
+
     problems = []
-    for name in dict.fromkeys((*overlay.structs(), *overlay.summaries())):
+    interests = (name for table in INTEREST for name in overlay.interests(table))
+    for name in dict.fromkeys((*overlay.structs(), *overlay.summaries(), *interests)):
         found = kernel.lookup.structs(name, kernel.btf)
         if not found:
             where = "in the BTF of this kernel or its modules"
@@ -534,4 +537,5 @@ def _misfits(kernel: Kernel, overlay: Overlay) -> list[str]:
         wrong = [bad_summary(overlay, struct, name, kernel.lookup) for struct in found]
         fewest: list[str] = min(wrong, key=len, default=[])
         problems += fewest
-    return problems
+    meanings = kernel.annotations.meanings
+    return problems + scalar_problems(overlay, kernel.lookup, kernel.btf, meanings)

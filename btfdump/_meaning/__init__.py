@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Literal
 
 
@@ -21,7 +21,8 @@ class Meaning:
 
     `text(value)` says it of an integer, `of_bytes(data)` of the bytes of an array or a struct, and
     `names(value)` lists the bits of flags; each returns nothing for a value that means nothing. The
-    value itself is shown in `base` 8, 10 or 16. What `is_lasting` holds for as long as a kernel is
+    value itself is shown in `base` 8, 10 or 16. `known()` returns the names that there are for
+    values or bits. What `is_lasting` holds for as long as a kernel is
     open; else it depends on memory that may change. What `is_folded` is of interest to few: it
     takes one line of a tree.
     """
@@ -33,6 +34,7 @@ class Meaning:
     base: int = 10
     is_lasting: bool = True
     is_folded: bool = False
+    known: Callable[[], Iterable[str]] | None = None
 
     def number(self, value: int) -> str:
         """Return a value as C would write it, in this base."""

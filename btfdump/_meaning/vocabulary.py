@@ -13,7 +13,7 @@ from btfdump._meaning.bits import bits_in, flag_list, flags_text, ranges, set_te
 from btfdump.errors import AnnotationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Literal
 
     from btfdump._meaning import Surroundings
@@ -82,6 +82,7 @@ def _scalar(
     base: int = 10,
     names_of: Callable[[int], list[str]] | None = None,
     is_lasting: bool = True,
+    known: Callable[[], Iterable[str]] | None = None,
 ) -> Meaning:
     """Return the meaning of an integer, or of the only scalar of a struct."""
     if site.is_bytes or site.size > 8:
@@ -91,7 +92,7 @@ def _scalar(
     def of_bytes(data: bytes) -> str:
         return text(int.from_bytes(data, byteorder))
 
-    return Meaning(name, text, of_bytes, names_of, base, is_lasting)
+    return Meaning(name, text, of_bytes, names_of, base, is_lasting, known=known)
 
 
 # Flags and enumerations
@@ -112,6 +113,9 @@ def _flags(name: str, word: str, argument: str, site: Site) -> Meaning:
 
         def list_names(value: int) -> list[str]:
             return flag_list(_unsigned(value, bits, masks), masks)
+
+        def known() -> Iterable[str]:
+            return masks.values()
     else:
         load = partial(_masks_of, table_name, site)
 
@@ -121,10 +125,14 @@ def _flags(name: str, word: str, argument: str, site: Site) -> Meaning:
             found = flag_list(masked, own, table.fields)
             return found or ([table.zero] if table.zero and not masked else [])
 
+        def known() -> Iterable[str]:
+            table, own = load()
+            return (*own.values(), *(one for field in table.fields for one in field.names.values()))
+
     def text(value: int) -> str:
         return flags_text(list_names(value))
 
-    return _scalar(name, text, site, base=16, names_of=list_names)
+    return _scalar(name, text, site, base=16, names_of=list_names, known=known)
 
 
 def _unsigned(value: int, bits: int, masks: Mapping[int, str]) -> int:
@@ -178,12 +186,12 @@ def _enumeration(name: str, argument: str, site: Site) -> Meaning:
         values = site.values(argument)
         if not values:
             raise AnnotationError("no such enum, enumerator or prefix")
-        return _scalar(name, lambda value: values.get(value, ""), site)
+        return _scalar(name, lambda value: values.get(value, ""), site, known=values.values)
 
     def text(value: int) -> str:
         return _value_name(table_name, value)
 
-    return _scalar(name, text, site)
+    return _scalar(name, text, site, known=lambda: names.table(table_name).names.values())
 
 
 def _value_name(table: str, value: int) -> str:

@@ -8,17 +8,8 @@ from dataclasses import asdict
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from btfdump._annotate.coverage import (
-    APPLIES,
-    LINK,
-    MISFIT,
-    NO_MEMBER,
-    NO_STRUCT,
-    PART,
-    UNKNOWN,
-    Tally,
-    tally,
-)
+from btfdump._annotate.applying import APPLIES, MISFIT, NO_MEMBER, NO_STRUCT
+from btfdump._annotate.coverage import LINK, PART, UNKNOWN, Tally, tally
 from btfdump._render.escape import printable
 
 if TYPE_CHECKING:
@@ -54,7 +45,7 @@ def _entries(source: str, checked: Sequence[Checked], every: bool) -> Iterator[s
         printable(
             f"{source}: {len(checked)} entries: {counts[APPLIES]} apply"
             f"{_proven(checked)}, {counts[NO_STRUCT]} name "
-            f"structs that are not here, {counts[NO_MEMBER]} members that are not, "
+            f"types that are not here, {counts[NO_MEMBER]} members that are not, "
             f"{counts[MISFIT]} do not fit"
         )
         + "\n"
@@ -62,13 +53,13 @@ def _entries(source: str, checked: Sequence[Checked], every: bool) -> Iterator[s
     for row in checked:
         if row.status == MISFIT or (every and row.status == APPLIES):
             proven = ", proven on a dump" if row.is_proven else ""
-            why = row.reason or f"{row.says} ({row.see}{proven})"
-            yield printable(f"  {row.struct}.{row.member}: {why}") + "\n"
-    structs = dict.fromkeys(row.struct for row in checked if row.status == NO_STRUCT)
+            see = f" ({row.see}{proven})" if row.see or proven else ""
+            why = row.reason or f"{row.says}{see}"
+            yield printable(f"  {row.place}: {why}") + "\n"
+    missing = [row for row in checked if row.status == NO_STRUCT]
+    structs = dict.fromkeys(row.struct if row.table == "struct" else row.place for row in missing)
     yield from _list(NO_STRUCT, list(structs))
-    yield from _list(
-        NO_MEMBER, [f"{row.struct}.{row.member}" for row in checked if row.status == NO_MEMBER]
-    )
+    yield from _list(NO_MEMBER, [row.place for row in checked if row.status == NO_MEMBER])
 
 
 def _list(status: str, names: Sequence[str]) -> Iterator[str]:

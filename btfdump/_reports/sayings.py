@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from btfdump._annotate.grammar import Unknown, parse
 from btfdump._btf.sections import member_tags
 from btfdump._btf.types import Array
+from btfdump._meaning.phrases import phrase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from btfdump._annotate.annotations import Annotations
     from btfdump._annotate.facts import Expansion, MemberFacts, StructFacts
     from btfdump._btf import types as t
+    from btfdump._meaning import Meaning
 
 _LISTS = frozenset(
     (
@@ -44,8 +46,17 @@ class Sayings:
         member = outer.members[index]
         is_array = isinstance(outer.btf.skip_modifiers(member.type_id), Array)
         said = tuple(_facts(known, is_array=is_array)) if known is not None else ()
+        if known is None or not known.is_meant:
+            said += tuple(self._by_type(member.type))
         quoted = (f'"{text}"' for text in _tags(outer, index))
         return (*said, *(f"tag {tag}" for tag in quoted if not any(tag in one for one in said)))
+
+    def _by_type(self, type_: t.Type) -> Iterator[str]:
+        """Yield what is said of all values of a member's type."""
+        stated = self._annotations.meanings.stated_of_type(type_)
+        if stated is not None:
+            meaning, source = stated
+            yield f"{said_of_values(meaning)} [{source}]"
 
 
 def _tags(outer: t.Composite, index: int) -> Iterator[str]:
@@ -85,7 +96,7 @@ def _words(known: MemberFacts, *, is_array: bool) -> Iterator[str]:
     if known.typed_by is not None:
         yield f"value of the BPF map {known.typed_by}"
     if known.meaning is not None:
-        yield known.meaning.name
+        yield said_of_values(known.meaning)
     if known.skip is not None:
         yield f"without those for which {known.skip}"
     if known.vacant is not None:
@@ -104,6 +115,11 @@ def _plain(known: MemberFacts) -> Iterator[str]:
         yield "link of a container"
     if known.is_stale:
         yield "may lead to what has been freed"
+
+
+def said_of_values(meaning: Meaning) -> str:
+    """Return in words what a meaning says."""
+    return phrase(*meaning.name.partition(":")[::2])
 
 
 def _container(expansion: Expansion, *, is_array: bool) -> str:

@@ -10,22 +10,26 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.coverage import annotations_for
-from btfdump._annotate.grammar import Contains, Lock, Marker, Unknown, parse
+from btfdump._annotate.grammar import Contains, Lock, Marker, Means, Unknown, as_meaning, parse
 from btfdump._annotate.locks import check_lock
 from btfdump._annotate.members import head_type
 from btfdump._annotate.type_tags import MEANINGS, tags_in, type_tagged
 from btfdump._btf import types
 from btfdump._btf.wire import Kind
 from btfdump._kernel.variables import globals_of
+from btfdump._meaning.phrases import described
 from btfdump._render.escape import printable
+from btfdump.errors import AnnotationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from btfdump._annotate.annotations import Annotations
+    from btfdump._annotate.grammar import Annotation
     from btfdump._annotate.locks import FindGlobal
     from btfdump._api.types import Opened
     from btfdump._btf.reader import Btf
+    from btfdump._btf.types import TypeTable
 
 
 @dataclass(frozen=True)
@@ -143,8 +147,12 @@ def _meaning(
         facts = annotations.of_global(target.target, target.btf, [], (tag.text,))
         if facts.expansion is not None:
             return f"{facts.expansion.head} of {annotation}"
+        if isinstance(annotation, Means) or facts.meaning is not None:
+            return _of_values(annotation, target.target, target.btf, annotations)
         if facts.problems:
             return _reason(facts.problems[0])
+    if isinstance(target, types.Typedef | types.Composite) and as_meaning(annotation) is not None:
+        return _of_values(annotation, target, target.btf, annotations)
     if isinstance(annotation, Lock) and isinstance(target, types.Func):
         return str(check_lock(annotation, target, tag.component_index, find_global))
     if isinstance(annotation, Lock | Marker):
@@ -157,6 +165,8 @@ def _container_meaning(
 ) -> str:
     annotation = parse(tag.text)
     head = head_type(member)
+    if isinstance(annotation, Means) or (head is None and as_meaning(annotation) is not None):
+        return _of_values(annotation, member, target.btf, annotations)
     if isinstance(annotation, Contains):
         facts = annotations.of_member(target, member, [], (tag.text,))
         if facts.expansion is not None:
@@ -172,6 +182,18 @@ def _container_meaning(
             return str(annotation)
         return "not understood: expected NAME:NODE"
     return str(annotation)
+
+
+def _of_values(
+    annotation: Annotation, type_: types.Type, near: TypeTable, annotations: Annotations
+) -> str:
+    """Return what is said of values of a type, or why it cannot be said."""
+    stated = as_meaning(annotation)
+    assert stated is not None
+    try:
+        return described(annotations.meanings.of(stated, type_, near))
+    except AnnotationError as error:
+        return f"not understood: {error}"
 
 
 def _reason(problem: str) -> str:

@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from btfdump._annotate.applying import APPLIES, MISFIT, NO_MEMBER, NO_STRUCT
 from btfdump._annotate.coverage import (
-    APPLIES,
     LINK,
-    MISFIT,
-    NO_MEMBER,
-    NO_STRUCT,
     PART,
     UNKNOWN,
     Tally,

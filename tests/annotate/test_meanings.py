@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from btfdump._annotate.lookup import Lookup
+from btfdump._annotate.meanings import Meanings
+from btfdump._annotate.overlay import Overlay
+from btfdump._btf import BtfBuilder
 from btfdump.errors import AnnotationError
 from tests.render.test_plain import shown_twice
 from tests.support.annotated import dumped, overlay, texts
@@ -203,14 +207,43 @@ def test_what_cannot_be_said_is_a_note(tag: str, note: str) -> None:
 
 
 def test_a_table_of_scalars_is_checked_when_it_is_loaded(tmp_path: Any) -> None:
-    from btfdump._annotate.overlay import Overlay
-
     file = tmp_path / "mine.toml"
     file.write_text("[scalar]\ndev_t = 7\n")
     with pytest.raises(AnnotationError, match=r"scalar.dev_t: expected a tag"):
         Overlay.load(file)
     file.write_text('[scalar]\ndev_t = "dev"\n')
     assert Overlay.load(file).scalars() == ["dev_t"]
+
+
+# Tags on types
+
+
+def test_a_tag_on_a_type_says_it_of_all_values() -> None:
+    """It counts before the library, after an overlay; and where the type is but a member's."""
+    b = BtfBuilder()
+    int_ = b.int_("int", 4)
+    inner = b.typedef("inner_t", int_)
+    outer = b.typedef("outer_t", b.const(inner))
+    b.decl_tag("unit:ms", inner)
+    b.decl_tag("unit:s", inner, attribute=True)
+    b.decl_tag("no meaning", outer)
+    pair = b.struct("pair", 16, [("a", b.int_("long", 8), 0), ("b", b.int_("u64", 8), 64)])
+    b.decl_tag("uuid", pair)
+    btf = b.parse()
+
+    def told(name: str, *sources: Overlay) -> tuple[str, str] | None:
+        (type_,) = btf.find_all(None, name)
+        found = Meanings(sources, Lookup(btf), None).stated_of_type(type_)
+        return (found[0].name, found[1]) if found is not None else None
+
+    mine = overlay('[scalar]\ninner_t = "unit:us"\n')
+    shipped = Overlay('[scalar]\ninner_t = "unit:ns"\npair = "fold"\n', "library")
+    assert told("inner_t") == ("unit:ms", "tag")
+    assert told("outer_t") == ("unit:ms", "tag")
+    assert told("inner_t", shipped) == ("unit:ms", "tag")
+    assert told("inner_t", mine, shipped) == ("unit:us", "overlay mine.toml")
+    assert told("pair", mine, shipped) == ("uuid", "tag")
+    assert told("int", mine, shipped) is None
 
 
 # Real kernels

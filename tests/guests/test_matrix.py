@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from btfdump._annotate.coverage import APPLIES, MISFIT, check, coverage, tally
+from btfdump._annotate.applying import APPLIES, MISFIT
+from btfdump._annotate.coverage import check, coverage, tally
 from btfdump._annotate.overlay import library
 from btfdump._api.kernel import open_core
 from sample_dumps.build import kernels

@@ -7,11 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump._annotate.coverage import (
-    annotations_for,
-    check,
-    coverage,
-)
+from btfdump._annotate.coverage import annotations_for, check, coverage
 from btfdump._annotate.lookup import Lookup
 from btfdump._render.coverage import render_json, render_text
 from tests.support.covered import covered_btf, covering_overlay
@@ -35,7 +31,7 @@ def test_text_and_json_tell_the_same(btf, overlay):
     rows = list(check((btf,), overlay, Lookup(btf)))
     members = list(coverage(btf, annotations_for(btf, (overlay,), None)))
     text = "".join(render_text("box.btf", rows, members, every=True))
-    assert "overlay mine.toml: 8 entries: 4 apply, 1 name structs that are not here" in text
+    assert "overlay mine.toml: 8 entries: 4 apply, 1 name types that are not here" in text
     assert "contains struct item linked by two (box.c: add())" in text
     assert "14 container members:" in text
     assert "unknown (5):" in text

@@ -68,6 +68,40 @@ def test_places(found):
     }  # fmt: skip
 
 
+def test_what_values_mean() -> None:
+    """On members, variables, typedefs and structs; what cannot be said of one is told as such."""
+    b = BtfBuilder()
+    int_ = b.int_("int", 4)
+    b.enum("color", [("RED", 1), ("BLUE", 2)])
+    long_ = b.int_("long", 8)
+    box = b.struct("box", 24, [("n", int_, 0), ("mode", int_, 32), ("t", long_, 64)])
+    b.decl_tag("flags:color", box, 0)
+    b.decl_tag("enum:color", box, 0)
+    b.decl_tag("mode", box, 1)
+    b.decl_tag("flags:nothing", box, 1)
+    b.decl_tag("ipv6", box, 1)
+    b.decl_tag("unit:ns", box, 2)
+    b.decl_tag("time:jiffies", b.var("due", long_))
+    b.decl_tag("dev", b.typedef("dev_t", int_))
+    b.decl_tag("uuid", b.typedef("no_t", int_))
+    b.decl_tag("flags:nothing", b.typedef("nor_t", int_))
+    b.decl_tag("uuid", b.struct("id", 16, [("b", long_, 0), ("c", long_, 64)]))
+    btf = b.parse()
+    assert [(row.place, row.meaning) for row in tags_of(btf, annotations_for(btf, (), None))] == [
+        ("struct box.n", "flags of enum color: RED, BLUE"),
+        ("struct box.n", "one of enum color: RED, BLUE"),
+        ("struct box.mode", "the type and permissions of a file"),
+        ("struct box.mode", "not understood: no such enum or prefix"),
+        ("struct box.mode", "not understood: expected 16 bytes, not 4"),
+        ("struct box.t", "in nanoseconds"),
+        ("due", "a moment in jiffies"),
+        ("dev_t", "a device number"),
+        ("no_t", "not understood: expected 16 bytes, not 4"),
+        ("nor_t", "not understood: no such enum or prefix"),
+        ("struct id", "a UUID"),
+    ]
+
+
 def test_meanings(found):
     by_tag = [(row.tag, row.meaning) for row in found if not row.is_type_tag]
     assert by_tag[0] == ("item:link", "list_head contains struct item linked by link")
