@@ -159,8 +159,8 @@ class Overlay:
 
         If `struct` is "", `member` is a global variable.
         """
-        table = f"struct.{struct}" if struct else "global"
-        value = self._table(table, member).get(member)
+        table = self._table(f"struct.{struct}") if struct else self._table("global", member)
+        value = table.get(member)
         choices = value if isinstance(value, list) else [value]
         return any(isinstance(choice, dict) and bool(choice.get("proven")) for choice in choices)
 

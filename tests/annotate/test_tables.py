@@ -42,6 +42,9 @@ def test_the_library_says_by_its_index_what_its_files_say():
     assert library().container_texts() == whole.container_texts()
     for struct in whole.structs():
         assert library().members(struct) == whole.members(struct), struct
+        for member in whole.members(struct):
+            proven = whole.is_proven(struct, member)
+            assert library().is_proven(struct, member) == proven, (struct, member)
     for struct in whole.summaries():
         assert library().summary(struct) == whole.summary(struct), struct
     for name in whole.globals():
