@@ -47,11 +47,33 @@ def tags_in(btf: TypeTable, type_id: int) -> Iterator[str]:
         type_id = base.type_id
 
 
-def type_tagged(btf: Btf) -> set[int]:
-    """Return the ids of all types, the base's too, for which `tags_in()` may yield anything."""
-    tags: set[int] = set()
-    one: Btf | None = btf
-    while one is not None:
-        tags.update(one.ids(Kind.TYPE_TAG))
-        one = one.base
-    return btf.leading_to(_LEADING, tags)
+class TypeTagged:
+    """Which types and prototypes have type tags, for several BTFs that are split from one.
+
+    What is found in a base is remembered: a kernel has hundreds of BTFs, and the base a hundred
+    thousand types.
+    """
+
+    def __init__(self) -> None:
+        self._types: dict[Btf, set[int]] = {}
+        self._prototypes: dict[Btf, set[int]] = {}
+
+    def types(self, btf: Btf) -> set[int]:
+        """Return the ids of all types, the base's too, for which `tags_in()` may yield anything."""
+        known = self._types.get(btf)
+        if known is None:
+            tags = set(btf.ids(Kind.TYPE_TAG))
+            if btf.base is not None:
+                tags |= self.types(btf.base)
+            known = self._types[btf] = btf.leading_to(_LEADING, tags) if tags else tags
+        return known
+
+    def prototypes(self, btf: Btf) -> set[int]:
+        """Return the ids of all prototypes, the base's too, with such a parameter or result."""
+        known = self._prototypes.get(btf)
+        if known is None:
+            known = {proto.id for proto in btf.users(Kind.FUNC_PROTO, self.types(btf))}
+            if btf.base is not None:
+                known |= self.prototypes(btf.base)
+            self._prototypes[btf] = known
+        return known

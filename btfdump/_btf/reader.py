@@ -210,16 +210,14 @@ class Btf:
         return map(self.type, users(self._records, kind, ids))
 
     def leading_to(self, kinds: Iterable[Kind], ids: Collection[int]) -> set[int]:
-        """Return `ids`, and all that lead to them through types of these kinds alone.
+        """Return `ids`, and the types of this blob that lead to them through these kinds alone.
 
-        `kinds` are those of pointers, arrays, qualifiers and typedefs; what leads there may be in
-        the base, too.
+        `kinds` are those of pointers, arrays, qualifiers and typedefs. What leads there in the base
+        is to be among `ids` already: it is the same for all that are split from it.
         """
         from .references import leading_to
 
-        chosen = tuple(kinds)
-        found = self.base.leading_to(chosen, ids) if self.base else ids
-        return leading_to(self._records, chosen, found)
+        return leading_to(self._records, tuple(kinds), ids)
 
     def ids(self, kind: Kind) -> Iterator[int]:
         """Yield the ids of the types of one kind in this blob, not its base's, in order."""

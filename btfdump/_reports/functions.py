@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump._annotate.grammar import Lock, parse
 from btfdump._annotate.locks import LockFact, check_lock
-from btfdump._annotate.type_tags import MEANINGS, tags_in, type_tagged
+from btfdump._annotate.type_tags import MEANINGS, TypeTagged, tags_in
 from btfdump._btf import types
 from btfdump._btf.names import around_function, clip, prototype
 from btfdump._btf.wire import Kind
@@ -104,19 +104,17 @@ def tagged_functions(
     btfs: Iterable[Btf], query: Query, find_global: FindGlobal | None = None
 ) -> Iterator[FunctionTag]:
     """Yield the tags on the wanted functions of several BTFs."""
+    known = TypeTagged()
     for btf in btfs:
-        tagged = _tagged(btf)
+        tagged = _tagged(btf, known)
         for func in functions(btf):
             if query.wants(func.name) and func.id in tagged:
                 yield from function_tags(func, find_global)
 
 
-def _tagged(btf: Btf) -> set[int]:
+def _tagged(btf: Btf, known: TypeTagged) -> set[int]:
     """Return the ids of the functions on which a tag may be, or on what they take or return."""
-    protos = {proto.id for proto in btf.users(Kind.FUNC_PROTO, type_tagged(btf))}
-    if btf.base is not None:
-        protos.update(proto.id for proto in btf.base.users(Kind.FUNC_PROTO, type_tagged(btf.base)))
-    found = {func.id for func in btf.users(Kind.FUNC, protos)}
+    found = {func.id for func in btf.users(Kind.FUNC, known.prototypes(btf))}
     found.update(t.type_id for t in btf.iter_types(Kind.DECL_TAG) if isinstance(t, types.DeclTag))
     return found
 

@@ -13,7 +13,7 @@ from btfdump._annotate.coverage import annotations_for
 from btfdump._annotate.grammar import Contains, Lock, Marker, Means, Unknown, as_meaning, parse
 from btfdump._annotate.locks import check_lock
 from btfdump._annotate.members import head_type
-from btfdump._annotate.type_tags import MEANINGS, tags_in, type_tagged
+from btfdump._annotate.type_tags import MEANINGS, TypeTagged, tags_in
 from btfdump._btf import types
 from btfdump._btf.wire import Kind
 from btfdump._kernel.variables import globals_of
@@ -47,19 +47,25 @@ class TagRow:
 def rows_of(opened: Opened) -> Iterator[TagRow]:
     """Yield the tags of a file of BTF, or of a kernel and its modules."""
     if opened.kernel is not None:
+        tagged = TypeTagged()
         for one in opened.btfs:
-            yield from tags_of(one, opened.kernel.annotations, globals_of(opened.kernel))
+            find = globals_of(opened.kernel)
+            yield from tags_of(one, opened.kernel.annotations, find, tagged)
         return
     (parsed,) = opened.btfs
     yield from tags_of(parsed, annotations_for(parsed, (), None))
 
 
 def tags_of(
-    btf: Btf, annotations: Annotations, find_global: FindGlobal | None = None
+    btf: Btf,
+    annotations: Annotations,
+    find_global: FindGlobal | None = None,
+    tagged: TypeTagged | None = None,
 ) -> Iterator[TagRow]:
     """Yield the tags that this BTF itself holds (without its base), decl tags first.
 
-    `find_global` is what `check_lock()` takes, for the locks on functions.
+    `find_global` is what `check_lock()` takes, for the locks on functions. `tagged` remembers what
+    was found in the base, for others that are split from it.
     """
     names = _Names(btf)
     for tag in btf.iter_types(Kind.DECL_TAG):
@@ -70,7 +76,7 @@ def tags_of(
             if not tag.is_attribute:
                 meaning = _meaning(target, tag, annotations, find_global)
             yield TagRow(btf.name, place, on, tag.text, meaning)
-    yield from _type_tags(btf, names)
+    yield from _type_tags(btf, names, tagged or TypeTagged())
 
 
 class _Names(dict[int, str]):
@@ -201,15 +207,12 @@ def _reason(problem: str) -> str:
     return problem.rsplit('": ', 1)[-1].rsplit('" ', 1)[-1]
 
 
-def _type_tags(btf: Btf, names: _Names) -> Iterator[TagRow]:
+def _type_tags(btf: Btf, names: _Names, known: TypeTagged) -> Iterator[TagRow]:
     """Yield the type tags that types of this BTF have in their declarations, by id."""
-    tagged = type_tagged(btf)
+    tagged = known.types(btf)
     if not tagged:
         return
-    protos = {proto.id for proto in btf.users(Kind.FUNC_PROTO, tagged)}
-    if btf.base is not None:
-        protos.update(proto.id for proto in btf.base.users(Kind.FUNC_PROTO, tagged))
-    found = [*btf.users(Kind.FUNC, protos)]
+    found = [*btf.users(Kind.FUNC, known.prototypes(btf))]
     for kind in (Kind.STRUCT, Kind.UNION, Kind.VAR, Kind.TYPEDEF):
         found += btf.users(kind, tagged)
     for type_ in sorted(found, key=attrgetter("id")):

@@ -50,7 +50,7 @@ def test_what_leads_to_a_type_does_so_over_any_number_of_others() -> None:
     split = BtfBuilder(base=base)
     name = split.typedef("t", array)
     btf = Btf.from_bytes(split.build(), base=base)
-    found = btf.leading_to(LEADING, {const})
+    found = btf.leading_to(LEADING, base.leading_to(LEADING, {const}))
     assert found == {const, const + 1, deep, array, name}
     assert struct not in found
     assert btf.leading_to(LEADING, set()) == set()

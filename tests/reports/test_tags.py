@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from btfdump._annotate.coverage import annotations_for
+from btfdump._annotate.type_tags import TypeTagged
 from btfdump._api.types import open_types
 from btfdump._btf import Btf, BtfBuilder
 from btfdump._reports.tags import render_tags, rows_of, tags_of
@@ -136,3 +137,34 @@ def test_only_what_has_tags_is_looked_at(opened):
     btf = Btf.from_bytes(opened("stock").btf.data, check=False)
     assert list(tags_of(btf, annotations_for(btf, (), None))) == []
     assert len(btf._types) < 100
+
+
+def test_a_base_is_looked_through_once_for_all_that_are_split_from_it(monkeypatch) -> None:
+    """A kernel has hundreds of BTFs; what has type tags in vmlinux was found out for each."""
+    b = BtfBuilder()
+    int_ = b.int_("int", 4)
+    pointer = b.ptr(b.type_tag("user", int_))
+    proto = b.func_proto(0, [("p", pointer)])
+    base = b.parse("vmlinux")
+    splits = []
+    for number in range(5):
+        split = BtfBuilder(base=base)
+        split.func(f"f{number}", proto)
+        split.struct(f"s{number}", 8, [("p", pointer, 0)])
+        splits.append(split.parse(f"m{number}"))
+    asked = []
+    search = type(base).leading_to
+
+    def leading_to(btf, kinds, ids):
+        asked.append(btf is base)
+        return search(btf, kinds, ids)
+
+    monkeypatch.setattr(type(base), "leading_to", leading_to)
+    known = TypeTagged()
+    places = [
+        row.place
+        for btf in splits
+        for row in tags_of(btf, annotations_for(base, (), None), None, known)
+    ]
+    assert places == [place for n in range(5) for place in (f"f{n}(p)", f"struct s{n}.p")]
+    assert asked.count(True) == 1
