@@ -3,30 +3,39 @@
 A decl tag names a member by the type id of the struct that declares it and its index there. So a
 statement about a member of a member (`task_struct.pending.list`) can be written only if that inner
 struct is anonymous and used nowhere else, and a statement with alternatives that hold under
-conditions cannot be written at all. What cannot be written is returned with the reason.
+conditions cannot be written at all. What cannot be written is returned with the reason. What all
+values of a type mean is a tag on the typedef or struct itself.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from btfdump._annotate.applying import types_called
 from btfdump._annotate.coverage import annotations_for
-from btfdump._annotate.grammar import Condition, parse
+from btfdump._annotate.grammar import Condition, as_meaning, parse
 from btfdump._annotate.lookup import Lookup
 from btfdump._annotate.members import head_type
 from btfdump._btf import types
 from btfdump._btf.builder import BtfBuilder
 from btfdump._btf.members import find_member
 from btfdump._decode.paths import split_path
+from btfdump.errors import AnnotationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from btfdump._annotate.annotations import Annotations
+    from btfdump._annotate.grammar import Annotation
+    from btfdump._annotate.meanings import Meanings
     from btfdump._annotate.overlay import Overlay
     from btfdump._btf.reader import Btf
+
+_ON_TYPE = -1
+"""The index of a tag that is on no member, but on the type."""
 
 
 @dataclass(slots=True)
@@ -57,7 +66,10 @@ def encode(btf: Btf, overlays: Sequence[Overlay], *, split: bool = False) -> Enc
 def _tags(
     btf: Btf, overlays: Sequence[Overlay], result: Encoded
 ) -> dict[tuple[int, int], list[str]]:
-    """Return the tags to write: (id of the struct, index of the member) -> texts."""
+    """Return the tags to write: (id of the struct, index of the member) -> texts.
+
+    The index is -1 for a tag on a type.
+    """
     tags: dict[tuple[int, int], list[str]] = {}
     annotations = annotations_for(btf, (), None)
     lookup = Lookup(btf)
@@ -69,7 +81,36 @@ def _tags(
                     _add(overlay, name, struct, member, annotations, uses, tags, result)
     for overlay in overlays:
         _add_by_type(btf, overlay.container_texts(), tags)
+    for overlay in overlays:
+        for name in overlay.scalars():
+            _add_scalar(overlay, name, btf, annotations.meanings, tags)
     return tags
+
+
+def _add_scalar(
+    overlay: Overlay,
+    name: str,
+    btf: Btf,
+    meanings: Meanings,
+    tags: dict[tuple[int, int], list[str]],
+) -> None:
+    """Tag a type of whose values nothing is said yet with what they mean."""
+    for type_ in types_called(name, (btf,)):
+        own = [tag.text for tag in btf.decl_tags(type_) if tag.component_index < 0]
+        if (type_.id, _ON_TYPE) in tags or any(_is_meaning(one, type_, meanings) for one in own):
+            continue
+        for text in chain(*overlay.scalar_texts(name)):
+            if _is_meaning(text, type_, meanings):
+                tags[type_.id, _ON_TYPE] = [text]
+                break
+
+
+def _is_meaning(text: str, type_: types.Type, meanings: Meanings) -> bool:
+    """Whether a tag on a type says what its values mean."""
+    try:
+        return meanings.stated(parse(text), type_) is not None
+    except AnnotationError:
+        return False
 
 
 def _add_by_type(
@@ -114,10 +155,18 @@ def _add(
         return
     known = tags.setdefault((inner.id, index), [])
     present = [tag.text for tag in inner.btf.decl_tags(inner.id) if tag.component_index == index]
-    kinds = {type(parse(text)) for text in (*known, *present)}
-    added = [text for text in texts if type(parse(text)) not in kinds]
-    if any(type(parse(text)) is not Condition for text in added):  # none for what others state
+    is_head = head_type(inner.members[index].type) is not None
+    kinds = {_kind(text, is_head) for text in (*known, *present)}
+    added = [text for text in texts if _kind(text, is_head) not in kinds]
+    if any(_kind(text, is_head) is not Condition for text in added):  # none for what others state
         known += added
+
+
+def _kind(text: str, is_head: bool) -> type[Annotation]:
+    """Return what kind of thing a tag says; on what is no container, `pid` is a meaning."""
+    annotation = parse(text)
+    means = None if is_head else as_meaning(annotation)
+    return type(annotation if means is None else means)
 
 
 def _fitting(

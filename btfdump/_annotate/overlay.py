@@ -242,6 +242,10 @@ class Overlay:
         value = self._table("scalar", name).get(name)
         return self._alternatives(f"scalar.{name}", value) if value is not None else ()
 
+    def scalar_texts(self, name: str) -> tuple[tuple[str, ...], ...]:
+        """Return what is said of all values of a type, as it is written; see `texts()`."""
+        return _texts(self._table("scalar", name).get(name, []))
+
     def see_of_scalar(self, name: str) -> str:
         """Return where the kernel's source shows what values of a type mean."""
         return _see(self._table("scalar", name).get(name))

@@ -11,12 +11,13 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from btfdump._annotate.grammar import Contains, Length, PointsTo, TypedBy
+from btfdump._annotate.grammar import Contains, Length, Means, PointsTo, TypedBy, as_meaning
 from btfdump._decode.paths import split_path
 from btfdump._harvest.program import nearness
-from btfdump._harvest.scan import CONDITIONAL, STRUCT, c_parser
+from btfdump._harvest.scan import CONDITIONAL, STRUCT, TYPEDEF, c_parser
 from btfdump._harvest.syntax import text_of
 
 if TYPE_CHECKING:
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
     from btfdump._annotate.grammar import Annotation
     from btfdump._annotate.overlay import Overlay
 
-_SAYS_WHAT_IT_HOLDS = (Contains, Length, PointsTo, TypedBy)
+_SAYS_WHAT_IT_HOLDS = (Contains, Length, Means, PointsTo, TypedBy)
 
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """Where a struct is defined: a file, and the bytes from its keyword to its closing brace."""
+    """Where a type is defined: a file, and the bytes from its keyword to where a tag may stand.
+
+    That is its closing brace, or the name that a typedef gives.
+    """
 
     path: Path
     relative: str
@@ -59,9 +63,16 @@ def make_patch(
     """Find every annotated member in the source; the first overlay has the most authority."""
     result = Patch()
     wanted = _wanted(overlays)
-    definitions = _find_definitions(root, files, _names(overlays, wanted), progress)
+    scalars: dict[str, Overlay] = {}
+    for overlay in overlays:
+        for name in overlay.scalars():
+            scalars.setdefault(name, overlay)
+    names = _names(overlays, wanted) | scalars.keys()
+    definitions = _find_definitions(root, files, names, progress)
     for (struct, member), overlay in wanted.items():
         _tag(overlay, struct, member, definitions, result)
+    for name, overlay in scalars.items():
+        _tag_type(overlay, name, definitions, result)
     return result
 
 
@@ -112,7 +123,8 @@ def _find_definitions(
     for number, path in enumerate(files):
         if number % 256 == 0:
             progress(number, len(files), "reading")
-        for match in STRUCT.finditer(path.read_bytes()):
+        source = path.read_bytes()
+        for match in chain(STRUCT.finditer(source), TYPEDEF.finditer(source)):
             name = match[1].decode("utf-8", "replace")
             if name in names:
                 relative = str(path.relative_to(root))
@@ -153,12 +165,31 @@ def _tag(
         overlay.members(struct)[member], overlay.texts(struct, member), strict=True
     ):
         if all(_exists(annotation, definitions) for annotation in choice):
-            tags = "".join(f' __attribute__((btf_decl_tag("{text}")))' for text in texts)
+            tags = b"".join(map(_attribute, texts))
             edits = result.edits.setdefault(definition.path, [])
-            edits.append((definition.start + at, tags.encode()))
+            edits.append((definition.start + at, tags))
             result.tags += len(texts)
             return
     result.left_out.append((place, "no source of what it holds has the link"))
+
+
+def _tag_type(
+    overlay: Overlay, name: str, definitions: dict[str, list[Definition]], result: Patch
+) -> None:
+    """Tag a typedef or struct with what all of its values mean."""
+    see = overlay.see_of_scalar(name).partition(":")[0]
+    known = definitions.get(name)
+    if not known:
+        return  # of another version
+    definition = max(known, key=lambda one: nearness(one.relative, see))
+    (text, *_), *_ = overlay.scalar_texts(name)
+    edits = result.edits.setdefault(definition.path, [])
+    edits.append((definition.start + len(definition.text.rstrip()), _attribute(text)))
+    result.tags += 1
+
+
+def _attribute(text: str) -> bytes:
+    return f' __attribute__((btf_decl_tag("{text}")))'.encode()
 
 
 def _mentions(definition: Definition, word: str) -> bool:
@@ -167,7 +198,7 @@ def _mentions(definition: Definition, word: str) -> bool:
 
 def _exists(annotation: Annotation, definitions: dict[str, list[Definition]]) -> bool:
     """Whether some struct of the name has the link, or its first step."""
-    if not isinstance(annotation, Contains):
+    if not isinstance(annotation, Contains) or as_meaning(annotation) is not None:
         return True
     step = split_path(annotation.node or "")[0].removesuffix("[]")
     known = definitions.get(annotation.element, ())

@@ -55,6 +55,7 @@ STRUCT = re.compile(
     rb"^(?:(?:typedef|static|extern)\s+)*(?:struct|union)\s+(\w+)\s*(?:/\*[^*]*\*/\s*)?\{(.*?)^\}",
     re.M | re.S,
 )
+TYPEDEF = re.compile(rb"^typedef\b(?:[^;{}]|\{[^{}]*\})*?\b(\w+)[ \t]*(?=;)", re.M)
 CONDITIONAL = re.compile(
     rb"^[ \t]*#[ \t]*(?:if|ifdef|ifndef|else|elif|endif)\b(?:\\\n|[^\n])*", re.M
 )

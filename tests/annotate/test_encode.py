@@ -14,7 +14,7 @@ from btfdump._annotate.coverage import annotations_for
 from btfdump._annotate.encode import encode, holder_of
 from btfdump._annotate.overlay import Overlay, library
 from btfdump._api.kernel import open_core
-from btfdump._btf import Btf, types
+from btfdump._btf import Btf, BtfBuilder, types
 from btfdump._btf.wire import Kind
 from btfdump._cli import main
 
@@ -62,6 +62,7 @@ def told(known: MemberFacts | None) -> object:
         known.is_hex,
         known.is_string,
         known.follow,
+        known.meaning.name if known.meaning else None,
     )
 
 
@@ -74,7 +75,7 @@ def test_what_is_written_means_the_same_when_read_back(opened, name):
     assert result.tags > 300
     left_out = {place for place, _ in result.left_out}
     before, after = facts_of(btf, library()), facts_of(written, None)
-    compared = 0
+    compared, means = 0, 0
     for key, known in before.items():
         struct = btf.type(key[0])
         if not struct.name and key[1] in {place.rpartition(".")[2] for place in left_out}:
@@ -87,7 +88,55 @@ def test_what_is_written_means_the_same_when_read_back(opened, name):
         if known.expansion is not None:
             assert provenance(after[key]) == "tag"
         compared += 1
+        means += known.meaning is not None
     assert compared > 300
+    assert means > 300
+
+
+def named(btf: Btf, overlay: Overlay | None) -> dict[int, str]:
+    """What all values of each typedef and struct mean, by its id."""
+    meanings = annotations_for(btf, (), overlay).meanings
+    declared = types.Typedef | types.Composite
+    known = (one for one in btf.iter_types() if isinstance(one, declared))
+    found = ((one, meanings.of_type(one)) for one in known)
+    return {one.id: meaning.name for one, meaning in found if meaning is not None}
+
+
+@pytest.mark.parametrize("name", ["tagged", "s390x"])
+def test_what_all_values_of_a_type_mean_is_written_too(opened, name):
+    btf = opened(name).btf
+    written = Btf.from_bytes(encode(btf, [library()]).data, name="copy")
+    before = named(btf, library())
+    assert len(before) > 30
+    assert named(written, None) == before
+
+
+def test_a_type_that_says_what_its_values_mean_gets_no_other_tag():
+    b = BtfBuilder()
+    int_ = b.int_("int", 4)
+    b.decl_tag("unit:s", b.typedef("said_t", int_))
+    b.decl_tag("unit:parsec", b.typedef("wrong_t", int_))
+    b.typedef("new_t", int_)
+    b.typedef("small_t", int_)
+    btf = b.parse()
+    lines = "".join(f'{name}_t = "unit:ms"\n' for name in ("said", "wrong", "new"))
+    mine = Overlay(f"[scalar]\n{lines}", "overlay mine")
+    other = Overlay('[scalar]\nnew_t = "unit:us"\nsmall_t = "ipv6"\n', "library")
+    result = encode(btf, [mine, other])
+    written = Btf.from_bytes(result.data)
+    added = [one for one in written.iter_types() if isinstance(one, types.DeclTag)][2:]
+    assert [(str(tag.target), tag.text, tag.component_index) for tag in added] == [
+        ("wrong_t", "unit:ms", -1),
+        ("new_t", "unit:ms", -1),
+    ]
+    assert encode(written, [mine, other]).tags == 0
+    assert "new_t" in {str(written.type(one)) for one in named(written, None)}
+
+
+def test_a_word_alone_and_one_with_an_argument_say_the_same_kind_of_thing(world):
+    world.struct("box", [("mode", "u16")], {"mode": "flags:table inode_flags"})
+    overlay = Overlay('[struct.box]\nmode = "mode"\n', "library")
+    assert encode(world.kernel().btf, [overlay]).tags == 0
 
 
 def test_the_copy_is_the_original_and_tags(opened):

@@ -42,6 +42,19 @@ struct box /* of items */
 	struct part part;
 	struct item *rows[] __counted_by(count);
 	u8 data[] __aligned(8);
+	unsigned int flags, since;
+	umode_t mode;
+};
+
+typedef unsigned short		umode_t;
+typedef struct {
+	int val;
+} kuid_t;
+typedef struct box box_t, *box_p;
+typedef int (*call_t)(void);
+
+struct mask {
+	unsigned long bits[4];
 };
 """
 OTHER = """\
@@ -63,12 +76,22 @@ rows = { tag = "len:count", see = "kernel/box.c" }
 data = { tag = "len:count", see = "kernel/box.c" }
 absent = { tag = "item:link", see = "kernel/box.c" }
 count = "show:hex"
+flags = { tag = ["gone:link", "flags:table fmode"], see = "kernel/box.c" }
+since = "time:jiffies"
+mode = "mode"
 
 [struct.item]
 link = "role:link"
 
 [struct.elsewhere]
 x = "item:link"
+
+[scalar]
+umode_t = { tag = "mode", see = "include/box.h" }
+kuid_t = "uid"
+mask = "bitmap"
+call_t = "err"
+absent_t = "dev"
 """
 
 
@@ -107,6 +130,14 @@ def test_the_patch_applies_and_says_what_the_overlay_says(root: Path, patch: Pat
     assert f"struct list_head deep {tagged('item:link')};" in lines
     assert f"struct item *rows[] __counted_by(count) {tagged('len:count')};" in lines
     assert f"u8 data[] __aligned(8) {tagged('len:count')};" in lines
+    flags = f"flags {tagged('flags:table fmode')}"
+    assert f"unsigned int {flags}, since {tagged('time:jiffies')};" in lines
+    assert f"umode_t mode {tagged('mode')};" in lines
+    assert f"typedef unsigned short		umode_t {tagged('mode')};" in lines
+    assert f"}} kuid_t {tagged('uid')};" in lines
+    assert f"}} {tagged('bitmap')};" in lines
+    assert "typedef struct box box_t, *box_p;" in lines
+    assert "typedef int (*call_t)(void);" in lines
     assert "struct list_head link, more;" in lines
     assert "int count;" in lines
     assert (root / "drivers" / "box" / "box.h").read_text() == OTHER
@@ -116,7 +147,7 @@ def test_what_is_left_out_is_said(patch: Patch):
     assert patch.left_out == [
         ("box.part.list", "declared in another struct, which others have too")
     ]
-    assert patch.tags == 10
+    assert patch.tags == 16
 
 
 def test_the_nearest_definition_is_meant(root: Path):
@@ -133,5 +164,5 @@ def test_the_command(root: Path, tmp_path: Path, capfdbinary: pytest.CaptureFixt
     assert main(["annotations", "patch", str(root), "--overlay", str(overlay)]) == 0
     out, err = capfdbinary.readouterr()
     assert out.startswith(b"--- a/include/box.h\n+++ b/include/box.h\n")
-    assert b"10 tags in 1 files" in err
+    assert b"16 tags in 1 files" in err
     assert b"box.part.list is left out" in err
