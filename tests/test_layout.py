@@ -60,6 +60,7 @@ ACROSS = {
     "annotate/test_library.py": "the library against real BTF",
     "annotate/test_on_real_kernels.py": "every form of a tag on the kernels' own data",
     "annotate/test_proven.py": "the library against real memory",
+    "annotate/test_settings.py": "what the library says of global variables",
     "annotate/test_shown.py": "what annotations change in the output",
     "bpf/test_tables_damaged.py": "all tables of BPF on damaged memory",
     "btf/test_malformed.py": "blobs damaged at random",

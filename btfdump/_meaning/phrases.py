@@ -54,7 +54,7 @@ _UNITS = {
     "percent": "in per cent",
 }
 _CLOCKS = {"epoch": "since 1970", "boot": "since boot", "mono": "since boot without sleep"}
-_AMOUNTS = {"s": "seconds", "ns": "nanoseconds", "timespec": "a time"}
+_AMOUNTS = {"s": "seconds", "ns": "nanoseconds", "timespec": "a time", "jiffies": "jiffies"}
 
 
 def phrase(word: str, argument: str = "") -> str:

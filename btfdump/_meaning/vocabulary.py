@@ -297,11 +297,17 @@ def _number(text: str) -> int:
 # Amounts and moments
 
 
+_FIRST_SECONDS = 300
+"""Seconds by which the counter of jiffies starts below 1 << 32 (linux/jiffies.h: INITIAL_JIFFIES)."""
+
+
 def _amount(name: str, word: str, argument: str, site: Site) -> Meaning:
     surroundings = site.surroundings
     unit, _, of = argument.partition(":")
     if word == "time" and unit in ("epoch", "boot", "mono") and of in ("", "s", "ns", "timespec"):
         return _moment(name, unit, of, site)
+    if word == "time" and argument == "boot:jiffies":
+        return _scalar(name, partial(_jiffies_after_boot, surroundings), site)
     text: Text | None = None
     if word == "time" and argument == "jiffies":
         text = partial(_jiffies_moment, surroundings, site.size)
@@ -337,6 +343,15 @@ _UNITS: Mapping[str, Text] = {
 def _jiffies(surroundings: Surroundings | None, value: int) -> str:
     hz = surroundings.hz() if surroundings is not None else None
     return amounts.duration(value * amounts.NS // hz) if hz else ""
+
+
+def _jiffies_after_boot(surroundings: Surroundings | None, value: int) -> str:
+    """Return the moment that the counter itself tells: it wraps 32 bits after five minutes."""
+    hz = surroundings.hz() if surroundings is not None else None
+    if not hz:
+        return ""
+    ticks = value - ((1 << 32) - _FIRST_SECONDS * hz)
+    return amounts.after_boot(ticks * amounts.NS // hz) if ticks > 0 else ""
 
 
 def _jiffies_moment(surroundings: Surroundings | None, size: int, value: int) -> str:

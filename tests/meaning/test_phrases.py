@@ -28,6 +28,7 @@ def test_every_word_has_a_phrase(word: str) -> None:
         ("time:epoch", "seconds since 1970"),
         ("time:epoch:ns", "nanoseconds since 1970"),
         ("time:boot", "nanoseconds since boot"),
+        ("time:boot:jiffies", "jiffies since boot"),
         ("time:jiffies", "a moment in jiffies"),
         ("bitmap:64", "a bitmap of 64 bits"),
         ("mac:6", "a hardware address of 6 bytes"),
