@@ -298,7 +298,7 @@ def _number(text: str) -> int:
 
 
 _FIRST_SECONDS = 300
-"""Seconds by which the counter of jiffies starts below 1 << 32 (linux/jiffies.h: INITIAL_JIFFIES)."""
+"""Seconds by which jiffies start below 1 << 32 (include/linux/jiffies.h: INITIAL_JIFFIES)."""
 
 
 def _amount(name: str, word: str, argument: str, site: Site) -> Meaning:
