@@ -300,6 +300,26 @@ class Value:
         _, address = destination(self, self._facts)
         return decode_text(read_string(self._context, address, limit))
 
+    def meaning_(self) -> str:
+        """Return what the value means, as annotations state it of the member or of all its type.
+
+        This is what the output shows beside a value: `TASK_INTERRUPTIBLE|TASK_FREEZABLE`, `244 ms`,
+        `127.0.0.1`; "" if nothing is stated, or if this value means nothing. What holds on a
+        condition counts where the condition is true. Raises `FaultError` if it cannot be read.
+        """
+        from btfdump._kernel.means import text_of
+
+        return text_of(self)
+
+    def flags_(self) -> list[str]:
+        """Return the names of the bits that are set in flags; what has no name is one number.
+
+        Returns [] for what annotations do not call flags. Raises `FaultError`.
+        """
+        from btfdump._kernel.means import flags_of
+
+        return flags_of(self)
+
     def path_(self) -> str:
         """Return the path of a file, as d_path() and its like in the kernel spell it.
 
