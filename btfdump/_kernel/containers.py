@@ -11,7 +11,7 @@ from btfdump._decode.layout import StructLayout
 from btfdump._decode.paths import split_path
 from btfdump._kernel.evidence import choose_by_evidence
 from btfdump._kernel.expression import Path, excerpt
-from btfdump._walk import Head, walker_of
+from btfdump._walk import FAMILIES, Head, walker_of
 from btfdump._walk.lists import POISONS
 from btfdump.errors import CorruptDataError, FaultError
 
@@ -48,6 +48,17 @@ def expansion_of(value: TypedAddress, facts: MemberFacts | None) -> Expansion:
     raise CorruptDataError(
         f"{value.type_} at {value.address_:#x} cannot be walked: {reason}", value.address_
     )
+
+
+def is_perhaps_one(value: TypedAddress) -> bool:
+    """Whether a value is a container by its type, or something is stated of its entries."""
+    facts = value.facts_
+    if facts is not None and (
+        facts.is_container or facts.problems or facts.length is not None or facts.unmet
+    ):
+        return True
+    layout = value._layout_
+    return isinstance(layout, StructLayout) and layout.type.name in FAMILIES
 
 
 def map_value_type(holder: TypedAddress, typed_by: str) -> tuple[types.Type, str]:

@@ -62,6 +62,8 @@ def walk(value: Typed) -> Iterator[Typed]:
 
 def entry(value: Typed, number: int) -> Typed:
     """Return entry `number` of a container; raises `IndexError`, and what `walk()` raises."""
+    if not containers.is_perhaps_one(value):
+        raise IndexError(f"{value.type_} is no array, and nothing says that it is a container")
     met = 0
     for met, found in enumerate(value.walk_(), 1):
         if met == number + 1:

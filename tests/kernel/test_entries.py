@@ -9,11 +9,13 @@ import pytest
 
 from btfdump._api.kernel import Kernel
 from btfdump._kernel.entries import MAX_UNREADABLE
+from btfdump._kernel.expression import Path
 from btfdump._walk import Anomaly
 from btfdump.errors import (
     CorruptDataError,
     FaultError,
     MemberNotFoundError,
+    ObjectNotFoundError,
 )
 from tests.support.synthetic import World, until_error
 
@@ -32,6 +34,18 @@ def test_containers(item):
         list(item.list)
     with pytest.raises(CorruptDataError, match="cannot be walked"):
         list(item.link.walk_())
+
+
+def test_what_is_one_object_has_no_entries(item):
+    """That it is no array is what is wrong, not that nobody says what it holds."""
+    with pytest.raises(IndexError, match=r"^struct item is no array, and nothing says"):
+        item[1]
+    with pytest.raises(IndexError, match=r"^int is no array"):
+        item.id[0]
+    with pytest.raises(ObjectNotFoundError, match=r"^item\[1\]: struct item is no array"):
+        Path.parse("[1]", where="item").follow(item)
+    with pytest.raises(CorruptDataError, match="cannot be walked: no tag"):
+        item.link[0]
 
 
 def test_walk_raises_at_the_end(item, world):
