@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from btfdump._decode.scalars import ScalarLayout
 
 if TYPE_CHECKING:
-    from btfdump._kernel.value import Value
+    from btfdump._kernel.typed import TypedAddress
     from btfdump._meaning import Meaning
 
 
-def meaning_of(value: Value) -> Meaning | None:
+def meaning_of(value: TypedAddress) -> Meaning | None:
     """Return what turns a value into words, None if nothing is stated of it."""
     facts = value.facts_
     stated = facts.meaning if facts is not None and facts.is_meant else None
     return stated if stated is not None else value._layout_.meaning
 
 
-def text_of(value: Value) -> str:
+def text_of(value: TypedAddress) -> str:
     """Return what a value means in words, "" if nothing; raises `FaultError`."""
     meaning = meaning_of(value)
     if meaning is None:
@@ -30,7 +30,7 @@ def text_of(value: Value) -> str:
     return meaning.text(number) if is_number and meaning.text is not None else ""
 
 
-def flags_of(value: Value) -> list[str]:
+def flags_of(value: TypedAddress) -> list[str]:
     """Return the names of the bits of flags, [] for what is none; raises `FaultError`."""
     meaning = meaning_of(value)
     if meaning is None or meaning.names is None:
