@@ -14,6 +14,7 @@ from btfdump._graph.events import EXIT, Enter, Seen
 from btfdump._graph.fields import Resolver
 from btfdump._graph.limits import MAX_OBJECT
 from btfdump._graph.readers import Decoded
+from btfdump._graph.summaries import in_a_word
 from btfdump._kernel.notes import Note
 from btfdump.errors import BtfFormatError, FaultError, UnusableBtfError
 
@@ -95,7 +96,7 @@ def show_array(state: State, visit: ArrayVisit) -> Stream:
 def _brief(state: State, visit: Visit) -> Iterator[Enter | Note | Exit]:
     """Show an object on one line."""
     value = visit.value
-    summary = state.summary(value)
+    summary = state.summary(value) or in_a_word(value)
     enter = Enter(value, (), visit.label, summary, True)
     if not summary and value.size_:
         try:
@@ -166,6 +167,8 @@ def _decode(
         return Enter(value, label=label, is_missing=True), trouble
     room = bounded.room if bounded is not None and bounded.text else None
     summary = () if value.bit_size_ else state.summary(value, room)
+    if not summary and not trouble and not value.bit_size_:
+        summary = in_a_word(value)
     return _enter(value, decoded, resolver, label, summary), trouble
 
 

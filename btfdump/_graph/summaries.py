@@ -243,6 +243,24 @@ class _Plan:
         return tuple(located.read(data, -self._start) for located in self._numbers.values())
 
 
+def in_a_word(value: Value) -> Summary:
+    """Return what a struct means as a whole, for one that has no summary; () for anything else."""
+    try:
+        layout = value._layout_
+    except BtfFormatError:
+        return ()
+    facts = value.facts_
+    if layout.meaning is None and (facts is None or not facts.is_meant):
+        return ()
+    from btfdump._kernel.means import text_of  # few objects have no summary and mean something
+
+    try:
+        text = text_of(value) if isinstance(layout, StructLayout) else ""
+    except FaultError:  # said where it is shown
+        return ()
+    return ((TEXT, Words(text)),) if text else ()
+
+
 class _Words:
     """How to tell objects of one type by templates."""
 
