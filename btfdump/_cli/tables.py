@@ -35,7 +35,10 @@ class Counted(Generic[T]):
 
 def unmatched(table: Table, query: Query, rows: int) -> list[str]:
     """Return what to say of patterns that match none of the `rows` of a table that were shown."""
-    return [f"{table.name}: nothing is called {name!r}" for name in query.unmatched(rows)]
+    is_known, why = ("known to be ", f": {table.lack}") if table.lack else ("", "")
+    return [
+        f"{table.name}: nothing is {is_known}called {name!r}{why}" for name in query.unmatched(rows)
+    ]
 
 
 @contextmanager

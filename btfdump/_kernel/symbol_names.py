@@ -73,7 +73,7 @@ class SymbolNames:
         as_text(text, "the name of a symbol")
         match = re.fullmatch(_PARTS, text)
         module, name, number = match.groups() if match is not None else (None, text, None)
-        every = self._candidates(name)
+        every = self.candidates(name)
         found = every
         if module is not None:
             module = module.replace("-", "_")
@@ -94,8 +94,11 @@ class SymbolNames:
         ((address, owner, _),) = found
         return FoundSymbol(name, address, owner)
 
-    def _candidates(self, name: str) -> list[tuple[int, str, bool]]:
-        """Return (address, module, whether it is code) for all of a name, by address."""
+    def candidates(self, name: str) -> list[tuple[int, str, bool]]:
+        """Return (address, module, whether it is code) for all of a name, by address.
+
+        Raises `MissingDataError` if there is no symbol table.
+        """
         found = [(s.address, VMLINUX, s.is_code) for s in symbols_named(self._target, name)]
         if self._modules is not None:
             found += self._modules.symbols_named(name)

@@ -112,11 +112,20 @@ class Query:
 
         Ask about every row: a pattern that matches none is reported.
         """
+        return self.wanted_by(
+            lambda pattern: any(fnmatch.fnmatchcase(name, pattern) for name in names)
+        )
+
+    def wanted_by(self, matches: Callable[[str], bool]) -> bool:
+        """Whether a row matches a pattern, as `matches` tells, for tables that read them so.
+
+        Ask about every row, as with `wants()`.
+        """
         if not self.patterns:
             return True
         is_wanted = False
         for pattern in self.patterns:
-            found = any(fnmatch.fnmatchcase(name, pattern) for name in names)
+            found = matches(pattern)
             self.asked[pattern] = found or self.asked.get(pattern, False)
             is_wanted |= found
         return is_wanted

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._btf.type_name import VMLINUX
-from btfdump._kernel.symbol_names import FoundSymbol
+from btfdump._kernel.notes import Note
+from btfdump._kernel.symbol_names import FoundSymbol, SymbolNames
 from btfdump._roots import table_root
+from btfdump._roots.symbol_pattern import SymbolPattern
 from btfdump._roots.table import Table
-from btfdump._targets.memory import symbols_listed, symbols_named
+from btfdump._targets.memory import symbols_lack, symbols_listed, symbols_named
 from btfdump.errors import SymbolNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from btfdump._kernel.context import Context
     from btfdump._roots import Query
@@ -29,23 +31,42 @@ _SECTIONS = (
 """The kernel's sections by the symbols around them: include/asm-generic/vmlinux.lds.h."""
 
 
-@table_root(argument="PATTERN")
+_REMARK = "members and values: inspect CORE NAME"
+_ONLY_EXPORTS = "what the kernel exports is listed alone, functions too: {}"
+
+
+@table_root(argument="[MODULE:]NAME[@N]")
 def list_globals(kernel: Context, query: Query) -> Table:
     """Global variables: type, address, section, how the type is known."""
     columns = ("name", "type", "address", "section", "known")
-    remark = "" if query.patterns else "members and values: inspect CORE NAME"
-    return Table("globals", columns, _rows(kernel, query), remark)
+    remark = "" if query.patterns else _REMARK
+    return Table("globals", columns, _rows(kernel, query), remark, symbols_lack(kernel.target))
 
 
-def _rows(kernel: Context, query: Query) -> Iterator[Row]:
-    sections = list(_sections(kernel))
+def _rows(kernel: Context, query: Query) -> Iterator[Row | Note]:
+    wanted = _Wanted(kernel, query)
+    lack = symbols_lack(kernel.target)
+    if lack and wanted.is_open:
+        yield Note(_ONLY_EXPORTS.format(lack))
     of_modules: dict[str, list[_Listed]] = {}
     for one in _of_modules(kernel):
-        of_modules.setdefault(one.name, []).append(one)
+        if wanted.has_name(one.name):
+            of_modules.setdefault(one.name, []).append(one)
     by_name: dict[str, set[int]] = {}
     for name, address in symbols_listed(kernel.target):
-        if query.wants(name):
+        if wanted.has_name(name):
             by_name.setdefault(name, set()).add(address)
+    yield from _rows_of_vmlinux(kernel, wanted, by_name, of_modules)
+    yield from _rows_of_modules(kernel, wanted, by_name, of_modules)
+
+
+def _rows_of_vmlinux(
+    kernel: Context,
+    wanted: _Wanted,
+    by_name: Mapping[str, set[int]],
+    of_modules: Mapping[str, Sequence[_Listed]],
+) -> Iterator[Row]:
+    sections = list(_sections(kernel))
     for name in sorted(by_name):
         others = any(not one.is_code for one in of_modules.get(name, ()))
         addresses = by_name[name]
@@ -55,8 +76,17 @@ def _rows(kernel: Context, query: Query) -> Iterator[Row]:
         else:
             listed = _several(kernel, name)
         for one, spelled in _spelled(listed, is_plain=not others):
-            inside = (section for section, start, end in sections if start <= one.address < end)
-            yield _row(kernel, one, spelled, next(inside, None), len(addresses))
+            if wanted.has(one):
+                inside = (section for section, start, end in sections if start <= one.address < end)
+                yield _row(kernel, one, spelled, next(inside, None), len(addresses))
+
+
+def _rows_of_modules(
+    kernel: Context,
+    wanted: _Wanted,
+    by_name: Mapping[str, set[int]],
+    of_modules: Mapping[str, Sequence[_Listed]],
+) -> Iterator[Row]:
     for name in sorted(of_modules):
         is_sole = name not in by_name and sum(not one.is_code for one in of_modules[name]) == 1
         by_module: dict[str, list[_Listed]] = {}
@@ -64,8 +94,42 @@ def _rows(kernel: Context, query: Query) -> Iterator[Row]:
             by_module.setdefault(one.module, []).append(one._replace(is_own=is_sole))
         for listed in by_module.values():
             for one, spelled in _spelled(listed, is_plain=False):
-                if query.wants(name, spelled):
+                if wanted.has(one):
                     yield _row(kernel, one, spelled, None, len(listed))
+
+
+class _Wanted:
+    """Which variables are asked for, by patterns of the form in which symbols are named."""
+
+    def __init__(self, kernel: Context, query: Query) -> None:
+        self._query = query
+        self._names = SymbolNames(kernel.target, kernel.modules)
+        self._patterns = {text: SymbolPattern(text) for text in query.patterns}
+        self._is_numbered = any(pattern.has_number for pattern in self._patterns.values())
+        self._every: tuple[str, list[tuple[int, str, bool]]] = ("", [])
+
+    @property
+    def is_open(self) -> bool:
+        """Whether more may be asked for than single names."""
+        return not self._patterns or any(one.is_several for one in self._patterns.values())
+
+    def has_name(self, name: str) -> bool:
+        """Whether variables of a name may be wanted."""
+        if not self._patterns:
+            return True
+        return any(pattern.has_name(name) for pattern in self._patterns.values())
+
+    def has(self, one: _Listed) -> bool:
+        """Whether a variable is wanted; ask about every one whose name may be."""
+
+        def matches(text: str) -> bool:
+            pattern = self._patterns[text]
+            return pattern.has_name(one.name) and pattern.matches(one.address, one.module, every)
+
+        if self._is_numbered and self._every[0] != one.name:
+            self._every = one.name, self._names.candidates(one.name)
+        every = self._every[1]
+        return self._query.wanted_by(matches)
 
 
 class _Listed(NamedTuple):

@@ -24,10 +24,12 @@ class Table:
     `columns` are those of the text form, in order; a row may have more, for JSON alone. None, and a
     column that a row lacks, stand for what does not apply or could not be read. Addresses are
     strings (`0x...`), as everywhere in JSON. `remark` is a line below the table: what it leaves
-    out, and how to see that.
+    out, and how to see that. `lack` says why there may be rows that nobody can know of, and what
+    to do.
     """
 
     name: str
     columns: tuple[str, ...]
     rows: Iterable[Row | Note] = field(default=())
     remark: str = ""
+    lack: str = ""

@@ -14,6 +14,7 @@ from btfdump._targets.kernel_symbols import KernelSymbols
 from btfdump._targets.memory import (
     symbol_room,
     symbols_around,
+    symbols_lack,
     symbols_listed,
     symbols_named,
 )
@@ -156,6 +157,10 @@ class KernelTarget(BaseTarget):
         """Yield (name, virtual address) of the symbols that are not code, by address."""
         return self.symbols.listed()
 
+    def symbols_lack(self) -> str:
+        """Return why variables may be there that are not listed, and what to do; "" if none are."""
+        return self.symbols.lack
+
     def symbolize(self, address: int) -> str | None:
         """Return `name` or `name+0x10` for an address inside the kernel image, None otherwise."""
         return self.symbols.symbolize(address)
@@ -218,6 +223,10 @@ class LayeredTarget(BaseTarget):
     def symbols_listed(self) -> Iterable[tuple[str, int]]:
         """Yield the symbols of the target below that are not code."""
         return symbols_listed(self._target)
+
+    def symbols_lack(self) -> str:
+        """Return why the target below may have variables that it does not list."""
+        return symbols_lack(self._target)
 
     def symbolize(self, address: int) -> str | None:
         """Return the name that the target below has for `address`, or None."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from btfdump._targets import vmcoreinfo
 from btfdump._targets.image import Exports, KernelImage
 from btfdump._targets.kallsyms import Kallsyms
-from btfdump._targets.symbols import Symbol
+from btfdump._targets.symbols import Symbol, is_decorated
 from btfdump.errors import (
     CorruptDataError,
     FaultError,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _CACHE_LIMIT = 1 << 16
 _NO_BTF = "give the kernel's BTF with --btf FILE (or its vmlinux with --vmlinux FILE)"
+_NO_TABLE = "give the symbols with --vmlinux FILE"
 _FUNCTIONS_ONLY = "the kernel's symbol table has functions only (CONFIG_KALLSYMS_ALL=n)"
 _BTF_MAGIC = 0xEB9F
 # What VMCOREINFO calls SYMBOL() though it is the value of a pointer (kernel/vmcore_info.c).
@@ -147,8 +148,35 @@ class KernelSymbols:
         return self.table.room(address) if self.has_data else (0, False)
 
     def listed(self) -> Iterable[tuple[str, int]]:
-        """Yield (name, address) of every symbol of the table that is not code, by address."""
-        return self.table.listed()
+        """Yield (name, address) of every symbol that is known and not code, by address.
+
+        What only the exports have may be functions: see `lack`.
+        """
+        if self._is_whole or self.table is self._vmlinux:
+            return self.table.listed()
+        if self._vmlinux_path is not None:  # CONFIG_KALLSYMS_ALL=n
+            return self.vmlinux(self._vmlinux_path).listed()
+        return sorted(self._listed_without_table(), key=lambda one: (one[1], one[0]))
+
+    def _listed_without_table(self) -> set[tuple[str, int]]:
+        found = {*self.table.listed(), *self._image[1].listed()}
+        found.update(
+            (name, address)
+            for name, address in vmcoreinfo.symbols(self._info)
+            if name not in _NO_SYMBOLS and not is_decorated(name)
+        )
+        return {
+            (name, address)
+            for name, address in found
+            if not any(one.is_code and one.address == address for one in self.table.find_all(name))
+        }
+
+    @property
+    def lack(self) -> str:
+        """Why variables may be there that no table lists, and what to do; "" if all are listed."""
+        if self.has_data:
+            return ""
+        return f"{self._no_kallsyms or _FUNCTIONS_ONLY}; {_NO_TABLE}"
 
     def nearest(self, address: int) -> tuple[str, int] | None:
         """Return (name, offset) of the symbol at or before `address` in the image, or None."""
@@ -218,7 +246,7 @@ class KernelSymbols:
                 raise
             raise self._missing(
                 f"the kernel's own symbol table cannot be read: {error}",
-                "give the symbols with --vmlinux FILE",
+                _NO_TABLE,
             ) from None
 
     def _missing(self, what: str, remedy: str) -> MissingDataError:
@@ -230,10 +258,8 @@ class KernelSymbols:
         if self.has_data:
             return f"the kernel has no symbol {name!r}"
         not_exported = ", and the kernel does not export this one" if len(self._image[1]) else ""
-        return (
-            f"no symbol {name!r}: {self._no_kallsyms or _FUNCTIONS_ONLY}{not_exported}; "
-            "give the symbols with --vmlinux FILE"
-        )
+        cause = self._no_kallsyms or _FUNCTIONS_ONLY
+        return f"no symbol {name!r}: {cause}{not_exported}; {_NO_TABLE}"
 
     # BTF
 

@@ -163,6 +163,13 @@ class MeasuredMemory(Memory, Protocol):
         """
         ...
 
+    def symbols_lack(self) -> str:
+        """Return why there may be variables that are not listed, and what to do; "" if none are.
+
+        Raises what `symbols_listed()` raises.
+        """
+        ...
+
 
 def symbol_room(target: Target, address: int) -> tuple[int, bool]:
     """Return `target.symbol_room(address)`, or (0, False) if the target cannot tell."""
@@ -175,6 +182,13 @@ def symbols_listed(target: Target) -> Iterable[tuple[str, int]]:
     """Return `target.symbols_listed()`, or nothing if the target has no table."""
     listed = getattr(type(target), "symbols_listed", None)
     found: Iterable[tuple[str, int]] = listed(target) if listed is not None else ()
+    return found
+
+
+def symbols_lack(target: Target) -> str:
+    """Return `target.symbols_lack()`, "" if the target has no table that could lack any."""
+    lack = getattr(type(target), "symbols_lack", None)
+    found: str = lack(target) if lack is not None else ""
     return found
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from btfdump._targets.memory import ByteOrder
 
@@ -48,6 +48,15 @@ def parse(raw: bytes) -> dict[str, str]:
 def symbol(info: Mapping[str, str], name: str) -> int:
     """Return the address on the line `SYMBOL(name)=hex`, or 0 where there is none."""
     return parse_hex(info.get(f"SYMBOL({name})", ""))
+
+
+def symbols(info: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    """Yield (name, address) of every line `SYMBOL(name)=hex`."""
+    for key in info:
+        if key.startswith("SYMBOL(") and key.endswith(")"):
+            name = key[len("SYMBOL(") : -1]
+            if address := symbol(info, name):
+                yield name, address
 
 
 def kernel_offset(info: Mapping[str, str]) -> int:

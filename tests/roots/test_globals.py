@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from btfdump._api.kernel import open_core
+from btfdump._cli.tables import unmatched
+from btfdump._kernel.notes import Note
 from btfdump._roots import Query, table_of
+from btfdump._targets.base import LayeredTarget
 from btfdump.errors import SymbolNotFoundError, UnknownTypeError
 from tests.support.command import run
 from tests.support.synthetic import World
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from btfdump._api.kernel import Kernel
+    from btfdump._roots.table import Table
 
 
 @pytest.fixture
@@ -29,6 +33,10 @@ def rows(kernel: Kernel, *patterns: str) -> list[dict[str, object]]:
     kind = table_of("globals")
     assert kind is not None
     return [dict(row) for row in kind.table(kernel, Query(patterns)).rows]  # type: ignore[arg-type]
+
+
+def names_in(table: Table) -> list[object]:
+    return [row["name"] for row in table.rows if not isinstance(row, Note)]
 
 
 def small() -> Kernel:
@@ -123,6 +131,60 @@ def test_a_pattern_that_nothing_matches(stock: str, capsys) -> None:
     status, _, err = run(capsys, "inspect", stock, "globals", "nosuch*")
     assert status == 1
     assert "nothing is called 'nosuch*'" in err
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("vmlinux:tk_core", ["tk_core"]),
+        ("vmlinux:jiffies_6?", ["jiffies_64"]),
+        ("tk_core@1", ["tk_core"]),
+        ("empty_attrs@1", ["empty_attrs@1"]),
+        ("vmlinux:empty_attrs@[12]", []),
+        ("vmlinux:empty_attrs@?", ["empty_attrs@1", "empty_attrs@2"]),
+        ("set_root@2", ["set_root@2"]),
+        ("set_root@1", []),  # a function
+        ("qemu-fw-cfg:fw_cfg_p_size", ["qemu_fw_cfg:fw_cfg_p_size"]),
+        ("qemu*:fw_cfg_p_*", ["qemu_fw_cfg:fw_cfg_p_base", "qemu_fw_cfg:fw_cfg_p_size"]),
+        ("qemu_fw_cfg:fw_cfg_p_size@1", ["qemu_fw_cfg:fw_cfg_p_size"]),
+        ("qemu_fw_cfg:tk_core", []),
+        ("tk_core@2", []),
+    ],
+)
+def test_patterns_are_of_the_form_of_names(stock: str, pattern: str, expected: list[str]) -> None:
+    """What the table lists a variable by, and all else that names one, is a pattern for it."""
+    query = Query((pattern,))
+    kind = table_of("globals")
+    assert kind is not None
+    with open_core(stock) as kernel:
+        found = names_in(kind.table(kernel, query))
+    assert found == expected
+    assert query.unmatched(len(found)) == [pattern] * (not expected)
+
+
+class Exports(LayeredTarget):
+    """A kernel of which the table lists a part only."""
+
+    def symbols_lack(self) -> str:
+        return "it has no table; give one"
+
+
+def test_what_cannot_be_known_is_not_said_to_be_absent() -> None:
+    kernel = small()
+    kernel.target = Exports(kernel.target)
+    kind = table_of("globals")
+    assert kind is not None
+    note = Note("what the kernel exports is listed alone, functions too: it has no table; give one")
+    for patterns in ((), ("*",)):
+        first, *others = kind.table(kernel, Query(patterns)).rows
+        assert first == note
+        assert len(others) == 6
+    query = Query(("nosuch", "jiffies_64"))
+    table = kind.table(kernel, query)
+    assert names_in(table) == ["jiffies_64"]
+    assert unmatched(table, query, 1) == [
+        "globals: nothing is known to be called 'nosuch': it has no table; give one"
+    ]
 
 
 @pytest.mark.parametrize(

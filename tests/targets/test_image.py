@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 import pytest
@@ -173,6 +174,22 @@ def test_symbols_without_variables(build, kallsyms):
     with pytest.raises(SymbolNotFoundError, match=f"{why}.*not export.*--vmlinux FILE") as error:
         symbols.symbol("super_blocks")
     assert str(error.value).count(";") == 1
+
+
+@pytest.mark.parametrize("kallsyms", [True, False])
+def test_what_is_known_without_a_table_is_listed_with_what_it_lacks(build, kallsyms):
+    """Exports and VMCOREINFO name variables; only a table of functions tells which are none."""
+    symbols, _ = without_variables(build, kallsyms=kallsyms)
+    symbols._info = {**symbols._info, "SYMBOL(prb)": f"{BASE + 0x60200:x}"}
+    listed = list(symbols.listed())
+    expected = PLAIN | GPL | {"prb": 0x60200}
+    assert ("kfree" in dict(listed)) is not kallsyms
+    for name in expected.keys() - {"kfree"}:
+        assert dict(listed)[name] == BASE + expected[name]
+    assert "_stext" not in dict(listed)
+    assert [address for _, address in listed] == sorted(dict(listed).values())
+    why = "CONFIG_KALLSYMS_ALL=n" if kallsyms else r"VMCOREINFO has no SYMBOL\(kallsyms_names\)"
+    assert re.search(rf"{why}.*; give the symbols with --vmlinux FILE$", symbols.lack)
 
 
 def test_pointers_in_vmcoreinfo_are_no_symbols(build):

@@ -64,6 +64,8 @@ def test_vmlinux_completes_functions_only_kallsyms(tmp_path, build):
     assert symbols.symbol("do_exit") == base + 0x100
     assert symbols.symbol("init_task") == base + 0x2000
     assert symbols.extent("init_task") == 0x200
+    assert ("init_task", base + 0x2000) in symbols.listed()
+    assert symbols.lack == ""
     assert symbols.room(base + 0x2000) == (0x200, True)  # the file knows the size
     assert symbols.btf() == BLOB
 

@@ -25,6 +25,14 @@ def test_lines():
     assert vmcoreinfo.kernel_offset({}) == 0
 
 
+def test_symbols():
+    info = vmcoreinfo.parse(TEXT + b"SYMBOL(init_task)=ffffffff82000000\nSYMBOL(none)=0\n")
+    assert list(vmcoreinfo.symbols(info)) == [
+        ("_stext", 0xFFFF_FFFF_8100_0000),
+        ("init_task", 0xFFFF_FFFF_8200_0000),
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "size"),
     [("4096", 4096), ("65536", 65536), ("", 4096), ("0", 4096), ("4097", 4096), ("-4096", 4096),
