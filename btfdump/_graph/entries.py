@@ -31,7 +31,7 @@ def entry_of(state: State, value: Value, label: Label, position: Position) -> Vi
     container's entry take one line. Both are shown in full as far as the depth limit reaches.
     """
     layout = value._layout_
-    has_summary = isinstance(layout, StructLayout) and bool(state.context.summary(layout))
+    has_summary = isinstance(layout, StructLayout) and bool(state.context._summary_of(layout))
     depth = position.depth
     if (has_summary or position.level > 0) and not state.is_wanted(position):
         if depth >= state.limits.depth:

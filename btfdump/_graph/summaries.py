@@ -101,7 +101,7 @@ class Summaries:
     def _has(self, layout: StructLayout) -> bool:
         if layout.base in self._bare:
             return False
-        if self._context.summary(layout):
+        if self._context._summary_of(layout):
             return True
         self._bare.add(layout.base)
         return False
@@ -130,7 +130,7 @@ class Summaries:
 
     def _plan(self, layout: StructLayout) -> _Plan | _Words:
         """Return how objects of a type are told."""
-        stated = self._context.summary(layout)
+        stated = self._context._summary_of(layout)
         paths = tuple(path for path in stated if isinstance(path, str))
         if paths:
             return _Plan(self._context, layout, paths)

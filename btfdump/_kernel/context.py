@@ -130,7 +130,7 @@ class Context:
             found = self._facts[layout.base] = self.annotations.of_struct(layout.base)
         return found
 
-    def summary(self, layout: StructLayout) -> Sequence[str] | Sequence[Template]:
+    def _summary_of(self, layout: StructLayout) -> Sequence[str] | Sequence[Template]:
         """Return what tells an object of a type in a line, by annotations; () for nothing."""
         found = self._summaries.get(layout.base)
         if found is None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from btfdump._meaning import Meaning, addresses, amounts, files, names
 from btfdump._meaning.bits import bits_in, flag_list, flags_text, ranges, set_text
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from btfdump._meaning import Surroundings
 
     Text = Callable[[int], str]
+
+
+Said = TypeVar("Said")
 
 
 class Site(NamedTuple):
@@ -83,16 +86,30 @@ def _scalar(
     names_of: Callable[[int], list[str]] | None = None,
     is_lasting: bool = True,
     known: Callable[[], Iterable[str]] | None = None,
+    is_ordered: bool = False,
 ) -> Meaning:
-    """Return the meaning of an integer, or of the only scalar of a struct."""
+    """Return the meaning of an integer, or of the only scalar of a struct.
+
+    `text` and `names_of` are given a value in network byte order as the number that it is, unless
+    they put it in order themselves.
+    """
     if site.is_bytes or site.size > 8:
         raise AnnotationError(f"expected an integer, not {site.size} bytes")
     byteorder = site.byteorder
+    if site.is_network and not is_ordered:
+        text = _in_order(text, site)
+        names_of = _in_order(names_of, site) if names_of is not None else None
 
     def of_bytes(data: bytes) -> str:
         return text(int.from_bytes(data, byteorder))
 
     return Meaning(name, text, of_bytes, names_of, base, is_lasting, known=known)
+
+
+def _in_order(said: Callable[[int], Said], site: Site) -> Callable[[int], Said]:
+    """Return a function of values that are in network byte order."""
+    size, byteorder = site.size, site.byteorder
+    return lambda value: said(int.from_bytes(value.to_bytes(size, byteorder), "big"))
 
 
 # Flags and enumerations
@@ -407,7 +424,7 @@ def _ordered(name: str, word: str, site: Site) -> Meaning:
         number = int.from_bytes((value & (1 << size * 8) - 1).to_bytes(size, byteorder), order)
         return str(number) if number != value else ""
 
-    return _scalar(name, text, site)
+    return _scalar(name, text, site, is_ordered=True)
 
 
 def _decimal(name: str, word: str, site: Site) -> Meaning:

@@ -160,6 +160,18 @@ def test_ports_are_in_network_order_where_their_type_is() -> None:
     assert said("port", 4242, site(2)) == ""
 
 
+def test_names_of_what_is_in_network_order() -> None:
+    """ETH_P_IP, 0x800, is 8 to a little-endian machine, which is another type."""
+    words = "enum:table ethertype"
+    assert said(words, 0x0008, site(2, network=True)) == "ETH_P_IP"
+    assert said(words, 0x0800, site(2, network=True, big=True)) == "ETH_P_IP"
+    assert said(words, 0x0800, site(2)) == "ETH_P_IP"
+    assert said("flags:color", 0x0100, site(2, network=True)) == "RED"
+    meaning = meaning_of("flags", "color", site(2, network=True))
+    assert meaning.names is not None
+    assert meaning.names(0x0500) == ["RED", "BLUE"]
+
+
 def test_big_endian() -> None:
     assert said("ipv4", 0x7F000001, site(4, big=True)) == "127.0.0.1"
     meaning = meaning_of("sigset", "", site(8, big=True))

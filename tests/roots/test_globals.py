@@ -47,7 +47,7 @@ def small() -> Kernel:
     start = world.room(256)
     world.symbols |= {
         "__start_rodata": start,
-        "jiffies_64": start + 16,
+        "csnow_mid": start + 16,
         "nobody_knows": start + 32,
         "__end_rodata": start + 64,
         "slab_caches": start + 80,
@@ -59,10 +59,10 @@ def small() -> Kernel:
 def test_rows_say_how_the_type_is_known():
     kernel = small()
     found = {row["name"]: row for row in rows(kernel)}
-    assert found["jiffies_64"]["type"] == "u64"
-    assert str(found["jiffies_64"]["known"]).startswith("globals ")
-    assert found["jiffies_64"]["section"] == ".rodata"
-    assert found["jiffies_64"]["address"] == f"{kernel.symbol('jiffies_64'):#x}"
+    assert found["csnow_mid"]["type"] == "u64"
+    assert str(found["csnow_mid"]["known"]).startswith("globals ")
+    assert found["csnow_mid"]["section"] == ".rodata"
+    assert found["csnow_mid"]["address"] == f"{kernel.symbol('csnow_mid'):#x}"
     assert (found["slab_caches"]["type"], found["slab_caches"]["known"]) == (
         "struct list_head",
         "library",
@@ -73,8 +73,8 @@ def test_rows_say_how_the_type_is_known():
 
 
 def test_rows_are_sorted_and_picked_by_patterns():
-    assert [row["name"] for row in rows(small(), "j*", "nobody_*")] == [
-        "jiffies_64",
+    assert [row["name"] for row in rows(small(), "c*", "nobody_*")] == [
+        "csnow_mid",
         "nobody_knows",
     ]
 
@@ -83,7 +83,7 @@ def test_an_unknown_type_is_an_error_and_an_unknown_symbol_another():
     """What is there and not understood is never taken for absent."""
     kernel = small()
     assert "nobody_knows" in kernel
-    assert "jiffies_64" in kernel
+    assert "csnow_mid" in kernel
     assert "nosuch" not in kernel
     assert 3 not in kernel
     with pytest.raises(UnknownTypeError, match=r"the type of nobody_knows .* is not known") as told:
@@ -137,7 +137,7 @@ def test_a_pattern_that_nothing_matches(stock: str, capsys) -> None:
     ("pattern", "expected"),
     [
         ("vmlinux:tk_core", ["tk_core"]),
-        ("vmlinux:jiffies_6?", ["jiffies_64"]),
+        ("vmlinux:csnow_mi?", ["csnow_mid"]),
         ("tk_core@1", ["tk_core"]),
         ("empty_attrs@1", ["empty_attrs@1"]),
         ("vmlinux:empty_attrs@[12]", []),
@@ -179,9 +179,9 @@ def test_what_cannot_be_known_is_not_said_to_be_absent() -> None:
         first, *others = kind.table(kernel, Query(patterns)).rows
         assert first == note
         assert len(others) == 6
-    query = Query(("nosuch", "jiffies_64"))
+    query = Query(("nosuch", "csnow_mid"))
     table = kind.table(kernel, query)
-    assert names_in(table) == ["jiffies_64"]
+    assert names_in(table) == ["csnow_mid"]
     assert unmatched(table, query, 1) == [
         "globals: nothing is known to be called 'nosuch': it has no table; give one"
     ]
@@ -190,13 +190,13 @@ def test_what_cannot_be_known_is_not_said_to_be_absent() -> None:
 @pytest.mark.parametrize(
     ("format_", "expected"),
     [
-        ("text", "jiffies_64 = (u64)4294897314 /* [globals 6.12] */\n"),
-        ("tree", "jiffies_64 4294897314  u64 [globals 6.12]\n"),
-        ("jsonl", '"typed_by": "globals 6.12", "value": 4294897314'),
+        ("text", "total_forks = (long unsigned int)1111 /* [globals 6.12] */\n"),
+        ("tree", "total_forks 1111  long unsigned int [globals 6.12]\n"),
+        ("jsonl", '"typed_by": "globals 6.12", "value": 1111'),
     ],
 )
 def test_who_tells_the_type_is_shown(stock: str, capsys, format_: str, expected: str) -> None:
-    status, out, _ = run(capsys, "inspect", stock, "jiffies_64", "--format", format_)
+    status, out, _ = run(capsys, "inspect", stock, "total_forks", "--format", format_)
     assert status == 0
     assert expected in out
 
