@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._btf.type_name import VMLINUX
@@ -31,23 +32,38 @@ _SECTIONS = (
 """The kernel's sections by the symbols around them: include/asm-generic/vmlinux.lds.h."""
 
 
+_MADE = (
+    r"__(?:ksymtab|kstrtab|kstrtabns|crc)_|__UNIQUE_ID___addressable_"
+    r"|\.L|CSWTCH\.|switch\.table\.|__func__\."
+)
+"""How the names begin of what EXPORT_SYMBOL(), __ADDRESSABLE() and the compiler make.
+
+See include/linux/export.h and compiler.h; labels that begin with .L are none of the kernel's
+symbols, either (include/linux/module_symbol.h). GCC and clang make CSWTCH.1 and switch.table.f of
+a switch.
+"""
 _REMARK = "members and values: inspect CORE NAME"
-_ONLY_EXPORTS = "what the kernel exports is listed alone, functions too: {}"
+_LEFT_OUT = (
+    "left out: what the compiler and EXPORT_SYMBOL() made, unless a pattern says how its names "
+    "begin (__ksymtab_*)"
+)
+_ONLY_EXPORTS = "only what the kernel exports is listed, with functions that BTF does not have: {}"
 
 
 @table_root(argument="[MODULE:]NAME[@N]")
 def list_globals(kernel: Context, query: Query) -> Table:
     """Global variables: type, address, section, how the type is known."""
     columns = ("name", "type", "address", "section", "known")
-    remark = "" if query.patterns else _REMARK
-    return Table("globals", columns, _rows(kernel, query), remark, symbols_lack(kernel.target))
-
-
-def _rows(kernel: Context, query: Query) -> Iterator[Row | Note]:
     wanted = _Wanted(kernel, query)
-    lack = symbols_lack(kernel.target)
-    if lack and wanted.is_open:
-        yield Note(_ONLY_EXPORTS.format(lack))
+    remark = "" if query.patterns else f"{_REMARK}; {_LEFT_OUT}"
+    if query.patterns and wanted.is_vague:
+        remark = _LEFT_OUT
+    return Table("globals", columns, _rows(kernel, wanted), remark, wanted.lack)
+
+
+def _rows(kernel: Context, wanted: _Wanted) -> Iterator[Row | Note]:
+    if wanted.lack and wanted.is_open:
+        yield Note(_ONLY_EXPORTS.format(wanted.lack))
     of_modules: dict[str, list[_Listed]] = {}
     for one in _of_modules(kernel):
         if wanted.has_name(one.name):
@@ -103,6 +119,9 @@ class _Wanted:
 
     def __init__(self, kernel: Context, query: Query) -> None:
         self._query = query
+        self._btf = kernel.btf
+        self.lack = symbols_lack(kernel.target)
+        self._is_made = re.compile(_MADE).match
         self._names = SymbolNames(kernel.target, kernel.modules)
         self._patterns = {text: SymbolPattern(text) for text in query.patterns}
         self._is_numbered = any(pattern.has_number for pattern in self._patterns.values())
@@ -113,11 +132,29 @@ class _Wanted:
         """Whether more may be asked for than single names."""
         return not self._patterns or any(one.is_several for one in self._patterns.values())
 
+    @property
+    def is_vague(self) -> bool:
+        """Whether a pattern leaves open how the names begin."""
+        return any(pattern.is_vague for pattern in self._patterns.values())
+
     def has_name(self, name: str) -> bool:
         """Whether variables of a name may be wanted."""
         if not self._patterns:
+            return not self._is_none(name)
+        found = [text for text, pattern in self._patterns.items() if pattern.has_name(name)]
+        if not found or not self._is_none(name):
+            return bool(found)
+        is_named = False
+        for text in found:
+            is_named |= not self._patterns[text].is_vague
+            self._query.asked[text] = True  # there is something, if nothing to be shown
+        return is_named
+
+    def _is_none(self, name: str) -> bool:
+        """Whether a name is that of no variable that anybody has written."""
+        if self._is_made(name):
             return True
-        return any(pattern.has_name(name) for pattern in self._patterns.values())
+        return bool(self.lack and self._btf.find_all("func", name))
 
     def has(self, one: _Listed) -> bool:
         """Whether a variable is wanted; ask about every one whose name may be."""

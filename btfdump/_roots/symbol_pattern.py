@@ -21,7 +21,10 @@ class SymbolPattern:
         self._module = module.replace("-", "_") if module is not None else None
         self._number = number
         self._is_name = re.compile(fnmatch.translate(name)).match
+        self.is_vague = name[:1] in {"*", "?", "["}
+        """Whether it does not say how the names begin."""
         self.is_several = any(mark in text for mark in "*?[")
+        """Whether it may be meant for more than one symbol."""
 
     def has_name(self, name: str) -> bool:
         """Whether symbols called `name` may match."""

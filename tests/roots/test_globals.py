@@ -42,6 +42,7 @@ def names_in(table: Table) -> list[object]:
 def small() -> Kernel:
     """A kernel with two variables of one name, one of a known type, one that nobody knows."""
     world = World()
+    world.b.func("exported_function", world.b.func_proto(0, []))
     world.struct("list_head", [("next", "void *"), ("prev", "void *")])
     world.struct("kmem_cache", [("list", "struct list_head"), ("flags", "u64")])
     start = world.room(256)
@@ -51,6 +52,7 @@ def small() -> Kernel:
         "nobody_knows": start + 32,
         "__end_rodata": start + 64,
         "slab_caches": start + 80,
+        "exported_function": start + 96,
         "_end": start + 128,
     }
     return world.kernel()
@@ -162,6 +164,42 @@ def test_patterns_are_of_the_form_of_names(stock: str, pattern: str, expected: l
     assert query.unmatched(len(found)) == [pattern] * (not expected)
 
 
+MADE = (
+    "__ksymtab_jiffies_64",
+    "__kstrtab_jiffies_64",
+    "__kstrtabns_jiffies_64",
+    "__crc_jiffies_64",
+    "__UNIQUE_ID___addressable_init_module512",
+    ".LC0",
+    ".L.str",
+    "CSWTCH.51",
+    "switch.table.vfs_open",
+    "__func__.7",
+)
+
+
+def test_what_nobody_has_written_is_listed_where_a_pattern_names_it() -> None:
+    world = World()
+    start = world.room(256)
+    others = ["jiffies_64", "CSWTCH", "__ksymtab", "__UNIQUE_ID_ddebug715.69", "__func__"]
+    world.symbols |= {name: start + 8 * at for at, name in enumerate((*MADE, *others))}
+    kernel = world.kernel()
+    kind = table_of("globals")
+    assert kind is not None
+    assert names_in(kind.table(kernel, Query())) == sorted(others)
+    assert "EXPORT_SYMBOL" in kind.table(kernel, Query()).remark
+    assert names_in(kind.table(kernel, Query(("*",)))) == sorted(others)
+    for name in MADE:
+        table = kind.table(kernel, Query((f"{name[:2]}*", "vmlinux:nosuch")))
+        assert name in names_in(table)
+        assert table.remark == ""
+        assert names_in(kind.table(kernel, Query((f"vmlinux:{name}",)))) == [name]
+    query = Query(("*sym*_64",))  # which does not say what it is after
+    table = kind.table(kernel, query)
+    assert (names_in(table), query.unmatched(0)) == ([], [])
+    assert "unless a pattern says how its names begin" in table.remark
+
+
 class Exports(LayeredTarget):
     """A kernel of which the table lists a part only."""
 
@@ -174,11 +212,16 @@ def test_what_cannot_be_known_is_not_said_to_be_absent() -> None:
     kernel.target = Exports(kernel.target)
     kind = table_of("globals")
     assert kind is not None
-    note = Note("what the kernel exports is listed alone, functions too: it has no table; give one")
+    note = Note(
+        "only what the kernel exports is listed, with functions that BTF does not have: "
+        "it has no table; give one"
+    )
     for patterns in ((), ("*",)):
         first, *others = kind.table(kernel, Query(patterns)).rows
         assert first == note
-        assert len(others) == 6
+        names = [row["name"] for row in others if not isinstance(row, Note)]
+        assert len(names) == 6
+        assert "exported_function" not in names
     query = Query(("nosuch", "csnow_mid"))
     table = kind.table(kernel, query)
     assert names_in(table) == ["csnow_mid"]
