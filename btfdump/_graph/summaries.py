@@ -43,6 +43,9 @@ MAX_DEPTH = 2
 _WRAPPERS = frozenset({"val", "counter", "refs"})
 """Members that are all there is of a struct: `kuid_t.val`, `atomic_t.counter`."""
 
+FIRST_OBJECT = 4096
+"""The least virtual address of an object that is told: below are numbers that share a union with a
+pointer, such as flags, though on s390x something is there to be read, the lowcore."""
 MAX_KNOWN = 1 << 12
 """The most summaries that are remembered."""
 MAX_SPAN = 1 << 14
@@ -79,6 +82,8 @@ class Summaries:
         except BtfFormatError:
             return ()
         if not isinstance(layout, StructLayout) or not self._has(layout):
+            return ()
+        if value.address_ < FIRST_OBJECT:
             return ()
         key = value.address_, layout.base
         known = self._known.get(key) if room is None else None

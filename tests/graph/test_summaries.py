@@ -109,3 +109,22 @@ def test_strings_are_cut():
     assert shown_text(b"abcdef\0gh", 6) == "abcdef"
     assert shown_text(b"abcdef\0gh", 3) == "abc..."
     assert shown_text(b"\xff\0", 3) == "\udcff"
+
+
+def test_a_number_in_the_place_of_a_pointer_is_no_object(world):
+    """On s390x the first page can be read: flags of a socket, 0x100, were told as another socket."""
+    kernel, (job,) = jobs(world, 1)
+    data = job.bytes_()
+
+    class Lowcore:
+        def read(self, address: int, size: int) -> bytes:
+            return data.ljust(size, b"\0")[:size] if address < 4096 else target.read(address, size)
+
+        def __getattr__(self, name: str):
+            return getattr(target, name)
+
+    target = kernel.target
+    kernel.target = Lowcore()
+    summaries = Summaries(kernel, 256)
+    assert summaries.at(0x100, kernel.type("struct job")) == ()
+    assert summaries.at(job.address_, kernel.type("struct job"))[0] == ("comm", "job0")
