@@ -393,7 +393,9 @@ def _moment(name: str, clock: str, of: str, site: Site) -> Meaning:
     def said(seconds: int, nanoseconds: int) -> str:
         if clock == "epoch":
             return amounts.date(seconds, nanoseconds)
-        return amounts.after_boot(seconds * amounts.NS + nanoseconds)
+        told = amounts.after_boot(seconds * amounts.NS + nanoseconds)
+        # This clock stands still while the machine is suspended.
+        return f"{told} (monotonic)" if clock == "mono" and told.endswith("boot") else told
 
     if site.size == 16:
 

@@ -112,7 +112,7 @@ def test_strings_are_cut():
 
 
 def test_a_number_in_the_place_of_a_pointer_is_no_object(world):
-    """On s390x the first page can be read: flags of a socket, 0x100, were told as another socket."""
+    """On s390x the first page can be read: flags of a socket, 0x100, were told as a socket."""
     kernel, (job,) = jobs(world, 1)
     data = job.bytes_()
 

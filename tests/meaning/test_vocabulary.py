@@ -102,6 +102,8 @@ def said(words: str, value: int, where: Site) -> str:
         ("unit:jiffies", 250, 8, "1 s"),
         ("unit:pages", 3, 8, "12 KiB"),
         ("time:boot", 252_000_000, 8, "0.252 s after boot"),
+        ("time:mono", 252_000_000, 8, "0.252 s after boot (monotonic)"),
+        ("time:mono", 0, 8, ""),
         ("time:epoch", 1_795_000_000, 8, "2026-11-18 11:06:40 UTC"),
         ("time:epoch:ns", 1_795_000_000_000_000_000, 8, "2026-11-18 11:06:40 UTC"),
         ("time:jiffies", (1 << 32) + 1250, 8, "in 1 s"),
