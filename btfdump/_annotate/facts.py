@@ -54,7 +54,8 @@ class MemberFacts:
     replaces all of this where its condition is true; `pending` enters what is known of a case when
     it is first needed; `unmet` has the conditions that were not true, of cases that would tell the
     element type. `typed_as_of` says of a global variable whose type rests on somebody's word alone
-    whose that is: "library".
+    whose that is: "library"; `at_most`, of an array that reaches to the next symbol, whether it may
+    be shorter.
     """
 
     expansion: Expansion | None = None
@@ -77,6 +78,7 @@ class MemberFacts:
     vacant: int | None = None
     provenance: str = ""
     typed_as_of: str = field(default="", compare=False)
+    at_most: Callable[[], bool] | None = field(default=None, compare=False)
     problems: list[str] = field(default_factory=list)
     of_target: PathFacts = field(default_factory=PathFacts)
     cases: list[tuple[str, MemberFacts]] = field(default_factory=list)

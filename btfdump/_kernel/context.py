@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from btfdump._annotate.annotations import Annotations
@@ -350,15 +350,20 @@ class Context:
 
     def _listed_variable(
         self, symbol: FoundSymbol, name: str, *, is_own: bool, sharing: int
-    ) -> tuple[types.Type, str] | str:
-        """Return the type of a variable and who tells it; or why that is not known.
+    ) -> tuple[types.Type, str, bool] | str:
+        """Return the type of a variable, who tells it, and whether it may be a shorter array.
+
+        Or why that is not known.
 
         `name` is what the user calls it, `is_own` says that its bare name can mean only this one,
         and `sharing` how many variables of vmlinux have that. This does not ask the symbol table
         again, for those who go through it.
         """
         known = self._find_global(symbol, name, is_own=is_own, sharing=sharing)
-        return known if isinstance(known, str) else (known.type, known.source)
+        if isinstance(known, str):
+            return known
+        at_most = known.facts.at_most
+        return known.type, known.source, at_most is not None and at_most()
 
     def _find_global(
         self,
@@ -432,6 +437,8 @@ class Context:
             return "; ".join([*reasons, found] if found else reasons or [nothing])
         facts = self.annotations.of_global(found.type, found.type.btf, [], ())
         facts.typed_as_of = f"globals {found.series}"
+        if found.is_by_room and isinstance(found.type, types.Array):
+            facts.at_most = partial(self._of_table.may_be_shorter, found.type)
         return _Typed(found.type, facts, facts.typed_as_of)
 
     def _is_own(self, symbol: FoundSymbol) -> bool:

@@ -9,6 +9,7 @@ array. If several types remain, none is chosen: a wrong type is worse than none.
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._annotate.global_types import global_types
@@ -31,16 +32,21 @@ if TYPE_CHECKING:
 
 
 class Tabulated(NamedTuple):
-    """The type of a variable, and the series of the kernels that say so: "6.12", "6.1, 6.12"."""
+    """The type of a variable, and the series of the kernels that say so: "6.12", "6.1, 6.12".
+
+    The length of an array is that of the room up to the next symbol if `is_by_room`.
+    """
 
     type: types.Type
     series: str
+    is_by_room: bool = False
 
 
 class _Fit(NamedTuple):
     type: types.Type
     choice: Choice
     is_tight: bool
+    is_array: bool = False
 
 
 class TabulatedTypes:
@@ -95,7 +101,8 @@ class TabulatedTypes:
             fits = [fit for fit in fits if fit.is_tight] or fits
         if len(fits) == 1:
             (fit,) = fits
-            return Tabulated(fit.type, self._series(near.intersection(fit.choice.sources)))
+            series = self._series(near.intersection(fit.choice.sources))
+            return Tabulated(fit.type, series, fit.is_array and not is_size)
         if fits:
             told = ", ".join(
                 f"{fit.type} ({self._series(near.intersection(fit.choice.sources))})"
@@ -159,7 +166,29 @@ class TabulatedTypes:
         length = self._length(element, range(shortest, longest + 1)) or longest
         from btfdump._btf.derived import derive
 
-        return _Fit(derive(element, 0, (length,)), choice, shortest <= longest)
+        return _Fit(derive(element, 0, (length,)), choice, shortest <= longest, is_array=True)
+
+    def may_be_shorter(self, array: types.Array) -> bool:
+        """Whether an array that fills its room may be shorter, by the lengths that the BTF has.
+
+        The BTF describes the type of every variable, so its length is among those of the arrays of
+        this element that are no longer than the room.
+        """
+        known = self._lengths.get(spelling(array.element), set())
+        return any(length < array.length for length in known) or array.length not in known
+
+    @cached_property
+    def _lengths(self) -> dict[str, set[int]]:
+        """The lengths of the BTF's arrays, by element; that of `int[2][3]` is 3, as of `int[3]`."""
+        lengths: dict[str, set[int]] = {}
+        spelled: dict[int, str] = {}
+        for array in self._btf.iter_types(Kind.ARRAY):
+            if isinstance(array, types.Array) and array.length:
+                element = array.element
+                if element.id not in spelled:
+                    spelled[element.id] = spelling(element)
+                lengths.setdefault(spelled[element.id], set()).add(array.length)
+        return lengths
 
     def _length(self, element: types.Type, lengths: range) -> int:
         """Return the greatest of several lengths of which the BTF has an array; 0 if it has none.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btfdump._decode.layout import ArrayLayout
 from btfdump._decode.scope import stated_by
 from btfdump._kernel.value_at import value_at
 from btfdump.errors import ExpressionError, SymbolNotFoundError
@@ -44,6 +45,17 @@ def typed_as_of(value: Value) -> str:
     anything else.
     """
     return value.facts_.typed_as_of if value.facts_ is not None else ""
+
+
+def length_at_most(value: Value) -> int:
+    """Return the length of a variable that is an array and may be shorter; 0 for anything else.
+
+    It is that of the room up to the next symbol, and nothing but that tells where the array ends.
+    """
+    facts, layout = value.facts_, value._layout_
+    if facts is None or facts.at_most is None or not isinstance(layout, ArrayLayout):
+        return 0
+    return layout.length if facts.at_most() else 0
 
 
 def globals_of(kernel: Context) -> FindGlobal:

@@ -18,7 +18,7 @@ from btfdump._decode.scalars import ScalarLayout
 from btfdump._graph.events import Close, Enter, Exit, GroupKind, Number, Open, Seen
 from btfdump._graph.readers import Decoded, Reader
 from btfdump._kernel.notes import Note
-from btfdump._kernel.variables import typed_as_of
+from btfdump._kernel.variables import length_at_most, typed_as_of
 from btfdump._render import Options, Root, renderer
 from btfdump._render.json_text import (
     HOLE,
@@ -241,9 +241,12 @@ class _Builder:
 
     @staticmethod
     def typed_by(root: Value) -> str:
-        """Return the key that says on whose word alone a root's type rests, if it does."""
+        """Return the keys that say on whose word alone a root's type and length rest, if so."""
         whom = typed_as_of(root)
-        return f', "typed_by": {quote(whom)}' if whom else ""
+        if not whom:
+            return ""
+        by_room = ', "length_by": "room"' if length_at_most(root) else ""
+        return f', "typed_by": {quote(whom)}{by_room}'
 
     def seen(self, event: Seen) -> None:
         text = self.lead() + self.values.found_by(event.label) + identity(event.value, event.label)

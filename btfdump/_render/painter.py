@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from btfdump._decode.layout import ArrayLayout
 from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._graph.events import GroupKind
-from btfdump._kernel.variables import typed_as_of
+from btfdump._kernel.variables import length_at_most, typed_as_of
 from btfdump._render.escape import printable
 from btfdump._render.outline import (
     EndLine,
@@ -186,13 +186,19 @@ class Painter(ABC):
 
 
 def root_typed_by(item: Line) -> str:
-    """Return on whose word alone the type of the root rests that a line begins."""
+    """Return on whose word alone the type of the root rests that a line begins.
+
+    And how long it is at most, if it is an array and only the next symbol ends it.
+    """
     value = None
     if isinstance(item, ObjectLine) and not item.depth:
         value = item.enter.value
     elif isinstance(item, GroupLine) and item.open.field is None:
         value = item.open.value
-    return typed_as_of(value) if value is not None else ""
+    if value is None:
+        return ""
+    whom, most = typed_as_of(value), length_at_most(value)
+    return f"{whom}, up to {most}" if most else whom
 
 
 def number_of(opened: Open) -> str:

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._btf.type_name import VMLINUX
+from btfdump._btf.types import Array
 from btfdump._kernel.notes import Note
 from btfdump._kernel.symbol_names import FoundSymbol, SymbolNames
 from btfdump._roots import table_root
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from btfdump._kernel.context import Context
     from btfdump._roots import Query
-    from btfdump._roots.table import Row
+    from btfdump._roots.table import Cell, Row
 
 _SECTIONS = (
     (".data..percpu", "__per_cpu_start", "__per_cpu_end"),
@@ -211,15 +212,23 @@ def _spelled(listed: Sequence[_Listed], *, is_plain: bool) -> Iterator[tuple[_Li
 def _row(kernel: Context, one: _Listed, name: str, section: str | None, sharing: int) -> Row:
     symbol = FoundSymbol(one.name, one.address, one.module)
     found = kernel._listed_variable(symbol, name, is_own=one.is_own, sharing=sharing)
-    is_known = not isinstance(found, str)
-    return {
+    row: dict[str, Cell] = {
         "name": name,
-        "type": str(found[0]) if is_known else None,
+        "type": None,
         "address": f"{one.address:#x}",
         "section": section,
-        "known": found[1] if is_known else "unknown",
-        "why": None if is_known else str(found),
+        "known": "unknown",
+        "why": None,
     }
+    if isinstance(found, str):
+        row["why"] = found
+        return row
+    type_, source, is_at_most = found
+    row["type"], row["known"] = str(type_), source
+    if is_at_most and isinstance(type_, Array):
+        row["known"] = f"{source}, up to {type_.length}"
+        row["length_by"] = "room"
+    return row
 
 
 def _sections(kernel: Context) -> Iterator[tuple[str, int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btfdump._annotate.global_types import Choice, GlobalTypes, Source, pack
-from btfdump._btf import Btf, BtfBuilder
+from btfdump._btf import Btf, BtfBuilder, types
 from btfdump._btf.wire import Kind
 from btfdump._decode.layout import Layouts
 from btfdump._kernel.spelled import spelling
@@ -82,6 +82,43 @@ def test_one_type_for_all():
 def test_the_nearest_kernels_are_asked(release, expected):
     kernel = Kernel([("struct small", (0, 1)), ("struct large", (2, 3))], release=release)
     assert kernel.find() == expected
+
+
+@pytest.mark.parametrize(
+    ("spelled", "room", "expected"),
+    [
+        ("struct large[]", 5 * 24, False),  # the one length that the BTF has
+        ("struct large[]", 9 * 24, True),  # longer than that
+        ("struct small[]", 5 * 8, True),  # none is known
+        ("u8[]", 6, True),  # it is shown flat, and may be two by three, or three
+        ("int[]", 12, False),
+        ("int[]", 16, True),  # it may be that of three
+    ],
+)
+def test_an_array_may_be_shorter_than_its_room(spelled, room, expected):
+    """Where the next symbol ends it, and the BTF does not leave just this length."""
+    b = BtfBuilder()
+    integer, byte = b.int_("int", 4, signed=True), b.int_("u8", 1)
+    large = b.struct("large", 24, [("a", integer, 0)])
+    b.struct("small", 8, [("a", integer, 0)])
+    b.array(b.const(large), 5)
+    b.array(b.array(byte, 3), 2)
+    b.array(integer, 0)
+    b.array(integer, 3)
+    b.array(integer, 4)
+    kernel = Kernel([(spelled, (2,))], room=room, btf=b.build())
+    # What follows is aligned to `room` only: nothing of it may be padding.
+    found = kernel.types.find("it", START)
+    assert not isinstance(found, str)
+    assert found.is_by_room
+    assert isinstance(found.type, types.Array)
+    assert kernel.types.may_be_shorter(found.type) is expected
+
+
+def test_of_what_is_no_array_no_length_is_by_the_room():
+    found = Kernel([("struct small", (2,))]).types.find("it", START)
+    assert not isinstance(found, str)
+    assert not found.is_by_room
 
 
 def test_between_two_series_the_room_decides():

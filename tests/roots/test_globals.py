@@ -244,6 +244,33 @@ def test_who_tells_the_type_is_shown(stock: str, capsys, format_: str, expected:
     assert expected in out
 
 
+@pytest.mark.parametrize(
+    ("format_", "unsure", "sure"),
+    [
+        ("text", "4, 1, 7 } /* [globals 6.12, up to 4] */\n", "[10])[ /* [globals 6.12] */\n"),
+        ("tree", "int[4] [globals 6.12, up to 4]\n", "[10] [globals 6.12]\n"),
+        ("jsonl", '"typed_by": "globals 6.12", "length_by": "room"', '"globals 6.12", "value"'),
+    ],
+)
+def test_a_length_that_only_the_room_tells_is_said_to_be_so(
+    stock: str, capsys, format_: str, unsure: str, sure: str
+) -> None:
+    """Once, not at each element; not where the BTF has no other length for such elements."""
+    for name, expected in (("console_printk", unsure), ("softirq_vec", sure)):
+        status, out, _ = run(capsys, "inspect", stock, name, "--format", format_)
+        assert status == 0
+        assert expected in out
+        assert out.count("globals 6.12") == 1
+        assert ("up to" in out or "length_by" in out) == (expected == unsure)
+    _, out, _ = run(capsys, "inspect", stock, "globals", "console_printk", "--format", "jsonl")
+    row = json.loads(out)
+    assert (row["known"], row["length_by"]) == ("globals 6.12, up to 4", "room")
+    _, out, _ = run(capsys, "inspect", stock, "globals", "softirq_vec", "--format", "jsonl")
+    assert "length_by" not in json.loads(out)
+    assert json.loads(out)["known"] == "globals 6.12"
+    assert run(capsys, "inspect", stock, "console_printk[0]")[1].endswith("/* [globals 6.12] */\n")
+
+
 def test_structs_without_a_name(stock: str, capsys) -> None:
     status, out, _ = run(capsys, "inspect", stock, "tk_core.timekeeper.xtime_sec")
     assert (status, out) == (0, "tk_core.timekeeper.xtime_sec = (u64)1795347425\n")
