@@ -29,11 +29,11 @@ MAX_TEMPLATE = 1 << 10
 MAX_PARTS = 64
 """The most slots and optional parts of one."""
 
-PATH, SUM, HEX, LEFT = HOWS = ("path", "sum", "hex", "left")
+PATH, SUM, HEX, LEFT, HEAD = HOWS = ("path", "sum", "hex", "left", "head")
 """What a slot may say that is no meaning of a value.
 
 Its path; a sum of bytes; the number in hexadecimal; how long it is until that moment, in
-nanoseconds of the monotonic clock.
+nanoseconds of the monotonic clock; the address of the head page that a tail page tells.
 """
 
 _STEP = re.compile(

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from btfdump._annotate.summaries import condition_of, fit
-from btfdump._annotate.template import HEX, LEFT, PATH, SUM, Around, Index, Optional, Slot
+from btfdump._annotate.template import HEAD, HEX, LEFT, PATH, SUM, Around, Index, Optional, Slot
 from btfdump._btf import types
 from btfdump._decode.compiled.projection import Located
 from btfdump._decode.layout import ArrayLayout, StructLayout
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 MOST_ELEMENTS = 8
 """The most elements of an array that a slot says."""
 _MAX_SOCKADDR = 128  # _K_SS_MAXSIZE, include/uapi/linux/socket.h
+_MAX_FOLIO = 1 << 29
+"""The most bytes of struct pages of one folio; on no architecture are any so near the top."""
 _EACH = (Index(None),)
 _UNTOLD = (BtfdumpError, LookupError, TypeError, ValueError)
 
@@ -354,6 +356,8 @@ class _One:
             return hex(int(value))
         if slot.how == LEFT:
             return self._left(int(value))
+        if slot.how == HEAD:
+            return hex(self._head(int(value), value.size_))
         if isinstance(layout, ScalarLayout):
             return self._scalar(value, layout, slot)
         return self._compound(value, slot)
@@ -429,6 +433,15 @@ class _One:
         if now is None:
             return ""
         return f"in {duration(moment - now)}" if moment >= now else f"{duration(now - moment)} ago"
+
+    def _head(self, told: int, size: int) -> int:
+        """Return the address of the head of the tail page that the object is.
+
+        Bit 0 says that it is a tail. The rest is the address, or where that could be no page's
+        (since 7.1) the mask that makes one of the tail's (page-flags.h, compound_head()).
+        """
+        top = 1 << size * 8
+        return self._value.address_ & told if top - told < _MAX_FOLIO else told - 1
 
     def _note(self, slot: Slot, plain: str | int) -> None:
         """Keep a member as it is, for formats that are read by programs."""

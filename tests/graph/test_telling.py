@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from btfdump._annotate.overlay import Overlay
+from btfdump._annotate.overlay import Overlay, library
 from btfdump._graph.summaries import Summaries, Words
 from btfdump._render.scalar import summary
 from tests.support.synthetic import World
@@ -204,3 +204,29 @@ def test_people_read_the_words(world):
         said = "".join(kernel.dump(kernel.value("struct item", address), format_))
         assert "SOCK alpha" in said
         assert "SOCK be\\nta" in said
+
+
+def told_by_library(world, struct, address):
+    """Return how the library tells an object."""
+    kernel = world.kernel([library()])
+    return summary(Summaries(kernel, 256).of(kernel.value(f"struct {struct}", address)))
+
+
+@pytest.mark.parametrize("word", ["compound_head", "compound_info"])
+def test_a_tail_page_is_told_by_its_head(word):
+    """What it has for flags is the order of its head, 3: not locked, and not under writeback."""
+    world = World()
+    world.enum("pageflags", {"PG_locked": 0, "PG_writeback": 1, "PG_head": 6})
+    world.struct("list_head", [("next", "void *"), ("prev", "void *")])
+    world.union("<anon>", [("lru", "struct list_head"), (word, "u64")])
+    world.struct("page", [("flags", "u64"), ("", "union <anon>"), ("rest", "u64[5]")])
+    head = world.new("page", flags=0x40)
+    tail = world.new("page", flags=3)
+    masked = word == "compound_info"
+    mask = (1 << 64) - (1 << (head ^ tail).bit_length())
+    world.set(tail, "page.lru.next", (mask if masked else head) | 1)
+    kernel = world.kernel([library()])
+    assert told_by_library(world, "page", head) == "head"
+    assert told_by_library(world, "page", tail) == f"tail of {tail & mask if masked else head:#x}"
+    flags = [kernel.value("struct page", one).flags.facts_ for one in (head, tail)]
+    assert [facts is not None and facts.meaning is not None for facts in flags] == [True, False]
