@@ -230,3 +230,40 @@ def test_a_tail_page_is_told_by_its_head(word):
     assert told_by_library(world, "page", tail) == f"tail of {tail & mask if masked else head:#x}"
     flags = [kernel.value("struct page", one).flags.facts_ for one in (head, tail)]
     assert [facts is not None and facts.meaning is not None for facts in flags] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "state", "said"),
+    [
+        (6, 7, "raw TCP 0.0.0.0"),
+        (1, 1, "raw ICMP 0.0.0.0 -> 10.0.0.1"),
+        (58, 7, "raw ICMPv6 [::]"),
+        (6, 10, "raw TCP 0.0.0.0"),
+    ],
+)
+def test_a_raw_socket_has_a_protocol_and_neither_port_nor_state(protocol, state, said):
+    """What is the port of others is the protocol, and all are CLOSE or connected."""
+    world = World("little")
+    world.enum("protocols", {"IPPROTO_ICMP": 1, "IPPROTO_TCP": 6})
+    world.struct("in6_addr", [("bytes", "u8[16]")])
+    common = [
+        ("skc_family", "u16"),
+        ("skc_num", "u16"),
+        ("skc_state", "u8"),
+        ("skc_daddr", "u32"),
+        ("skc_rcv_saddr", "u32"),
+        ("skc_dport", "u16"),
+        ("skc_v6_daddr", "struct in6_addr"),
+        ("skc_v6_rcv_saddr", "struct in6_addr"),
+    ]
+    world.struct("sock_common", common)
+    world.struct(
+        "sock",
+        [("__sk_common", "struct sock_common"), ("sk_type", "u16"), ("sk_protocol", "u16")],
+    )
+    address = world.new("sock", sk_type=3, sk_protocol=protocol)
+    family = 10 if protocol == 58 else 2
+    given = {"family": family, "num": protocol, "state": state, "daddr": 0x0100000A}
+    for name, value in given.items():
+        world.set(address, f"sock.__sk_common.skc_{name}", value)
+    assert told_by_library(world, "sock", address) == said
