@@ -129,8 +129,9 @@ def test_every_template_of_the_library_says_where_the_source_shows_it():
 def test_every_template_of_the_library_fits_a_kernel(opened):
     """And so does each of its optional parts, in some kernel that is at hand."""
     kernels = [opened(name) for name in ("stock", "stock-7.3", "s390x")]
-    # Sizes of modules until 6.3; dentries before and since 7.0; a name that Debian leaves out.
-    elsewhere = {"module", "page", "folio", "inode", "vm_area_struct"}
+    # Sizes of modules until 6.3; dentries before and since 7.0; a name that Debian leaves out;
+    # locks of PREEMPT_RT.
+    elsewhere = {"module", "mutex", "rw_semaphore", "page", "folio", "inode", "vm_area_struct"}
     for file, struct, choice in stated_in_the_library():
         (template,) = templates(choice)
         wrong = []

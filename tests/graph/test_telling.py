@@ -267,3 +267,56 @@ def test_a_raw_socket_has_a_protocol_and_neither_port_nor_state(protocol, state,
     for name, value in given.items():
         world.set(address, f"sock.__sk_common.skc_{name}", value)
     assert told_by_library(world, "sock", address) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (0, "unlocked"),
+        (0x2, "unlocked, waiters"),
+        (0x6, "unlocked, waiters, handoff"),
+        (0x100, "read"),
+        (0x302, "read, waiters"),
+        (0x1, "written -> task {} (locked)"),
+    ],
+)
+def test_a_rwsem_is_read_where_it_has_readers(world, count, said):
+    world.struct("atomic_long_t", [("counter", "s64")])
+    members = [("count", "struct atomic_long_t"), ("owner", "struct atomic_long_t")]
+    world.struct("rw_semaphore", members)
+    task = world.room(64)
+    address = world.new("rw_semaphore")
+    world.set(address, "rw_semaphore.count.counter", count)
+    world.set(address, "rw_semaphore.owner.counter", task)
+    assert told_by_library(world, "rw_semaphore", address) == said.format(hex(task))
+
+
+BIAS = 0x80000000
+
+
+@pytest.mark.parametrize(
+    ("readers", "is_owned", "said", "of_mutex"),
+    [
+        (BIAS, False, "unlocked", "unlocked"),
+        (BIAS + 2, False, "read", "unlocked"),
+        (2, True, "read, waited for by {}", "{}"),
+        (0x40000000, True, "written {}", "{}"),
+    ],
+)
+def test_locks_of_preempt_rt(world, readers, is_owned, said, of_mutex):
+    world.struct("task_struct", [("pid", "u32")])
+    world.struct("atomic_t", [("counter", "int")])
+    world.struct("rt_mutex_base", [("wait_lock", "u32"), ("owner", "struct task_struct *")])
+    world.struct("rwbase_rt", [("readers", "struct atomic_t"), ("rtmutex", "struct rt_mutex_base")])
+    world.struct("rw_semaphore", [("rwbase", "struct rwbase_rt")])
+    world.struct("mutex", [("rtmutex", "struct rt_mutex_base")])
+    task = world.room(64)
+    owner = task if is_owned else 0
+    lock, mutex = world.new("rw_semaphore"), world.new("mutex")
+    signed = readers - (1 << 32) if readers >= BIAS else readers
+    world.set(lock, "rw_semaphore.rwbase.readers.counter", signed)
+    world.set(lock, "rw_semaphore.rwbase.rtmutex.owner", owner)
+    world.set(mutex, "mutex.rtmutex.owner", owner)
+    held = f"-> task {task:#x} (locked)"
+    assert told_by_library(world, "rw_semaphore", lock) == said.format(held)
+    assert told_by_library(world, "mutex", mutex) == of_mutex.format(held)
