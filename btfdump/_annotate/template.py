@@ -40,6 +40,7 @@ _STEP = re.compile(
     r"(?P<name>[A-Za-z_]\w*)|\[(?P<index>\d{0,6})\]|\((?P<struct>[^()]+)\)", re.ASCII
 )
 _SEPARATOR = re.compile(r"\.|->")
+_MASK = re.compile(r"\s*&\s*(0x[0-9a-fA-F]{1,16}|[1-9][0-9]{0,19})(?=\s*:)")
 _PREFIX = re.compile(r"\w+", re.ASCII)
 _MEMBER = re.compile(r"[A-Za-z_]\w*(\[\])?(\.[A-Za-z_]\w*(\[\])?)*", re.ASCII)
 
@@ -71,7 +72,8 @@ class Slot(NamedTuple):
     """A value in the text, which `steps` lead to from the object; none lead to the object itself.
 
     `how` is one of HOWS or "", `means` what annotations would say that it means, and `length`
-    the expression for the bytes of it that count. A name is told without `prefix`.
+    the expression for the bytes of it that count. A name is told without `prefix`. Only the bits of
+    `mask` are told, if it is not 0.
     """
 
     text: str
@@ -80,6 +82,7 @@ class Slot(NamedTuple):
     means: Means | None = None
     length: str = ""
     prefix: str = ""
+    mask: int = 0
 
     @property
     def member(self) -> str:
@@ -252,6 +255,9 @@ def slot_of(text: str) -> Slot:
     Raises `AnnotationError`.
     """
     steps, at = _steps(text)
+    mask = 0
+    if (masked := _MASK.match(text, at)) is not None and steps:
+        mask, at = int(masked[1], 0), masked.end()
     rest, _, prefix = text[at:].partition("#")
     prefix = prefix.strip()
     if ("#" in text[at:]) and not _PREFIX.fullmatch(prefix):
@@ -264,7 +270,7 @@ def slot_of(text: str) -> Slot:
     if not rest.startswith(":"):
         raise AnnotationError(f"{{{text}}}: expected a member path, then : or #, not {rest!r}")
     how = rest[1:].strip()
-    if how in HOWS:
+    if how in HOWS and not mask:
         return Slot(text, steps, how, prefix=prefix)
     length = ""
     if how.startswith("sockaddr:"):
@@ -275,7 +281,7 @@ def slot_of(text: str) -> Slot:
         raise AnnotationError(
             f"{{{text}}}: expected {', '.join(HOWS)} or what values mean after :, not {how!r}"
         )
-    return Slot(text, steps, "", means, length.strip(), prefix)
+    return Slot(text, steps, "", means, length.strip(), prefix, mask)
 
 
 def _steps(text: str) -> tuple[tuple[Step, ...], int]:

@@ -273,6 +273,7 @@ class _One:
                 plain = self._located(located)
                 if isinstance(plain, int):
                     self._note(slot, plain)
+                    plain = plain & slot.mask if slot.mask else plain
                     said_ = meaning.text(plain) if meaning.text is not None else ""
                     return _without(slot.prefix, said_ or meaning.number(plain))
             values = self._follow(slot.steps, has_facts=slot.how == "" and slot.means is None)
@@ -415,6 +416,7 @@ class _One:
         number = int(value)
         if not value.is_pointer_:
             self._note(slot, number)
+        number = number & slot.mask if slot.mask else number
         text = meaning.text(number) if meaning.text is not None else ""
         return text or ("" if value.is_pointer_ else meaning.number(number))
 

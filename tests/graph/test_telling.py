@@ -320,3 +320,44 @@ def test_locks_of_preempt_rt(world, readers, is_owned, said, of_mutex):
     held = f"-> task {task:#x} (locked)"
     assert told_by_library(world, "rw_semaphore", lock) == said.format(held)
     assert told_by_library(world, "mutex", mutex) == of_mutex.format(held)
+
+
+REQUEST = {"state": 1, "cmd_flags": 0x4001, "__sector": 8, "__data_len": 4096, "bio": 0x1000}
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, "WRITE sector 8, 4096 bytes"),
+        ({"cmd_flags": 0x400022}, "DRV_IN sector 8, 4096 bytes"),
+        ({"cmd_flags": 2, "__data_len": 0}, "FLUSH"),
+        ({"__data_len": 0xFA000000}, "WRITE sector 8, 4194304000 bytes"),
+        ({"state": 0}, "WRITE sector 8, 4096 bytes"),
+        ({"state": 0, "__data_len": 0, "bio": 0}, "idle"),
+    ],
+)
+def test_requests_are_told_by_their_operation(world, changed, said):
+    """One that is not started has its bio; one in no use has what is left from before."""
+    world.enum(
+        "req_op", {"REQ_OP_READ": 0, "REQ_OP_WRITE": 1, "REQ_OP_FLUSH": 2, "REQ_OP_DRV_IN": 34}
+    )
+    world.enum("mq_rq_state", {"MQ_RQ_IDLE": 0, "MQ_RQ_IN_FLIGHT": 1})
+    members = [("state", "enum mq_rq_state"), ("cmd_flags", "u32"), ("__sector", "u64")]
+    world.struct("request", [*members, ("__data_len", "u32"), ("bio", "void *")])
+    assert told_by_library(world, "request", world.new("request", **REQUEST | changed)) == said
+
+
+def test_a_bio_that_cannot_be_read_says_nothing(world):
+    world.enum("req_op", {"REQ_OP_READ": 0, "REQ_OP_WRITE": 1})
+    world.struct("bvec_iter", [("bi_sector", "u64"), ("bi_size", "u32")])
+    world.struct("bio", [("bi_opf", "u32"), ("bi_iter", "struct bvec_iter")])
+    address = world.new("bio", bi_opf=1)
+    assert told_by_library(world, "bio", address) == "WRITE"
+    assert told_by_library(world, "bio", 0x100) == ""
+
+
+def test_some_bits_of_a_number(world):
+    address = item(world, flags=0x302)
+    assert (
+        told(world, "{flags & 0xff:dec} {flags & 768:enum:kinds} {name}", address) == "2 768 alpha"
+    )
