@@ -147,7 +147,10 @@ class Show(NamedTuple):
 
 
 class Space(NamedTuple):
-    """The address space of a pointer, as a type tag would say: `user`, `percpu`, `rcu`, `iomem`."""
+    """The address space of a pointer, as a type tag would say: `user`, `percpu`, `rcu`, `iomem`.
+
+    `none` says that it is no address at all.
+    """
 
     name: str
 
@@ -240,7 +243,7 @@ _LOCK = re.compile(
     r"|mutex_lock(_nested|_interruptible|_killable)?|down_(read|write)(_nested|_killable)?"
     r"|rcu_read_lock(_bh|_sched)?|locked"
 )
-_SPACES = frozenset(("user", "percpu", "rcu", "iomem"))
+_SPACES = frozenset(("user", "percpu", "rcu", "iomem", "none"))
 _SHOW = frozenset(("string", "utf8", "hex"))
 _COMPOSITE = frozenset(("struct", "union"))
 _KEYWORDS = ("struct ", "union ")

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 MAX_POINTERS = 8
 """The most pointers to pointers that are followed to reach a struct; C programs use two at most."""
-ELSEWHERE = ("user", "percpu", "iomem")
-"""Address spaces whose addresses do not refer to the kernel's own memory."""
+ELSEWHERE = ("user", "percpu", "iomem", "none")
+"""Address spaces whose addresses do not refer to the kernel's own memory; "none" has no address."""
 _STRING_PIECE = 64
 
 
@@ -101,6 +101,8 @@ def destination(pointer: TypedAddress, facts: MemberFacts | None) -> tuple[types
     if not address:
         raise FaultError(0, 0, f"{name} is NULL ({pointer.type_})")
     space = pointer_space(_pointer(pointer), facts)
+    if space == "none":
+        raise FaultError(address, 0, f"{address:#x} is no address here, by annotation")
     if space in ELSEWHERE:
         raise FaultError(address, 0, f"{address:#x} is a __{space} pointer ({pointer.type_})")
     return target, address

@@ -115,7 +115,7 @@ def told_scalar(
     if facts is not None and isinstance(value, int) and layout.category is Category.POINTER:
         shown, remark = pointer(layout, value, options, facts)
         if value and facts.space in ELSEWHERE and space_of(layout, None) != facts.space:
-            remark = f"__{facts.space}"  # the type does not say it
+            remark = "no address" if facts.space == "none" else f"__{facts.space}"  # by no type
         return shown, remark
     return scalar(layout, value, options, as_hex=is_hex(facts))
 

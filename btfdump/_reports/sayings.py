@@ -106,7 +106,7 @@ def _words(known: MemberFacts, *, is_array: bool) -> Iterator[str]:
 
 def _plain(known: MemberFacts) -> Iterator[str]:
     if known.space:
-        yield f"__{known.space} pointer"
+        yield "no address" if known.space == "none" else f"__{known.space} pointer"
     if known.is_string:
         yield "string"
     if known.is_hex:

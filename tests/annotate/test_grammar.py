@@ -78,6 +78,7 @@ FORMS = {
     "show:string": Show("string"),
     "show:hex": Show("hex"),
     "space:user": Space("user"),
+    "space:none": Space("none"),
     "space:percpu": Space("percpu"),
     "space:rcu": Space("rcu"),
     "role:link": Link(),

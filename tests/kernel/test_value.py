@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from btfdump._annotate.overlay import library
 from btfdump.errors import (
     FaultError,
     MemberNotFoundError,
@@ -220,3 +221,24 @@ def test_dir_lists_members_and_what_is_for_users() -> None:
     found = dir(kernel.value("struct item", world.room(8)))
     assert {"id", "walk_", "address_"} < set(found)
     assert not [name for name in found if name.startswith("_")]
+
+
+@pytest.mark.parametrize("state", [1, 6, 12])
+def test_a_word_that_is_no_address_here_is_not_followed(state: int) -> None:
+    """In its union a socket has flags, and only others a listener or a death row there."""
+    world = World()
+    world.struct("sock", [("id", "u32")])
+    world.struct("inet_timewait_death_row", [("count", "u32")])
+    members = [("skc_listener", "struct sock *"), ("skc_tw_dr", "struct inet_timewait_death_row *")]
+    world.union("<anon>", [("skc_flags", "u64"), *members])
+    world.struct("sock_common", [("skc_state", "u8"), ("", "union <anon>")])
+    target = world.new("sock", id=5)
+    common = world.new("sock_common", skc_state=state)
+    world.set(common, "sock_common.skc_flags", target)
+    value = world.kernel([library()]).value("struct sock_common", common)
+    for member, when in (("skc_listener", 12), ("skc_tw_dr", 6)):
+        if state == when:
+            assert getattr(value, member).deref_().address_ == target
+        else:
+            with pytest.raises(FaultError, match="is no address here"):
+                getattr(value, member).deref_()
