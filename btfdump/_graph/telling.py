@@ -40,7 +40,7 @@ MOST_ELEMENTS = 8
 """The most elements of an array that a slot says."""
 _MAX_SOCKADDR = 128  # _K_SS_MAXSIZE, include/uapi/linux/socket.h
 _MAX_FOLIO = 1 << 29
-"""The most bytes of struct pages of one folio; on no architecture are any so near the top."""
+"""The most bytes of struct pages of one folio; with 64 bits, none are so near the top."""
 _EACH = (Index(None),)
 _UNTOLD = (BtfdumpError, LookupError, TypeError, ValueError)
 
@@ -442,8 +442,8 @@ class _One:
         Bit 0 says that it is a tail. The rest is the address, or where that could be no page's
         (since 7.1) the mask that makes one of the tail's (page-flags.h, compound_head()).
         """
-        top = 1 << size * 8
-        return self._value.address_ & told if top - told < _MAX_FOLIO else told - 1
+        is_mask = size == 8 and (1 << 64) - told < _MAX_FOLIO
+        return self._value.address_ & told if is_mask else told - 1
 
     def _note(self, slot: Slot, plain: str | int) -> None:
         """Keep a member as it is, for formats that are read by programs."""

@@ -361,3 +361,13 @@ def test_some_bits_of_a_number(world):
     assert (
         told(world, "{flags & 0xff:dec} {flags & 768:enum:kinds} {name}", address) == "2 768 alpha"
     )
+
+
+def test_with_32_bits_the_pages_near_the_top_are_pointers():
+    world = World(pointer_size=4)
+    world.struct("list_head", [("next", "void *"), ("prev", "void *")])
+    world.union("<anon>", [("lru", "struct list_head"), ("compound_head", "u32")])
+    world.struct("page", [("flags", "u32"), ("", "union <anon>")])
+    tail = world.new("page", flags=3)
+    world.set(tail, "page.compound_head", 0xF7000001)
+    assert told_by_library(world, "page", tail) == "tail of 0xf7000000"
