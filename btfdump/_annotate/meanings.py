@@ -14,7 +14,8 @@ from btfdump._annotate.grammar import Show, as_meaning, parse
 from btfdump._btf import types
 from btfdump._btf.members import MAX_NESTING
 from btfdump._meaning import Meaning
-from btfdump._meaning.vocabulary import Site, meaning_of
+from btfdump._meaning.site import Site
+from btfdump._meaning.vocabulary import meaning_of
 from btfdump.errors import AnnotationError, BtfFormatError
 
 if TYPE_CHECKING:

@@ -6,43 +6,21 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING
 
 from btfdump._meaning import Meaning, addresses, amounts, files, names
-from btfdump._meaning.bits import bits_in, flag_list, flags_text, ranges, set_text
+from btfdump._meaning.bits import bits_in, flag_list, ranges, set_text
+from btfdump._meaning.named import enumeration, flags
+from btfdump._meaning.site import Site, scalar
 from btfdump.errors import AnnotationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Literal
 
     from btfdump._meaning import Surroundings
 
     Text = Callable[[int], str]
-
-
-Said = TypeVar("Said")
-
-
-class Site(NamedTuple):
-    """What a word is said of: a value of `size` bytes.
-
-    `is_network` says that its type is in network byte order (`__be32`), `is_pointer` that it is
-    one, `is_bytes` that it is an array, or a struct of more than one scalar. `word` is the size of
-    a long in bytes. `masks(text, is_bits)` returns mask -> name of the enumerators that `flags:`
-    means, or `bits:`, and `values(text)` value -> name of those that `enum:` means; both are empty
-    if there are none.
-    """
-
-    size: int
-    byteorder: Literal["little", "big"]
-    word: int
-    is_network: bool
-    is_pointer: bool
-    is_bytes: bool
-    masks: Callable[[str, bool], Mapping[int, str]]
-    values: Callable[[str], Mapping[int, str]]
-    surroundings: Surroundings | None
 
 
 def meaning_of(word: str, argument: str, site: Site) -> Meaning:
@@ -54,9 +32,9 @@ def meaning_of(word: str, argument: str, site: Site) -> Meaning:
     if word == "fold":
         return Meaning(name, is_folded=True)
     if word in ("flags", "gfp", "bits"):
-        return _flags(name, word, argument, site)
+        return flags(name, word, argument, site)
     if word == "enum":
-        return _enumeration(name, argument, site)
+        return enumeration(name, argument, site)
     if word in _SETS:
         return _set(name, word, argument, site)
     if word in _BYTES:
@@ -74,146 +52,7 @@ def meaning_of(word: str, argument: str, site: Site) -> Meaning:
         return _decimal(name, word, site)
     if word == "err" and not site.is_pointer and site.size < site.word:
         raise AnnotationError("expected a pointer, or an integer as wide as one")
-    return _scalar(name, text, site, base=8 if word == "mode" else 10)
-
-
-def _scalar(
-    name: str,
-    text: Text,
-    site: Site,
-    *,
-    base: int = 10,
-    names_of: Callable[[int], list[str]] | None = None,
-    is_lasting: bool = True,
-    known: Callable[[], Iterable[str]] | None = None,
-    is_ordered: bool = False,
-) -> Meaning:
-    """Return the meaning of an integer, or of the only scalar of a struct.
-
-    `text` and `names_of` are given a value in network byte order as the number that it is, unless
-    they put it in order themselves.
-    """
-    if site.is_bytes or site.size > 8:
-        raise AnnotationError(f"expected an integer, not {site.size} bytes")
-    byteorder = site.byteorder
-    if site.is_network and not is_ordered:
-        text = _in_order(text, site)
-        names_of = _in_order(names_of, site) if names_of is not None else None
-
-    def of_bytes(data: bytes) -> str:
-        return text(int.from_bytes(data, byteorder))
-
-    return Meaning(name, text, of_bytes, names_of, base, is_lasting, known=known)
-
-
-def _in_order(said: Callable[[int], Said], site: Site) -> Callable[[int], Said]:
-    """Return a function of values that are in network byte order."""
-    size, byteorder = site.size, site.byteorder
-    return lambda value: said(int.from_bytes(value.to_bytes(size, byteorder), "big"))
-
-
-# Flags and enumerations
-
-
-def _flags(name: str, word: str, argument: str, site: Site) -> Meaning:
-    """Bits by the enumerators of the kernel, or by a table of macros."""
-    if word == "gfp":
-        word, argument = "flags", "table gfp"
-    table_name = _table_in(argument)
-    bits = site.size * 8
-    if table_name is None:
-        found = site.masks(argument, word == "bits")
-        # What is a number of several bits comes before these bits themselves.
-        masks = {m: found[m] for m in sorted(found, key=lambda m: (-m.bit_count(), m))}
-        if not masks:
-            raise AnnotationError("no such enum or prefix")
-
-        def list_names(value: int) -> list[str]:
-            return flag_list(_unsigned(value, bits, masks), masks)
-
-        def known() -> Iterable[str]:
-            return masks.values()
-    else:
-        load = partial(_masks_of, table_name, site)
-
-        def list_names(value: int) -> list[str]:
-            table, own = load()
-            masked = _unsigned(value, bits, own)
-            found = flag_list(masked, own, table.fields)
-            return found or ([table.zero] if table.zero and not masked else [])
-
-        def known() -> Iterable[str]:
-            table, own = load()
-            return (*own.values(), *(one for field in table.fields for one in field.names.values()))
-
-    def text(value: int) -> str:
-        return flags_text(list_names(value))
-
-    return _scalar(name, text, site, base=16, names_of=list_names, known=known)
-
-
-def _unsigned(value: int, bits: int, masks: Mapping[int, str]) -> int:
-    """Return a value of so many bits as flags.
-
-    A macro such as SB_NOUSER, 1 << 31, is a negative int in C: an unsigned long has its upper half
-    set with it. Where no flag is up there, that is no flag either.
-    """
-    value &= (1 << bits) - 1
-    is_extended = bits == 64 and value >> 31 == (1 << 33) - 1
-    return value & 0xFFFFFFFF if is_extended and all(mask >> 32 == 0 for mask in masks) else value
-
-
-def _masks_of(name: str, site: Site) -> tuple[names.Names, Mapping[int, str]]:
-    """Return a table, and its masks: those of the kernel's own table first, where there is one.
-
-    What the kernel does not name is named by ours unless another name of ours is there already.
-    """
-    surroundings = site.surroundings
-    table = names.table(name, surroundings.machine if surroundings is not None else "")
-    if not table.kernel or surroundings is None:
-        return table, table.names
-    own = surroundings.flag_names(table.kernel)
-    known = {mask: _confirmed(one, table.names.get(mask)) for mask, one in own.items()}
-    taken = set(known.values())
-    ours = {mask: one for mask, one in table.names.items() if mask not in own and one not in taken}
-    return table, known | ours
-
-
-def _confirmed(own: str, macro: str | None) -> str:
-    """Return a flag's macro if what the kernel calls it says the same: `seqread`, VM_SEQ_READ."""
-    if macro is None or not own.islower():
-        return own
-    is_same = macro.lower().replace("_", "").endswith(own.replace("_", ""))
-    return macro if is_same else own
-
-
-def _table_in(argument: str) -> str | None:
-    """Return the name in `table NAME`, None for anything else; raises `AnnotationError`."""
-    if not argument.startswith("table "):
-        return None
-    name = argument[len("table ") :].strip()
-    if not names.has_table(name):
-        raise AnnotationError(f"no table {name}; there are {', '.join(names.table_names())}")
-    return name
-
-
-def _enumeration(name: str, argument: str, site: Site) -> Meaning:
-    table_name = _table_in(argument)
-    if table_name is None:
-        values = site.values(argument)
-        if not values:
-            raise AnnotationError("no such enum, enumerator or prefix")
-        return _scalar(name, lambda value: values.get(value, ""), site, known=values.values)
-
-    def text(value: int) -> str:
-        return _value_name(table_name, value)
-
-    return _scalar(name, text, site, known=lambda: names.table(table_name).names.values())
-
-
-def _value_name(table: str, value: int) -> str:
-    known = names.table(table)
-    return known.names.get(value, known.zero if not value else "")
+    return scalar(name, text, site, base=8 if word == "mode" else 10)
 
 
 # Sets
@@ -324,11 +163,11 @@ def _amount(name: str, word: str, argument: str, site: Site) -> Meaning:
     if word == "time" and unit in ("epoch", "boot", "mono") and of in ("", "s", "ns", "timespec"):
         return _moment(name, unit, of, site)
     if word == "time" and argument == "boot:jiffies":
-        return _scalar(name, partial(_jiffies_after_boot, surroundings), site)
+        return scalar(name, partial(_jiffies_after_boot, surroundings), site)
     text: Text | None = None
     if word == "time" and argument == "jiffies":
         text = partial(_jiffies_moment, surroundings, site.size)
-        return _scalar(name, text, site, is_lasting=False)
+        return scalar(name, text, site, is_lasting=False)
     if word == "unit" and argument == "pages":
         page = surroundings.page_size if surroundings is not None else 0
         text = lambda value: amounts.size(value * page) if page and value > 0 else ""  # noqa: E731
@@ -340,7 +179,7 @@ def _amount(name: str, word: str, argument: str, site: Site) -> Meaning:
         known = ", ".join(("unit:jiffies", "unit:pages", *(f"unit:{one}" for one in _UNITS)))
         moments = "time:epoch, time:boot, time:mono, time:jiffies"
         raise AnnotationError(f"expected {known}, {moments}")
-    return _scalar(name, text, site)
+    return scalar(name, text, site)
 
 
 _UNITS: Mapping[str, Text] = {
@@ -408,7 +247,7 @@ def _moment(name: str, clock: str, of: str, site: Site) -> Meaning:
     def text(value: int) -> str:
         return said(value, 0) if in_seconds else said(*divmod(value, amounts.NS))
 
-    return _scalar(name, text, site)
+    return scalar(name, text, site)
 
 
 # Numbers
@@ -426,7 +265,7 @@ def _ordered(name: str, word: str, site: Site) -> Meaning:
         number = int.from_bytes((value & (1 << size * 8) - 1).to_bytes(size, byteorder), order)
         return str(number) if number != value else ""
 
-    return _scalar(name, text, site, is_ordered=True)
+    return scalar(name, text, site, is_ordered=True)
 
 
 def _decimal(name: str, word: str, site: Site) -> Meaning:
@@ -437,7 +276,7 @@ def _decimal(name: str, word: str, site: Site) -> Meaning:
         number = value - top if word == "signed" and value >> (site.size * 8 - 1) == 1 else value
         return str(number)
 
-    return _scalar(name, text, site, base=16)
+    return scalar(name, text, site, base=16)
 
 
 def error_name(number: int) -> str:
@@ -524,4 +363,4 @@ def _owner(name: str, argument: str, site: Site) -> Meaning:
         who = surroundings.task(address) if surroundings is not None else ""
         return f"-> task {who or hex(address)} ({', '.join(['locked', *said])})"
 
-    return _scalar(name, text, site, base=16, is_lasting=False)
+    return scalar(name, text, site, base=16, is_lasting=False)

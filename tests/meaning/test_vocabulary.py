@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump._meaning.vocabulary import Site, meaning_of
+from btfdump._meaning.site import Site
+from btfdump._meaning.vocabulary import meaning_of
 from btfdump._meaning.words import BARE, KEYED
 from btfdump.errors import AnnotationError
 
