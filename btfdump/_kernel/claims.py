@@ -203,6 +203,8 @@ def _against_name(context: Context, cache: Cache, inside: int, wanted: StructLay
     ]
     if not owners or any(_holds(context, owner, inside, wanted) for owner in owners):
         return ""
+    if any(inside >= owner.size for owner in owners):
+        return ""  # nothing describes what follows: a struct fpu behind a task_struct (x86, 6.16)
     return (
         f"hardly {_one(wanted)}: slab {cache.name} holds objects of {owners[0].type}, which has "
         f"none at offset {inside}"
