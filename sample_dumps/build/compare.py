@@ -9,7 +9,7 @@ from btfdump._api.kernel import open_core
 from btfdump.errors import BtfdumpError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from btfdump._api.kernel import Kernel
@@ -21,10 +21,11 @@ UNTYPED = ("buckets", "no_member", "no_type", "no_grammar", "wrong_link")
 
 
 class Comparison:
-    """Counts what was compared, and keeps what differs."""
+    """Counts what was compared, of it what values mean, and keeps what differs."""
 
     def __init__(self) -> None:
         self.compared = 0
+        self.meanings = 0
         self.differences: list[str] = []
 
     def check(self, where: str, expected: Any, read: Callable[..., Any], *of: Any) -> None:
@@ -83,6 +84,7 @@ def compare(dump: Path, truth: dict[str, Any], vmlinux: Path | None = None) -> C
         for name, sample in truth.get("samples", {}).items():
             value = kernel.value(sample["type"].removeprefix("const "), int(sample["addr"], 16))
             comparison.check_object(name, sample["value"], value.read_())
+        _compare_meanings(comparison, kernel, truth.get("meanings", ()))
     return comparison
 
 
@@ -204,3 +206,30 @@ def _names(plants: list[Any]) -> list[str]:
 
 def _plants(head: Value) -> list[str]:
     return [plant.name.string_() for plant in head.walk_()]
+
+
+def _compare_meanings(
+    comparison: Comparison, kernel: Kernel, meanings: Iterable[dict[str, Any]]
+) -> None:
+    """Compare what annotations say that values mean, and the paths of files and mounts."""
+    paths = kernel.paths()
+    for fact in meanings:
+        value = kernel.value(fact["struct"], int(fact["addr"], 16))
+        where = f"{fact['struct']} {fact['addr']} {fact['member'] or 'path'}"
+        if not fact["member"]:
+            comparison.meanings += 1
+            comparison.check(where, fact["text"], paths.of, value)
+            continue
+        for name in fact["member"].split("."):
+            value = value.member_(name)
+        comparison.meanings += 1
+        if "text" in fact:
+            comparison.check(where, fact["text"], value.meaning_)
+        else:
+            names = {*fact["has"], *fact["lacks"]}
+            comparison.check(where, sorted(fact["has"]), _among, value, names)
+
+
+def _among(value: Value, names: set[str]) -> list[str]:
+    """Return which of these names a value's meaning has."""
+    return sorted(names.intersection(value.flags_() or [value.meaning_()]))

@@ -65,3 +65,27 @@ def test_parts_that_could_not_be_read_are_left_out(sample, known):
     comparison = compare(sample("tagged"), part)
     assert comparison.differences == []
     assert comparison.compared > 1000
+
+
+def test_what_values_mean_is_compared(sample, truth):
+    """Here of files, devices and tasks; truth.meanings has more, read by drgn through DWARF."""
+    known = truth("stock", "-3")
+    files = [file for task in known["tasks"] for file in task.get("files", ())]
+    facts = [_fact("file", file["file"], text=file["path"]) for file in files[:3]]
+    facts += [_fact("net_device", d["dev"], "dev_addr", text=d["mac"]) for d in known["netdevs"]]
+    sleeping = next(task for task in known["tasks"] if task["state"] == "S")
+    names = {"has": ["TASK_INTERRUPTIBLE"], "lacks": ["TASK_UNINTERRUPTIBLE"]}
+    facts.append(_fact("task_struct", sleeping["addr"], "__state", **names))
+    comparison = compare(sample("stock"), {"meanings": facts})
+    assert comparison.differences == []
+    assert comparison.meanings == comparison.compared - 1 == len(facts)  # the pids too
+
+    facts[0]["text"] += "x"
+    facts[-1]["has"], facts[-1]["lacks"] = facts[-1]["lacks"], facts[-1]["has"]
+    path, state = compare(sample("stock"), {"meanings": facts}).differences
+    assert path.startswith(f"struct file {files[0]['file']} path: ")
+    assert state.endswith("['TASK_INTERRUPTIBLE'] instead of ['TASK_UNINTERRUPTIBLE']")
+
+
+def _fact(struct: str, addr: str, member: str = "", **said: Any) -> dict[str, Any]:
+    return {"struct": f"struct {struct}", "addr": addr, "member": member, **said}

@@ -26,6 +26,7 @@ class Figures:
     tasks: int = 0
     compared: int | None = None
     different: int = 0
+    meanings: int = 0
     slabs_by: str = ""
     objects: int = 0
     lines: int = 0

@@ -20,7 +20,18 @@ _ADDRESS = re.compile(r"\b0x[0-9a-f]{9,}\b")
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|]")
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "kernels.md"
 COLUMNS = (
-    *("kernel", "release", "modules", "tasks", "DWARF", "library", "entries", "fit", "inside"),
+    *(
+        "kernel",
+        "release",
+        "modules",
+        "tasks",
+        "DWARF",
+        "meanings",
+        "library",
+        "entries",
+        "fit",
+        "inside",
+    ),
     *("elsewhere", "misfits", "broken", "shown", "notes"),
 )
 TEMPLATE = Path(__file__).with_suffix(".md")
@@ -58,6 +69,7 @@ def _matrix(known: Sequence[Figures]) -> Iterator[str]:
                 one.modules,
                 one.tasks,
                 "-" if one.compared is None else f"{one.compared:,}, {one.different:,} differ",
+                "-" if one.compared is None else one.meanings,
                 f"{one.met:,}, {len(one.dead):,} dead",
                 one.entries,
                 one.fitting,

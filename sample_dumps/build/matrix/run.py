@@ -116,6 +116,7 @@ def _compare(figures: Figures, dump: Path, prog: drgn.Program, symbols: Path | N
         figures.failures[f"ground truth: {error['part']}"] = error["trace"].splitlines()[-1]
     comparison = compare(dump, known, symbols)
     figures.compared = comparison.compared
+    figures.meanings = comparison.meanings
     figures.different = len(comparison.differences)
     figures.differences = comparison.differences[:MAX_EXAMPLES]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import drgn
 from elftools.elf.elffile import ELFFile
 
-from . import bpf, files, garden, objects, system, tasks
+from . import bpf, files, garden, meanings, objects, system, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,7 @@ PARTS: dict[str, Callable[[drgn.Program], Any]] = {
     "caches": system.slab_caches,
     "garden": garden.garden,
     "samples": objects.samples,
+    "meanings": meanings.meanings,
 }
 
 

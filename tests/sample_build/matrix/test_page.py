@@ -30,12 +30,14 @@ def test_figures_are_kept_in_the_order_of_the_matrix(tmp_path: Path):
 
 
 def test_every_kernel_has_its_row():
-    one = Figures("6.12", "linux-image 6.12", release="6.12-cloud", compared=1234, met=7)
+    one = Figures(
+        "6.12", "linux-image 6.12", release="6.12-cloud", compared=1234, meanings=56, met=7
+    )
     one.dead = {"net_bridge.mdb_list": '"item:link": no struct item in the BTF'}
     one.shown = {"task": 1500}
     one.notes = {"task": {"damaged at 0xffff888000000000": 2}}
     text = page.render(ENTRIES, {"6.12": one})
-    assert "| 6.12 | 6.12-cloud | 0 | 0 | 1,234, 0 differ | 7, 1 dead |" in text
+    assert "| 6.12 | 6.12-cloud | 0 | 0 | 1,234, 0 differ | 56 | 7, 1 dead |" in text
     assert "| task | 1,500 (2) |" in text
     assert "* 5.10 was not run yet.\n* 6.1 was not run yet.\n" in text
     assert "Debian's mirror has none of it" in text  # why a DWARF was not looked at
