@@ -286,13 +286,18 @@ class _Words:
         return ((TEXT, Words(told.text)), *(pair for pair in members if pair[0] != TEXT))
 
 
-def in_words(summary: Summary) -> str:
-    """Return a summary as it stands within that of another object."""
-    if summary and isinstance(summary[0][1], Words):
-        return str(summary[0][1])
-    return " ".join(
-        f'"{value}"' if isinstance(value, str) else f"{label} {value}" for label, value in summary
-    )
+def in_words(pairs: Iterable[tuple[str, str | int]]) -> str:
+    """Return a summary as one text: `"init" pid 1`. It may hold whatever the kernel has."""
+    words = []
+    for label, value in pairs:
+        if isinstance(value, Words):  # the members after it are in it
+            return str(value)
+        if isinstance(value, str):
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+            words.append(f'"{escaped}"')
+        else:
+            words.append(f"{label} {value}")
+    return " ".join(words)
 
 
 def summary_value(member: Value, limit: int) -> object:

@@ -191,16 +191,7 @@ def _may_be_short(value: Value) -> bool:
 
 def _against_name(context: Context, cache: Cache, inside: int, wanted: StructLayout) -> str:
     """Compare with the struct that the cache is named after, or is known to hold, if any."""
-    stem = cache.name.removesuffix("_cache")
-    known = [
-        name for overlay in context.annotations.sources() for name in overlay.slab_cache(cache.name)
-    ]
-    names = dict.fromkeys((cache.name, stem, f"{stem}_struct", *known))
-    owners = [
-        context.layouts.of(struct)
-        for name in names
-        for struct in context.btf.find_all("struct", name)
-    ]
+    owners = named_after(context, cache)
     if not owners or any(_holds(context, owner, inside, wanted) for owner in owners):
         return ""
     if any(inside >= owner.size for owner in owners):
@@ -209,6 +200,25 @@ def _against_name(context: Context, cache: Cache, inside: int, wanted: StructLay
         f"hardly {_one(wanted)}: slab {cache.name} holds objects of {owners[0].type}, which has "
         f"none at offset {inside}"
     )
+
+
+def named_after(context: Context, cache: Cache) -> list[StructLayout]:
+    """Return the structs that a slab cache may hold, by its name and by what annotations know.
+
+    Caches that were merged have the name of the first: only that of an exact one tells. Raises
+    `BtfFormatError` for a struct that cannot be read.
+    """
+    stem = cache.name.removesuffix("_cache")
+    known = [
+        name for overlay in context.annotations.sources() for name in overlay.slab_cache(cache.name)
+    ]
+    names = dict.fromkeys((*known, cache.name, stem, f"{stem}_struct"))
+    found = [
+        context.layouts.of(struct)
+        for name in names
+        for struct in context.btf.find_all("struct", name)
+    ]
+    return [layout for layout in found if isinstance(layout, StructLayout)]
 
 
 def _against_size(

@@ -17,19 +17,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._annotate.facts import Expansion
 from btfdump._btf import types
+from btfdump._kernel.direct_map import DirectMap, direct_map, head_page, word
 from btfdump._kernel.entries import linked
 from btfdump._kernel.services import Cache, SlabObject
 from btfdump._kernel.value import Value
 from btfdump._kernel.value_at import value_at
-from btfdump.errors import BtfdumpError, CorruptDataError, SymbolNotFoundError
+from btfdump.errors import BtfdumpError, SymbolNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from btfdump._kernel.context import Context
-    from btfdump._walk.structs import KernelStruct
 
-_PAGE_SHIFT = 12  # on both architectures supported below
 _MAX_CACHES = 1 << 16
 _KMALLOC = 28
 """The pointers of `kmalloc_caches` looked at: of two kinds, KMALLOC_SHIFT_HIGH + 1 of each."""
@@ -56,14 +55,6 @@ class Slab(NamedTuple):
         return number if not inside and 0 <= number < self.objects else None
 
 
-class _DirectMap(NamedTuple):
-    """The virtual addresses of the direct map, [base, end), and of the array of `struct page`."""
-
-    base: int
-    end: int
-    pages: int
-
-
 class SlabFinder:
     """Finds the slab objects of one kernel and caches what it looks up."""
 
@@ -81,10 +72,11 @@ class SlabFinder:
 
     def slab(self, address: int) -> Slab | None:
         """Return the slab that contains a virtual address, or None if none is found."""
-        direct = self._map
-        if direct is None or not direct.base <= address < direct.end:
+        direct = self.direct
+        number = direct.page_number(address) if direct is not None else None
+        if direct is None or number is None:
             return None
-        return self._slab_of((address - direct.base) >> _PAGE_SHIFT, direct)
+        return self._slab_of(number, direct)
 
     def describe(self, address: int) -> str | None:
         """Describe the slab object at an address: `slab kmalloc-64, object 0x...+0x8`, or None."""
@@ -114,26 +106,27 @@ class SlabFinder:
         return max(smaller, default=0) + 1
 
     @cached_property
-    def _map(self) -> _DirectMap | None:
+    def direct(self) -> DirectMap | None:
+        """The direct map, None if it is not known where that is."""
         try:
             return direct_map(self.kernel)
         except BtfdumpError:
             return None
 
-    def _is_cache_of_caches(self, address: int, direct: _DirectMap) -> bool:
+    def _is_cache_of_caches(self, address: int, direct: DirectMap) -> bool:
         """Whether the `struct kmem_cache` at an address is the one that all are objects of."""
         if self._cache_of_caches is None:
             self._cache_of_caches = self._find_cache_of_caches(direct)
         return address == self._cache_of_caches
 
-    def _find_cache_of_caches(self, direct: _DirectMap) -> int:
+    def _find_cache_of_caches(self, direct: DirectMap) -> int:
         """Return the address of the cache of caches, or 0 if it is not to be found.
 
         The variable is not exported, but an array of caches of kmalloc() is. Whatever lies at that
         address is an object of itself.
         """
         try:
-            return _word(self.kernel, "kmem_cache")
+            return word(self.kernel, "kmem_cache")
         except SymbolNotFoundError:
             pass
         pointer = self.kernel.target.platform.pointer_size
@@ -152,13 +145,12 @@ class SlabFinder:
                     return found
         return 0
 
-    def _named_at(self, address: int, direct: _DirectMap) -> int:
+    def _named_at(self, address: int, direct: DirectMap) -> int:
         """Return what the page of an address in the direct map names as cache, 0 elsewhere."""
-        if not direct.base <= address < direct.end:
-            return 0
-        return self._overlay((address - direct.base) >> _PAGE_SHIFT, direct)[2]
+        number = direct.page_number(address)
+        return self._overlay(number, direct)[2] if number is not None else 0
 
-    def _slab_of(self, number: int, direct: _DirectMap) -> Slab | None:
+    def _slab_of(self, number: int, direct: DirectMap) -> Slab | None:
         """Return the slab that a page belongs to, cached unless the kernel is running."""
         if number in self._slabs:
             return self._slabs[number]
@@ -170,16 +162,16 @@ class SlabFinder:
             self._slabs[number] = slab
         return slab
 
-    def _slab(self, number: int, direct: _DirectMap) -> Slab | None:
+    def _slab(self, number: int, direct: DirectMap) -> Slab | None:
         number, address, named = self._overlay(number, direct)
         cache = self._cache(named, direct)
         if cache is None:
             return None
         value = value_at(self.kernel, self.kernel.own_type(f"struct {self.struct}"), address)
-        start = self.kernel.wrap(direct.base + (number << _PAGE_SHIFT) + cache.pad)
+        start = self.kernel.wrap(direct.address_of(number) + cache.pad)
         return Slab(address, cache, start, int(value.member_("objects")))
 
-    def _overlay(self, number: int, direct: _DirectMap) -> tuple[int, int, int]:
+    def _overlay(self, number: int, direct: DirectMap) -> tuple[int, int, int]:
         """Return (number of the first page, address of its `struct slab`, what it names as cache).
 
         That is what a slab would have there; other pages have other things in those words.
@@ -204,13 +196,13 @@ class SlabFinder:
             return "page"
         return "slab"
 
-    def _cache(self, address: int, direct: _DirectMap) -> Cache | None:
+    def _cache(self, address: int, direct: DirectMap) -> Cache | None:
         """Return the cache at an address, if there is one; cached."""
         if address not in self._caches:
             self._caches[address] = self._read_cache(address, direct)
         return self._caches[address]
 
-    def _read_cache(self, address: int, direct: _DirectMap) -> Cache | None:
+    def _read_cache(self, address: int, direct: DirectMap) -> Cache | None:
         named = self._named_at(address, direct)
         if not named or not self._is_cache_of_caches(named, direct):
             return None
@@ -234,7 +226,7 @@ class SlabFinder:
         return self._kmalloc
 
     def _every_cache(self) -> Iterator[Cache]:
-        kernel, direct = self.kernel, self._map
+        kernel, direct = self.kernel, self.direct
         element = kernel.own_type("struct kmem_cache")
         assert isinstance(element, types.Composite)
         link = kernel.struct("kmem_cache").offset("list")
@@ -250,65 +242,3 @@ class SlabFinder:
                 cache = self._cache(entry.address_, direct)
                 if cache is not None:
                     yield cache
-
-
-def head_page(page: KernelStruct, address: int, data: bytes, pages: int) -> int:
-    """Return the address of the first `struct page` of the compound page that a page is part of.
-
-    `page` is the struct's shape, `data` the bytes of the page at `address`, and `pages` the address
-    of the array of all pages. For a page that is no tail, that is `address` itself. A tail points
-    to its head, with bit 0 set. Since compound_head became compound_info ("mm: rename the
-    'compound_head' field in the 'struct page' to 'compound_info'", 2026) it may have a mask for its
-    own address instead: which of the two depends on the kernel's configuration
-    (compound_info_has_mask() in include/linux/page-flags.h). A pointer is into the array and not
-    beyond the tail; a mask is ones above zeros. Raises `CorruptDataError` for neither.
-    """
-    info = page.integer(data, "compound_info" if "compound_info" in page else "compound_head")
-    if not info & 1:
-        return address
-    head = info - 1
-    if pages <= head < address and not (head - pages) % page.size:
-        return head
-    if "compound_info" in page:
-        zeros = ~head & ((1 << 8 * page.sizeof("compound_info")) - 1)
-        head = address & head
-        if not zeros & (zeros + 1) and pages <= head < address:
-            return head
-    raise CorruptDataError(f"the page at {address:#x} is the tail of no page: {info:#x}", address)
-
-
-def direct_map(kernel: Context) -> _DirectMap | None:
-    """Return where the direct map and the array of pages are, or None if that is not known.
-
-    It is known for x86-64 with CONFIG_DYNAMIC_MEMORY_LAYOUT and for s390x.
-    """
-    find = _MAPS.get(kernel.target.platform.machine)
-    return find(kernel) if find is not None else None
-
-
-def _x86_64(kernel: Context) -> _DirectMap:
-    """Read what KASLR has moved; vmalloc() has what follows the direct map."""
-    bases = (_word(kernel, f"{name}_base") for name in ("page_offset", "vmalloc", "vmemmap"))
-    return _DirectMap(*bases)
-
-
-def _s390x(kernel: Context) -> _DirectMap:
-    """Read `vmemmap` and, since c98d2ecae08f (Linux 6.10), the base of the identity mapping."""
-    base = 0
-    try:
-        layout = kernel.struct("vm_layout")
-        data = kernel.target.read(kernel.own_symbol("vm_layout"), layout.size)
-        base = layout.integer(data, "identity_base")
-    except (BtfdumpError, LookupError):
-        base = 0
-    pages = _word(kernel, "vmemmap")
-    return _DirectMap(base, pages, pages)
-
-
-def _word(kernel: Context, name: str) -> int:
-    platform = kernel.target.platform
-    data = kernel.target.read(kernel.own_symbol(name), platform.pointer_size)
-    return int.from_bytes(data, platform.byteorder)
-
-
-_MAPS: dict[str, Callable[[Context], _DirectMap]] = {"x86_64": _x86_64, "s390x": _s390x}

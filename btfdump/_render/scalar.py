@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from btfdump._btf import types
 from btfdump._decode.fields import LeadingZeros
 from btfdump._decode.scalars import Category, ScalarLayout
-from btfdump._graph.summaries import Words
+from btfdump._graph.summaries import in_words
 from btfdump._kernel.pointers import ELSEWHERE, space_of
 from btfdump._meaning.bits import flag_list, flags_text
 from btfdump._render.escape import printable, quoted, quoted_bytes
@@ -263,16 +263,8 @@ def _one(element: ScalarLayout, value: object, options: Options, as_hex: bool) -
 
 
 def summary(pairs: Iterable[tuple[str, str | int]]) -> str:
-    """Return an object's summary on one line: `"init" pid 1`."""
-    words = []
-    for name, value in pairs:
-        if isinstance(value, Words):  # the members after it are in it
-            return printable(value)
-        if isinstance(value, str):
-            words.append(quoted(value))
-        else:
-            words.append(f"{printable(name)} {value}")
-    return " ".join(words)
+    """Return an object's summary on one line, safe to print: `"init" pid 1`."""
+    return printable(in_words(pairs))
 
 
 def text(data: bytes, options: Options) -> str:

@@ -197,6 +197,7 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
         "tcp-cc": "struct_ops:list_congestion_controls",
         "trampolines": "trampolines:list_trampolines",
         "lsm-hooks": "trampolines:list_lsm_hooks",
+        "who": "who:list_holders",
         "bpf-iters": "iterators:list_iterators",
     },
     "@root or @table_root",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Job: TypeAlias = "Callable[[], Iterator[Selected]]"
 
 _KEYWORDS = frozenset(("struct", "union", "enum"))
+_BARE_ADDRESS = r"\s*(?:0[xX][0-9a-fA-F]{1,16}|[0-9a-fA-F]{16})\s*(?=->|\.|\[|$)"
 _OF_FUNCTION = r"[^(]*\(\s*\*[\s*\w]*\)\s*\(.*"
 
 
@@ -106,6 +107,11 @@ def _placed(kernel: Context, type_name: str, word: str) -> Job:
 
 def _selected(kernel: Context, word: str, *, may_be_type: bool) -> Job:
     def find() -> Iterator[Selected]:
+        if re.match(_BARE_ADDRESS, word):
+            from btfdump._roots.at_address import lies_at
+
+            yield lies_at(kernel, word.strip())
+            return
         try:
             yield from select(kernel, word)
         except SymbolNotFoundError as error:

@@ -59,6 +59,14 @@ def symbols(info: Mapping[str, str]) -> Iterator[tuple[str, int]]:
                 yield name, address
 
 
+def number(info: Mapping[str, str], name: str) -> int | None:
+    """Return the number on the line `NUMBER(name)=`, decimal or with 0x; None if there is none."""
+    try:
+        return int(info.get(f"NUMBER({name})", ""), 0)
+    except ValueError:
+        return None
+
+
 def kernel_offset(info: Mapping[str, str]) -> int:
     """Return KERNELOFFSET, the KASLR shift in bytes, or 0 where there is none."""
     return parse_hex(info.get("KERNELOFFSET", ""))

@@ -37,7 +37,7 @@ def state_of(lists: Freelists, address: int) -> ObjectState:
 
 def slabs_of(kernel: Kernel) -> Iterator[Slab]:
     """Yield every slab of a small guest."""
-    direct, seen = kernel._slabs._map, set()
+    direct, seen = kernel._slabs.direct, set()
     assert direct is not None
     for number in range(PAGES):
         slab = kernel._slabs.slab(direct.base + (number << 12))

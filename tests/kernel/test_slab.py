@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump._kernel.slab import SlabFinder, direct_map, head_page
+from btfdump._kernel.direct_map import direct_map
+from btfdump._kernel.slab import SlabFinder
 from btfdump._targets.memory import Platform
-from btfdump.errors import CorruptDataError, SymbolNotFoundError
-from tests.support.synthetic import World
+from btfdump.errors import SymbolNotFoundError
 
 if TYPE_CHECKING:
     from btfdump._api.kernel import Kernel
@@ -49,7 +49,7 @@ def test_what_a_cache_holds_at_least(kernel):
     sizes = {}
     for cache in kernel["slab_caches"].walk_():
         slabs.find(cache.address_)
-        found = slabs._cache(cache.address_, slabs._map)
+        found = slabs._cache(cache.address_, slabs.direct)
         sizes[found.name] = (slabs.smallest(found), found.object_size)
     assert sizes["kmalloc-192"] == sizes["kmalloc-cg-192"] == (129, 192)
     assert sizes["kmalloc-256"] == (193, 256)
@@ -94,7 +94,7 @@ def test_no_cache_of_caches(kernel, monkeypatch):
         raise SymbolNotFoundError(name)
 
     slabs = SlabFinder(kernel)
-    assert slabs._map is not None
+    assert slabs.direct is not None
     monkeypatch.setattr(kernel, "own_symbol", none)
     assert slabs.find(kernel.task(1).address_) is None
 
@@ -113,37 +113,3 @@ def test_no_direct_map_where_the_machine_is_not_known(opened, monkeypatch):
     monkeypatch.setattr(kernel.target, "platform", platform)
     assert direct_map(kernel) is None
     assert SlabFinder(kernel).find(kernel.task(1).address_) is None
-
-
-PAGES = 0xFFFF_EA00_0000_0000
-
-
-@pytest.mark.parametrize(
-    ("member", "byteorder"), [("compound_head", "big"), ("compound_info", "little")]
-)
-def test_the_head_of_a_compound_page(member, byteorder):
-    """A tail has a pointer to it, or in newer kernels a mask for its own address."""
-    world = World(byteorder)
-    world.struct(
-        "page", [("flags", "unsigned long"), (member, "unsigned long"), ("rest", "u64[6]")]
-    )
-    page = world.kernel().struct("page")
-    assert page.size == 64
-
-    def head(number: int, info: int) -> int:
-        data = bytes(8) + world.pack(info) + bytes(48)
-        return (head_page(page, PAGES + number * 64, data, PAGES) - PAGES) // 64
-
-    assert head(5, 0) == 5
-    assert head(5, 0xFFFF_EA00_1234_5678) == 5  # what else lies there of a page that is no tail
-    assert head(5, (PAGES + 4 * 64) | 1) == 4
-    assert head(7, (PAGES + 1 * 64) | 1) == 1
-    mask = (1 << 64) - (8 * 64) | 1  # of a page of order 3
-    if member == "compound_info":
-        assert [head(number, mask) for number in (9, 12, 15, 17)] == [8, 8, 8, 16]
-    else:
-        with pytest.raises(CorruptDataError, match="tail of no page"):
-            head(9, mask)
-    for wrong in (0x1235, (PAGES + 9 * 64) | 1, (PAGES + 100) | 1):
-        with pytest.raises(CorruptDataError, match="tail of no page"):
-            head(9, wrong)

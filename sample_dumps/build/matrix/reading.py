@@ -39,11 +39,12 @@ class Reading:
 def read_all(kernel: Kernel) -> dict[str, Reading]:
     """Read every root, every table, and every global that the library types.
 
-    The table of all globals is left out: it reads none of them.
+    Two tables are left out: that of all globals, which reads none of them, and `who`, which is
+    about one object.
     """
     found: dict[str, Reading] = {}
     for name, kind in ROOTS.items():
-        if name != "globals" and not isinstance(kind, PluginError):
+        if name not in ("globals", "who") and not isinstance(kind, PluginError):
             _read(found.setdefault(name, Reading()), name, partial(_items, kernel, kind))
     for name in library().globals():
         _read(found.setdefault(GLOBALS, Reading()), name, partial(_global, kernel, name))
