@@ -69,7 +69,7 @@ class Summaries:
         self._known.clear()
         self._nested.clear()
         if self._surroundings is not None:
-            self._surroundings.paths.forget()
+            self._surroundings.forget()
 
     def of(self, value: Value, room: int | None = None) -> Summary:
         """Return the summary of an object, () for a type that has none.

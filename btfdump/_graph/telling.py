@@ -7,15 +7,16 @@ be read says nothing.
 
 from __future__ import annotations
 
-from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from btfdump._annotate.summaries import condition_of, fit
-from btfdump._annotate.template import HEAD, HEX, LEFT, PATH, SUM, Around, Index, Optional, Slot
+from btfdump._annotate.template import HEAD, HEX, LEFT, PATH, SUM, Around, Index, Slot
 from btfdump._btf import types
-from btfdump._decode.compiled.projection import Located
 from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._decode.scalars import Category, ScalarLayout
+from btfdump._graph.conditions import compiled
+from btfdump._graph.ways import Place, Places, Pointers
 from btfdump._kernel.claims import doubt
 from btfdump._kernel.d_path import Paths
 from btfdump._kernel.expression import evaluate, evaluate_length
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from btfdump._annotate.lookup import Lookup
     from btfdump._annotate.template import Part, Step, Template
+    from btfdump._decode.compiled.projection import Located
     from btfdump._kernel.context import Context
     from btfdump._kernel.value import Value
     from btfdump._meaning import Meaning
@@ -58,63 +60,125 @@ class Surroundings(NamedTuple):
     context: Context
     paths: Paths
     clock: KernelSurroundings
+    pointers: Pointers
     limit: int
 
     @classmethod
     def of(cls, context: Context, limit: int) -> Surroundings:
         """Return those of a kernel."""
-        return cls(context, Paths(context), KernelSurroundings(context), limit)
+        paths, clock = Paths(context), KernelSurroundings(context)
+        return cls(context, paths, clock, Pointers(context), limit)
+
+    def forget(self) -> None:
+        """Forget what was read: memory may have changed since."""
+        self.paths.forget()
+        self.pointers.forget()
+
+
+class _Condition:
+    """A condition over an object's members; "" always holds."""
+
+    __slots__ = ("quick", "text")
+
+    def __init__(self, text: str, places: Places) -> None:
+        self.text = text
+        self.quick = compiled(text, partial(_reading, places)) if text else None
+
+
+class _Choice(NamedTuple):
+    """An optional part, made for the objects of one type."""
+
+    condition: _Condition
+    parts: Sequence[_Made]
+    otherwise: Sequence[_Made]
+
+
+_Made: TypeAlias = "str | Place | _Choice"
+
+
+class _MadeTemplate(NamedTuple):
+    """A template, made for the objects of one type."""
+
+    parts: Sequence[_Made]
+    texts: Sequence[tuple[Place, tuple[str, ...]]]
+    has_slots: bool
 
 
 class Telling:
-    """Tells the objects of one type by the first of its templates that applies."""
+    """Tells the objects of one type by the first of its templates that applies.
+
+    A template is made for the type when it is first needed: fitted to the kernel's types, and what
+    its slots and conditions name found.
+    """
 
     def __init__(
         self, around: Surroundings, struct: types.Composite, templates: Sequence[Template]
     ) -> None:
         self._around = around
         self._struct = struct
-        self._fields = _Fields(around.context)
-        self._templates: list[Template | None] = list(templates)
-        self._is_fitted = [False] * len(templates)
+        self._places = Places(around.context, struct)
+        self._templates = templates
+        self._made: dict[int, _MadeTemplate | None] = {}
         lookup = around.context.lookup
-        self._conditions = [_condition(one.condition, struct, lookup) for one in templates]
+        self._conditions = [
+            _Condition(_condition(one.condition, struct, lookup), self._places) for one in templates
+        ]
 
     def tell(self, value: Value, room: int | None, nested: Nested) -> Told | None:
         """Return what an object is, None if nothing of it can be read.
 
         With `room`, only so many bytes from its start on belong to it. `nested` tells another.
         """
-        is_readable = _read(value, room)
+        data = _read(value, room)
         for number in range(len(self._templates)):
-            one = _One(self._around, self._fields, value, room, nested)
+            one = _One(self._around, self._places, value, room, nested, data)
             template = self._applying(number, one)
             if template is not None and all(
-                one.slot(slot) in texts for slot, texts in template.texts
+                one.slot(place) in texts for place, texts in template.texts
             ):
-                return one.told(template.parts, is_readable=is_readable)
+                return one.told(template, is_readable=data is not None)
         return None
 
-    def _applying(self, number: int, one: _One) -> Template | None:
-        """Return a template if its condition holds; it is fitted to the kernel's types then.
+    def _applying(self, number: int, one: _One) -> _MadeTemplate | None:
+        """Return a template if its condition holds."""
+        if self._templates[number].condition and not one.holds(self._conditions[number]):
+            return None
+        if number not in self._made:
+            try:
+                self._made[number] = self._make(number)
+            except _UNTOLD:  # a struct that it names is damaged
+                self._made[number] = None
+        return self._made[number]
 
-        Modules may have to be asked for what the others name.
-        """
-        template = self._templates[number]
+    def _make(self, number: int) -> _MadeTemplate | None:
+        """Make a template, None if it does not fit; modules may be asked for what it names."""
+        is_last = number == len(self._templates) - 1
+        lookup = self._around.context.lookup
+        template = fit(self._templates[number], self._struct, lookup, [], is_checked=not is_last)
         if template is None:
             return None
-        if template.condition and not one.holds(self._conditions[number]):
-            return None
-        if not self._is_fitted[number]:
-            self._is_fitted[number] = True
-            is_last = number == len(self._templates) - 1
-            lookup = self._around.context.lookup
-            try:
-                template = fit(template, self._struct, lookup, [], is_checked=not is_last)
-            except _UNTOLD:  # a struct that it names is damaged
-                template = None
-            self._templates[number] = template
-        return template
+        return _MadeTemplate(
+            tuple(map(self._made_of, template.parts)),
+            [(self._places.of(slot), texts) for slot, texts in template.texts],
+            any(not isinstance(part, str) for part in template.parts),
+        )
+
+    def _made_of(self, part: Part) -> _Made:
+        if isinstance(part, str):
+            return part
+        if isinstance(part, Slot):
+            return self._places.of(part)
+        return _Choice(
+            _Condition(part.condition, self._places),
+            tuple(map(self._made_of, part.parts)),
+            tuple(map(self._made_of, part.otherwise)),
+        )
+
+
+def _reading(places: Places, path: str) -> Callable[[bytes, int], int] | None:
+    """Return what reads a member that conditions name from an object's bytes, None for others."""
+    located = places.member(path)
+    return located.read if located is not None and located.is_plain else None
 
 
 def _condition(text: str, struct: types.Composite, lookup: Lookup) -> str:
@@ -125,49 +189,14 @@ def _condition(text: str, struct: types.Composite, lookup: Lookup) -> str:
         return "0"
 
 
-def _read(value: Value, room: int | None) -> bool:
-    """Read an object for all of its members at once; whether that can be done."""
+def _read(value: Value, room: int | None) -> bytes | None:
+    """Read an object for all of its members at once; None if that cannot be done."""
     try:
         if room is None:
-            value.bytes_()
-        else:
-            value._span_(0, min(value.size_, room))
+            return value.bytes_()
+        return value._span_(0, min(value.size_, room))
     except _UNTOLD:
-        return False
-    return True
-
-
-class _Fields:
-    """Where members are that lie in the objects of one type themselves, by dotted path."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._known: dict[str, Located | None] = {}
-        self._numbers: dict[Slot, tuple[Located, Meaning] | None] = {}
-
-    def find(self, value: Value, path: str) -> Located | None:
-        """Return where a member is, None if it is reached through a pointer, or missing."""
-        if path not in self._known:
-            layout, located = value._layout_, None
-            if isinstance(layout, StructLayout):
-                with suppress(BtfdumpError, LookupError):
-                    located = Located(self._context.layouts, layout, path)
-            self._known[path] = located
-        return self._known[path]
-
-    def number(self, value: Value, slot: Slot) -> tuple[Located, Meaning] | None:
-        """Return where a slot's number is and what the template says that it means, if it does."""
-        if slot.means is None or not slot.member:
-            return None
-        if slot not in self._numbers:
-            found, located = None, self.find(value, slot.member)
-            if located is not None and isinstance(located.layout, ScalarLayout):
-                type_ = located.layout.type
-                if located.layout.category is not Category.POINTER and not slot.length:
-                    meanings = self._context.annotations.meanings
-                    found = located, meanings.of(slot.means, type_, type_.btf)
-            self._numbers[slot] = found
-        return self._numbers[slot]
+        return None
 
 
 class _Operand(NamedTuple):
@@ -186,43 +215,46 @@ class _Operand(NamedTuple):
 
 
 class _One:
-    """The telling of one object."""
+    """The telling of one object; `data` holds its bytes if they can be read."""
 
     def __init__(
         self,
         around: Surroundings,
-        fields: _Fields,
+        places: Places,
         value: Value,
         room: int | None,
         nested: Nested,
+        data: bytes | None,
     ) -> None:
         self._around = around
-        self._fields = fields
+        self._places = places
         self._value = value
         self._room = room
         self._nested = nested
+        self._data = data
+        # What the structs around an object state of its members is known to values alone.
+        self._has_ways = room is None and not value._stated_
         self._members: dict[str, str | int] = {}
         self._has_said = False
 
-    def told(self, parts: Sequence[Part], *, is_readable: bool) -> Told | None:
+    def told(self, template: _MadeTemplate, *, is_readable: bool) -> Told | None:
         """Return the text, None if no slot said anything though there are some.
 
         A text without slots is about an object that can be read.
         """
-        text = self._joined(parts, is_whole=False)
-        has_slots = any(not isinstance(part, str) for part in parts)
-        if not text or not (self._has_said if has_slots else is_readable):
+        text = self._joined(template.parts, is_whole=False)
+        if not text or not (self._has_said if template.has_slots else is_readable):
             return None
         return Told(text.strip(), self._members)
 
-    def _joined(self, parts: Sequence[Part], *, is_whole: bool) -> str | None:
+    def _joined(self, parts: Sequence[_Made], *, is_whole: bool) -> str | None:
         """Return parts as one text; with `is_whole`, None if a slot says nothing."""
         text = ""
         for part in parts:
             if isinstance(part, str):
                 is_doubled = text.endswith(" ") and part.startswith(" ")
                 text += part[1:] if is_doubled else part
-            elif isinstance(part, Slot):
+            elif isinstance(part, Place):
                 said = self.slot(part)
                 if not said and is_whole:
                     return None
@@ -232,8 +264,8 @@ class _One:
                 text += self._optional(part)
         return text
 
-    def _optional(self, part: Optional) -> str:
-        if part.condition:
+    def _optional(self, part: _Choice) -> str:
+        if part.condition.text:
             is_held = self.holds(part.condition)
             if is_held is None:
                 return ""
@@ -242,16 +274,18 @@ class _One:
                 return self._joined(part.otherwise, is_whole=True) or ""
         return self._joined(part.parts, is_whole=True) or ""
 
-    def holds(self, condition: str) -> bool | None:
+    def holds(self, condition: _Condition) -> bool | None:
         """Whether a condition holds; None if what it names is not there or cannot be read."""
+        if condition.quick is not None and self._room is None and self._data is not None:
+            return bool(condition.quick(self._data, 0))
         try:
-            return bool(evaluate([_Operand(self)], condition))
+            return bool(evaluate([_Operand(self)], condition.text))
         except _UNTOLD:
             return None
 
     def plain(self, path: str) -> object:
         """Return the value of a member as declared; raises what is in `_UNTOLD`."""
-        located = self._fields.find(self._value, path)
+        located = self._places.member(path)
         if located is not None:
             return self._located(located)
         (value,) = self._follow(tuple(path.split(".")), has_facts=False)
@@ -259,24 +293,23 @@ class _One:
 
     def _located(self, located: Located) -> object:
         """Return the value of a member in the object itself."""
+        if self._room is None and self._data is not None:
+            return located.read(self._data, 0)
         if self._room is not None and located.end > self._room:
             raise LookupError
         start = located.offset
         return located.read(self._value._span_(start, located.end - start), -start)
 
-    def slot(self, slot: Slot) -> str:
+    def slot(self, place: Place) -> str:
         """Return what a slot says, "" if that is nothing or cannot be read."""
+        slot = place.slot
         try:
-            number = self._fields.number(self._value, slot)
-            if number is not None:
-                located, meaning = number
-                plain = self._located(located)
+            if place.located is not None and place.meaning is not None:
+                plain = self._located(place.located)
                 if isinstance(plain, int):
                     self._note(slot, plain)
-                    plain = plain & slot.mask if slot.mask else plain
-                    said_ = meaning.text(plain) if meaning.text is not None else ""
-                    return _without(slot.prefix, said_ or meaning.number(plain))
-            values = self._follow(slot.steps, has_facts=slot.how == "" and slot.means is None)
+                    return self._number(slot, plain, place.meaning)
+            values = self._values(place)
             if slot.how == SUM:
                 return size(sum(map(int, values)))
             said = [one for value in values if (one := self._said(value, slot))]
@@ -285,6 +318,19 @@ class _One:
         text = ",".join(_without(slot.prefix, one) for one in said)
         limit = self._around.limit
         return f"{text[:limit]}..." if len(text) > limit else text
+
+    @staticmethod
+    def _number(slot: Slot, number: int, meaning: Meaning) -> str:
+        number = number & slot.mask if slot.mask else number
+        said = meaning.text(number) if meaning.text is not None else ""
+        return _without(slot.prefix, said or meaning.number(number))
+
+    def _values(self, place: Place) -> list[Value]:
+        """Return what a slot is about; raises what is in `_UNTOLD`."""
+        if place.way is not None and self._has_ways:
+            return [place.way.lead(self._value, self._around.pointers)]
+        slot = place.slot
+        return self._follow(slot.steps, has_facts=slot.how == "" and slot.means is None)
 
     # The way to a value
 

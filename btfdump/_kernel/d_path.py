@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from btfdump._kernel.typed import TypedAddress
 
 _Step: TypeAlias = tuple[int, int]
-"""A dentry or node, and the `struct vfsmount` that it was met in, by address."""
+"""Two addresses: of a dentry or node, and of the `struct vfsmount` that it was met in."""
 
 MAX_STEPS = 1 << 12
 """The most names and mounts in one path: PATH_MAX bytes have room for half as many."""
@@ -51,6 +51,7 @@ class Paths:
         """Forget what was read: the memory of a running kernel has changed since."""
         self._dentries = Dentries(self._context)
         self._mounts: dict[int, Mount] = {}
+        self._paths: dict[_Step, bytes] = {}
         self._nodes: dict[int, tuple[int, bytes]] = {}
         self._start: tuple[int, int] | None = None
         self._is_start_known = False
@@ -70,11 +71,22 @@ class Paths:
     # By type
 
     def _of_file(self, file: TypedAddress) -> bytes:
-        return self._of_path(file.member_("f_path"))
+        start = self._context.struct("file").offset("f_path")
+        return self._path_in(file.bytes_()[start:])
 
     def _of_path(self, path: TypedAddress) -> bytes:
-        path.bytes_()  # at once
-        return self._d_path(int(path.member_("mnt")), int(path.member_("dentry")))
+        return self._path_in(path.bytes_())
+
+    def _path_in(self, data: bytes) -> bytes:
+        """Return the path that the bytes of a `struct path` tell."""
+        shape = self._context.struct("path")
+        dentry, mnt = step = shape.integer(data, "dentry"), shape.integer(data, "mnt")
+        found = self._paths.get(step)
+        if found is None:
+            if len(self._paths) >= MAX_KNOWN:
+                self._paths.clear()
+            found = self._paths[step] = self._d_path(mnt, dentry)
+        return found
 
     def _of_mount(self, mount: TypedAddress) -> bytes:
         return self._of_vfsmount(mount.member_("mnt"))

@@ -50,6 +50,7 @@ class Dentries:
         self.context = context
         self._known: dict[int, Dentry] = {}
         self._names: dict[int, bytes] = {}
+        self._numbers: dict[tuple[int, int], int] = {}
 
     def read(self, address: int) -> Dentry:
         """Return the `struct dentry` at a virtual address; raises `FaultError`."""
@@ -106,7 +107,7 @@ class Dentries:
         return name
 
     def number(self, struct: str, member: str, address: int) -> int:
-        """Return an integer or pointer member of the `struct` at a virtual address.
+        """Return an integer or pointer member of the `struct` at a virtual address, read once.
 
         Raises `FaultError`.
         """
@@ -114,5 +115,12 @@ class Dentries:
         if not address:
             raise FaultError(0, 0, f"{member} is asked of NULL (struct {struct} *)")
         place = self.context.wrap(address + shape.offset(member))
-        data = self.context.target.read(place, shape.sizeof(member))
-        return int.from_bytes(data, self.context.target.platform.byteorder)
+        key = place, shape.sizeof(member)
+        found = self._numbers.get(key)
+        if found is None:
+            if len(self._numbers) >= MAX_KNOWN:
+                self._numbers.clear()
+            data = self.context.target.read(*key)
+            byteorder = self.context.target.platform.byteorder
+            found = self._numbers[key] = int.from_bytes(data, byteorder)
+        return found

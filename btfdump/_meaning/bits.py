@@ -71,10 +71,10 @@ def bits_in(
 
     `word` is the size of a long in bytes. Only the first `most` bits count, or all if it is 0.
     """
-    words = [data[at : at + word] for at in range(0, len(data), word)]
-    value = sum(
-        int.from_bytes(one, byteorder) << (8 * word * index) for index, one in enumerate(words)
-    )
+    if byteorder == "big":  # the first word has the first bits in either order
+        words = [data[at : at + word] for at in range(0, len(data), word)]
+        data = b"".join(reversed(words))
+    value = int.from_bytes(data, byteorder)
     if most:
         value &= (1 << most) - 1
     found = []

@@ -27,6 +27,7 @@ from btfdump._render.json_text import (
     text_of,
     with_meaning,
 )
+from btfdump._render.remembered import WholeTexts
 from btfdump._render.scalar import has_whole, meant
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class _JsonSink(Sink):
         """Return the inside of an f-string that writes a scalar that leads nowhere."""
         meaning = meant(layout, step.facts, self.values.options)
         if meaning is not None and meaning.text is not None:
-            write = partial(self.values.scalar_of, layout, step.facts)
+            write = self.values.writer(layout, step.facts, meaning)
             return f"{{{self.remembered((layout, id(step.facts)), write)}[{value}]}}"
         if layout.category in (Category.INT, Category.CHAR) and is_unpackable(layout):
             return f"{{{value}}}"
@@ -251,8 +252,14 @@ class _JsonSink(Sink):
         """Return an expression for what the bytes of a struct or an array mean."""
         meaning = meant(step.layout, step.facts, self.values.options)
         assert meaning is not None
-        said = self.source.constant("X", meaning.of_bytes)
-        return f"{said}({into.bytes_(step.offset, step.offset + step.layout.size)})"
+        of_bytes = meaning.of_bytes
+        assert of_bytes is not None
+        bytes_ = into.bytes_(step.offset, step.offset + step.layout.size)
+        if not meaning.is_lasting:
+            return f"{self.source.constant('X', of_bytes)}({bytes_})"
+        # Most objects have the same sets of CPUs, nodes and signals.
+        known = self.source.once("W", id(meaning), lambda: WholeTexts(of_bytes, is_lasting=True))
+        return f"{known}[{bytes_}]"
 
     def array(self, step: Step, into: Into) -> None:
         """Append an array of structs or of arrays."""

@@ -21,6 +21,7 @@ from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._render import Options
 from btfdump._render.escape import in_f_string, printable, quoted_bytes
 from btfdump._render.outline import by_whom
+from btfdump._render.remembered import WholeTexts
 from btfdump._render.scalar import (
     LARGE,
     MAX_ERRNO,
@@ -31,7 +32,7 @@ from btfdump._render.scalar import (
     meant,
     told_scalar,
 )
-from btfdump._render.whole import WholeTexts, stated_inside, whole_text
+from btfdump._render.whole import stated_inside, whole_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

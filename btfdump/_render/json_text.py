@@ -14,7 +14,7 @@ from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._render.scalar import Reading, enum_flags, meaning_of, meant, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from btfdump._annotate.facts import MemberFacts
     from btfdump._decode.layout import Layout
@@ -163,7 +163,7 @@ class Values:
             return self.one(layout, value)
         meaning = meant(layout, facts, self.options)
         if meaning is not None and meaning.text is not None:
-            return self._meaningful(meaning, layout, facts, value)
+            return self.writer(layout, facts, meaning)(value)
         return self._whole(layout, facts, value)
 
     def _whole(self, layout: ScalarLayout, facts: MemberFacts | None, value: int) -> str:
@@ -171,23 +171,36 @@ class Values:
             return self.pointers(layout, facts).whole(value)
         return self.one(layout, value)
 
-    def _meaningful(
-        self, meaning: Meaning, layout: ScalarLayout, facts: MemberFacts | None, value: int
-    ) -> str:
-        """Return a value with what it means, and for flags the list of their names."""
-        assert meaning.text is not None
-        words = meaning.text(value)
-        if not words and meaning.names is None:
-            return self._whole(layout, facts, value)
-        more = f', "meaning": {quote(words)}' if words else ""
-        if meaning.names is not None:
-            more += f', "flags": {quote(meaning.names(value))}'
-        if layout.category is Category.POINTER:
-            return f"{self.pointers(layout, facts).open(value)}{more}}}"
-        text = self.one(layout, value)
-        if not text.startswith("{"):
-            text = f'{{"value": {text}}}'
-        return f"{text[:-1]}{more}}}"
+    def writer(
+        self, layout: ScalarLayout, facts: MemberFacts | None, meaning: Meaning
+    ) -> Callable[[int], str]:
+        """Return what writes an integer with what it means, and for flags the list of their names.
+
+        `meaning` says what it means.
+        """
+        said, names = meaning.text, meaning.names
+        assert said is not None
+        is_pointer = layout.category is Category.POINTER
+        is_plain = layout.category in (Category.INT, Category.CHAR)
+
+        # A closure, as there are many of them in an object.
+        def write(value: int) -> str:
+            words = said(value)
+            if not words and names is None:
+                return self._whole(layout, facts, value)
+            more = f', "meaning": {quote(words)}' if words else ""
+            if names is not None:
+                more += f', "flags": {quote(names(value))}'
+            if is_plain:
+                return f'{{"value": {value}{more}}}'
+            if is_pointer:
+                return f"{self.pointers(layout, facts).open(value)}{more}}}"
+            text = self.one(layout, value)
+            if not text.startswith("{"):
+                text = f'{{"value": {text}}}'
+            return f"{text[:-1]}{more}}}"
+
+        return write
 
     def one(self, layout: ScalarLayout, value: object) -> str:
         """Return a scalar: a number, a bool, {"pointer"}, {"enum"}, {"hex"} or {"float"}."""

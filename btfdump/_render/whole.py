@@ -11,31 +11,11 @@ from btfdump._render.outline import Outline
 from btfdump._render.text import TextPainter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from btfdump._annotate.facts import MemberFacts
     from btfdump._decode.compiled.plan import Step
     from btfdump._decode.layout import Layout, Layouts
     from btfdump._decode.scope import FactsOf, Stated
     from btfdump._render import Options
-
-MAX_KNOWN = 1024
-"""The most values of one member whose texts are kept."""
-
-
-class WholeTexts(dict[bytes, str]):
-    """The text of a member by its bytes, each made on first use, and kept if it `is_lasting`."""
-
-    def __init__(self, write: Callable[[bytes], str], *, is_lasting: bool) -> None:
-        super().__init__()
-        self._write = write
-        self._most = MAX_KNOWN if is_lasting else 0
-
-    def __missing__(self, data: bytes) -> str:
-        text = self._write(data)
-        if len(self) < self._most:
-            self[data] = text
-        return text
 
 
 def stated_inside(step: Step) -> Stated:

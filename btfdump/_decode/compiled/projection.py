@@ -7,6 +7,7 @@ with `decode.fields`. `walk.quick` builds whole walks from the same parts.
 
 from __future__ import annotations
 
+from struct import Struct as Packer
 from typing import TYPE_CHECKING, Any
 
 from btfdump._decode.compiled.source import CODES, Source, Spot, is_unpackable, pattern
@@ -99,17 +100,21 @@ class Located:
         is_bool = isinstance(current, ScalarLayout) and current.category is Category.BOOL
         self.is_plain = not bit_size and is_unpackable(current) and not is_bool
         self.code = CODES[current.size, current.is_signed] if self.is_plain else ""  # type: ignore[union-attr]
+        mark = "<" if layouts.byteorder == "little" else ">"
+        self._unpack = Packer(mark + self.code).unpack_from if self.is_plain else None
 
     def spot(self, name: str) -> Spot:
         """Return the spot that unpacks a plain member into the variable `name`."""
         return Spot(self.offset, self.layout.size, self.code, name)
 
     def read(self, data: bytes, at: int) -> Any:
-        """Read a member that struct.unpack() cannot read.
+        """Read the member.
 
         The struct starts at byte offset `at` of `data`, which is negative if its first bytes are
         missing.
         """
+        if self._unpack is not None:
+            return self._unpack(data, at + self.offset)[0]
         if self.bit_size:
             return bits_to_python(
                 self.layouts, self.layout, self.bit_offset, self.bit_size, data, at

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btfdump._render.whole import MAX_KNOWN, WholeTexts
+from btfdump._render.remembered import MAX_KNOWN, WholeTexts
 
 
 def test_texts_are_made_once_if_they_last() -> None:
