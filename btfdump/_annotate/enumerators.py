@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._annotate.postfix import WORD
+from btfdump._annotate.postfix import with_names
 from btfdump._btf import types
 from btfdump._btf.members import find_member
 from btfdump._btf.wire import Kind
@@ -53,7 +53,7 @@ def without_enumerators(
             raise AnnotationError(f"no enumerator {' or '.join((name, *others))} in the BTF")
         return word[0]
 
-    return WORD.sub(number, expression)
+    return with_names(expression, number)
 
 
 def bit_names(

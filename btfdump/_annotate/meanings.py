@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _NETWORK = frozenset(("__be16", "__be32", "__be64"))
 """Typedefs of numbers in network byte order (include/uapi/linux/types.h)."""
 _SIZES = frozenset((1, 2, 4, 8))
+_UNNAMED = (types.Int, types.Ptr, types.Array, types.Enum, types.Float, types.Void)
+"""Types of which nothing is said by name."""
 _HEX = Meaning("show:hex", text=lambda value: "", base=16)
 
 
@@ -78,6 +80,8 @@ class Meanings:
 
     def stated_of_type(self, type_: types.Type) -> tuple[Meaning, str] | None:
         """Return the same, and who says so: "library", "tag", "overlay FILE"."""
+        if isinstance(type_, _UNNAMED):  # as most are
+            return None
         for declared in _declared(type_):
             for source, stated in self._about(declared):
                 for annotation in stated:

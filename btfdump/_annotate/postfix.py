@@ -26,10 +26,9 @@ _TOKEN = re.compile(
 )
 # A name, with what stands for it if there is no such enumerator. Numbers, and members of what is
 # before them, are left as they are.
-WORD = re.compile(
+_WORD = (
     r"(?:->|\.)\s*[A-Za-z_]\w*|\d\w*"
-    r"|(?P<name>[A-Za-z_]\w*)(?P<others>(?:\s*\?:\s*\w+)*)",
-    re.ASCII,
+    r"|(?P<name>[A-Za-z_]\w*)(?P<others>(?:\s*\?:\s*\w+)*)"
 )
 _MARKS = frozenset(".()*/%&|^~!<>=+-_")
 _MOST_BITS = 64
@@ -92,9 +91,17 @@ def steps_of(text: str) -> tuple[Step, ...]:
     return _Reading(text).steps()
 
 
+def with_names(expression: str, named: Callable[[re.Match[str]], str]) -> str:
+    """Return an expression with what `named` returns for each word of it.
+
+    In the match, "name" is the first name of a choice and "others" holds those after it.
+    """
+    return re.sub(_WORD, named, expression, flags=re.ASCII)
+
+
 def with_one_choice(expression: str) -> str:
     """Return an expression with the first of several enumerators: its syntax is that of all."""
-    return WORD.sub(lambda word: word["name"] or word[0], expression)
+    return with_names(expression, lambda word: word["name"] or word[0])
 
 
 _Operator: TypeAlias = tuple[str, int, int]

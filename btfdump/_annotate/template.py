@@ -39,10 +39,10 @@ nanoseconds of the monotonic clock; the address of the head page that a tail pag
 _STEP = re.compile(
     r"(?P<name>[A-Za-z_]\w*)|\[(?P<index>\d{0,6})\]|\((?P<struct>[^()]+)\)", re.ASCII
 )
-_SEPARATOR = re.compile(r"\.|->")
-_MASK = re.compile(r"\s*&\s*(0x[0-9a-fA-F]{1,16}|[1-9][0-9]{0,19})(?=\s*:)")
-_PREFIX = re.compile(r"\w+", re.ASCII)
-_MEMBER = re.compile(r"[A-Za-z_]\w*(\[\])?(\.[A-Za-z_]\w*(\[\])?)*", re.ASCII)
+# What few templates have is compiled where one has it.
+_MASK = r"\s*&\s*(0x[0-9a-fA-F]{1,16}|[1-9][0-9]{0,19})(?=\s*:)"
+_PREFIX = r"\w+"
+_MEMBER = r"[A-Za-z_]\w*(\[\])?(\.[A-Za-z_]\w*(\[\])?)*"
 
 
 class Cast(NamedTuple):
@@ -193,16 +193,20 @@ class _Parser:
         """Return the parts up to one of the characters `ends`, and that character."""
         found: list[Part] = []
         text, literal = self.text, ""
+        specials = "[]{}" + ends
         while self.at < len(text):
             char = text[self.at]
-            if text[self.at : self.at + 2] == char * 2 and (char in "[]{}" or char in ends):
+            if char not in specials:
+                places = [place for one in specials if (place := text.find(one, self.at)) >= 0]
+                end = min(places, default=len(text))
+                literal += text[self.at : end]
+                self.at = end
+                continue
+            if text[self.at : self.at + 2] == char * 2:
                 literal += char
                 self.at += 2
                 continue
             self.at += 1
-            if char not in "[]{}" and char not in ends:
-                literal += char
-                continue
             if literal:
                 found.append(literal)
                 literal = ""
@@ -256,11 +260,12 @@ def slot_of(text: str) -> Slot:
     """
     steps, at = _steps(text)
     mask = 0
-    if (masked := _MASK.match(text, at)) is not None and steps:
-        mask, at = int(masked[1], 0), masked.end()
-    rest, _, prefix = text[at:].partition("#")
+    rest = text[at:]
+    if steps and "&" in rest and (masked := re.match(_MASK, rest)) is not None:
+        mask, rest = int(masked[1], 0), rest[masked.end() :]
+    rest, separator, prefix = rest.partition("#")
     prefix = prefix.strip()
-    if ("#" in text[at:]) and not _PREFIX.fullmatch(prefix):
+    if separator and not re.fullmatch(_PREFIX, prefix, re.ASCII):
         raise AnnotationError(f"{{{text}}}: expected a prefix of names after #")
     rest = rest.strip()
     if not rest:
@@ -289,15 +294,14 @@ def _steps(text: str) -> tuple[tuple[Step, ...], int]:
     steps: list[Step] = []
     at = len(text) - len(text.lstrip())
     while at < len(text):
-        separator = _SEPARATOR.match(text, at) if steps else None
-        start = separator.end() if separator is not None else at
-        match = _STEP.match(text, start)
+        separator = _separator(text, at) if steps else ""
+        match = _STEP.match(text, at + len(separator))
         if match is None:
-            if separator is not None:
-                raise AnnotationError(f"{{{text}}}: expected a member after {separator[0]}")
+            if separator:
+                raise AnnotationError(f"{{{text}}}: expected a member after {separator}")
             break
         is_element = match[0].startswith("[")
-        if steps and (separator is None) != is_element:
+        if steps and (not separator) != is_element:
             raise AnnotationError(f"{{{text}}}: {match[0]!r} is not expected here")
         if is_element:
             if not steps:
@@ -311,10 +315,15 @@ def _steps(text: str) -> tuple[tuple[Step, ...], int]:
     return tuple(steps), at
 
 
+def _separator(text: str, at: int) -> str:
+    """Return what stands between two members there, "" if nothing does."""
+    return next((one for one in (".", "->") if text.startswith(one, at)), "")
+
+
 def _cast(text: str, inside: str) -> Cast:
     struct, _, member = inside.rpartition(":") if ":" in inside else (inside, "", "")
     name = struct_named(struct.strip())
     member = member.strip()
-    if name is None or (":" in inside and not _MEMBER.fullmatch(member)):
+    if name is None or (":" in inside and not re.fullmatch(_MEMBER, member, re.ASCII)):
         raise AnnotationError(f"{{{text}}}: expected (STRUCT) or (STRUCT:MEMBER), not ({inside})")
     return Cast(name, member)

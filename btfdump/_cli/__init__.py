@@ -36,8 +36,13 @@ def build_parser(only: str = "") -> argparse.ArgumentParser:
         epilog="'btfdump COMMAND --help' explains a command, with examples.",
     )
     parser.add_argument("--version", action="version", version=f"btfdump {__version__}")
+    # Without `prog`, argparse formats a usage to find out, for which it imports much.
     commands = parser.add_subparsers(
-        dest="command", metavar="COMMAND", required=True, parser_class=CommandParser
+        dest="command",
+        metavar="COMMAND",
+        required=True,
+        parser_class=CommandParser,
+        prog=parser.prog,
     )
     command = COMMANDS.get(only)
     for name, found in [(only, command)] if command is not None else COMMANDS.items():

@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from btfdump._cli.terminal import USAGE
+from btfdump._cli.terminal import USAGE, columns
 from btfdump._plugins.registry import Registry
 
 if TYPE_CHECKING:
@@ -31,6 +32,14 @@ class Parser(argparse.ArgumentParser):
         from btfdump._render.escape import printable
 
         self.exit(USAGE, f"{self.prog}: {printable(message)}\ntry '{self.prog} --help'\n")
+
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        """Return what formats help: argparse makes one for each option, just to check that."""
+        return self.formatter_class(prog=self.prog, width=self._width)  # type: ignore[call-arg]
+
+    @cached_property
+    def _width(self) -> int:
+        return columns() - 2
 
     def _print_message(self, message: str, file: Any = None) -> None:
         """Print help, or the version; argparse keeps quiet about a full disk."""
@@ -76,7 +85,7 @@ class CommandParser(Parser):
         return super().format_help()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Command:
     """A registered command: `configure(parser)` says what it takes, `run(args)` does it.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from btfdump._cli.terminal import (
     FAILED,
     OK,
     USAGE,
+    columns,
     complain,
     complain_of,
     is_colorful,
@@ -179,7 +179,7 @@ class Inspection:
             zero=self.args.zero,
             raw=self.args.raw,
             unfold=bool(self.args.unfold or self.args.members or self.args.zero),
-            width=shutil.get_terminal_size().columns if sys.stdout.isatty() else 0,
+            width=columns() if sys.stdout.isatty() else 0,
             color=color,
             limits=self.limits,
             **flags,

@@ -89,6 +89,20 @@ def give_up_stdout(reason: str, *, is_own: bool) -> int:
     return FAILED
 
 
+def columns() -> int:
+    """Return how wide the terminal is, by COLUMNS or by stdout; 80 if that is none.
+
+    shutil.get_terminal_size() says the same, but has all of shutil imported for it.
+    """
+    stated = os.environ.get("COLUMNS", "")
+    if stated.isdecimal() and int(stated):
+        return int(stated)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return 80
+
+
 def is_unicode() -> bool:
     """Whether stdout can encode the guides of a tree."""
     return (sys.stdout.encoding or "").lower().replace("-", "") in ("utf8", "utf16", "utf32")

@@ -57,10 +57,30 @@ def plain_lines(text: str) -> tuple[dict[str, Any], str]:
 
 def plain_table(text: str) -> dict[str, Any] | None:
     """Return a table that consists of plain pieces, None for any other."""
+    numbers = _numbers(text)
+    if numbers is not None:
+        return numbers
     try:
         return _Pieces(text).table()
     except (ValueError, StopIteration):
         return None
+
+
+def _numbers(text: str) -> dict[str, Any] | None:
+    """Return a table of nothing but lines such as `PF_KTHREAD = 0x200000`, None for any other."""
+    found: dict[str, Any] = {}
+    for line in text.split("\n"):
+        if not line:
+            continue
+        name, _, number = line.partition(" = ")
+        is_number = number.isdigit() or (number[:2] == "0x" and number.isalnum())
+        if not (is_number and line.isascii() and name.isidentifier()) or name in found:
+            return None
+        try:
+            found[name] = int(number, 0)
+        except ValueError:  # 08, 0xg
+            return None
+    return found
 
 
 class _Pieces:

@@ -142,7 +142,7 @@ class Summaries:
         from btfdump._graph.telling import Surroundings, Telling
 
         if self._surroundings is None:
-            self._surroundings = Surroundings.of(self._context, self._limit)
+            self._surroundings = Surroundings(self._context, self._limit)
         templates = [template for template in stated if not isinstance(template, str)]
         return _Words(Telling(self._surroundings, layout.base, templates))
 
@@ -278,12 +278,13 @@ class _Words:
         told = self._telling.tell(value, room, nested)
         if told is None:
             return ()
-        paths = tuple(told.members)
+        text, found = told
+        paths = tuple(found)
         named = self._labels.get(paths)
         if named is None:
             named = self._labels[paths] = labels(paths)
-        members = [(named[path], plain) for path, plain in told.members.items()]
-        return ((TEXT, Words(told.text)), *(pair for pair in members if pair[0] != TEXT))
+        members = [(named[path], plain) for path, plain in found.items()]
+        return ((TEXT, Words(text)), *(pair for pair in members if pair[0] != TEXT))
 
 
 def in_words(pairs: Iterable[tuple[str, str | int]]) -> str:

@@ -8,7 +8,7 @@ be read says nothing.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._annotate.summaries import condition_of, fit
 from btfdump._annotate.template import HEAD, HEX, LEFT, PATH, SUM, Around, Index, Slot
@@ -47,27 +47,19 @@ _EACH = (Index(None),)
 _UNTOLD = (BtfdumpError, LookupError, TypeError, ValueError)
 
 
-class Told(NamedTuple):
-    """What a template makes of an object, and the members in it, by path, as they are."""
-
-    text: str
-    members: dict[str, str | int]
+Told: TypeAlias = "tuple[str, dict[str, str | int]]"
+"""What a template makes of an object, and the members in it, by path, as they are."""
 
 
-class Surroundings(NamedTuple):
+class Surroundings:
     """What all templates of a run share. Strings are cut at `limit` bytes."""
 
-    context: Context
-    paths: Paths
-    clock: KernelSurroundings
-    pointers: Pointers
-    limit: int
-
-    @classmethod
-    def of(cls, context: Context, limit: int) -> Surroundings:
-        """Return those of a kernel."""
-        paths, clock = Paths(context), KernelSurroundings(context)
-        return cls(context, paths, clock, Pointers(context), limit)
+    def __init__(self, context: Context, limit: int) -> None:
+        self.context = context
+        self.paths = Paths(context)
+        self.clock = KernelSurroundings(context)
+        self.pointers = Pointers(context)
+        self.limit = limit
 
     def forget(self) -> None:
         """Forget what was read: memory may have changed since."""
@@ -85,23 +77,33 @@ class _Condition:
         self.quick = compiled(text, partial(_reading, places)) if text else None
 
 
-class _Choice(NamedTuple):
+class _Choice:
     """An optional part, made for the objects of one type."""
 
-    condition: _Condition
-    parts: Sequence[_Made]
-    otherwise: Sequence[_Made]
+    __slots__ = ("condition", "otherwise", "parts")
+
+    def __init__(
+        self, condition: _Condition, parts: Sequence[_Made], otherwise: Sequence[_Made]
+    ) -> None:
+        self.condition = condition
+        self.parts = parts
+        self.otherwise = otherwise
 
 
 _Made: TypeAlias = "str | Place | _Choice"
 
 
-class _MadeTemplate(NamedTuple):
+class _MadeTemplate:
     """A template, made for the objects of one type."""
 
-    parts: Sequence[_Made]
-    texts: Sequence[tuple[Place, tuple[str, ...]]]
-    has_slots: bool
+    __slots__ = ("has_slots", "parts", "texts")
+
+    def __init__(
+        self, parts: Sequence[_Made], texts: Sequence[tuple[Place, tuple[str, ...]]]
+    ) -> None:
+        self.parts = parts
+        self.texts = texts
+        self.has_slots = any(not isinstance(part, str) for part in parts)
 
 
 class Telling:
@@ -159,15 +161,14 @@ class Telling:
             return None
         return _MadeTemplate(
             tuple(map(self._made_of, template.parts)),
-            [(self._places.of(slot), texts) for slot, texts in template.texts],
-            any(not isinstance(part, str) for part in template.parts),
+            [(Place(slot), texts) for slot, texts in template.texts],
         )
 
     def _made_of(self, part: Part) -> _Made:
         if isinstance(part, str):
             return part
         if isinstance(part, Slot):
-            return self._places.of(part)
+            return Place(part)
         return _Choice(
             _Condition(part.condition, self._places),
             tuple(map(self._made_of, part.parts)),
@@ -199,11 +200,14 @@ def _read(value: Value, room: int | None) -> bytes | None:
         return None
 
 
-class _Operand(NamedTuple):
+class _Operand:
     """A member in a condition, by its path from the object."""
 
-    one: _One
-    path: str = ""
+    __slots__ = ("one", "path")
+
+    def __init__(self, one: _One, path: str = "") -> None:
+        self.one = one
+        self.path = path
 
     def member_(self, name: str) -> _Operand:
         """Return a member of this one."""
@@ -245,7 +249,7 @@ class _One:
         text = self._joined(template.parts, is_whole=False)
         if not text or not (self._has_said if template.has_slots else is_readable):
             return None
-        return Told(text.strip(), self._members)
+        return text.strip(), self._members
 
     def _joined(self, parts: Sequence[_Made], *, is_whole: bool) -> str | None:
         """Return parts as one text; with `is_whole`, None if a slot says nothing."""
@@ -304,6 +308,8 @@ class _One:
         """Return what a slot says, "" if that is nothing or cannot be read."""
         slot = place.slot
         try:
+            if not place.is_found:
+                self._places.find(place)
             if place.located is not None and place.meaning is not None:
                 plain = self._located(place.located)
                 if isinstance(plain, int):

@@ -8,7 +8,7 @@ for nothing but types: no condition, no length that a member tells, no other add
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from btfdump._annotate.template import Around, Index
 from btfdump._btf import types
@@ -55,18 +55,28 @@ class Pointers:
         return found
 
 
-class Way(NamedTuple):
+class Way:
     """A way from an object: the offsets of the pointers, and what is `offset` behind the last.
 
     `facts` is what annotations state about that, and `stated` what they state about its members.
     """
 
-    hops: tuple[int, ...]
-    offset: int
-    type: types.Type
-    size: int
-    facts: MemberFacts | None
-    stated: Stated
+    __slots__ = ("facts", "hops", "offset", "size", "stated", "type")
+
+    def __init__(
+        self,
+        hops: tuple[int, ...],
+        offset: int,
+        layout: Layout,
+        facts: MemberFacts | None,
+        stated: Stated,
+    ) -> None:
+        self.hops = hops
+        self.offset = offset
+        self.type = layout.type
+        self.size = layout.size
+        self.facts = facts
+        self.stated = stated
 
     def lead(self, value: Value, pointers: Pointers) -> Value:
         """Return what it leads to; raises `LookupError` for NULL on it, and `FaultError`."""
@@ -90,18 +100,18 @@ class Place:
     """What one slot says: where it is in the objects of a type, as far as types alone tell.
 
     `located` is a number in the object itself of which the template says what it means, with that
-    `meaning`; `way` leads to anything else. Neither is there for what must be followed.
+    `meaning`; `way` leads to anything else. Neither is there for what must be followed, and before
+    `Places.find()`: many a slot is in a part that does not apply.
     """
 
-    __slots__ = ("located", "meaning", "slot", "way")
+    __slots__ = ("is_found", "located", "meaning", "slot", "way")
 
-    def __init__(
-        self, slot: Slot, located: Located | None, meaning: Meaning | None, way: Way | None
-    ) -> None:
+    def __init__(self, slot: Slot) -> None:
         self.slot = slot
-        self.located = located
-        self.meaning = meaning
-        self.way = way
+        self.is_found = False
+        self.located: Located | None = None
+        self.meaning: Meaning | None = None
+        self.way: Way | None = None
 
 
 class Places:
@@ -122,20 +132,21 @@ class Places:
             self._known[path] = located
         return self._known[path]
 
-    def of(self, slot: Slot) -> Place:
-        """Return the place of a slot; raises `AnnotationError` for what it cannot mean."""
+    def find(self, place: Place) -> None:
+        """Find the place of a slot; raises `AnnotationError` for what it cannot mean."""
+        slot = place.slot
         if slot.means is not None and slot.member and not slot.length:
             located = self.member(slot.member)
             if located is not None and isinstance(located.layout, ScalarLayout):
                 type_ = located.layout.type
                 if located.layout.category is not Category.POINTER:
                     meanings = self._context.annotations.meanings
-                    return Place(slot, located, meanings.of(slot.means, type_, type_.btf), None)
-        way = None
-        if not slot.length:
+                    place.meaning = meanings.of(slot.means, type_, type_.btf)
+                    place.located = located
+        if place.located is None and not slot.length:
             with suppress(BtfdumpError, LookupError):
-                way = self._way(slot)
-        return Place(slot, None, None, way)
+                place.way = self._way(slot)
+        place.is_found = True
 
     def _way(self, slot: Slot) -> Way | None:
         """Return the way to what a slot says, None if types alone do not tell."""
@@ -161,9 +172,7 @@ class _Finding:
 
     def way(self) -> Way:
         """Return the way to here."""
-        layout = self._layout
-        hops, offset = tuple(self._hops), self._offset
-        return Way(hops, offset, layout.type, layout.size, self._facts, self._stated)
+        return Way(tuple(self._hops), self._offset, self._layout, self._facts, self._stated)
 
     def go_on(self, step: Step, *, has_facts: bool = False) -> bool:
         """Take one step, the last one if it `has_facts`; whether types tell where it leads."""

@@ -7,7 +7,6 @@ comes through `Surroundings`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Literal
 
 
-@dataclass(frozen=True, eq=False, slots=True)
 class Meaning:
     """What the values of one scalar, array or struct mean; `name` is as annotations have it.
 
@@ -27,14 +25,28 @@ class Meaning:
     takes one line of a tree.
     """
 
-    name: str
-    text: Callable[[int], str] | None = None
-    of_bytes: Callable[[bytes], str] | None = None
-    names: Callable[[int], list[str]] | None = None
-    base: int = 10
-    is_lasting: bool = True
-    is_folded: bool = False
-    known: Callable[[], Iterable[str]] | None = None
+    # No dataclass: making one takes longer than any command needs for its meanings.
+    __slots__ = ("base", "is_folded", "is_lasting", "known", "name", "names", "of_bytes", "text")
+
+    def __init__(
+        self,
+        name: str,
+        text: Callable[[int], str] | None = None,
+        of_bytes: Callable[[bytes], str] | None = None,
+        names: Callable[[int], list[str]] | None = None,
+        base: int = 10,
+        is_lasting: bool = True,
+        is_folded: bool = False,
+        known: Callable[[], Iterable[str]] | None = None,
+    ) -> None:
+        self.name = name
+        self.text = text
+        self.of_bytes = of_bytes
+        self.names = names
+        self.base = base
+        self.is_lasting = is_lasting
+        self.is_folded = is_folded
+        self.known = known
 
     def number(self, value: int) -> str:
         """Return a value as C would write it, in this base."""

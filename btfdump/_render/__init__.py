@@ -91,7 +91,7 @@ def _plain_reader(context: Context, limits: Limits, options: Options) -> Reader:
     return Reader(context, limits)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class OutputFormat:
     """A registered renderer, and the factory of its reader for runs of many roots."""
 

@@ -59,7 +59,7 @@ class Selected(NamedTuple):
     doubt: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RootKind:
     """A registered root: `find(kernel, argument)` yields values, all of them if `argument` is None.
 
@@ -95,7 +95,7 @@ class RootKind:
             raise ObjectNotFoundError(f"{asked}: there is nothing of that kind")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Query:
     """Which rows of a table are wanted: those whose name matches one of `patterns`, or all.
 
@@ -140,7 +140,7 @@ class Query:
         return [pattern for pattern in self.patterns if not self.asked.get(pattern)]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TableKind:
     """A registered tabular root; `filters` names the options (`--hook`) that it takes."""
 

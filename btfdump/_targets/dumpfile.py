@@ -76,7 +76,7 @@ class Segment(NamedTuple):
     memsz: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CoreFile:
     """What the headers of a core file say.
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from btfdump._plugins.entry_points import Guard
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Walker:
     """A registered walker: the struct it starts from, and the struct of its links.
 

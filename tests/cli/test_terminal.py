@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from contextlib import suppress
@@ -14,7 +15,7 @@ import pytest
 
 from btfdump._api.kernel import open_core
 from btfdump._cli import main
-from btfdump._cli.terminal import FAILED, OK
+from btfdump._cli.terminal import FAILED, OK, columns
 from btfdump._roots import Query
 from btfdump.errors import BtfFormatError
 
@@ -193,3 +194,26 @@ def test_containers(run: Callable[..., tuple[int, str, str]], tmp_path: Path) ->
     assert (status, "0 x struct task_struct" in out) == (OK, True)
     status, out, _ = run("init_task.ptraced", "--overlay", str(overlay))
     assert (status, "no struct nosuch" in out) == (FAILED, True)
+
+
+@pytest.mark.parametrize("stated", ["", "0", "-3", "72", "many", "132"])
+def test_columns_are_those_that_python_counts(monkeypatch: pytest.MonkeyPatch, stated: str) -> None:
+    monkeypatch.setenv("COLUMNS", stated)
+    assert columns() == shutil.get_terminal_size().columns
+
+
+def test_a_closed_stdout_has_the_usual_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.setattr("sys.__stdout__", None)
+    assert columns() == 80
+
+
+def test_a_start_imports_nothing_for_help_that_nobody_asks_for() -> None:
+    program = "import sys; from btfdump._cli import build_parser; build_parser('inspect'); "
+    found = subprocess.run(
+        [sys.executable, "-c", program + "print('shutil' in sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout == "False\n"

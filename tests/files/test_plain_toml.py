@@ -104,3 +104,22 @@ def test_what_is_read() -> None:
         {"a": {"tag": "x"}, "b.c": {"tag": "y:z", "see": "f.c: g()", "proven": True}},
         '\n# said\nd = ["x", "y"]\n\n',
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A = 0x1\nB_2 = 17\n",
+        "A = 0\n\nB = 0xFF\n",
+        "A = 08\n",
+        "A = 0xg\n",
+        "A = 1\nA = 2\n",
+        "é = 1\n",
+    ],
+)
+def test_tables_of_numbers(text: str) -> None:
+    try:
+        expected = _toml().loads(text)
+    except _toml().TOMLDecodeError:
+        expected = None
+    assert plain_table(text) == expected

@@ -8,7 +8,7 @@ from btfdump._annotate.overlay import Overlay
 from btfdump._annotate.summaries import fit
 from btfdump._annotate.template import slot_of, templates
 from btfdump._graph.summaries import Summaries
-from btfdump._graph.ways import Places, Pointers
+from btfdump._graph.ways import Place, Places, Pointers
 from btfdump._render.scalar import summary
 from tests.support.synthetic import World
 
@@ -38,7 +38,9 @@ def place_of(kernel, text):
     (template,) = templates(f"{{{text}}}")
     fitted = fit(template, struct, kernel.lookup, [], is_checked=False)
     assert fitted is not None
-    return Places(kernel, struct).of(next(fitted.slots()))
+    place = Place(next(fitted.slots()))
+    Places(kernel, struct).find(place)
+    return place
 
 
 @pytest.mark.parametrize(
