@@ -74,6 +74,12 @@ def after_boot(nanoseconds: int) -> str:
     return f"{whole} after boot"
 
 
+def at(nanoseconds: int, clock: str) -> str:
+    """Return a moment on a clock of which nobody says when it began: `at 18.655 s of its clock`."""
+    moment = after_boot(nanoseconds)
+    return f"at {moment.removesuffix(' after boot')} {clock}" if moment.endswith("boot") else moment
+
+
 def date(seconds: int, nanoseconds: int = 0) -> str:
     """Return a moment since 1970 in UTC: `2026-11-28 12:00:00 UTC`; "" for none."""
     if not 0 < seconds < _LAST_YEAR:

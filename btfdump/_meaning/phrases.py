@@ -53,7 +53,14 @@ _UNITS = {
     "sectors": "in sectors of 512 bytes",
     "percent": "in per cent",
 }
-_CLOCKS = {"epoch": "since 1970", "boot": "since boot", "mono": "since boot without sleep"}
+_CLOCKS = {
+    "epoch": "since 1970",
+    "boot": "since boot",
+    "mono": "since boot without sleep",
+    "sched": "of the scheduler's clock",
+    "task": "of the run queue's clock without interrupts and steal time",
+    "clock": "of the clock that it belongs to",
+}
 _AMOUNTS = {"s": "seconds", "ns": "nanoseconds", "timespec": "a time", "jiffies": "jiffies"}
 
 

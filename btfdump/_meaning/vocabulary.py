@@ -160,7 +160,7 @@ _FIRST_SECONDS = 300
 def _amount(name: str, word: str, argument: str, site: Site) -> Meaning:
     surroundings = site.surroundings
     unit, _, of = argument.partition(":")
-    if word == "time" and unit in ("epoch", "boot", "mono") and of in ("", "s", "ns", "timespec"):
+    if word == "time" and unit in _CLOCKS and of in ("", "s", "ns", "timespec"):
         return _moment(name, unit, of, site)
     if word == "time" and argument == "boot:jiffies":
         return scalar(name, partial(_jiffies_after_boot, surroundings), site)
@@ -177,7 +177,7 @@ def _amount(name: str, word: str, argument: str, site: Site) -> Meaning:
         text = _UNITS.get(argument)
     if text is None:
         known = ", ".join(("unit:jiffies", "unit:pages", *(f"unit:{one}" for one in _UNITS)))
-        moments = "time:epoch, time:boot, time:mono, time:jiffies"
+        moments = ", ".join(("time:jiffies", *(f"time:{clock}" for clock in _CLOCKS)))
         raise AnnotationError(f"expected {known}, {moments}")
     return scalar(name, text, site)
 
@@ -225,6 +225,17 @@ def _jiffies_moment(surroundings: Surroundings | None, size: int, value: int) ->
     return amounts.relative(nanoseconds if distance > 0 else -nanoseconds)
 
 
+_CLOCKS: Mapping[str, str] = {
+    "epoch": "",
+    "boot": "",
+    "mono": "",
+    "sched": "of the scheduler's clock",
+    "task": "of the run queue's task clock",
+    "clock": "of its clock",
+}
+"""The clocks of moments; of those that are not promised to begin at any moment, what is said."""
+
+
 def _moment(name: str, clock: str, of: str, site: Site) -> Meaning:
     """A moment on a clock: of an integer in nanoseconds, or of a struct timespec64."""
     byteorder = site.byteorder
@@ -232,6 +243,8 @@ def _moment(name: str, clock: str, of: str, site: Site) -> Meaning:
     def said(seconds: int, nanoseconds: int) -> str:
         if clock == "epoch":
             return amounts.date(seconds, nanoseconds)
+        if _CLOCKS[clock]:
+            return amounts.at(seconds * amounts.NS + nanoseconds, _CLOCKS[clock])
         told = amounts.after_boot(seconds * amounts.NS + nanoseconds)
         # This clock stands still while the machine is suspended.
         return f"{told} (monotonic)" if clock == "mono" and told.endswith("boot") else told

@@ -28,6 +28,7 @@ def test_every_word_has_a_phrase(word: str) -> None:
         ("time:epoch", "seconds since 1970"),
         ("time:epoch:ns", "nanoseconds since 1970"),
         ("time:boot", "nanoseconds since boot"),
+        ("time:sched", "nanoseconds of the scheduler's clock"),
         ("time:boot:jiffies", "jiffies since boot"),
         ("time:jiffies", "a moment in jiffies"),
         ("bitmap:64", "a bitmap of 64 bits"),
