@@ -21,13 +21,24 @@ _GUEST_TEST = re.compile(
 
 
 class Scheduling(LoadScopeScheduling):
-    """Gives each test to whichever process is free, but those of one guest to one: it boots once.
+    """Gives each test function to whichever process is free, but those of one guest to one.
 
+    So a guest boots once, and what the parameters of a function share is made once.
     pytest-xdist's own groups (`--dist loadgroup`) do nothing with pytest 9.2.
     """
 
     def _split_scope(self, nodeid: str) -> str:
         return scope_of(nodeid)
+
+    def mark_test_complete(self, node: Any, item_index: int, duration: float = 0) -> None:
+        """Note that a test has run, and forget it with the last of its scope.
+
+        pytest-xdist goes through all that a process was ever given each time a test ends.
+        """
+        super().mark_test_complete(node, item_index, duration)
+        scope = self._split_scope(self.registered_collections[node][item_index])
+        if all(self.assigned_work[node][scope].values()):
+            del self.assigned_work[node][scope]
 
     def remove_node(self, node: Any) -> str | None:
         """Give the work of a process that died to the others, but not what killed it.
@@ -53,7 +64,7 @@ class Scheduling(LoadScopeScheduling):
 def scope_of(test: str) -> str:
     """Return what the tests that one process must run have in common."""
     found = _GUEST_TEST.match(test)
-    return f"guest {found['kernel'] or found['module']}" if found else test
+    return f"guest {found['kernel'] or found['module']}" if found else test.partition("[")[0]
 
 
 def common_folder(factory: pytest.TempPathFactory) -> Path:
