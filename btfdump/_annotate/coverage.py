@@ -133,7 +133,7 @@ def coverage(
     those that have been met in other BTFs, and takes in those of this one.
     """
     links = links if links is not None else Links(annotations.sources())
-    structs = [t for t in btf.iter_types() if isinstance(t, types.Composite) and t.name]
+    structs = [struct for struct in btf.composites() if struct.name]
     for struct in structs:
         links.read_tags(struct)
     for struct in structs:

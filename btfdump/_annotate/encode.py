@@ -119,13 +119,12 @@ def _add_by_type(
     tags: dict[tuple[int, int], list[str]],
 ) -> None:
     """Tag the containers of which nothing is said but what every one of their type holds."""
-    for struct in btf.iter_types() if by_head else ():
-        if isinstance(struct, types.Composite):
-            tagged = {tag.component_index for tag in btf.decl_tags(struct.id)}
-            for index, member in enumerate(struct.members):
-                texts = by_head.get(head_type(member.type) or "")
-                if texts and index not in tagged and (struct.id, index) not in tags:
-                    tags[struct.id, index] = list(texts[0])
+    for struct in btf.composites() if by_head else ():
+        tagged = {tag.component_index for tag in btf.decl_tags(struct.id)}
+        for index, member in enumerate(struct.members):
+            texts = by_head.get(head_type(member.type) or "")
+            if texts and index not in tagged and (struct.id, index) not in tags:
+                tags[struct.id, index] = list(texts[0])
 
 
 def _add(
@@ -211,10 +210,9 @@ def holder_of(struct: types.Composite, path: str) -> tuple[types.Composite, int]
 def _uses_of_anonymous(btf: Btf) -> Counter[int]:
     """Count, for each struct and union without a name, the members that are of its type."""
     uses: Counter[int] = Counter()
-    for type_ in btf.iter_types():
-        if isinstance(type_, types.Composite):
-            for member in type_.members:
-                base = btf.skip_modifiers(member.type_id)
-                if isinstance(base, types.Composite) and not base.name:
-                    uses[base.id] += 1
+    for struct in btf.composites():
+        for member in struct.members:
+            base = btf.skip_modifiers(member.type_id)
+            if isinstance(base, types.Composite) and not base.name:
+                uses[base.id] += 1
     return uses

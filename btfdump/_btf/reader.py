@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, cast
 
 from btfdump.errors import AmbiguousTypeError, BtfFormatError, TypeNotFoundError, UnusableBtfError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from .index import Index
+    from .types import Composite
     from .wire import ByteOrder
 
 KEYWORDS: dict[str, tuple[Kind, ...]] = {
@@ -181,6 +183,14 @@ class Btf:
         records = self._records
         ids = range(records.start_id, records.end_id) if kind is None else records.ids(kind)
         return map(self.type, ids)
+
+    def composites(self) -> Iterator[Composite]:
+        """Yield the structs and unions of this blob, not its base's, by ascending id.
+
+        No other type is made. Raises `BtfFormatError` at a malformed record.
+        """
+        ids = sorted(chain(self._records.ids(Kind.STRUCT), self._records.ids(Kind.UNION)))
+        return (cast("Composite", self.type(type_id)) for type_id in ids)
 
     def iter_functions(self) -> Iterator[tuple[str, int]]:
         """Return the name of each function of this blob and the id of its prototype, by id.

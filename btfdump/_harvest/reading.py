@@ -11,7 +11,6 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from btfdump._btf import types
 from btfdump._files import MAX_TEXT, read_file
 from btfdump._harvest.resolve import members_of
 from btfdump._harvest.scan import FileFacts, Wanted, c_parser, scan
@@ -164,7 +163,7 @@ def _scan_file(path: Path, name: str) -> FileFacts:
 def _member_names(btf: Btf) -> dict[str, frozenset[str]]:
     """Return the member names of every named struct: what its definition must mention."""
     found = _member_names(btf.base) if btf.base is not None else {}
-    for type_ in btf.iter_types():
-        if isinstance(type_, types.Composite) and type_.name:
-            found[type_.name] = frozenset(members_of(type_))
+    for struct in btf.composites():
+        if struct.name:
+            found[struct.name] = frozenset(members_of(struct))
     return found

@@ -62,9 +62,8 @@ class Table(NamedTuple):
 def table_names(btf: Btf) -> frozenset[str]:
     """Name the members of structs that point to heads, or to structs with heads in them."""
     found: set[str] = set(table_names(btf.base)) if btf.base is not None else set()
-    for struct in btf.iter_types():
-        if isinstance(struct, types.Composite):
-            found.update(m.name for m in struct.members if m.name and _is_table(btf, m.type_id))
+    for struct in btf.composites():
+        found.update(m.name for m in struct.members if m.name and _is_table(btf, m.type_id))
     return frozenset(found)
 
 

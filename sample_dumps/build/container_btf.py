@@ -86,8 +86,8 @@ def make(btfs: Iterable[Btf], names: Container[str], counted: Counted = frozense
     shapes: dict[Shape, None] = {}
     sizes: dict[str, int] = {}
     for btf in btfs:
-        for type_ in btf.iter_types():
-            if isinstance(type_, types.Composite) and type_.name:
+        for type_ in btf.composites():
+            if type_.name:
                 if type_.name in ENDS:
                     sizes.setdefault(type_.name, type_.size)
                     continue

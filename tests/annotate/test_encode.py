@@ -6,7 +6,8 @@ import re
 import shutil
 import subprocess
 from copy import copy
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -19,9 +20,27 @@ from btfdump._btf.wire import Kind
 from btfdump._cli import main
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from btfdump._annotate.encode import Encoded
     from btfdump._annotate.facts import MemberFacts
+    from btfdump._api.kernel import Kernel
+
+
+class Copy(NamedTuple):
+    """A kernel's types, and the same with the library's tags."""
+
+    btf: Btf
+    result: Encoded
+    written: Btf
+
+
+@pytest.fixture(scope="module", params=["tagged", "s390x"])
+def tagged_copy(opened: Callable[[str], Kernel], request: pytest.FixtureRequest) -> Copy:
+    btf = opened(request.param).btf
+    result = encode(btf, [library()])
+    return Copy(btf, result, Btf.from_bytes(result.data, name="copy"))
 
 
 def facts_of(btf: Btf, overlay: Overlay | None) -> dict[tuple[int, str], MemberFacts]:
@@ -31,15 +50,14 @@ def facts_of(btf: Btf, overlay: Overlay | None) -> dict[tuple[int, str], MemberF
         overlay.source = "overlay library"  # what does not fit is a problem, not silence
     annotations = annotations_for(btf, (overlay,) if overlay is not None else (), None)
     found = {}
-    for type_ in btf.iter_types():
-        if isinstance(type_, types.Composite):
-            facts = annotations.of_struct(type_)
-            for index, known in facts.members.items():
-                found[type_.id, type_.members[index].name] = known
-            for path, known in facts.paths.items():
-                holder = holder_of(type_, path)
-                if not isinstance(holder, str):
-                    found[holder[0].id, holder[0].members[holder[1]].name] = known
+    for struct in btf.composites():
+        facts = annotations.of_struct(struct)
+        for index, known in facts.members.items():
+            found[struct.id, struct.members[index].name] = known
+        for path, known in facts.paths.items():
+            holder = holder_of(struct, path)
+            if not isinstance(holder, str):
+                found[holder[0].id, holder[0].members[holder[1]].name] = known
     return found
 
 
@@ -66,11 +84,8 @@ def told(known: MemberFacts | None) -> object:
     )
 
 
-@pytest.mark.parametrize("name", ["tagged", "s390x"])
-def test_what_is_written_means_the_same_when_read_back(opened, name):
-    btf = opened(name).btf
-    result = encode(btf, [library()])
-    written = Btf.from_bytes(result.data, name="copy")
+def test_what_is_written_means_the_same_when_read_back(tagged_copy: Copy) -> None:
+    btf, result, written = tagged_copy
     assert len(written) == len(btf) + result.tags
     assert result.tags > 300
     left_out = {place for place, _ in result.left_out}
@@ -96,16 +111,13 @@ def test_what_is_written_means_the_same_when_read_back(opened, name):
 def named(btf: Btf, overlay: Overlay | None) -> dict[int, str]:
     """What all values of each typedef and struct mean, by its id."""
     meanings = annotations_for(btf, (), overlay).meanings
-    declared = types.Typedef | types.Composite
-    known = (one for one in btf.iter_types() if isinstance(one, declared))
+    known = chain(btf.iter_types(Kind.TYPEDEF), btf.composites())
     found = ((one, meanings.of_type(one)) for one in known)
     return {one.id: meaning.name for one, meaning in found if meaning is not None}
 
 
-@pytest.mark.parametrize("name", ["tagged", "s390x"])
-def test_what_all_values_of_a_type_mean_is_written_too(opened, name):
-    btf = opened(name).btf
-    written = Btf.from_bytes(encode(btf, [library()]).data, name="copy")
+def test_what_all_values_of_a_type_mean_is_written_too(tagged_copy: Copy) -> None:
+    btf, _, written = tagged_copy
     before = named(btf, library())
     assert len(before) > 30
     assert named(written, None) == before
@@ -139,9 +151,8 @@ def test_a_word_alone_and_one_with_an_argument_say_the_same_kind_of_thing(world)
     assert encode(world.kernel().btf, [overlay]).tags == 0
 
 
-def test_the_copy_is_the_original_and_tags(opened):
-    btf = opened("tagged").btf
-    written = Btf.from_bytes(encode(btf, [library()]).data)
+def test_the_copy_is_the_original_and_tags(tagged_copy: Copy) -> None:
+    btf, _, written = tagged_copy
     for type_id in range(1, len(btf), 997):
         assert str(written.type(type_id)) == str(btf.type(type_id))
     assert {written.kind(i) for i in range(len(btf), len(written))} == {Kind.DECL_TAG}

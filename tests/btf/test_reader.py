@@ -22,6 +22,7 @@ def test_the_same_id_is_the_same_object(b: BtfBuilder) -> None:
     assert btf.type(3) is btf.type(3)
     assert [t.id for t in btf.iter_types()] == list(range(1, len(btf)))
     assert [t.id for t in btf.iter_types(Kind.STRUCT)] == [3, 6, 9, 10]
+    assert [t.id for t in btf.composites()] == [3, 6, 9, 10]
     assert btf.kind(4) == Kind.FWD
     assert btf.kind(0) == Kind.UNKN
 

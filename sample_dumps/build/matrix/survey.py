@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._annotate.members import head_type
 from btfdump._annotate.overlay import library
-from btfdump._btf import types
+from btfdump._btf import Kind, types
 from btfdump._decode.layout import StructLayout
 from btfdump._kernel.containers import member_at
 from btfdump._kernel.value import Value
@@ -124,9 +124,8 @@ class Survey:
 
     def _globals(self) -> Iterator[str]:
         yield from library().globals()
-        for type_ in self.kernel.btf.iter_types():
-            if isinstance(type_, types.Var):
-                yield type_.name
+        for type_ in self.kernel.btf.iter_types(Kind.VAR):
+            yield type_.name
 
     def _start(self, name: str) -> None:
         try:
