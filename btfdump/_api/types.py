@@ -31,6 +31,11 @@ class Opened:
         """The BTF of a file, or that of vmlinux and of every module."""
         return (self.btf, *(self.kernel.modules.btfs() if self.kernel is not None else ()))
 
+    def each(self) -> Iterator[Btf]:
+        """Yield what `btfs` has: the first at once, before the modules are asked."""
+        yield self.btf
+        yield from self.btfs[1:]
+
     def naming(self, name: str) -> tuple[Btf, ...]:
         """Return those BTFs in which a type may be called `name`."""
         modules = self.kernel.modules.naming(name) if self.kernel is not None else ()

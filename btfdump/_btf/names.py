@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from . import types as t
+from .wire import Kind
 
 _MAX_STEPS = 250  # types visited for one spelling: a kernel's longest needs 41
 _MAX_DECLARATOR = 200  # pointers, arrays and qualifiers around one name
@@ -18,11 +19,19 @@ _QUALIFIERS: dict[type[t.Type], str] = {
     t.Volatile: "volatile",
     t.Restrict: "restrict",
 }
-_WITH_NAMES = (t.Composite, t.Fwd, t.Int, t.Typedef, t.Enum)
+WORDS: dict[int, str] = {
+    Kind.INT: "",
+    Kind.FLOAT: "",
+    Kind.TYPEDEF: "",
+    Kind.STRUCT: "struct ",
+    Kind.UNION: "union ",
+    Kind.ENUM: "enum ",
+    Kind.ENUM64: "enum ",
+}
+"""By the kind of a type that goes by its name, what stands before that."""
 _FLAVOR = re.compile(r"(?<=[^_])___(?=[^_])")
 _MAX_NAME = 511  # KSYM_NAME_LEN - 1: longer ones are nonsense, or mischief
 ELLIPSIS = "..."
-_PLACE = "\0"  # of a name: no name has it
 
 
 def essential_name(name: str) -> str:
@@ -53,53 +62,14 @@ def declare(type_: t.Type, name: str, bit_size: int = 0) -> str:
     return Spelling().declare(type_, f"{name}:{bit_size}" if bit_size else name)
 
 
-class Declarations(dict[int, tuple[str, str]]):
-    """What stands before and behind a name declared as a type of a BTF, by the type's id."""
-
-    def __init__(self, btf: t.TypeTable) -> None:
-        super().__init__()
-        self._btf = btf
-
-    def __missing__(self, type_id: int) -> tuple[str, str]:
-        type_ = self._btf.type(type_id)
-        target = type_.target if isinstance(type_, t.Ptr) else None
-        if isinstance(target, _WITH_NAMES):  # most parameters are such pointers
-            found = f"{_base_name(target)} *", ""
-        else:
-            before, _, behind = declare(type_, _PLACE).partition(_PLACE)
-            found = before, behind
-        self[type_id] = found
-        return found
-
-
 def prototype(func: t.Func) -> str:
     """Return the C declaration of a function, with the names of its parameters.
 
     An example is "struct task_struct *bpf_task_acquire(struct task_struct *p)". Raises what
     `spell()` raises.
     """
-    before, behind = around_function(func.btf, func.type_id)
+    ((before, behind),) = func.btf.around_names((func.type_id,))
     return f"{before}{clip(func.name)}{behind}"
-
-
-def around_function(btf: t.TypeTable, proto_id: int) -> tuple[str, str]:
-    """Return what stands before and behind the name of a function that has a prototype.
-
-    Thousands of functions share one. Raises what `spell()` raises.
-    """
-    returned, params = btf.signature(proto_id)
-    around = btf.around
-    texts = []
-    for name, type_id in params:
-        if name:
-            before, behind = around[type_id]
-            texts.append(f"{before}{name if len(name) <= _MAX_NAME else clip(name)}{behind}")
-        else:
-            texts.append(btf.spell(type_id))
-    if params and params[-1] == ("", 0):
-        texts[-1] = ELLIPSIS
-    before, behind = around[returned]
-    return before, f"({', '.join(texts) or 'void'}){behind}"
 
 
 class Spelling:
@@ -205,10 +175,9 @@ def _base_name(type_: t.Type) -> str:
     """Return the name that a type goes by in C, or a stand-in."""
     if isinstance(type_, t.Void):
         return "void"
-    if isinstance(type_, (t.Composite, t.Fwd)):
-        return f"{type_.keyword} {clip(type_.name) or '{...}'}"
-    if isinstance(type_, t.Enum):
-        return f"enum {clip(type_.name) or '{...}'}"
+    word = f"{type_.keyword} " if isinstance(type_, t.Fwd) else WORDS.get(type_.kind, "")
+    if word:
+        return f"{word}{clip(type_.name) or '{...}'}"
     if isinstance(type_, t.DeclTag):
         return _attribute(type_)
     if isinstance(type_, t.Unknown):

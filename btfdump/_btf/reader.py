@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, cast
 from btfdump.errors import AmbiguousTypeError, BtfFormatError, TypeNotFoundError, UnusableBtfError
 
 from .check import check_all, check_record, names_fit
-from .functions import functions, signature
 from .inflate import inflate
 from .lookup import EnumeratorIndex, NameIndex, make_index
-from .names import Declarations, spell
+from .names import spell
+from .prototypes import Prototypes, functions
 from .records import Records
 from .strings import Strings
 from .types import Array, DeclTag, Enum, Reference, Struct, Type, TypeTag, Var, Void
@@ -192,22 +192,26 @@ class Btf:
         ids = sorted(chain(self._records.ids(Kind.STRUCT), self._records.ids(Kind.UNION)))
         return (cast("Composite", self.type(type_id)) for type_id in ids)
 
-    def iter_functions(self) -> Iterator[tuple[str, int]]:
-        """Return the name of each function of this blob and the id of its prototype, by id.
+    def iter_functions(self) -> Iterator[tuple[list[str], list[int]]]:
+        """Yield the functions of this blob, some at a time: their names, their prototypes' ids.
 
-        Makes no types. Raises `BtfFormatError` at a malformed record.
+        They come by their own ids, and no types are made. Raises `BtfFormatError` at a malformed
+        record, after those before it.
         """
         return functions(self, self._records)
 
-    def signature(self, proto_id: int) -> tuple[int, list[tuple[str, int]]]:
-        """Return what the prototype with an id takes and returns, without making a type.
+    def around_names(self, proto_ids: Iterable[int]) -> list[tuple[str, str]]:
+        """Return what stands before and behind the names of functions, by ids of prototypes.
 
-        That is the id of the type returned, and name and type id of each parameter. Raises
-        `BtfFormatError` if the record is malformed.
+        Thousands of functions share a prototype: what was found is remembered. Raises what `type()`
+        and `spell()` raise.
         """
-        if self.base and proto_id < self.start_id:
-            return self.base.signature(proto_id)
-        return signature(self, self._records, proto_id)
+        return self._prototypes.many(proto_ids)
+
+    @cached_property
+    def _prototypes(self) -> Prototypes:
+        base = self.base._prototypes if self.base else None
+        return Prototypes(self, self.strings, self._records, base)
 
     def users(self, kind: Kind, ids: set[int] | frozenset[int]) -> Iterator[Type]:
         """Yield the types of one kind that refer to any of `ids` themselves, by id.
@@ -460,14 +464,6 @@ class Btf:
         if type_.id:  # else void, or made by a caller: not one of the types of this BTF
             self._spelled[type_.id] = text
         return text
-
-    @cached_property
-    def around(self) -> Mapping[int, tuple[str, str]]:
-        """What stands before and behind a name declared as a type, by id: ("int (*", ")(void)").
-
-        Found when it is first asked, and remembered. Raises what `type()` and `spell()` raise.
-        """
-        return Declarations(self)
 
     def decl_tags(self, type_: Type | int) -> tuple[DeclTag, ...]:
         """Return the declaration tags on a type and on its members or parameters, by id.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from array import array
 from functools import cached_property
+from itertools import compress
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -115,6 +116,11 @@ class Records:
         top = 3 if sys.byteorder == "little" else 0
         without_flag = bytes(i & 0x7F for i in range(256))
         return self.infos.tobytes()[top :: self.infos.itemsize].translate(without_flag)
+
+    def starts_of(self, kind: Kind) -> list[int]:
+        """Return the index into `words` of every record of `kind`, in the order of ids."""
+        is_it = b"\0" * kind + b"\1" + b"\0" * (255 - kind)
+        return list(compress(self.starts, self.kinds.translate(is_it)))
 
     def ids(self, kind: Kind) -> Iterator[int]:
         """Yield the ids of all types of `kind`, in order."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 
 def decode(raw: bytes) -> str:
@@ -50,15 +51,19 @@ class Strings:
         offset -= self.start
         return self.data[offset : self.data.index(b"\0", offset)]
 
-    def many(self, offsets: Iterable[int]) -> Iterator[str]:
-        """Yield the strings at many offsets, which are not remembered; raises `IndexError`."""
-        data, start, end, find = self.data, self.start, self.end, self.data.index
-        for offset in offsets:
-            if start <= offset < end:
-                at = offset - start
-                yield data[at : find(b"\0", at)].decode(errors="backslashreplace")
-            else:
-                yield self[offset]
+    def many(self, offsets: Iterable[int]) -> list[str]:
+        """Return the strings at many offsets, which are not remembered; raises `IndexError`."""
+        text, start = self._ascii, self.start
+        find, end = text.index, start + len(text)
+        return [
+            text[at - start : find("\0", at - start)] if start <= at < end else decode(self.raw(at))
+            for at in offsets
+        ]
+
+    @cached_property
+    def _ascii(self) -> str:
+        """The whole section where all of it is ASCII, as every compiler's is; else ""."""
+        return self.data.decode("ascii") if self.data.isascii() else ""
 
     def is_start(self, offset: int) -> bool:
         """Whether a string begins at `offset`, rather than being the tail of a longer one."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from .wire import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Protocol
 
     from typing_extensions import Self
@@ -105,12 +105,8 @@ if TYPE_CHECKING:
         def spell(self, type_: Type | int, /) -> str:
             """Return the C spelling of a type."""
 
-        @property
-        def around(self) -> Mapping[int, tuple[str, str]]:
-            """What stands before and behind a name declared as a type, by id."""
-
-        def signature(self, proto_id: int, /) -> tuple[int, list[tuple[str, int]]]:
-            """Return the id of what a prototype returns, and name and type id of parameters."""
+        def around_names(self, proto_ids: Iterable[int], /) -> list[tuple[str, str]]:
+            """Return what stands before and behind the names of functions, by prototypes' ids."""
 
 
 @dataclass(slots=True, eq=False, repr=False)

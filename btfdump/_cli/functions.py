@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     query = Query(tuple(args.names))
     with open_named_types(args) as opened:
         if not args.tagged:
-            return write_table(function_table(opened.btfs, query), query, opened, args)
+            return write_table(function_table(opened.each(), query), query, opened, args)
         find_global = globals_of(opened.kernel) if opened.kernel is not None else None
         misfits = 0
 

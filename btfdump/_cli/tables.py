@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from btfdump._cli.terminal import FAILED, OK, complain, complain_of, is_colorful
+from btfdump._cli.terminal import FAILED, OK, complain, complain_of, is_colorful, write
 
 if TYPE_CHECKING:
     import argparse
@@ -75,7 +74,7 @@ def write_table(table: Table, query: Query, opened: Opened, args: argparse.Names
     )
     counted = Counted(table.rows)
     for piece in render_table(replace(table, rows=counted), args.format, options):
-        sys.stdout.write(piece)
+        write(piece)
     missing = unmatched(table, query, counted.count)
     for text in missing:
         complain(text)

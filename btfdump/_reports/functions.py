@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from itertools import compress
+from typing import TYPE_CHECKING
 
 from btfdump._annotate.grammar import Lock, parse
 from btfdump._annotate.locks import LockFact, check_lock
 from btfdump._annotate.type_tags import MEANINGS, TypeTagged, tags_in
 from btfdump._btf import types
-from btfdump._btf.names import around_function, clip, prototype
+from btfdump._btf.names import clip, prototype
 from btfdump._btf.wire import Kind
-from btfdump._roots.table import Table
+from btfdump._roots.table import Block, Table
+from btfdump.errors import BtfFormatError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from btfdump._annotate.locks import FindGlobal
     from btfdump._btf.reader import Btf
@@ -83,21 +85,29 @@ def _place(proto: types.FuncProto, component: int) -> str:
 def function_table(btfs: Iterable[Btf], query: Query) -> Table:
     """Return a table of the wanted functions of several BTFs, with their prototypes."""
 
-    def rows() -> Iterator[dict[str, Any]]:
+    def blocks() -> Iterator[Block]:
         for btf in btfs:
-            around: dict[int, tuple[str, str]] = {}  # by prototype
-            get, module = around.get, btf.name
-            found: Iterable[tuple[str, int]] = btf.iter_functions()
-            if query.patterns:
-                found = (one for one in found if query.wants(one[0]))
-            for name, proto_id in found:
-                known = get(proto_id)
-                if known is None:
-                    known = around[proto_id] = around_function(btf, proto_id)
-                text = f"{known[0]}{clip(name)}{known[1]}"
-                yield {"name": name, "module": module, "prototype": text}
+            for names, protos in btf.iter_functions():
+                try:
+                    yield from _blocks(btf, names, protos, query)
+                except BtfFormatError:
+                    for name, proto_id in zip(names, protos, strict=True):  # those before it
+                        yield from _blocks(btf, [name], [proto_id], query)
 
-    return Table("functions", ("module", "prototype"), rows())
+    return Table("functions", ("module", "prototype"), blocks=blocks())
+
+
+def _blocks(btf: Btf, names: Sequence[str], protos: Sequence[int], query: Query) -> Iterator[Block]:
+    """Yield the rows of those functions that are wanted, if there are any."""
+    if query.patterns:
+        wanted = query.wanted(names)
+        names, protos = list(compress(names, wanted)), list(compress(protos, wanted))
+    texts = [
+        f"{before}{clip(name)}{behind}"
+        for name, (before, behind) in zip(names, btf.around_names(protos), strict=True)
+    ]
+    if names:
+        yield Block({"name": names, "module": [btf.name] * len(names), "prototype": texts})
 
 
 def tagged_functions(

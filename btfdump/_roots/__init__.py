@@ -31,7 +31,7 @@ from btfdump.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from btfdump._kernel.context import Context
     from btfdump._kernel.value import Value
@@ -115,6 +115,18 @@ class Query:
         return self.wanted_by(
             lambda pattern: any(fnmatch.fnmatchcase(name, pattern) for name in names)
         )
+
+    def wanted(self, names: Sequence[str]) -> list[bool]:
+        """Return of each of many names whether a row of it is wanted, as `wants()` tells of one."""
+        if not self.patterns:
+            return [True] * len(names)
+        columns = []
+        for pattern in self.patterns:
+            matches = re.compile(fnmatch.translate(pattern)).match
+            column = [matches(name) is not None for name in names]
+            self.asked[pattern] = any(column) or self.asked.get(pattern, False)
+            columns.append(column)
+        return list(map(any, zip(*columns, strict=True)))
 
     def wanted_by(self, matches: Callable[[str], bool]) -> bool:
         """Whether a row matches a pattern, as `matches` tells, for tables that read them so.

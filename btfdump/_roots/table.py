@@ -9,12 +9,32 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from btfdump._kernel.notes import Note
 
 Cell: TypeAlias = "str | int | float | bool | Sequence[Cell] | Mapping[str, Cell] | None"
 Row: TypeAlias = "Mapping[str, Cell]"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows by column: to make and to write fifty thousand, each by itself, takes too long.
+
+    `cells` are those of all its rows, of which there is one at least, by the name of their column;
+    every column is as long.
+    """
+
+    cells: Mapping[str, Sequence[Cell]]
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return len(next(iter(self.cells.values())))
+
+    def rows(self) -> Iterator[dict[str, Cell]]:
+        """Yield the rows one by one."""
+        for row in zip(*self.cells.values(), strict=True):
+            yield dict(zip(self.cells, row, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +45,7 @@ class Table:
     column that a row lacks, stand for what does not apply or could not be read. Addresses are
     strings (`0x...`), as everywhere in JSON. `remark` is a line below the table: what it leaves
     out, and how to see that. `lack` says why there may be rows that nobody can know of, and what
-    to do.
+    to do. `blocks` are further rows, for what has tens of thousands.
     """
 
     name: str
@@ -33,3 +53,4 @@ class Table:
     rows: Iterable[Row | Note] = field(default=())
     remark: str = ""
     lack: str = ""
+    blocks: Iterable[Block] = field(default=())

@@ -11,11 +11,13 @@ from btfdump._kernel.notes import Note
 from btfdump._render import Options
 from btfdump._render.table import render_table
 from btfdump._roots import Query, TableKind
-from btfdump._roots.table import Table
+from btfdump._roots.table import Block, Table
 from btfdump.errors import ExpressionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from btfdump._roots.table import Row
 
 ROWS: tuple[dict[str, Any] | Note, ...] = (
     {"id": 7, "name": "ts_links", "used by": ["a", "b"], "hidden": {"x": 1}},
@@ -25,9 +27,13 @@ ROWS: tuple[dict[str, Any] | Note, ...] = (
 
 
 def render(
-    format_: str, *, color: bool = False, rows: Iterable[dict[str, Any] | Note] = ROWS
+    format_: str,
+    *,
+    color: bool = False,
+    rows: Iterable[Row | Note] = ROWS,
+    blocks: Iterable[Block] = (),
 ) -> str:
-    table = Table("maps", ("id", "name", "used by"), rows, "2 maps")
+    table = Table("maps", ("id", "name", "used by"), rows, "2 maps", blocks=blocks)
     return "".join(render_table(table, format_, Options(color=color, release="6.12")))
 
 
@@ -75,6 +81,33 @@ def test_jsonl_gives_a_row_a_line():
     assert lines[2]["name"] == "\x1b[31mred"
 
 
+CELLS: dict[str, list[Any]] = {
+    "id": [7, 12, None],
+    "name": ["ts_links", "\x1b[31m{red}", ""],
+    "used by": [["a", "b"], [], "%s"],
+    "{hid%den}": ["x", {"y": "{}"}, True],
+}
+
+
+@pytest.mark.parametrize("format_", ["text", "tree", "json", "jsonl"])
+@pytest.mark.parametrize("names", [tuple(CELLS), ("id", "name"), ("name",)])
+def test_a_block_is_written_as_its_rows(format_, names):
+    block = Block({name: CELLS[name] for name in names})
+    assert len(block) == 3
+    note = ROWS[1]
+    assert render(format_, rows=[note, *ROWS], blocks=[block, block]) == render(
+        format_, rows=[note, *ROWS, *block.rows(), *block.rows()]
+    )
+    assert render(format_, rows=[], blocks=[block]) == render(format_, rows=list(block.rows()))
+
+
+def test_widths_are_those_of_the_first_blocks():
+    blocks = [Block({"id": range(999)}), Block({"id": ["abcdef"]}), Block({"id": ["n" * 50]})]
+    lines = render("text", rows=[], blocks=blocks).splitlines()
+    assert lines[1:3] == ["0          -        -", "1          -        -"]
+    assert lines[1001] == f"{'n' * 50}     -        -"
+
+
 def test_snprintf_has_no_tables():
     with pytest.raises(ExpressionError, match=r"maps is a table: it has no 'snprintf' form"):
         render("snprintf")
@@ -84,6 +117,14 @@ def test_query():
     assert Query().wants("anything")
     assert Query(("bpf_*", "7")).wants("bpf_iter")
     assert not Query(("bpf_*",)).wants("x", "8")
+
+
+def test_many_names_are_wanted_as_each_by_itself():
+    names = ["bpf_iter", "x", "7", "bpf", "xbpf_iter", "a\nb"]
+    for patterns in ((), ("bpf_*", "7"), ("no",), ("a?b", "[x7]", "*")):
+        many, single = Query(patterns), Query(patterns)
+        assert many.wanted(names) == [single.wants(name) for name in names]
+        assert many.asked == single.asked
 
 
 def test_options_of_other_tables_are_refused():

@@ -17,10 +17,22 @@ from btfdump.errors import BtfFormatError
 from tests.support.command import run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from btfdump._api.kernel import Kernel
+    from btfdump._roots.table import Table
+
+
+def iter_rows(table: Table) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table of functions one by one."""
+    for block in table.blocks:
+        yield from block.rows()
+
+
+def rows_of(table: Table) -> list[dict[str, Any]]:
+    """Return the rows of a table of functions."""
+    return list(iter_rows(table))
 
 
 @pytest.fixture
@@ -117,10 +129,30 @@ def test_hooks_are_not_in_btf(blob: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_functions_are_told_as_they_are_found(opened: Callable[[str], Kernel]) -> None:
     """And as the prototype of each is spelled by itself."""
     btf = opened("tagged").btf
-    rows = [row for row in function_table([btf], Query()).rows if isinstance(row, dict)]
-    made = [prototype(func) for func in functions(btf)]
-    assert [row["prototype"] for row in rows] == made
-    assert len(made) > 10_000
+    rows = rows_of(function_table([btf], Query()))
+    funcs = list(functions(btf))
+    assert [row["name"] for row in rows] == [func.name for func in funcs]
+    assert [row["prototype"] for row in rows] == list(map(prototype, funcs))
+    assert len(funcs) > 10_000
+
+
+def test_only_what_is_wanted_is_told(opened: Callable[[str], Kernel]) -> None:
+    btf = opened("tagged").btf
+    query = Query(("tcp_v4_*", "no_such_*", "vfs_read"))
+    found = [row["name"] for row in rows_of(function_table([btf], query))]
+    assert found == [func.name for func in functions(btf) if Query(query.patterns).wants(func.name)]
+    assert query.unmatched(len(found)) == ["no_such_*"]
+
+
+def test_the_first_are_told_before_the_modules_are_asked() -> None:
+    b = BtfBuilder()
+    b.func("f", b.func_proto(0, []))
+
+    def btfs() -> Iterator[Btf]:
+        yield b.parse()
+        raise AssertionError("asked")
+
+    assert next(iter_rows(function_table(btfs(), Query())))["name"] == "f"
 
 
 def test_the_functions_of_a_damaged_btf_are_told_up_to_the_damage() -> None:
@@ -132,11 +164,25 @@ def test_the_functions_of_a_damaged_btf_are_told_up_to_the_damage() -> None:
     btf = Btf.from_bytes(bytes(data))
     where = btf._records.byte_offset(btf._records.at(len(btf) - 1)) + 8
     data[where : where + 4] = (1).to_bytes(4, "little")  # an integer is no prototype
-    rows = iter(function_table([Btf.from_bytes(bytes(data), check=False)], Query()).rows)
-    first = next(rows)
-    assert isinstance(first, dict)
-    assert first["name"] == "f"
+    table = function_table([Btf.from_bytes(bytes(data), check=False)], Query())
+    told: list[Any] = []
     with pytest.raises(BtfFormatError, match="not a prototype"):
+        told.extend(iter_rows(table))
+    assert [row["name"] for row in told] == ["f"]
+
+
+def test_the_functions_before_a_damaged_prototype_are_told() -> None:
+    b = BtfBuilder()
+    b.func("f", b.func_proto(0, []))
+    bad = b.func_proto(0, [("n", 0), ("m", 0)])
+    b.func("g", bad)
+    data = bytearray(b.build())
+    records = b.parse()._records
+    where = records.byte_offset(records.at(bad)) + 16
+    data[where : where + 4] = (999).to_bytes(4, "little")
+    rows = iter_rows(function_table([Btf.from_bytes(bytes(data), check=False)], Query()))
+    assert next(rows)["name"] == "f"
+    with pytest.raises(BtfFormatError, match=r"refers to \[999\]"):
         next(rows)
 
 
