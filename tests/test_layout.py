@@ -13,6 +13,8 @@ SMALL = 80
 
 # Larger modules that another file tests, and the file.
 COVERED = {
+    # A program's kernel: seen in what drgn is told of it.
+    "targets/via_drgn/program.py": "test_drgn.py",
     # Words, as the vocabulary has them.
     "meaning/named.py": "meaning/test_vocabulary.py",
     # Seen in the facts that it makes.
@@ -69,6 +71,8 @@ ACROSS = {
     "btf/test_real_kernels.py": "BTF of real kernels",
     "btf/test_roundtrip.py": "building and reading as inverses",
     "decode/test_bombs.py": "types that every reader refuses",
+    "drgn/test_helpers.py": "drgn's own helpers, and what they do without a declaration",
+    "drgn/test_stacks.py": "stack traces against DWARF",
     "meaning/test_macros.py": "tables of macros against the headers of kernels",
     "render/test_goldens.py": "every format on one small kernel",
     "render/test_streaming.py": "every format as its memory is read",

@@ -55,7 +55,7 @@ class MemberFacts:
     it is first needed; `unmet` has the conditions that were not true, of cases that would tell the
     element type. `typed_as_of` says of a global variable whose type rests on somebody's word alone
     whose that is: "library"; `at_most`, of an array that reaches to the next symbol, whether it may
-    be shorter.
+    be shorter, and `at_least` how long it is if what is zero at its end is padding.
     """
 
     expansion: Expansion | None = None
@@ -79,6 +79,7 @@ class MemberFacts:
     provenance: str = ""
     typed_as_of: str = field(default="", compare=False)
     at_most: Callable[[], bool] | None = field(default=None, compare=False)
+    at_least: Callable[[], int] | None = field(default=None, compare=False)
     problems: list[str] = field(default_factory=list)
     of_target: PathFacts = field(default_factory=PathFacts)
     cases: list[tuple[str, MemberFacts]] = field(default_factory=list)

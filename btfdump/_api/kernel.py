@@ -37,9 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Iterator, Sequence
     from types import TracebackType
 
+    from drgn import Object
+
     from btfdump._annotate.overlay import Overlay
     from btfdump._bpf.subsystem import Bpf
     from btfdump._decode.layout import StructLayout
+    from btfdump._drgn.finders import Finders
     from btfdump._kernel.bounds import Bounds
     from btfdump._kernel.d_path import Paths
     from btfdump._kernel.freelists import Freelists
@@ -64,6 +67,7 @@ class Kernel(Context):
     def __init__(self, target: Target, btf: Btf, overlays: Iterable[Overlay] = ()) -> None:
         super().__init__(target, btf, overlays)
         self._formatter: Formatter | None = None
+        self._finders: Finders | None = None
         self.problems: list[str] = []
         self._is_to_be_kept = False
         self.forget()
@@ -208,6 +212,27 @@ class Kernel(Context):
         from btfdump._kernel.d_path import Paths
 
         return Paths(self)
+
+    def value_of(self, object_: Object) -> Value:
+        """Return a `drgn.Object` of this kernel as a value: the way back from `Value.drgn_()`.
+
+        The object is to be in memory, as a variable and a member are; a bit field keeps its width.
+        Raises `ValueError` for a plain value and for an object of another `drgn.Program`,
+        `ExpressionError` if its type is not from the kernel's BTF and not found there by its name,
+        and `TargetError` if the kernel is not read through drgn.
+        """
+        return self._with_drgn().value_of(object_)
+
+    def _object_of(self, value: Value) -> Object:
+        return self._with_drgn().object_of(value)
+
+    def _with_drgn(self) -> Finders:
+        """What makes drgn's objects; the program of a kernel that btfdump opened is told of it."""
+        if self._finders is None:
+            from btfdump._drgn.attachment import adopt
+
+            self._finders = adopt(self)
+        return self._finders
 
     def per_cpu(self, value: Value, cpu: int) -> Value:
         """Return one CPU's instance of a per-CPU variable, or of a `__percpu` pointer's target.
@@ -385,9 +410,9 @@ def open_core(
     lacks VMCOREINFO, symbols or BTF, `BtfFormatError` if its BTF is malformed,
     `AnnotationError` if an overlay is wrong, and `TypeError` for overlays that are no list.
     """
-    from btfdump._targets.via_drgn import open_core as open_target
+    from btfdump._targets.via_drgn import open_core as target_of
 
-    return _open(lambda: open_target(path, vmlinux=vmlinux), btf, vmlinux, overlays, cache)
+    return open_target(lambda: target_of(path, vmlinux=vmlinux), btf, vmlinux, overlays, cache)
 
 
 def open_live(
@@ -405,9 +430,9 @@ def open_live(
     which says what is in the way and what to do, `ValueError` for another `via`, and what
     `open_core()` raises.
     """
-    from btfdump._targets.sources import open_live as open_target
+    from btfdump._targets.sources import open_live as target_of
 
-    return _open(lambda: open_target(via, vmlinux=vmlinux), btf, vmlinux, overlays, cache)
+    return open_target(lambda: target_of(via, vmlinux=vmlinux), btf, vmlinux, overlays, cache)
 
 
 def open_qemu(
@@ -424,13 +449,13 @@ def open_qemu(
     way and what to do, `MissingDataError` if the guest has left no VMCOREINFO with QEMU, and what
     `open_core()` raises.
     """
-    from btfdump._targets.via_drgn.qemu import open_qemu as open_target
+    from btfdump._targets.via_drgn.qemu import open_qemu as target_of
 
-    return _open(lambda: open_target(socket, vmlinux=vmlinux), btf, vmlinux, overlays, cache)
+    return open_target(lambda: target_of(socket, vmlinux=vmlinux), btf, vmlinux, overlays, cache)
 
 
-def _open(
-    open_target: Callable[[], Target],
+def open_target(
+    make: Callable[[], Target],
     btf: str | Path | None,
     vmlinux: str | Path | None,
     overlays: Iterable[str | Path],
@@ -441,7 +466,7 @@ def _open(
     from btfdump._kernel.arguments import paths
 
     loaded = [Overlay.load(overlay) for overlay in paths(overlays, "overlays")]
-    target = open_target()
+    target = make()
     try:
         given = btf if btf is not None else vmlinux
         if given is not None:

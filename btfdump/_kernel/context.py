@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from btfdump._annotate.annotations import Annotations
 from btfdump._annotate.lookup import Lookup
@@ -25,12 +25,15 @@ from btfdump.errors import (
     BtfdumpError,
     MissingDataError,
     SymbolNotFoundError,
+    TargetError,
     TypeNotFoundError,
     UnknownTypeError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from drgn import Object
 
     from btfdump._annotate.facts import MemberFacts, StructFacts
     from btfdump._annotate.overlay import Global, Overlay
@@ -118,6 +121,10 @@ class Context:
     def _bounds(self) -> ObjectBounds | None:
         """What bounds objects by their slab objects, or None if nothing does."""
         return None
+
+    def _object_of(self, value: Any) -> Object:
+        del value
+        raise TargetError("a kernel without a drgn.Program has no objects of drgn's")
 
     def wrap(self, address: int) -> int:
         """Reduce a computed address to the width of a pointer, as C arithmetic does."""
@@ -439,6 +446,7 @@ class Context:
         facts.typed_as_of = f"globals {found.series}"
         if found.is_by_room and isinstance(found.type, types.Array):
             facts.at_most = partial(self._of_table.may_be_shorter, found.type)
+            facts.at_least = partial(self._of_table.least, found.type, symbol.address)
         return _Typed(found.type, facts, facts.typed_as_of)
 
     def _is_own(self, symbol: FoundSymbol) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from btfdump._decode.fields import decode_text
 from btfdump._kernel.module_btf import keeps_btf
+from btfdump._kernel.services import ModuleSymbol
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError
 
 if TYPE_CHECKING:
@@ -150,7 +151,10 @@ class LoadedModules:
             if table is not None:
                 number = len(symbols.tables)
                 symbols.tables.append(table)
-                symbols.by_address.extend((row[1], row[2], number, row[0]) for row in table.rows)
+                symbols.by_address.extend(
+                    (row[1], row[2], number, row[0], row[3] & 0xF == _STT_FUNC)
+                    for row in table.rows
+                )
         symbols.by_address.sort()
         symbols.ranges.sort()
         starts, ends, _ = zip(*symbols.ranges, strict=True) if symbols.ranges else ((0,), (0,), ())
@@ -225,28 +229,44 @@ class LoadedModules:
         with self._finding() as is_free:
             return self._symbols if is_free else _Symbols([], [], [])
 
+    def symbol_at(self, address: int) -> ModuleSymbol | None:
+        """Return the symbol of a module that covers a virtual address, or None."""
+        found, _ = self._covering(address)
+        return found
+
     def symbolize(self, address: int) -> str | None:
         """Return `name+0x10 [module]` for a virtual address inside a module, else None.
 
         If no symbol covers the address, only `[module]` is returned.
         """
+        found, module = self._covering(address)
+        if found is None:
+            return f"[{module}]" if module else None
+        offset = address - found.address
+        return f"{found.name}+{offset:#x} [{module}]" if offset else f"{found.name} [{module}]"
+
+    def _covering(self, address: int) -> tuple[ModuleSymbol | None, str]:
+        """Return the symbol that covers an address, and the module that it is in; None, ""."""
         first, end = self._extent
         if not first <= address < end:
-            return None  # most pointers lead to data
+            return None, ""  # most pointers lead to data
         symbols = self._known()
         at = bisect_right(symbols.ranges, (address, 1 << 64, "")) - 1
         if at < 0 or address >= symbols.ranges[at][1]:
-            return None
+            return None, ""
         module = symbols.ranges[at][2]
         at = bisect_right(symbols.by_address, (address, 1 << 64)) - 1
         if at < 0:
-            return f"[{module}]"
+            return None, module
         start, size, *_ = symbols.by_address[at]
-        if address == start:
-            return f"{symbols.name_at(at)} [{module}]"
-        if address < start + size:
-            return f"{symbols.name_at(at)}+{address - start:#x} [{module}]"
-        return f"[{module}]"
+        if start <= address < start + max(size, 1):
+            return symbols.at(at), module
+        return None, module
+
+    def listed(self) -> Iterator[ModuleSymbol]:
+        """Return the symbols of all modules, by address."""
+        symbols = self._known()
+        return map(symbols.at, range(len(symbols.by_address)))
 
 
 class _Table(NamedTuple):
@@ -279,18 +299,24 @@ class _Table(NamedTuple):
 class _Symbols(NamedTuple):
     """Symbols of all modules, and where each module is.
 
-    `by_address` has (address, size, number of the table, offset of the name), and `ranges` (start,
-    end, module), both sorted.
+    `by_address` has (address, size, number of the table, offset of the name, whether it is a
+    function), and `ranges` (start, end, module), both sorted.
     """
 
     tables: list[_Table]
-    by_address: list[tuple[int, int, int, int]]
+    by_address: list[tuple[int, int, int, int, bool]]
     ranges: list[tuple[int, int, str]]
 
     def name_at(self, position: int) -> str:
         """Return the name of a symbol by its position in `by_address`."""
-        *_, number, offset = self.by_address[position]
+        _, _, number, offset, _ = self.by_address[position]
         return self.tables[number].name(offset)
+
+    def at(self, position: int) -> ModuleSymbol:
+        """Return a symbol by its position in `by_address`."""
+        address, size, number, offset, is_function = self.by_address[position]
+        table = self.tables[number]
+        return ModuleSymbol(table.name(offset), address, size, table.module, is_function)
 
 
 def _ranges(module: Value) -> Iterator[tuple[int, int]]:

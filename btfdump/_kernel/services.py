@@ -98,6 +98,16 @@ class ObjectBounds(Protocol):
         """Return how many of `length` elements at an address there are, and why not more."""
 
 
+class ModuleSymbol(NamedTuple):
+    """A symbol of a module: its virtual `address`, and its `size` in bytes."""
+
+    name: str
+    address: int
+    size: int
+    module: str
+    is_function: bool
+
+
 class Modules(Protocol):
     """The loaded modules: their BTF and symbols, read on first use."""
 
@@ -115,6 +125,12 @@ class Modules(Protocol):
 
     def symbols_around(self, address: int) -> tuple[str, str]:
         """Return the names of a module's symbols before and after the one at `address`, or ""."""
+
+    def symbol_at(self, address: int) -> ModuleSymbol | None:
+        """Return the symbol of a module that covers a virtual address, or None."""
+
+    def listed(self) -> Iterator[ModuleSymbol]:
+        """Return the symbols of all modules, by address."""
 
     def symbolize(self, address: int) -> str | None:
         """Return `name+0x10 [module]` for an address inside a module, else None."""

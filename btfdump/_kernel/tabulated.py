@@ -18,7 +18,7 @@ from btfdump._btf.wire import Kind
 from btfdump._kernel.spelled import find_spelled, parse, spelling
 from btfdump._targets.memory import symbol_room
 from btfdump._targets.symbols import padding_before
-from btfdump.errors import AmbiguousTypeError, BtfdumpError
+from btfdump.errors import AmbiguousTypeError, BtfdumpError, FaultError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -176,6 +176,23 @@ class TabulatedTypes:
         """
         known = self._lengths.get(spelling(array.element), set())
         return any(length < array.length for length in known) or array.length not in known
+
+    def least(self, array: types.Array, address: int) -> int:
+        """Return the least length that such an array at a virtual address may have.
+
+        What fills its room may be padding. But the BTF has an array of its length, and its last
+        element that is not zero is none of the padding. Returns its own length if the memory cannot
+        be read.
+        """
+        size = self._layouts.of(array.element).size
+        room, _ = symbol_room(self._target, address)
+        try:
+            data = self._target.read(address, room).rstrip(b"\0")
+        except FaultError:
+            return array.length
+        shortest = max((room - padding_before(address + room)) // size + 1, -(-len(data) // size))
+        known = self._lengths.get(spelling(array.element), set())
+        return min((n for n in known if shortest <= n <= array.length), default=array.length)
 
     @cached_property
     def _lengths(self) -> dict[str, set[int]]:

@@ -24,6 +24,8 @@ from btfdump.errors import BtfdumpError, FaultError, MemberNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from drgn import Object
+
     from btfdump._annotate.facts import Expansion, MemberFacts
     from btfdump._decode.layout import FoundMember, Layout
     from btfdump._decode.scope import Stated
@@ -278,6 +280,15 @@ class Value:
                 self._context.layouts, self._layout_, self.bit_offset_, self.bit_size_, data
             )
         return to_python(self._context.layouts, self._layout_, data)
+
+    def drgn_(self) -> Object:
+        """Return this as a `drgn.Object`, in the program that the kernel is read through.
+
+        It has the same address and type, and a bit field keeps its width; nothing is read.
+        `Kernel.value_of()` is the way back. Raises `TargetError` if the kernel is not read through
+        drgn.
+        """
+        return self._context._object_of(self)
 
     def enumerator_(self) -> str | None:
         """Return the name of an enum's value, or None if no enumerator has that value.

@@ -14,6 +14,7 @@ from btfdump._targets.kernel_symbols import KernelSymbols
 from btfdump._targets.memory import (
     symbol_room,
     symbols_around,
+    symbols_every,
     symbols_lack,
     symbols_listed,
     symbols_named,
@@ -157,6 +158,10 @@ class KernelTarget(BaseTarget):
         """Yield (name, virtual address) of the symbols that are not code, by address."""
         return self.symbols.listed()
 
+    def symbols_every(self) -> Iterable[tuple[str, Symbol, int]]:
+        """Return name, symbol and size or room of every symbol in the tables, by address."""
+        return self.symbols.every()
+
     def symbols_lack(self) -> str:
         """Return why variables may be there that are not listed, and what to do; "" if none are."""
         return self.symbols.lack
@@ -223,6 +228,10 @@ class LayeredTarget(BaseTarget):
     def symbols_listed(self) -> Iterable[tuple[str, int]]:
         """Yield the symbols of the target below that are not code."""
         return symbols_listed(self._target)
+
+    def symbols_every(self) -> Iterable[tuple[str, Symbol, int]]:
+        """Return every symbol of the target below."""
+        return symbols_every(self._target)
 
     def symbols_lack(self) -> str:
         """Return why the target below may have variables that it does not list."""

@@ -84,6 +84,10 @@ class Exports:
         """Return (name, address) of what is exported, by address; functions are not told apart."""
         return sorted(self._addresses.items(), key=lambda item: item[1])
 
+    def every(self) -> Iterable[tuple[str, Symbol, int]]:
+        """Return name, symbol and 0 of everything that is exported, by address."""
+        return [(name, Symbol(address), 0) for name, address in self.listed()]
+
     def extent(self, name: str) -> int:
         """Return 0: how large an exported variable is is not known."""
         return 0

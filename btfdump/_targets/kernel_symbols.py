@@ -158,6 +158,13 @@ class KernelSymbols:
             return self.vmlinux(self._vmlinux_path).listed()
         return sorted(self._listed_without_table(), key=lambda one: (one[1], one[0]))
 
+    def every(self) -> Iterable[tuple[str, Symbol, int]]:
+        """Return name, symbol and size or room of every symbol in the best table that there is."""
+        table = self.table
+        if not self._is_whole and self._vmlinux_path is not None:  # CONFIG_KALLSYMS_ALL=n
+            table = self.vmlinux(self._vmlinux_path)
+        return table.every()
+
     def _listed_without_table(self) -> set[tuple[str, int]]:
         found = {*self.table.listed(), *self._image[1].listed()}
         found.update(

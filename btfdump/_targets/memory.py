@@ -163,6 +163,13 @@ class MeasuredMemory(Memory, Protocol):
         """
         ...
 
+    def symbols_every(self) -> Iterable[tuple[str, Symbol, int]]:
+        """Return name, symbol and room in bytes of every vmlinux symbol, by address.
+
+        Raises what `Target.symbol()` raises, but for `SymbolNotFoundError`.
+        """
+        ...
+
     def symbols_lack(self) -> str:
         """Return why there may be variables that are not listed, and what to do; "" if none are.
 
@@ -182,6 +189,16 @@ def symbols_listed(target: Target) -> Iterable[tuple[str, int]]:
     """Return `target.symbols_listed()`, or nothing if the target has no table."""
     listed = getattr(type(target), "symbols_listed", None)
     found: Iterable[tuple[str, int]] = listed(target) if listed is not None else ()
+    return found
+
+
+def symbols_every(target: Target) -> Iterable[tuple[str, Symbol, int]]:
+    """Return name, symbol and room in bytes of every vmlinux symbol that a table has, by address.
+
+    Raises what `Target.symbol()` raises, but for `SymbolNotFoundError`.
+    """
+    every = getattr(type(target), "symbols_every", None)
+    found: Iterable[tuple[str, Symbol, int]] = every(target) if every is not None else ()
     return found
 
 

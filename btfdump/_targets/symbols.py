@@ -67,6 +67,13 @@ class SymbolSource(SymbolFinder, Protocol):
         """Yield (name, address) of every symbol that is not code, by address."""
         ...
 
+    def every(self) -> Iterable[tuple[str, Symbol, int]]:
+        """Yield the name of every symbol, the symbol, and its size or the room that it has.
+
+        By address; in bytes, 0 if nothing tells.
+        """
+        ...
+
     def nearest(self, address: int) -> tuple[str, int] | None:
         """Return (name, offset) of the symbol at or before `address` in the image, or None.
 
@@ -161,6 +168,21 @@ class SortedTable(ABC):
             address = self._address_at(position)
             if not self._is_code(address):
                 yield self._name_at(position)[0], address
+
+    def every(self) -> Iterator[tuple[str, Symbol, int]]:
+        """Yield the name of every symbol, the symbol, and its size or the room that it has."""
+        code = self._code
+        addresses = [self._address_at(position) for position in range(len(self))]
+        above = addresses[-1] if addresses else 0
+        rooms: list[int] = []
+        for at in range(len(addresses) - 1, -1, -1):  # several may share an address
+            if at + 1 < len(addresses) and addresses[at + 1] != addresses[at]:
+                above = addresses[at + 1]
+            rooms.append(above - addresses[at])
+        for position, (address, room) in enumerate(zip(addresses, reversed(rooms), strict=True)):
+            name, is_global, size = self._name_at(position)
+            is_code = any(start <= address < end for start, end in code)
+            yield name, Symbol(address, is_global, is_code), size or room
 
     def nearest(self, address: int) -> tuple[str, int] | None:
         """Return (name, offset in bytes) of the symbol that `address` belongs to, or None."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._btf import BtfBuilder
+from btfdump._kernel.services import ModuleSymbol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from btfdump._api.kernel import Kernel
     from btfdump._btf import Btf
@@ -48,6 +49,12 @@ class ModulesGiven:
     def symbols_around(self, address: int) -> tuple[str, str]:
         del address
         return "before", ""
+
+    def symbol_at(self, address: int) -> ModuleSymbol | None:
+        return next((one for one in self.listed() if one.address == address), None)
+
+    def listed(self) -> Iterator[ModuleSymbol]:
+        return (ModuleSymbol(n, at, 8, m, False) for at, m, n in sorted(self._symbols))
 
     def symbolize(self, address: int) -> str | None:
         return next((f"{n} [{m}]" for at, m, n in self._symbols if at == address), None)

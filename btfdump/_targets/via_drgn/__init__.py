@@ -102,6 +102,11 @@ class DrgnTarget(KernelTarget):
         self.page_size = vmcoreinfo.page_size(info)
         super().__init__(platform, info, vmlinux, running, cut)
 
+    @property
+    def program(self) -> drgn.Program | None:
+        """What this reads through; None once it is closed."""
+        return self._prog
+
     def read(self, address: int, size: int) -> bytes:
         """Read exactly `size` bytes at virtual `address`.
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 # What drgn raises for a read that fails, beside its FaultError: bad ints, and page tables it cannot
 # walk.
-READ_ERRORS = (
+READ_ERRORS: tuple[type[Exception], ...] = (
     drgn.FaultError,
-    drgn.BadDataError,
+    *((drgn.BadDataError,) if hasattr(drgn, "BadDataError") else ()),  # since 0.3
     drgn.OutOfBoundsError,
     OverflowError,
     ValueError,

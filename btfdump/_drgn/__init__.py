@@ -1,0 +1,1 @@
+"""A kernel as drgn sees it: types, globals, symbols and modules without debuginfo."""

@@ -1,0 +1,170 @@
+"""What drgn asks, in place of a kernel that is opened only when something is asked.
+
+drgn loads this for every program that it opens: nothing of btfdump is imported here before a kernel
+is opened.
+"""
+
+from __future__ import annotations
+
+import logging
+from threading import RLock
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import drgn
+
+    from btfdump._drgn.finders import Finders
+    from btfdump._kernel.context import Context
+
+NAME = "btfdump"
+"""What the finders are called, and what `Program.cache` has an `Attachment` under."""
+_logger = logging.getLogger("drgn.btfdump")
+
+
+class Attachment:
+    """A program and its kernel, which is opened when something is asked of it.
+
+    `make` opens it. The methods `find_...` are what drgn calls finders. While the kernel is being
+    opened they find nothing: drgn itself asks for `char` then.
+    """
+
+    def __init__(self, prog: drgn.Program, make: Callable[[], Finders]) -> None:
+        self._prog = prog
+        self._make = make
+        self._lock = RLock()
+        self._is_opening = False
+        self._finders: Finders | None = None
+        self._is_useless = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the kernel has been opened."""
+        return self._finders is not None
+
+    def reopen(self, make: Callable[[], Finders]) -> None:
+        """Open the kernel in another way, when it is opened."""
+        self._make = make
+        self._is_useless = False
+
+    def open(self) -> Finders:
+        """Return what finds things in the kernel, opened if need be; raises what `make` raises."""
+        with self._lock:
+            if self._finders is None:
+                self._is_opening = True
+                try:
+                    self._finders = self._make()
+                finally:
+                    self._is_opening = False
+                from btfdump._drgn.ranges import give_ranges
+
+                give_ranges(self._prog, self._finders.kernel)
+            return self._finders
+
+    def _asked(self) -> Finders | None:
+        """Return what finds things, or None where drgn is to find them, or nobody can."""
+        if self._is_useless or self._has_debug_info():
+            return None
+        with self._lock:
+            if self._is_opening:
+                return None
+            if self._finders is None and not self._is_useless:
+                from btfdump.errors import BtfdumpError
+
+                try:
+                    self.open()
+                except BtfdumpError as error:
+                    self._is_useless = True
+                    _logger.warning("btfdump finds no types and symbols here: %s", error)
+            return self._finders
+
+    def _has_debug_info(self) -> bool:
+        from drgn import ModuleFileStatus
+
+        try:
+            main = self._prog.main_module()
+        except LookupError:
+            return False
+        return bool(main.debug_file_status == ModuleFileStatus.HAVE)
+
+    def find_type(
+        self, prog: drgn.Program, kinds: drgn.TypeKindSet, name: str, filename: str | None
+    ) -> drgn.Type | None:
+        """Find a type: a type finder of drgn's."""
+        if self._finders is None and name == "module" and self._loads_debug_info():
+            return prog.type(f"struct {name}", filename)
+        finders = self._asked()
+        return None if finders is None else finders.find_type(kinds, name, filename)
+
+    def _loads_debug_info(self) -> bool:
+        """Load the kernel's debuginfo where drgn is about to; return whether there is any.
+
+        drgn looks for modules before it has loaded that, and would load it if it did not find
+        `struct module`: which it does now, without.
+        """
+        try:
+            main = self._prog.main_module()
+        except LookupError:  # nobody has asked for debuginfo
+            return False
+        if not main.wants_debug_file():
+            return False
+        from drgn import MissingDebugInfoError
+
+        try:
+            self._prog.load_module_debug_info(main)
+        except MissingDebugInfoError:
+            return False
+        return self._has_debug_info()
+
+    def find_object(
+        self,
+        prog: drgn.Program,
+        name: str,
+        flags: drgn.FindObjectFlags,
+        filename: str | None,
+    ) -> drgn.Object | None:
+        """Find a variable, an enumerator or a function: an object finder of drgn's."""
+        finders = self._asked()
+        return None if finders is None else finders.find_object(name, flags, filename)
+
+    def find_symbol(
+        self, prog: drgn.Program, name: str | None, address: int | None, one: bool
+    ) -> list[drgn.Symbol]:
+        """Find symbols: a symbol finder of drgn's."""
+        finders = self._asked()
+        return [] if finders is None else finders.find_symbol(name, address, one)
+
+
+def register(prog: drgn.Program, attachment: Attachment) -> None:
+    """Let a program ask, after all others."""
+    prog.cache[NAME] = attachment
+    prog.register_type_finder(NAME, attachment.find_type, enable_index=-1)
+    prog.register_object_finder(NAME, attachment.find_object, enable_index=-1)
+    prog.register_symbol_finder(NAME, attachment.find_symbol, enable_index=-1)
+
+
+def attachment_of(prog: drgn.Program) -> Attachment | None:
+    """Return what was registered with a program, or None."""
+    found: Attachment | None = prog.cache.get(NAME)
+    return found
+
+
+def adopt(kernel: Context) -> Finders:
+    """Let the program that btfdump itself reads a kernel through ask it, and return what it asks.
+
+    Raises `TargetError` if the kernel is read in another way, or is closed.
+    """
+    from btfdump._drgn.finders import Finders
+    from btfdump._targets.via_drgn.program import program_of
+
+    prog = program_of(kernel.target)
+    finders = Finders(prog, kernel)
+    attachment = attachment_of(prog)
+    if attachment is None:
+        attachment = Attachment(prog, lambda: finders)
+        register(prog, attachment)
+    elif not attachment.is_open:  # DRGN_PLUGINS names btfdump: it comes first
+        attachment.reopen(lambda: finders)
+    attachment.open()
+    return finders

@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import threading
+
+import drgn
+import pytest
+from drgn.helpers.linux.pid import find_task
+
+from btfdump import TargetError
+from btfdump import drgn as plugin
+from btfdump._drgn import attachment as module
+from btfdump._drgn.attachment import Attachment, register
+from btfdump._drgn.finders import Finders
+from tests.support.drgn_programs import attached, open_program, plugged_in
+
+
+def test_nothing_is_opened_before_something_is_asked(sample) -> None:
+    prog = plugged_in(sample("stock"))
+    attachment = attached(prog)
+    assert not attachment.is_open
+    assert prog.type("struct task_struct").has_member("comm")
+    assert attachment.is_open
+
+
+def test_other_finders_come_first(sample) -> None:
+    prog = plugged_in(sample("stock"))
+    assert prog.enabled_type_finders()[-1] == "btfdump"
+    assert prog.enabled_object_finders()[-1] == "btfdump"
+    assert prog.enabled_symbol_finders()[-1] == "btfdump"
+
+
+def test_while_a_kernel_is_opened_it_is_not_asked(sample) -> None:
+    """drgn asks for `char` when VMCOREINFO is read, and must not be sent back to the opening."""
+    prog = plugged_in(sample("stock"))
+    attachment = attached(prog)
+    make = attachment._make
+    answers = []
+
+    def asking():
+        answers.append(attachment.find_object(prog, "init_task", drgn.FindObjectFlags.ANY, None))
+        answers.append(attachment.find_symbol(prog, "init_task", None, True))
+        return make()
+
+    attachment.reopen(asking)
+    assert find_task(prog, 1).comm.string_() == b"init"
+    assert answers == [None, []]
+
+
+def test_threads_that_ask_meanwhile_wait(sample) -> None:
+    prog = plugged_in(sample("stock"))
+    attachment = attached(prog)
+    make = attachment._make
+    others = []
+
+    def ask() -> None:
+        found = attachment.find_symbol(prog, "init_task", None, True)
+        others.append([symbol.name for symbol in found])
+
+    thread = threading.Thread(target=ask)
+
+    def slowly():
+        thread.start()
+        thread.join(0.05)
+        return make()
+
+    attachment.reopen(slowly)
+    attachment.open()
+    thread.join()
+    assert others == [["init_task"]]
+
+
+def test_a_kernel_that_cannot_be_opened_is_told_of_once(sample, caplog) -> None:
+    prog = open_program(sample("stock"))
+    attempts = []
+
+    def failing():
+        attempts.append(1)
+        raise TargetError("no BTF here")
+
+    register(prog, Attachment(prog, failing))
+    for _ in range(3):
+        with pytest.raises(LookupError):
+            prog.type("struct task_struct")
+        assert prog.symbols("init_task") == []
+    assert len(attempts) == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "btfdump finds no types and symbols here: no BTF here"
+    ]
+
+
+class Main:
+    """The kernel's module, in a program that has debuginfo, may have it, or has none."""
+
+    def __init__(self, status: drgn.ModuleFileStatus) -> None:
+        self.debug_file_status = status
+
+    def wants_debug_file(self) -> bool:
+        return self.debug_file_status == drgn.ModuleFileStatus.WANT
+
+
+class Loading:
+    """A program that has just made its main module, and finds debuginfo or not."""
+
+    def __init__(self, finds: bool) -> None:
+        self.main = Main(drgn.ModuleFileStatus.WANT)
+        self.finds = finds
+        self.loaded = 0
+
+    def main_module(self) -> Main:
+        return self.main
+
+    def load_module_debug_info(self, main: Main) -> None:
+        self.loaded += 1
+        if not self.finds:
+            raise drgn.MissingDebugInfoError("none")
+        main.debug_file_status = drgn.ModuleFileStatus.HAVE
+
+    def type(self, name: str, filename: str | None) -> str:
+        return f"{name} of DWARF"
+
+
+def refuse():
+    pytest.fail("the kernel was opened")
+
+
+def test_where_there_is_debuginfo_no_kernel_is_opened() -> None:
+    prog = Loading(finds=True)
+    prog.main = Main(drgn.ModuleFileStatus.HAVE)
+    attachment = Attachment(prog, refuse)
+    assert attachment.find_type(prog, set(), "task_struct", None) is None
+    assert attachment.find_object(prog, "init_task", drgn.FindObjectFlags.ANY, None) is None
+    assert attachment.find_symbol(prog, "init_task", None, True) == []
+
+
+def test_debuginfo_that_drgn_is_about_to_load_comes_first() -> None:
+    """drgn looks for `struct module` before it loads any, to find out what to load."""
+    prog = Loading(finds=True)
+    attachment = Attachment(prog, refuse)
+    assert attachment.find_type(prog, set(), "module", None) == "struct module of DWARF"
+    assert prog.loaded == 1
+    assert attachment.find_type(prog, set(), "task_struct", None) is None
+
+
+def test_without_debuginfo_it_is_searched_for_once(monkeypatch) -> None:
+    prog = Loading(finds=False)
+
+    class Found(Finders):
+        def __init__(self) -> None:
+            self.kernel = None
+
+        def find_type(self, *asked):
+            return asked
+
+    monkeypatch.setattr("btfdump._drgn.ranges.give_ranges", lambda prog, kernel: None)
+    attachment = Attachment(prog, lambda: Found())
+    assert attachment.find_type(prog, set(), "module", None) == (set(), "module", None)
+    assert attachment.find_type(prog, set(), "module", None) == (set(), "module", None)
+    assert prog.loaded == 1
+
+
+def test_the_module_imports_nothing_of_btfdump() -> None:
+    """drgn loads it for every program, be it debugged with DWARF."""
+    assert not [name for name in vars(module) if name in ("Finders", "Kernel", "BtfdumpError")]
+    assert plugin.__all__ == ["attach", "drgn_prog_set"]

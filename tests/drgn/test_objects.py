@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import pytest
+from drgn import FindObjectFlags, ObjectNotFoundError, sizeof
+from drgn.helpers.linux.percpu import per_cpu
+
+from btfdump._annotate.overlay import Overlay
+from btfdump._drgn.errors import BadDataError
+from tests.support.drgn_programs import program_with
+from tests.support.loaded_modules import load
+from tests.support.synthetic import World
+
+
+@pytest.fixture
+def world() -> World:
+    world = World()
+    world.struct("item", [("number", "int")])
+    world.enum("kind", {"PLAIN": 0, "ODD": 3})
+    world.variable("counter", "int")
+    world.symbols["counter"] = world.new("item", number=7)
+    world.symbols["untold"] = world.new("item")
+    return world
+
+
+def test_variables_and_enumerators(world) -> None:
+    prog, _ = program_with(world.kernel())
+    assert prog["counter"].value_() == 7
+    assert prog["counter"].address_ == world.symbols["counter"]
+    assert prog.constant("ODD").value_() == 3
+    assert prog["ODD"].type_.type_name() == "enum kind"
+
+
+def test_what_does_not_exist_is_not_found(world) -> None:
+    prog, _ = program_with(world.kernel())
+    for ask in (prog.variable, prog.constant, prog.function, prog.object):
+        with pytest.raises(ObjectNotFoundError):
+            ask("nothing")
+    with pytest.raises(ObjectNotFoundError):
+        prog.function("counter")
+    with pytest.raises(ObjectNotFoundError):
+        prog.constant("untold")
+
+
+def test_a_variable_without_a_known_type_is_no_missing_one(world) -> None:
+    prog, _ = program_with(world.kernel())
+    for ask in (prog.variable, prog.object, prog.__getitem__):
+        with pytest.raises(BadDataError, match=r"the type of untold \(at 0x\w+\) is not known"):
+            ask("untold")
+
+
+def test_modules_have_enumerators_and_variables_of_their_own(world) -> None:
+    kernel = world.kernel()
+
+    def fill(build):
+        build.enum("of_module", [("MODULE_ONLY", 9)], size=4)
+
+    load(kernel, {"odd": fill}, (0xFFFF_8880_0010_0000, "odd", "hidden"))
+    prog, _ = program_with(kernel)
+    assert prog["MODULE_ONLY"].value_() == 9
+    with pytest.raises(BadDataError, match="does not describe the variables of odd"):
+        prog["hidden"]
+
+
+def test_an_overlay_tells_a_type(world) -> None:
+    overlay = Overlay('[global]\nuntold = "struct item"\n', "mine")
+    prog, _ = program_with(world.kernel([overlay]))
+    assert prog["untold"].type_.type_name() == "struct item"
+
+
+def test_variables_of_a_kernel(program) -> None:
+    prog = program("stock")
+    assert prog["init_task"].type_.type_name() == "struct task_struct"
+    assert prog["init_task"].comm.string_() == b"swapper/0"
+    assert per_cpu(prog["runqueues"], 1).cpu.value_() == 1
+    assert prog.object("log_buf", filename="printk.c").type_.type_name() == "char *"
+
+
+def test_functions_of_a_kernel(program) -> None:
+    prog = program("stock")
+    schedule = prog.function("schedule")
+    assert schedule.address_ == prog.symbol("schedule").address
+    assert schedule.type_.type_name() == "void (void)"
+    assert prog["vfs_read"].type_.parameters[0].name == "file"
+    with pytest.raises(ObjectNotFoundError):
+        prog.variable("schedule")
+    with pytest.raises(BadDataError, match="BTF does not describe it"):
+        prog.function("entry_SYSCALL_64")
+
+
+def test_static_names_that_several_have_are_refused(program) -> None:
+    prog = program("stock")
+    with pytest.raises(BadDataError, match=r"symbols are called"):
+        prog.variable("attr_group")
+
+
+def test_an_array_that_reaches_to_the_next_symbol_has_no_padding(program) -> None:
+    """16 pointers fit between task_state_array and the next symbol, and 9 are set."""
+    assert sizeof(program("stock")["task_state_array"]) == 9 * 8
+
+
+def test_what_was_found_is_remembered(world) -> None:
+    kernel = world.kernel()
+    _, finders = program_with(kernel)
+    flags = FindObjectFlags.ANY
+    assert finders.find_object("counter", flags, None) is finders.find_object(
+        "counter", flags, None
+    )
+    kernel.target.is_live = True
+    _, finders = program_with(kernel)
+    assert finders.find_object("counter", flags, None) is not finders.find_object(
+        "counter", flags, None
+    )
