@@ -32,10 +32,10 @@ def drgn_prog_set(prog: drgn.Program) -> None:
 
     if ProgramFlags.IS_LINUX_KERNEL not in prog.flags:
         return
-    from btfdump._drgn.attachment import Attachment, attachment_of, register
+    from btfdump._drgn.attachment import Attachment, attachment_of
 
     if attachment_of(prog) is None:
-        register(prog, Attachment(prog, _opening(prog, os.environ.get("BTFDUMP_BTF") or None)))
+        Attachment(prog, _opening(prog, os.environ.get("BTFDUMP_BTF") or None)).register()
 
 
 def attach(
@@ -52,14 +52,14 @@ def attach(
     `open_core()` raises; `TargetError` if the program debugs no kernel, or if its kernel has been
     opened already and files are given that it was to be opened with.
     """
-    from btfdump._drgn.attachment import Attachment, attachment_of, register
+    from btfdump._drgn.attachment import Attachment, attachment_of
     from btfdump.errors import TargetError
 
     given = (btf, vmlinux, overlays) != (None, None, ())
     attachment = attachment_of(prog)
     if attachment is None:
         attachment = Attachment(prog, _opening(prog, btf, vmlinux, overlays))
-        register(prog, attachment)
+        attachment.register()
     elif given and attachment.is_open:
         raise TargetError(
             "the kernel of this program has been opened already; attach before anything is asked "

@@ -14,14 +14,11 @@ from btfdump._bpf.program_btf import KernelBtfs
 from btfdump._btf import cache as indexcache
 from btfdump._btf import types
 from btfdump._btf.reader import Btf
-from btfdump._graph.limits import Limits
-from btfdump._graph.traverse import traverse
 from btfdump._kernel.context import Context
 from btfdump._kernel.modules import LoadedModules
 from btfdump._kernel.pointers import read_string, space_of, target_type
 from btfdump._kernel.value_at import value_at
 from btfdump._kernel.variables import find_global
-from btfdump._render import Options, Root, get
 from btfdump._roots import global_value
 from btfdump._roots.task import task, tasks
 from btfdump._targets.base import problems_of
@@ -43,12 +40,13 @@ if TYPE_CHECKING:
     from btfdump._bpf.subsystem import Bpf
     from btfdump._decode.layout import StructLayout
     from btfdump._drgn.finders import Finders
+    from btfdump._graph.limits import Limits
     from btfdump._kernel.bounds import Bounds
     from btfdump._kernel.d_path import Paths
     from btfdump._kernel.freelists import Freelists
     from btfdump._kernel.slab import SlabFinder
     from btfdump._kernel.value import Value
-    from btfdump._render import Format, Renderer
+    from btfdump._render import Format, Options, Renderer
     from btfdump._render.plain import Formatter
     from btfdump._targets.memory import Target
 
@@ -271,6 +269,10 @@ class Kernel(Context):
         """
         if value._is_of_no_cpu_:
             value.bytes_()
+        from btfdump._graph.limits import Limits  # what only looks prints nothing
+        from btfdump._graph.traverse import traverse
+        from btfdump._render import Root, get
+
         limits = limits or Limits()
         render = get(format) if isinstance(format, str) else format
         doubt = _doubt_about(value)
@@ -348,6 +350,9 @@ class Kernel(Context):
 
         With `unfold`, a tree shows all members in their order, and links.
         """
+        from btfdump._graph.limits import Limits
+        from btfdump._render import Options
+
         limit = (limits or Limits()).string
 
         def string_at(address: int) -> str | None:

@@ -7,6 +7,7 @@ is opened.
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 from threading import RLock
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 NAME = "btfdump"
 """What the finders are called, and what `Program.cache` has an `Attachment` under."""
+_REMEMBERED = 1 << 14
 _logger = logging.getLogger("drgn.btfdump")
 
 
@@ -37,6 +39,7 @@ class Attachment:
         self._is_opening = False
         self._finders: Finders | None = None
         self._is_useless = False
+        self._forget: tuple[Callable[[], None], ...] = ()
 
     @property
     def is_open(self) -> bool:
@@ -47,6 +50,7 @@ class Attachment:
         """Open the kernel in another way, when it is opened."""
         self._make = make
         self._is_useless = False
+        self._forget_answers()
 
     def open(self) -> Finders:
         """Return what finds things in the kernel, opened if need be; raises what `make` raises."""
@@ -57,6 +61,7 @@ class Attachment:
                     self._finders = self._make()
                 finally:
                     self._is_opening = False
+                    self._forget_answers()
                 from btfdump._drgn.ranges import give_ranges
 
                 give_ranges(self._prog, self._finders.kernel)
@@ -135,13 +140,29 @@ class Attachment:
         finders = self._asked()
         return [] if finders is None else finders.find_symbol(name, address, one)
 
+    def register(self) -> None:
+        """Let the program ask, after all others.
 
-def register(prog: drgn.Program, attachment: Attachment) -> None:
-    """Let a program ask, after all others."""
-    prog.cache[NAME] = attachment
-    prog.register_type_finder(NAME, attachment.find_type, enable_index=-1)
-    prog.register_object_finder(NAME, attachment.find_object, enable_index=-1)
-    prog.register_symbol_finder(NAME, attachment.find_symbol, enable_index=-1)
+        Helpers ask the same again and again, for every entry of a list. In a dump the answer is the
+        same, so it is remembered by what takes no Python to call; errors are not.
+        """
+        from drgn import ProgramFlags
+
+        prog = self._prog
+        prog.cache[NAME] = self
+        find_type, find_object = self.find_type, self.find_object
+        if ProgramFlags.IS_LIVE not in prog.flags:
+            find_type = known_types = lru_cache(_REMEMBERED)(find_type)
+            find_object = known_objects = lru_cache(_REMEMBERED)(find_object)
+            self._forget = known_types.cache_clear, known_objects.cache_clear
+        prog.register_type_finder(NAME, find_type, enable_index=-1)
+        prog.register_object_finder(NAME, find_object, enable_index=-1)
+        prog.register_symbol_finder(NAME, self.find_symbol, enable_index=-1)
+
+    def _forget_answers(self) -> None:
+        """Forget what was answered while nothing could be."""
+        for forget in self._forget:
+            forget()
 
 
 def attachment_of(prog: drgn.Program) -> Attachment | None:
@@ -163,7 +184,7 @@ def adopt(kernel: Context) -> Finders:
     attachment = attachment_of(prog)
     if attachment is None:
         attachment = Attachment(prog, lambda: finders)
-        register(prog, attachment)
+        attachment.register()
     elif not attachment.is_open:  # DRGN_PLUGINS names btfdump: it comes first
         attachment.reopen(lambda: finders)
     attachment.open()

@@ -47,13 +47,12 @@ class _Doubt(NamedTuple):
 
 
 class NamedObjects:
-    """Finds what one kernel calls by name; for a dump, what was found is remembered."""
+    """Finds what one kernel calls by name."""
 
     def __init__(self, prog: drgn.Program, kernel: Context, types: DrgnTypes) -> None:
         self._prog = prog
         self._kernel = kernel
         self._types = types
-        self._known: dict[tuple[str, FindObjectFlags, str | None], Object | None] = {}
 
     def find(self, name: str, flags: FindObjectFlags, filename: str | None) -> Object | None:
         """Return a variable, an enumerator or a function, None if there is none of the name.
@@ -61,15 +60,6 @@ class NamedObjects:
         Raises `BadDataError` if there is a symbol of the name and its type is not known, or if it
         is not known which of several is meant: see `btfdump._drgn.errors`.
         """
-        key = name, flags, filename
-        if key in self._known:
-            return self._known[key]
-        found = self._find(name, flags, filename)
-        if not self._kernel.target.is_live:
-            self._known[key] = found
-        return found
-
-    def _find(self, name: str, flags: FindObjectFlags, filename: str | None) -> Object | None:
         found: Object | _Doubt | None = None
         doubt: _Doubt | None = None
         if FindObjectFlags.VARIABLE in flags:

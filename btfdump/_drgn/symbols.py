@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from drgn import Symbol, SymbolBinding, SymbolKind
 
 from btfdump._drgn.errors import BadDataError
-from btfdump._targets.memory import symbol_room, symbols_every, symbols_named
+from btfdump._targets.memory import symbol_covering, symbol_room, symbols_every, symbols_named
 from btfdump._targets.symbols import REACH, the_one
 from btfdump.errors import AmbiguousSymbolError, MissingDataError
 
@@ -75,13 +75,10 @@ class NamedSymbols:
             yield _symbol(name, address, around.size if around else 0, is_code, False)
 
     def _at(self, address: int) -> Iterator[Symbol]:
-        text = self._kernel.target.symbolize(address) if address else None
-        if text is not None:
-            name, _, offset = text.partition("+")
-            start = address - int(offset or "0", 16)
-            for found in symbols_named(self._kernel.target, name):
-                if found.address == start:
-                    yield self._of_kernel(name, found)
+        covering = symbol_covering(self._kernel.target, address) if address else None
+        if covering is not None:
+            name, found, room = covering
+            yield _symbol(name, found.address, room, found.is_code, found.is_global)
         elif self._kernel.modules is not None:
             of_module = self._kernel.modules.symbol_at(address)
             if of_module is not None:

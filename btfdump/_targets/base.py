@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from btfdump._targets import percpu
 from btfdump._targets.kernel_symbols import KernelSymbols
 from btfdump._targets.memory import (
+    symbol_covering,
     symbol_room,
     symbols_around,
     symbols_every,
@@ -162,6 +163,10 @@ class KernelTarget(BaseTarget):
         """Return name, symbol and size or room of every symbol in the tables, by address."""
         return self.symbols.every()
 
+    def symbol_covering(self, address: int) -> tuple[str, Symbol, int] | None:
+        """Return the name of the symbol that `address` belongs to, the symbol, and its room."""
+        return self.symbols.covering(address)
+
     def symbols_lack(self) -> str:
         """Return why variables may be there that are not listed, and what to do; "" if none are."""
         return self.symbols.lack
@@ -232,6 +237,10 @@ class LayeredTarget(BaseTarget):
     def symbols_every(self) -> Iterable[tuple[str, Symbol, int]]:
         """Return every symbol of the target below."""
         return symbols_every(self._target)
+
+    def symbol_covering(self, address: int) -> tuple[str, Symbol, int] | None:
+        """Return what symbol of the target below `address` belongs to."""
+        return symbol_covering(self._target, address)
 
     def symbols_lack(self) -> str:
         """Return why the target below may have variables that it does not list."""

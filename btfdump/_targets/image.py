@@ -97,6 +97,11 @@ class Exports:
         name = self._names.get(address)
         return None if name is None else (name, 0)
 
+    def covering(self, address: int) -> tuple[str, Symbol, int] | None:
+        """Return the name of the export at `address`, its symbol, and 0, or None."""
+        name = self._names.get(address)
+        return None if name is None else (name, Symbol(address), 0)
+
 
 class KernelImage:
     """The memory of a kernel's image from `_stext` on, as far as it can be read."""

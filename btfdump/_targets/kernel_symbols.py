@@ -189,6 +189,13 @@ class KernelSymbols:
         """Return (name, offset) of the symbol at or before `address` in the image, or None."""
         return self.table.nearest(address)
 
+    def covering(self, address: int) -> tuple[str, Symbol, int] | None:
+        """Return the name of the symbol that `address` belongs to, the symbol, and its room."""
+        found = self.table.covering(address)
+        if found is None and not self.has_data:
+            found = self._image[1].covering(address)
+        return found
+
     def symbolize(self, address: int) -> str | None:
         """Return `name` or `name+0x10` for an address inside the kernel image, else None."""
         try:

@@ -170,6 +170,10 @@ class MeasuredMemory(Memory, Protocol):
         """
         ...
 
+    def symbol_covering(self, address: int) -> tuple[str, Symbol, int] | None:
+        """Return what symbol of vmlinux an address belongs to: its name, itself, and its room."""
+        ...
+
     def symbols_lack(self) -> str:
         """Return why there may be variables that are not listed, and what to do; "" if none are.
 
@@ -199,6 +203,18 @@ def symbols_every(target: Target) -> Iterable[tuple[str, Symbol, int]]:
     """
     every = getattr(type(target), "symbols_every", None)
     found: Iterable[tuple[str, Symbol, int]] = every(target) if every is not None else ()
+    return found
+
+
+def symbol_covering(target: Target, address: int) -> tuple[str, Symbol, int] | None:
+    """Return what symbol of vmlinux an address belongs to: its name, itself, and its room in bytes.
+
+    None where there is none, or if the target has no table. Raises what `Target.symbol()` raises,
+    but for `SymbolNotFoundError`.
+    """
+    covering = getattr(type(target), "symbol_covering", None)
+    found: tuple[str, Symbol, int] | None
+    found = covering(target, address) if covering is not None else None
     return found
 
 

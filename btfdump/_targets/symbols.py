@@ -81,6 +81,13 @@ class SymbolSource(SymbolFinder, Protocol):
         """
         ...
 
+    def covering(self, address: int) -> tuple[str, Symbol, int] | None:
+        """Return the name of the symbol that `address` belongs to, the symbol, and its room.
+
+        None where `nearest()` finds nothing. The room is in bytes: see `room()`.
+        """
+        ...
+
     def around(self, address: int) -> tuple[str, str]:
         """Return the names of the symbols before and after the one at `address`; "" for none."""
         ...
@@ -198,6 +205,23 @@ class SortedTable(ABC):
         if offset and (name in _ENDS or offset >= (size + _PADDING if size else REACH)):
             return None
         return name, offset
+
+    def covering(self, address: int) -> tuple[str, Symbol, int] | None:
+        """Return the name of the symbol that `address` belongs to, the symbol, and its room."""
+        found = self.nearest(address)
+        if found is None:
+            return None
+        name, offset = found
+        start = address - offset
+        position = self._first_above(start) - 1
+        is_global = False
+        while position >= 0 and self._address_at(position) == start:
+            called, is_seen, _ = self._name_at(position)
+            is_global |= is_seen and called == name
+            position -= 1
+        room, is_size = self.room(start)
+        symbol = Symbol(start, is_global, self._is_code(start))
+        return name, symbol, room if is_size else min(room, REACH)
 
     def around(self, address: int) -> tuple[str, str]:
         """Return the names of the symbols before and after the one at `address`; "" for none."""

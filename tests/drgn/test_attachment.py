@@ -9,7 +9,8 @@ from drgn.helpers.linux.pid import find_task
 from btfdump import TargetError
 from btfdump import drgn as plugin
 from btfdump._drgn import attachment as module
-from btfdump._drgn.attachment import Attachment, register
+from btfdump._drgn.attachment import Attachment
+from btfdump._drgn.errors import BadDataError
 from btfdump._drgn.finders import Finders
 from tests.support.drgn_programs import attached, open_program, plugged_in
 
@@ -77,7 +78,7 @@ def test_a_kernel_that_cannot_be_opened_is_told_of_once(sample, caplog) -> None:
         attempts.append(1)
         raise TargetError("no BTF here")
 
-    register(prog, Attachment(prog, failing))
+    Attachment(prog, failing).register()
     for _ in range(3):
         with pytest.raises(LookupError):
             prog.type("struct task_struct")
@@ -86,6 +87,33 @@ def test_a_kernel_that_cannot_be_opened_is_told_of_once(sample, caplog) -> None:
     assert [record.getMessage() for record in caplog.records] == [
         "btfdump finds no types and symbols here: no BTF here"
     ]
+
+
+def test_what_was_answered_is_remembered_unless_it_was_an_error(sample) -> None:
+    prog = plugged_in(sample("stock"))
+    attachment = attached(prog)
+    attachment.open()
+    asked = []
+
+    class Counting(Finders):
+        def find_type(self, kinds, name, filename):
+            asked.append(name)
+            return super().find_type(kinds, name, filename)
+
+        def find_object(self, name, flags, filename):
+            asked.append(name)
+            return super().find_object(name, flags, filename)
+
+    attachment._finders = Counting(prog, attachment.open().kernel)
+    for _ in range(3):
+        assert prog.type("struct task_struct").size
+        assert prog["init_task"].address_
+        with pytest.raises(LookupError):
+            prog.type("struct none_such")
+        with pytest.raises(BadDataError):
+            prog["_stext"]
+    assert [asked.count(name) for name in ("task_struct", "init_task", "none_such")] == [1, 1, 1]
+    assert asked.count("_stext") == 3
 
 
 class Main:

@@ -7,7 +7,7 @@ import lzma
 
 import pytest
 
-from btfdump._drgn.attachment import Attachment, register
+from btfdump._drgn.attachment import Attachment
 from btfdump._drgn.finders import Finders
 from btfdump.errors import UnknownTypeError
 from tests.support.drgn_helpers import HELPERS, call
@@ -56,7 +56,7 @@ def test_without_a_declaration_no_helper_is_silently_wrong(
     def fresh():
         prog = open_program(sample("stock"))
         attachment = Attachment(prog, lambda: Without(prog, kernel))
-        register(prog, attachment)
+        attachment.register()
         return prog, attachment.open()
 
     # Which variables a helper asks for, once drgn's own caches are full or not.

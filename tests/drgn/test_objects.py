@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from drgn import FindObjectFlags, ObjectNotFoundError, sizeof
+from drgn import ObjectNotFoundError, sizeof
 from drgn.helpers.linux.percpu import per_cpu
 
 from btfdump._annotate.overlay import Overlay
@@ -96,17 +96,3 @@ def test_static_names_that_several_have_are_refused(program) -> None:
 def test_an_array_that_reaches_to_the_next_symbol_has_no_padding(program) -> None:
     """16 pointers fit between task_state_array and the next symbol, and 9 are set."""
     assert sizeof(program("stock")["task_state_array"]) == 9 * 8
-
-
-def test_what_was_found_is_remembered(world) -> None:
-    kernel = world.kernel()
-    _, finders = program_with(kernel)
-    flags = FindObjectFlags.ANY
-    assert finders.find_object("counter", flags, None) is finders.find_object(
-        "counter", flags, None
-    )
-    kernel.target.is_live = True
-    _, finders = program_with(kernel)
-    assert finders.find_object("counter", flags, None) is not finders.find_object(
-        "counter", flags, None
-    )
