@@ -13,7 +13,7 @@ from .inflate import inflate
 from .lookup import EnumeratorIndex, NameIndex, make_index
 from .names import spell
 from .prototypes import Prototypes, functions
-from .records import Records
+from .records import Records, Sizes
 from .strings import Strings
 from .types import Array, DeclTag, Enum, Reference, Struct, Type, TypeTag, Var, Void
 from .wire import (
@@ -83,13 +83,13 @@ class Btf:
         self.base = base
         self.byteorder: ByteOrder = header.byteorder
         self.start_id = len(base) if base else 1
-        self.layout: Mapping[int, tuple[int, int]] = parse_layout(data, header)
-        if base and not self.layout:
-            self.layout = base.layout
+        layout = parse_layout(data, header)
+        self._sizes: Sizes = base._sizes if base and not layout else Sizes(layout)
+        self.layout: Mapping[int, tuple[int, int]] = self._sizes.layout
         self.strings: Strings = Strings(
             data[header.str_start : header.str_end], base.strings if base else None
         )
-        self._records = Records(data, header, self.layout, self.start_id, index)
+        self._records = Records(data, header, self._sizes, self.start_id, index)
         self._names = NameIndex(self._records, self.strings)
         self._types: dict[int, Type] = {} if base else {0: Void(self, 0, "")}
         self._finals: dict[int, int] = {}

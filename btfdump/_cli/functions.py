@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
-from btfdump._cli.options import add_base, add_color, add_sources
+from btfdump._cli.options import add_base, add_cache, add_color, add_sources
 from btfdump._cli.terminal import FAILED
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--strict", action="store_true", help="exit with 1 if an annotation does not fit"
     )
     add_color(parser)
+    add_cache(parser)
     add_base(add_sources(parser))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
-from btfdump._cli.options import add_base, add_color, add_sources, filters_of
+from btfdump._cli.options import add_base, add_cache, add_color, add_sources, filters_of
 
 if TYPE_CHECKING:
     import argparse
@@ -40,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         )
     parser.add_argument("--format", choices=("text", "json", "jsonl"), default="text")
     add_color(parser)
+    add_cache(parser)
     add_base(add_sources(parser))
 
 

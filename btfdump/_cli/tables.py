@@ -51,7 +51,7 @@ def open_named_types(args: argparse.Namespace) -> Iterator[Opened]:
         btf=args.btf,
         vmlinux=args.vmlinux,
         overlays=args.overlay,
-        cache=not getattr(args, "no_cache", True),
+        cache=not args.no_cache,
     ) as opened:
         yield opened
         if opened.kernel is not None:

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
-from btfdump._cli.options import add_base, add_sources
+from btfdump._cli.options import add_base, add_cache, add_sources
 from btfdump._cli.terminal import OK
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     kind.add_argument("--decl", action="store_true", help="decl tags only")
     kind.add_argument("--type", action="store_true", help="type tags only")
     parser.add_argument("--format", choices=("text", "json"), default="text")
+    add_cache(parser)
     add_base(add_sources(parser))
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+_ASCII = bytes(range(0x20, 0x7F))
+"""The printable characters of ASCII."""
+
 
 def printable(text: str) -> str:
     """Return `text` with every character that could act on a terminal made visible.
@@ -12,6 +15,13 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else _visible(c) for c in text)
+
+
+def is_printable(text: str) -> bool:
+    """Whether `printable()` returns `text` as it is: for long ASCII, several times as fast."""
+    if text.isascii():
+        return not text.encode("ascii").translate(None, _ASCII)
+    return text.isprintable()
 
 
 def quoted(text: str) -> str:

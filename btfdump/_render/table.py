@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._kernel.notes import Note
-from btfdump._render.escape import printable
+from btfdump._render.escape import is_printable, printable
 from btfdump._roots.table import Block
 from btfdump.errors import ExpressionError
 
@@ -53,15 +53,18 @@ def _aligned(table: Table, options: Options) -> Iterator[str]:
         for column in zip(*(one for one in first if not isinstance(one, Note)), strict=True)
     ] or [[] for _ in table.columns]
     paddings = list(map(_padding, table.columns, columns))
-    if paddings[-1].startswith("{:<"):
-        paddings[-1] = "{}"
-    padded = _GAP.join(paddings).format
-    yield _painted(padded(*table.columns).rstrip(), _BOLD, options) + "\n"
+    if paddings[-1].startswith("%-"):
+        paddings[-1] = "%s"
+    padded = f"{_GAP.join(paddings)}\n".__mod__
+    yield _painted(padded(table.columns).rstrip(), _BOLD, options) + "\n"
     for one in chain(first, (_columns(row, table) for row in rows)):
         if isinstance(one, Note):
             yield _painted(f"! {_note(one)}", _RED, options) + "\n"
-        else:
-            yield "".join([f"{padded(*cells).rstrip()}\n" for cells in zip(*one, strict=True)])
+            continue
+        text = "".join(map(padded, zip(*one, strict=True)))
+        if " \n" in text:
+            text = "".join([f"{line.rstrip()}\n" for line in text.splitlines()])
+        yield text
     if not first:  # after a note, nobody knows what there would have been
         yield _painted(f"no {table.name.replace('-', ' ')}", _DIM, options) + "\n"
     if table.remark:
@@ -71,7 +74,7 @@ def _aligned(table: Table, options: Options) -> Iterator[str]:
 def _padding(name: str, cells: Sequence[str]) -> str:
     """Return the format of a column that has a name, by the first of its cells."""
     is_number = bool(cells) and all(cell.isdecimal() or cell == "-" for cell in cells)
-    return f"{{:{'>' if is_number else '<'}{max(map(len, (name, *cells)))}}}"
+    return f"%{'' if is_number else '-'}{max(map(len, (name, *cells)))}s"
 
 
 def _columns(row: Row | Block | Note, table: Table) -> _Columns | Note:
@@ -89,7 +92,7 @@ def _columns(row: Row | Block | Note, table: Table) -> _Columns | Note:
 def _texts(cells: Sequence[Cell]) -> Sequence[str]:
     """Return the text of many cells; of most, all is text that can be shown as it is."""
     known = [cell for cell in cells if type(cell) is str and cell]
-    if len(known) == len(cells) and "".join(known).isprintable():
+    if len(known) == len(cells) and is_printable("".join(known)):
         return known
     return list(map(_text, cells))
 

@@ -14,7 +14,7 @@ from btfdump._btf import (
     Unknown,
 )
 from btfdump._btf.index import Index
-from btfdump._btf.records import Records
+from btfdump._btf.records import Records, Sizes
 from btfdump._btf.wire import Kind, parse_header
 from btfdump.errors import BtfFormatError
 from tests.support.btf_blobs import with_layout
@@ -50,7 +50,7 @@ def test_layouts_of_odd_sizes(sizes: tuple[int, int]) -> None:
 
 def records_of(b: BtfBuilder) -> Records:
     data = b.build()
-    return Records(data, parse_header(data, split=False), {}, 1)
+    return Records(data, parse_header(data, split=False), Sizes({}), 1)
 
 
 def test_words_are_in_the_order_of_the_machine(b: BtfBuilder) -> None:
@@ -85,8 +85,8 @@ def test_an_index_is_used_where_it_fits(b: BtfBuilder) -> None:
     index = Index(array("I", plain.starts), plain.kinds, array("I"), array("I"))
     data = b.build()
     header = parse_header(data, split=False)
-    found = Records(data, header, {}, 1, index)
+    found = Records(data, header, Sizes({}), 1, index)
     assert found.starts is index.starts
     assert found.kinds is index.kinds
     cut = header._replace(type_end=header.type_start + 4 * len(shorter.words))
-    assert Records(data, cut, {}, 1, index).starts == shorter.starts
+    assert Records(data, cut, Sizes({}), 1, index).starts == shorter.starts
