@@ -37,6 +37,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python -m bench.libbpf_text $(BENCH_CORES)
 	$(BIN)/python -m bench.jsonl $(BENCH_CORES)
 	$(BIN)/python -m bench.members $(SAMPLE)
+	$(BIN)/python -m bench.listings $(BENCH_CORES)
 	$(BIN)/python -m bench.long_list
 	$(BIN)/python -m bench.walkers $(BENCH_CORES)
 	$(if $(VMLINUX),$(BIN)/python -m bench.debuginfo $(VMLINUX) $(VMLINUX_CORE))
