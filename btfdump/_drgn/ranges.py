@@ -35,7 +35,9 @@ def give_ranges(prog: drgn.Program, kernel: Context) -> None:
             return
     try:
         prog.create_loaded_modules()
-    except READ_ERRORS as error:  # with these it fails as a whole
+    except Exception as error:  # what a finder raised is a plain Exception before drgn 0.3
+        if type(error) is not Exception and not isinstance(error, READ_ERRORS):
+            raise
         _logger.warning("frames in modules will be wrong, since they are not found: %s", error)
 
 

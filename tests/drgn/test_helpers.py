@@ -10,6 +10,8 @@ import pytest
 from btfdump._drgn.attachment import Attachment
 from btfdump._drgn.finders import Finders
 from btfdump.errors import UnknownTypeError
+
+pytest.importorskip("drgn.helpers.linux.sysfs", reason="drgn before 0.2 has other helpers")
 from tests.support.drgn_helpers import HELPERS, call
 from tests.support.drgn_programs import attached, open_program
 

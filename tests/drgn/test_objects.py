@@ -5,8 +5,7 @@ from drgn import ObjectNotFoundError, sizeof
 from drgn.helpers.linux.percpu import per_cpu
 
 from btfdump._annotate.overlay import Overlay
-from btfdump._drgn.errors import BadDataError
-from tests.support.drgn_programs import program_with
+from tests.support.drgn_programs import DOUBT, program_with
 from tests.support.loaded_modules import load
 from tests.support.synthetic import World
 
@@ -44,7 +43,7 @@ def test_what_does_not_exist_is_not_found(world) -> None:
 def test_a_variable_without_a_known_type_is_no_missing_one(world) -> None:
     prog, _ = program_with(world.kernel())
     for ask in (prog.variable, prog.object, prog.__getitem__):
-        with pytest.raises(BadDataError, match=r"the type of untold \(at 0x\w+\) is not known"):
+        with pytest.raises(DOUBT, match=r"the type of untold \(at 0x\w+\) is not known"):
             ask("untold")
 
 
@@ -57,7 +56,7 @@ def test_modules_have_enumerators_and_variables_of_their_own(world) -> None:
     load(kernel, {"odd": fill}, (0xFFFF_8880_0010_0000, "odd", "hidden"))
     prog, _ = program_with(kernel)
     assert prog["MODULE_ONLY"].value_() == 9
-    with pytest.raises(BadDataError, match="does not describe the variables of odd"):
+    with pytest.raises(DOUBT, match="does not describe the variables of odd"):
         prog["hidden"]
 
 
@@ -83,13 +82,13 @@ def test_functions_of_a_kernel(program) -> None:
     assert prog["vfs_read"].type_.parameters[0].name == "file"
     with pytest.raises(ObjectNotFoundError):
         prog.variable("schedule")
-    with pytest.raises(BadDataError, match="BTF does not describe it"):
+    with pytest.raises(DOUBT, match="BTF does not describe it"):
         prog.function("entry_SYSCALL_64")
 
 
 def test_static_names_that_several_have_are_refused(program) -> None:
     prog = program("stock")
-    with pytest.raises(BadDataError, match=r"symbols are called"):
+    with pytest.raises(DOUBT, match=r"symbols are called"):
         prog.variable("attr_group")
 
 

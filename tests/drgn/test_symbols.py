@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from drgn import SymbolBinding, SymbolKind
 
-from btfdump._drgn.errors import BadDataError
+from tests.support.drgn_programs import DOUBT
 
 
 def test_a_symbol_by_its_name(program) -> None:
@@ -48,7 +48,7 @@ def test_no_small_address_has_the_name_of_a_per_cpu_variable(program) -> None:
 
 def test_a_static_name_that_several_have_is_refused_where_one_is_wanted(program) -> None:
     prog = program("stock")
-    with pytest.raises(BadDataError, match=r"symbols are called attr_group.*; say which"):
+    with pytest.raises(DOUBT, match=r"symbols are called attr_group.*; say which"):
         prog.symbol("attr_group")
     assert len(prog.symbols("attr_group")) > 1
 
@@ -64,7 +64,7 @@ def test_symbols_of_modules(program) -> None:
         assert functions
         for symbol in functions:
             assert prog.symbol(symbol.address + symbol.size - 1).address == symbol.address
-        with pytest.raises(BadDataError, match="symbols of modules are called __this_module"):
+        with pytest.raises(DOUBT, match="symbols of modules are called __this_module"):
             prog.symbol("__this_module")
         return
     pytest.fail("btfsample is not loaded")

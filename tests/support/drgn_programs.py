@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import drgn
 from drgn import Architecture, Platform, PlatformFlags, Program
 
 from btfdump import drgn as plugin
@@ -23,6 +24,10 @@ def open_program(path: Path) -> Program:
     with without_plugins():
         prog.set_core_dump(path)
     return prog
+
+
+DOUBT = getattr(drgn, "BadDataError", Exception)
+"""What the finders' BadDataError becomes where drgn passes it on, by the version of drgn."""
 
 
 def plugged_in(path: Path) -> Program:

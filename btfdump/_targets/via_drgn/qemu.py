@@ -54,6 +54,11 @@ def open_qemu(
         _connect(connection, where, patience)
         _await_greeting(connection, where, patience)
         prog = drgn.Program()
+        if not hasattr(prog, "set_qemu_qmp"):
+            version = getattr(drgn, "__version__", "of this version")
+            raise TargetError(
+                f"{where}: drgn {version} cannot attach to QEMU; install drgn 0.3 or later"
+            )
         limit = _ANSWERS * patience
         deadline = Deadline(connection, limit)
         try:
