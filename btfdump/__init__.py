@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from btfdump._render.show.snprintf import snprintf_btf
     from btfdump._roots import Query, Selected, root, table_root
     from btfdump._roots.table import Table
+    from btfdump._tables.functions import column
     from btfdump._targets.buffer import BufferTarget
     from btfdump._targets.memory import Memory, Platform, Target
     from btfdump._walk import Anomaly, Entry, Head, ValueEntry, walker, walker_of
@@ -122,6 +123,7 @@ __all__ = [
     "UnusableBtfError",
     "Value",
     "ValueEntry",
+    "column",
     "command",
     "declare",
     "essential_name",
@@ -177,6 +179,7 @@ if not TYPE_CHECKING:  # a type checker sees the imports above, and so what does
         "Target": "_targets.memory",
         "Value": "_kernel.value",
         "ValueEntry": "_walk",
+        "column": "_tables.functions",
         "command": "_cli.commands",
         "declare": "_btf.names",
         "essential_name": "_btf.names",

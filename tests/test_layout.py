@@ -24,6 +24,9 @@ COVERED = {
     "graph/events.py": "graph/test_window.py",
     # One plan and one emitter, compared with the reference through each of their sinks.
     "decode/compiled/emitter.py": "decode/compiled/test_fields.py",
+    # A plan of hops is compiled and compared with ways from value to value.
+    "decode/compiled/hops.py": "kernel/test_following.py",
+    "tables/form.py": "tables/test_columns.py",
     # The traversal, seen in what is rendered of it.
     "graph/edge.py": "annotate/test_shown.py",
     "graph/fields.py": "annotate/test_shown.py",

@@ -26,6 +26,9 @@
     [scalar]
     dev_t = "dev"                                        # what all values of a type mean
 
+    [table.ps.columns]
+    policy = "task.policy"                               # see btfdump/_tables/definition.py
+
 Where several structs have a name, the module or the id says which, as in a tag:
 `[struct."cxgb4:adapter"]`, `"console@8589" = ["name"]`.
 
@@ -93,6 +96,7 @@ class Overlay:
         self.source = source
         self._path = path
         self._whole: dict[str, dict[str, Any]] | None = None
+        self._declared: dict[str, dict[str, Any]] = {}
         self._which: dict[str, list[str]] = {}  # names that say which of several is meant
         self._tables: Tables = Pieces(text) if isinstance(text, str) else text
 
@@ -115,6 +119,14 @@ class Overlay:
         if self._whole is None:
             return self._tables.structs()
         return [name[7:] for name in self._whole if name.startswith("struct.")]
+
+    def tables(self) -> list[str]:
+        """Return the names of the tables that a user's overlay declares (btfdump/_tables)."""
+        return list(self._declared)
+
+    def table(self, name: str) -> dict[str, Any] | None:
+        """Return what it declares of a table, None if nothing."""
+        return self._declared.get(name)
 
     def names_of(self, struct: str) -> tuple[str, ...]:
         """Return the names under which something may be said of structs called `struct` in BTF.
@@ -325,19 +337,17 @@ class Overlay:
         return plain if plain is not None else self._parse(text, where)
 
     def _parse(self, text: str, where: str) -> dict[str, Any]:
-        toml = _toml()
-        try:
-            return toml.loads(text)  # type: ignore[no-any-return]
-        except (toml.TOMLDecodeError, RecursionError) as error:
-            is_deep = isinstance(error, RecursionError)
-            raise self._error(where, "nested too deep" if is_deep else str(error)) from error
+        return load_toml(text, f"{self._path or self.source}: {where}")
 
     def _check(self, text: str) -> None:
         """Parse everything, so that a mistake is reported once, at the start."""
         tables = self._parse(text, "file")
+        self._declared = self._declarations(tables.pop("table", {}))
         for name in tables.keys() - {"struct", *_TABLES}:
             expected = ", ".join(f"[{table}]" for table in _TABLES)
-            raise self._error(f"[{name}]", f"expected [struct.NAME] or one of {expected}")
+            raise self._error(
+                f"[{name}]", f"expected [struct.NAME], [table.NAME] or one of {expected}"
+            )
         structs = tables.pop("struct", {})
         if isinstance(structs, dict):
             tables |= {f"struct.{n}": t for n, t in self._by_struct("struct", structs).items()}
@@ -351,6 +361,14 @@ class Overlay:
                 raise self._error(f"[{name}]", f"expected a table, not {table!r}")
         self._whole = tables
         self._check_entries()
+
+    def _declarations(self, tables: Any) -> dict[str, dict[str, Any]]:
+        if not isinstance(tables, dict):
+            raise self._error("[table]", f"expected [table.NAME], not {tables!r}")
+        for name, stated in tables.items():
+            if not isinstance(stated, dict):
+                raise self._error(f"table.{name}", f"expected a table, not {stated!r}")
+        return tables
 
     def _check_entries(self) -> None:
         for struct in self.structs():
@@ -438,6 +456,16 @@ def _texts(value: Any) -> tuple[tuple[str, ...], ...]:
         value = [value["tags"]] if "tags" in value else value["tag"]
     alternatives = value if isinstance(value, list) else [value]
     return tuple(tuple(a) if isinstance(a, list) else (a,) for a in alternatives)
+
+
+def load_toml(text: str, where: str) -> dict[str, Any]:
+    """Parse TOML; raises `AnnotationError`, which begins with `where`."""
+    toml = _toml()
+    try:
+        return toml.loads(text)  # type: ignore[no-any-return]
+    except (toml.TOMLDecodeError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        raise AnnotationError(f"{where}: {reason}") from error
 
 
 def _toml() -> Any:

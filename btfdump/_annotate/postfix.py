@@ -10,13 +10,13 @@ from __future__ import annotations
 import operator
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from btfdump._decode.paths import split_path
 from btfdump.errors import ExpressionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>(?:0[xX][0-9a-fA-F]+|\d+)(?!\w))"
@@ -40,8 +40,10 @@ _REMEDY = "put parentheses around what is meant"
 _UNARY_PRECEDENCE = len(_LEVELS) + 1
 
 
-Step: TypeAlias = "tuple[str, int | tuple[str, ...]]"
+Step: TypeAlias = "tuple[str, Any]"
 """One step: push a "number" or the value of a "member", by its path; or apply an operator.
+
+What goes with it is the number, the path, or where a step that skips goes on.
 
 `&&` and `||` are two steps each, as what follows them is not always looked at: "skip &&" where the
 left side decides, with the step to go on with, and "truth".
@@ -88,7 +90,7 @@ def steps_of(text: str) -> tuple[Step, ...]:
     """
     if not all(c.isascii() and (c.isalnum() or c.isspace()) for c in {*text} - _MARKS):
         raise _more_than_members()
-    return _Reading(text).steps()
+    return Reading(text).steps()
 
 
 def with_names(expression: str, named: Callable[[re.Match[str]], str]) -> str:
@@ -108,8 +110,16 @@ _Operator: TypeAlias = tuple[str, int, int]
 """Its text and precedence, and the step that it skips by."""
 
 
-class _Reading:
-    """The reading of one expression, by Dijkstra's two stacks."""
+class Reading:
+    """The reading of one expression, by Dijkstra's two stacks.
+
+    A class of another language of expressions has its own `token`, `precedence` and `comparisons`,
+    and `operand()` makes a step of a match that is no operator.
+    """
+
+    token = _TOKEN
+    precedence: Mapping[str, int] = _PRECEDENCE
+    comparisons = _COMPARISONS
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -121,7 +131,7 @@ class _Reading:
     def steps(self) -> tuple[Step, ...]:
         is_operand_next, at, end = True, 0, len(self.text.rstrip())
         while at < end:
-            match = _TOKEN.match(self.text, at)
+            match = self.token.match(self.text, at)
             if match is None:
                 raise _no_expression()
             at = match.end()
@@ -137,7 +147,7 @@ class _Reading:
     def begin(self, match: re.Match[str], token: str | None) -> bool:
         """Take what an operand begins with; return whether it goes on."""
         if token is None:
-            self.push(_operand(match))
+            self.push(self.operand(match))
             return False
         if token == "(":
             self.pending.append((token, 0, 0))
@@ -158,9 +168,9 @@ class _Reading:
             return False
         if token == "(":  # a call
             raise _more_than_members()
-        if token not in _PRECEDENCE:
+        if token is None or token not in self.precedence:
             raise _no_expression()
-        precedence, skip = _PRECEDENCE[token], 0
+        precedence, skip = self.precedence[token], 0
         self.settle(precedence)
         if token in {"&&", "||"}:
             skip = len(self.made)
@@ -180,8 +190,8 @@ class _Reading:
             self.ways[-1] = text
             return
         right, left = self.ways.pop(), self.ways.pop()
-        compared = [way for way in (left, right) if way in _COMPARISONS]
-        if compared and text in _COMPARISONS:
+        compared = [way for way in (left, right) if way in self.comparisons]
+        if compared and text in self.comparisons:
             raise ExpressionError(f"is ambiguous: comparisons cannot be chained; {_REMEDY}")
         if compared and text in {"&", "|", "^"}:
             closer = f"in C, {compared[0]} binds closer than {text}"
@@ -192,6 +202,10 @@ class _Reading:
         else:
             self.made.append((text, 0))
         self.ways.append(text)
+
+    def operand(self, match: re.Match[str]) -> Step:
+        """Return the step of a number, or of a member."""
+        return _operand(match)
 
     def push(self, step: Step) -> None:
         self.made.append(step)

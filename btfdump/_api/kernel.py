@@ -25,6 +25,7 @@ from btfdump._targets.base import problems_of
 from btfdump.errors import (
     AmbiguousTypeError,
     BtfdumpError,
+    ExpressionError,
     FaultError,
     TargetError,
     TypeNotFoundError,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from btfdump._kernel.value import Value
     from btfdump._render import Format, Options, Renderer
     from btfdump._render.plain import Formatter
+    from btfdump._roots.table import Table
     from btfdump._targets.memory import Target
 
 
@@ -201,6 +203,23 @@ class Kernel(Context):
         then.
         """
         return tasks(self)
+
+    def table(self, name: str, *patterns: str, where: str = "") -> Table:
+        """Return a table, such as `ps`, `files` or `maps`, of which rows are read one by one.
+
+        `patterns` are what the command line takes after the name of the table: ids, or names with
+        * and ?. `where` is a condition on its columns, `state == "D" && rss > 100M`. Cells are
+        values: amounts in bytes and nanoseconds, addresses as integers. Raises `ExpressionError` if
+        there is no such table, or column, and what reading the kernel does.
+        """
+        from btfdump._roots import Query, TableKind, named
+        from btfdump._roots.arrangement import Arrangement
+
+        kind = named(self, name)
+        if not isinstance(kind, TableKind):
+            raise ExpressionError(f"no table {name!r}; 'btfdump inspect CORE tables' lists them")
+        table = kind.table(self, Query(patterns))
+        return Arrangement(where=(where,)).of(table) if where else table
 
     def paths(self) -> Paths:
         """Return a reader of many paths, which remembers the dentries and mounts on the way.

@@ -69,7 +69,7 @@ class CommandParser(Parser):
             return super().parse_known_args(args, namespace)
         self._is_parsing = True
         try:
-            return self.parse_known_intermixed_args(args, namespace)
+            return self.parse_known_intermixed_args(_joined(args), namespace)
         except AttributeError as error:
             # Interrupted in its preparations, it fails to undo those that it had not made yet.
             if isinstance(error.__context__, KeyboardInterrupt):
@@ -83,6 +83,21 @@ class CommandParser(Parser):
         if self.explain is not None:
             self.epilog = self.explain()
         return super().format_help()
+
+
+def _joined(args: Sequence[str] | None) -> list[str]:
+    """Return arguments with those values joined to their options that begin with a minus sign."""
+    found: list[str] = []
+    for word in sys.argv[1:] if args is None else args:
+        if found and found[-1] in _SIGNED and word[:1] == "-" and word[:2] != "--":
+            found[-1] += f"={word}"
+        else:
+            found.append(word)
+    return found
+
+
+_SIGNED = ("--sort",)
+"""Options whose values may begin with a minus sign, which argparse takes for another option."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from btfdump._cli.commands import command
-from btfdump._cli.options import add_cache, add_color, add_extent, add_sources
+from btfdump._cli.options import add_cache, add_color, add_extent, add_sources, add_tables
 from btfdump._cli.terminal import complain, complain_of, is_colorful
 from btfdump.errors import BtfdumpError, ExpressionError, TargetError
 
@@ -44,6 +44,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("root", metavar="ROOT", nargs="*", help="what to compare of two vmcores")
     parser.add_argument("--all", action="store_true", help="with 'task': every task in full")
     add_extent(parser)
+    add_tables(parser)
     form = parser.add_argument_group("how it is shown")
     form.add_argument("--format", choices=("text", "json"), default="text")
     form.add_argument(

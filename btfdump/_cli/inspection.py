@@ -7,7 +7,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from btfdump._cli.interrupt import INTERRUPTED, Interrupt
-from btfdump._cli.options import add_cache, add_extent, add_form, add_sources, filters_of
+from btfdump._cli.options import (
+    add_cache,
+    add_extent,
+    add_form,
+    add_sources,
+    add_tables,
+    arranged_by,
+    arrangement_of,
+    filters_of,
+)
 from btfdump._cli.progress import with_progress
 from btfdump._cli.terminal import (
     FAILED,
@@ -53,7 +62,7 @@ _WIDTH = 79
 
 def root_help() -> str:
     """Explain ROOT and FORMAT, for the end of a command's help."""
-    from btfdump._render import RENDERERS
+    from btfdump._render import RENDERERS, TABLE_FORMATS
     from btfdump._roots import ROOTS
 
     roots = "".join(
@@ -66,7 +75,7 @@ def root_help() -> str:
     formats = "".join(
         _entry(name, str(found) if isinstance(found, PluginError) else found.help)
         for name, found in RENDERERS.items()
-    )
+    ) + "".join(_entry(name, text) for name, text in TABLE_FORMATS.items())
     return f"ROOT is one of\n{roots}{_ROOTS}\nFORMAT is one of\n{formats}"
 
 
@@ -89,6 +98,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("root", metavar="ROOT", nargs="+", help="what to print, see below")
     parser.add_argument("--all", action="store_true", help="with 'task': every task in full")
     add_extent(parser)
+    add_tables(parser)
     add_form(parser)
     add_sources(parser)
     add_cache(parser)
@@ -179,7 +189,7 @@ class Inspection:
             zero=self.args.zero,
             raw=self.args.raw,
             unfold=bool(self.args.unfold or self.args.members or self.args.zero),
-            width=columns() if sys.stdout.isatty() else 0,
+            width=self.width(),
             color=color,
             limits=self.limits,
             **flags,
@@ -196,6 +206,13 @@ class Inspection:
         guides = str.maketrans("│├└─", "||`-") if not is_unicode() else {}
         yield from (piece.translate(guides) for piece in pieces) if guides else pieces
 
+    def width(self) -> int:
+        """Return the columns that there are for the output, 0 for any number."""
+        asked: int | None = getattr(self.args, "width", None)  # `diff` takes no such option
+        if asked is not None:
+            return asked
+        return columns() if sys.stdout.isatty() else 0
+
     def format(self) -> str:
         """Return the name of the format to write."""
         chosen: str | None = self.args.format
@@ -205,14 +222,23 @@ class Inspection:
         """Return the table that was asked for, None if the roots are not tabular."""
         from btfdump import _roots as roots
 
-        filters = filters_of(self.args)
+        filters, asked = filters_of(self.args), arranged_by(self.args)
         kind = roots.named(self.kernel, *self.args.root[:2])
+        if self.is_of_all_tasks():
+            kind = roots.table_of("ps")
         if not isinstance(kind, roots.TableKind):
-            if filters:
-                raise ExpressionError(f"--{next(iter(filters))}: for tables such as kfuncs only")
+            if given := [*filters, *asked]:
+                raise ExpressionError(f"--{given[0]}: for tables such as ps and maps only")
             return None
         self.query = roots.Query(tuple(self.args.root[1:]), filters)
-        return kind.table(self.kernel, self.query)
+        table = kind.table(self.kernel, self.query)
+        return arrangement_of(self.args).of(table) if asked or table.tree else table
+
+    def is_of_all_tasks(self) -> bool:
+        """Whether `task` stands alone, for the table of them all."""
+        args = self.args
+        is_in_full = args.all or args.members or args.follow or args.depth
+        return args.root == ["task"] and not is_in_full and args.format != "snprintf"
 
     def rows(self, table: Table, format: str, options: Options) -> Iterator[str]:
         """Yield a table as text, and keep account of its notes, and of what matches no row."""
@@ -224,7 +250,10 @@ class Inspection:
             for row in self.interrupt.until(table.rows):
                 self.shown += not isinstance(row, Note)
                 self.notes += isinstance(row, Note)
-                yield row
+                if format == "csv" and isinstance(row, Note):  # which has no place for it
+                    self.complain(row.text)
+                else:
+                    yield row
             self.failed |= bool(self.notes and not self.shown)  # nothing but what is wrong
 
         yield from render_table(replace(table, rows=counted()), format, options)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from btfdump._decode.paths import split_path
+
+if TYPE_CHECKING:
+    from btfdump._roots.arrangement import Arrangement
 
 
 def add_extent(parser: argparse.ArgumentParser) -> None:
@@ -66,34 +70,83 @@ def add_extent(parser: argparse.ArgumentParser) -> None:
     shape.add_argument(
         "--string", type=_count, default=256, metavar="N", help="bytes of a string (default 256)"
     )
-    _add_filters(shape)
 
 
-def _add_filters(group: argparse._ArgumentGroup) -> None:
-    """Add the options of tables: each may be given several times."""
-    from btfdump._roots import FILTERS
+def add_tables(parser: argparse.ArgumentParser) -> None:
+    """Add the options of tables."""
+    from btfdump._roots import FILTERS, FLAGS
 
+    tables = parser.add_argument_group("tables: rows and columns")
+    tables.add_argument(
+        "--columns",
+        type=_names,
+        action="extend",
+        default=[],
+        metavar="NAME,...",
+        help="show these columns, in this order",
+    )
+    tables.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="EXPR",
+        help="show rows of which this is true: 'state == \"D\"', 'rss > 100M && age > 5m', "
+        "'comm ~ \"^kworker\"'",
+    )
+    tables.add_argument("--sort", metavar="NAME", help="sort by a column; -NAME: the largest first")
+    tables.add_argument("--limit", type=_count, metavar="N", help="show at most N rows")
+    tables.add_argument("--count", action="store_true", help="show how many rows there are")
     for name, meaning in FILTERS.items():
-        group.add_argument(f"--{name}", action="append", default=[], metavar="NAME", help=meaning)
+        tables.add_argument(f"--{name}", action="append", default=[], metavar="NAME", help=meaning)
+    for name, meaning in FLAGS.items():
+        tables.add_argument(f"--{name}", action="store_true", help=meaning)
 
 
 def filters_of(args: argparse.Namespace) -> dict[str, tuple[str, ...]]:
-    """Return those of the options of tables that were given."""
-    from btfdump._roots import FILTERS
+    """Return those of the options of single tables that were given."""
+    from btfdump._roots import FILTERS, FLAGS
 
-    return {name: tuple(given) for name in FILTERS if (given := getattr(args, name))}
+    found = {name: tuple(given) for name in FILTERS if (given := getattr(args, name, None))}
+    return found | {name: () for name in FLAGS if getattr(args, name, False)}
+
+
+def arranged_by(args: argparse.Namespace) -> list[str]:
+    """Return those of the options of all tables that were given."""
+    given = {
+        "columns": args.columns,
+        "where": args.where,
+        "sort": args.sort,
+        "limit": args.limit is not None,
+        "count": args.count,
+    }
+    return [name for name, is_given in given.items() if is_given]
+
+
+def arrangement_of(args: argparse.Namespace) -> Arrangement:
+    """Return what those options ask for."""
+    from btfdump._roots.arrangement import Arrangement  # most looks are at no table
+
+    return Arrangement(
+        tuple(args.columns), tuple(args.where), args.sort or "", args.limit, args.count
+    )
 
 
 def add_form(parser: argparse.ArgumentParser) -> None:
     """Add the options that say how it is shown."""
-    from btfdump._render import RENDERERS
+    from btfdump._render import FORMATS
 
     form = parser.add_argument_group("how it is shown")
     form.add_argument(
         "--format",
-        choices=RENDERERS,
+        choices=FORMATS,
         metavar="FORMAT",
         help="see below (default: tree on a terminal, text in a pipe)",
+    )
+    form.add_argument(
+        "--width",
+        type=_count,
+        metavar="COLUMNS",
+        help="fit the output in so many columns (default: the terminal's; in a pipe, any number)",
     )
     form.add_argument("--strict", action="store_true", help="exit with 1 if there was any note")
     add_color(form)
@@ -177,6 +230,13 @@ def _count(text: str) -> int:
     if value < 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 on")
     return value
+
+
+def _names(text: str) -> list[str]:
+    found = [name.strip() for name in text.split(",")]
+    if not all(found):
+        raise argparse.ArgumentTypeError(f"{text!r}: a name is missing; expected NAME,NAME,...")
+    return found
 
 
 def paths(text: str) -> list[str]:

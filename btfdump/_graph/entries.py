@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from btfdump._decode.layout import StructLayout
 from btfdump._graph.events import Close, GroupKind, Open, Seen
-from btfdump._graph.moved import MOVED, has_moved
+from btfdump._graph.moved import has_moved
 from btfdump._graph.visits import Visit
 from btfdump._kernel.notes import Note
-from btfdump._kernel.pointers import told_by
+from btfdump._kernel.pointers import MOVED, told_by
 from btfdump._kernel.value_at import value_at
 
 if TYPE_CHECKING:

@@ -8,15 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._graph.limits import MAX_OBJECT
-from btfdump.errors import BtfdumpError, FaultError
+from btfdump._kernel.pointers import has_changed
+from btfdump.errors import BtfdumpError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from btfdump._kernel.context import Context
     from btfdump._kernel.value import Value
-
-MOVED = "changed while it was read: what it pointed to may be gone"
 
 
 def has_moved(chain: Iterable[tuple[int, int]], value: Value) -> bool:
@@ -33,13 +31,4 @@ def has_moved(chain: Iterable[tuple[int, int]], value: Value) -> bool:
             value.read_()
     except BtfdumpError:  # reported where the object is shown
         pass
-    return any(_holds(context, slot) != pointer for slot, pointer in chain)
-
-
-def _holds(context: Context, slot: int) -> int | None:
-    """Return the pointer at virtual address `slot`, or None if it cannot be read."""
-    try:
-        data = context.target.read(slot, context.layouts.pointer_size)
-    except FaultError:
-        return None
-    return int.from_bytes(data, context.target.platform.byteorder)
+    return any(has_changed(context, slot, pointer) for slot, pointer in chain)

@@ -13,13 +13,16 @@ from btfdump._kernel.evidence import choose_by_evidence
 from btfdump._kernel.expression import Path, excerpt
 from btfdump._walk import FAMILIES, Head, walker_of
 from btfdump._walk.lists import POISONS
-from btfdump.errors import CorruptDataError, FaultError
+from btfdump.errors import CorruptDataError, FaultError, MemberNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from btfdump._annotate.facts import Expansion, MemberFacts
     from btfdump._btf import types
+    from btfdump._decode.layout import Layouts
+    from btfdump._kernel.context import Context
+    from btfdump._kernel.following import Following
     from btfdump._kernel.typed import TypedAddress
     from btfdump._walk import Item, Walker
 
@@ -126,20 +129,32 @@ def projected(
     careful walker does the rest. Raises the same errors as `Value.project_()`.
     """
     from btfdump._decode.compiled.projection import compile_reader
-    from btfdump._walk.quick import walk_quickly
+    from btfdump._walk.quick import ADDRESS, walk_quickly
 
     context, layouts = value._context_, value._context_.layouts
     element = layouts.of(expansion.element)
     assert isinstance(element, StructLayout)
     count, is_whole = 0, False
     is_plain = facts is None or facts.skip is None
+    circular = expansion.head == "list_head"
+    is_quick = expansion.head in ("list_head", "hlist_head") and is_plain
+    is_quick = is_quick and not context.target.is_live
+    if not is_within(layouts, element, paths):
+        following = through_pointers(context, element, paths)
+        if is_quick and following.is_plain:
+            pieces = walk_quickly(layouts, element, (ADDRESS,), head, POISONS, circular=circular)
+            count, is_whole = yield from following.pieces(pieces)
+        if not is_whole:
+            for entry in islice(value.walk_(), count, None):
+                yield [following.of(entry)]
+        following.check()
+        return
     bounds = context._bounds
     if bounds is not None and any(bounds.may_lack(element, path) for path in paths):
         for entry in value.walk_():
             yield [row(entry, paths, None)]
         return
-    if expansion.head in ("list_head", "hlist_head") and is_plain and not context.target.is_live:
-        circular = expansion.head == "list_head"
+    if is_quick:
         pieces = walk_quickly(layouts, element, paths, head, POISONS, circular=circular)
         count, is_whole = yield from pieces
     if not is_whole:  # the careful walker does the rest
@@ -163,6 +178,26 @@ def row(
         except FaultError:  # these members may still be readable
             pass
     return tuple(member_at(entry, path).value_() for path in paths)
+
+
+def is_within(layouts: Layouts, struct: StructLayout, paths: Sequence[str]) -> bool:
+    """Whether all of the members at dotted paths lie in the struct itself, behind no pointer."""
+    for path in paths:
+        try:
+            layouts.locate(struct, path)
+        except MemberNotFoundError:
+            return False
+    return True
+
+
+def through_pointers(context: Context, struct: StructLayout, paths: Sequence[str]) -> Following:
+    """Return what reads members of objects of a type at paths that pass through pointers.
+
+    Raises `MemberNotFoundError`.
+    """
+    from btfdump._kernel.following import Following
+
+    return Following(context, struct, paths, name=struct.base.name)
 
 
 def member_at(value: TypedAddress, path: str) -> TypedAddress:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from btfdump._decode.fields import nonzero
 from btfdump._decode.layout import StructLayout
+from btfdump._decode.paths import split_path
 from btfdump._decode.scalars import ScalarLayout
 from btfdump._decode.scope import stated_by
 from btfdump._kernel import containers
@@ -14,10 +16,12 @@ from btfdump._walk import Anomaly, Entry, ValueEntry
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from btfdump._annotate.facts import Expansion, MemberFacts
     from btfdump._decode.layout import Layout
+    from btfdump._kernel.context import Context
+    from btfdump._kernel.following import Following
     from btfdump._kernel.typed import TypedAddress
     from btfdump._walk import Item
 
@@ -60,6 +64,17 @@ def walk(value: Typed) -> Iterator[Typed]:
         raise CorruptDataError(trouble.message, trouble.address)
 
 
+def walk_at(value: Typed, path: str) -> Iterator[Typed]:
+    """Walk the container at a member path from a value; what is behind NULL has no entries."""
+    found = value
+    for name in split_path(path):
+        if found.is_pointer_ and not found.value_():
+            return
+        found = found.member_(name)
+    if not (found.is_pointer_ and not found.value_()):
+        yield from found.walk_()
+
+
 def entry(value: Typed, number: int) -> Typed:
     """Return entry `number` of a container; raises `IndexError`, and what `walk()` raises."""
     if not containers.is_perhaps_one(value):
@@ -86,22 +101,36 @@ def _projected(
     value: TypedAddress, facts: MemberFacts, paths: tuple[str, ...]
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Yield the members `paths` of what an array of annotated length holds, or leads to."""
-    from btfdump._decode.compiled.projection import compile_reader
-
-    context, layouts = value._context_, value._context_.layouts
     if not facts.candidates:  # else what its containers hold is decided for each of them
         _check(value, facts, paths)
-    readers: dict[Layout, Callable[[bytes], tuple[Any, ...]] | None] = {}
-    bounds = context._bounds
+    readers: dict[Layout, Callable[[TypedAddress], tuple[Any, ...]]] = {}
+    followings: list[Following] = []
     for found in value.walk_():
         layout = found._layout_
         if layout not in readers:
-            readers[layout] = None
-            if isinstance(layout, StructLayout) and not (
-                bounds is not None and any(bounds.may_lack(layout, path) for path in paths)
-            ):
-                readers[layout] = compile_reader(layouts, layout, paths)
-        yield [containers.row(found, paths, readers[layout])]
+            readers[layout] = _reader(value._context_, layout, paths, followings)
+        yield [readers[layout](found)]
+    for following in followings:
+        following.check()
+
+
+def _reader(
+    context: Context, layout: Layout, paths: tuple[str, ...], followings: list[Following]
+) -> Callable[[TypedAddress], tuple[Any, ...]]:
+    """Return what reads the members `paths` of objects of a type; enters it where it follows."""
+    from btfdump._decode.compiled.projection import compile_reader
+
+    bounds = context._bounds
+    if not isinstance(layout, StructLayout):
+        return lambda found: containers.row(found, paths, None)
+    if not containers.is_within(context.layouts, layout, paths):
+        following = containers.through_pointers(context, layout, paths)
+        followings.append(following)
+        return following.of
+    if bounds is not None and any(bounds.may_lack(layout, path) for path in paths):
+        return lambda found: containers.row(found, paths, None)
+    read = compile_reader(context.layouts, layout, paths)
+    return lambda found: containers.row(found, paths, read)
 
 
 def _check(value: TypedAddress, facts: MemberFacts, paths: tuple[str, ...]) -> None:
@@ -118,7 +147,8 @@ def _check(value: TypedAddress, facts: MemberFacts, paths: tuple[str, ...]) -> N
             raise MemberNotFoundError(
                 about(facts.length or "", f"{element} has no members: no member {path!r}")
             )
-        context.layouts.locate(struct, path)
+        if not containers.is_within(context.layouts, struct, (path,)):
+            containers.through_pointers(context, struct, (path,))
 
 
 def _of_array(value: Typed, facts: MemberFacts) -> Iterator[Typed | ValueEntry | Anomaly]:
@@ -143,7 +173,10 @@ def _of_array(value: Typed, facts: MemberFacts) -> Iterator[Typed | ValueEntry |
             if unreadable == MAX_UNREADABLE:
                 return
             continue
-        for number in range(piece.array.length):
+        numbers: Iterable[int] = range(piece.array.length)
+        if is_leading and not facts.is_container:  # most pointers of a table may be NULL
+            numbers = nonzero(piece.data, 0, piece.array.length, layout.size)
+        for number in numbers:
             start = number * layout.size
             if not piece.has(start, layout.size):
                 continue
@@ -160,7 +193,9 @@ def _of_array(value: Typed, facts: MemberFacts) -> Iterator[Typed | ValueEntry |
             elif not is_leading:
                 yield element
             elif element:
-                yield element.deref_()
+                target = element.deref_()
+                target.key_ = first + number
+                yield target
         if piece.missing:
             yield Anomaly(about(array.stated, piece.missing), piece.address, ends=True)
     if array.cut:

@@ -200,10 +200,10 @@ def evaluate(scopes: Sequence[Scope], text: str, what: str = "condition") -> int
         steps = steps_of(text)
     except ExpressionError as error:
         raise ExpressionError(f"{what} {text!r} {error}") from None
-    return _Evaluation(scopes, text, what).of(steps)
+    return Evaluation(scopes, text, what).of(steps)
 
 
-class _Evaluation:
+class Evaluation:
     """The evaluation of one expression."""
 
     def __init__(self, scopes: Sequence[Scope], text: str, what: str) -> None:

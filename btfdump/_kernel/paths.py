@@ -36,6 +36,24 @@ def check_path(value: Value, path: tuple[str, ...]) -> None:
     only the kernel's memory could decide between several types, one that fits is enough. Raises
     `MemberNotFoundError` if the path leads nowhere.
     """
+    _reached(value, path)
+
+
+def structs_at(value: Value, path: tuple[str, ...]) -> list[StructLayout]:
+    """Return the structs of what a path leads to, or of the entries of the container there.
+
+    These are [] where only the kernel's memory can tell. No memory is read; raises
+    `MemberNotFoundError` if the path leads nowhere.
+    """
+    found: dict[StructLayout, None] = {}
+    for place in _reached(value, path):
+        for facts in _possible(place.facts):
+            found.update((struct, None) for struct, _ in _structs(value._context_, place, facts))
+    return list(found)
+
+
+def _reached(value: Value, path: tuple[str, ...]) -> list[_Reached]:
+    """Return all that a path may lead to, [] if that can only be told by reading memory."""
     context = value._context_
     places = [_Reached(value._layout_, value.facts_, value._stated_)]
     for name in path:
@@ -44,7 +62,7 @@ def check_path(value: Value, path: tuple[str, ...]) -> None:
         for place in places:
             for facts in _possible(place.facts):
                 if facts is not None and facts.typed_by is not None:
-                    return  # the type can only be told by reading memory
+                    return []
                 for struct, stated in _structs(context, place, facts):
                     try:
                         member, known, inside = context.member(struct, name, stated)
@@ -57,6 +75,7 @@ def check_path(value: Value, path: tuple[str, ...]) -> None:
                 f"{'.'.join(path)}: {places[0].layout.type} leads to no struct: no member {name!r}"
             )
         places = list(found.values())[:_MAX_WAYS]
+    return places
 
 
 def _possible(facts: MemberFacts | None) -> list[MemberFacts | None]:

@@ -21,6 +21,8 @@ MAX_POINTERS = 8
 """The most pointers to pointers that are followed to reach a struct; C programs use two at most."""
 ELSEWHERE = ("user", "percpu", "iomem", "none")
 """Address spaces whose addresses do not refer to the kernel's own memory; "none" has no address."""
+MOVED = "changed while it was read: what it pointed to may be gone"
+"""What is said of a pointer of live memory that `has_changed()`."""
 _STRING_PIECE = 64
 
 
@@ -126,6 +128,15 @@ def struct_behind(
             return None
         layout, facts = context.layouts.of(target), None
     return layout if isinstance(layout, StructLayout) else None
+
+
+def has_changed(context: Context, slot: int, pointer: int) -> bool:
+    """Whether the pointer at virtual address `slot` is another now, or cannot be read any more."""
+    try:
+        data = context.target.read(slot, context.layouts.pointer_size)
+    except FaultError:
+        return True
+    return int.from_bytes(data, context.layouts.byteorder) != pointer
 
 
 def told_by(field: Field) -> str:

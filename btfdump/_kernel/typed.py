@@ -42,6 +42,13 @@ class TypedAddress(Protocol):
         """What annotations state about the member that this is, or None."""
 
     @property
+    def key_(self) -> Key:
+        """Where an entry was found in a container that has keys."""
+
+    @key_.setter
+    def key_(self, key: Key) -> None: ...
+
+    @property
     def _number_(self) -> int:
         """The number of an element in its array; 0 for anything else."""
 
@@ -65,7 +72,7 @@ class TypedAddress(Protocol):
     def value_(self) -> Any:
         """Return the object as plain Python values; raises `FaultError`."""
 
-    def member_(self, name: str) -> TypedAddress:
+    def member_(self, name: str) -> Self:
         """Return a member; raises `MemberNotFoundError`, `FaultError`."""
 
     def __getitem__(self, key: str | int, /) -> TypedAddress:

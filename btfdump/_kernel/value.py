@@ -534,8 +534,11 @@ class Value:
         """
         return containers.expansion_of(self, self._facts)
 
-    def walk_(self) -> Iterator[Value]:
+    def walk_(self, path: str = "") -> Iterator[Value]:
         """Walk the entries of a container, as Values of the element type.
+
+        That is this value itself, or the one at a member path from it, which may pass through
+        pointers (`files->fdt->fd`); behind NULL there are none.
 
         Entries that are not objects, such as an xarray's value entries, are skipped. Of an array of
         annotated length, or a pointer to one, these are what its elements contain, if they are
@@ -544,15 +547,18 @@ class Value:
         end if the walk broke off early or lost entries; every reachable entry has been yielded by
         then. Raises `FaultError` if what leads to the array cannot be read.
         """
-        return entries.walk(self)
+        return entries.walk(self) if not path else entries.walk_at(self, path)
 
     def project_(self, *paths: str) -> Iterator[tuple[Any, ...]]:
         """Yield a tuple of the members `paths` of each entry that `walk_()` yields.
 
-        Paths are dotted, stay within the entry, and pass through no pointer; values are as
-        `value_()` returns them. This is the fast way through long lists: the loop is compiled, each
-        entry is read once, and up to 256 entries are read ahead. Raises `MemberNotFoundError`, also
-        if the elements of an array have no members, and the same errors as `walk_()`.
+        Paths are dotted, and may pass through pointers (`mm.total_vm`, or `mm->total_vm`); values
+        are as `value_()` returns them. This is the fast way through many entries: the loop is
+        compiled, each entry, and each object that pointers of it lead to, is read once, and up to
+        256 entries are read ahead. Where a path passes through a pointer, what lies behind NULL is
+        None, and so is what cannot be read; then `FaultError` is raised at the end, when all that
+        can be read has been yielded. Raises `MemberNotFoundError`, also if the elements of an array
+        have no members, and the same errors as `walk_()`.
         """
         return chain.from_iterable(entries.project(self, paths))
 

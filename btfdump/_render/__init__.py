@@ -122,6 +122,22 @@ RENDERERS: Registry[OutputFormat] = Registry(
     "renderer", __name__, {str(name): place for name, place in _BUILT_IN.items()}
 )
 """Renderers by the name that `--format` takes."""
+TABLE_FORMATS = {"csv": "Tables alone: comma-separated values, as RFC 4180 has them."}
+"""Formats that only tables have (`render/table.py`), and their help."""
+
+
+class _Formats:
+    """All formats, those that only tables have included; packages are asked at need alone."""
+
+    def __contains__(self, name: object) -> bool:
+        return name in TABLE_FORMATS or name in RENDERERS
+
+    def __iter__(self) -> Iterator[str]:
+        yield from RENDERERS
+        yield from TABLE_FORMATS
+
+
+FORMATS = _Formats()
 
 
 def renderer(reader: MakeReader = _plain_reader) -> Callable[[Renderer], Renderer]:
@@ -162,6 +178,8 @@ def get(name: str) -> Renderer:
 
 def _format(name: str) -> OutputFormat:
     found = RENDERERS.get(name)
+    if name in TABLE_FORMATS:
+        raise ExpressionError(f"--format {name} is for tables, such as ps and maps")
     if found is None:
         raise ExpressionError(f"no format {name!r}; there are {', '.join(formats())}")
     return found

@@ -1,4 +1,4 @@
-"""Tables in every format: aligned columns for people, JSON objects for programs."""
+"""Tables in every format: aligned columns for people, JSON objects and CSV for programs."""
 
 from __future__ import annotations
 
@@ -7,28 +7,25 @@ from collections.abc import Mapping, Sequence
 from itertools import chain, repeat
 from json.encoder import encode_basestring_ascii
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from btfdump._kernel.notes import Note
-from btfdump._render.escape import is_printable, printable
+from btfdump._render.escape import printable
 from btfdump._roots.table import Block
 from btfdump.errors import ExpressionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
 
     from btfdump._render import Options
     from btfdump._roots.table import Cell, Row, Table
 
-    _Columns: TypeAlias = list[Sequence[str]]
-
-_BOLD, _RED, _DIM, _PLAIN = "\x1b[1m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
-_GAP = "  "
-_MEASURED = 1000
-"""Rows that the widths of columns are taken from: what comes later may be wider."""
 _encode = json.JSONEncoder(allow_nan=False).encode  # json.dumps() makes one for each call
 _DOUBLED = {ord("{"): "{{", ord("}"): "}}"}
 """What stands for braces in a format."""
+_NAMES = "_text"
+"""What is added to a column's name for the names of its numbers."""
 
 
 def render_table(table: Table, format: str, options: Options) -> Iterator[str]:
@@ -42,79 +39,9 @@ def render_table(table: Table, format: str, options: Options) -> Iterator[str]:
 
 
 def _aligned(table: Table, options: Options) -> Iterator[str]:
-    rows: Iterator[Row | Block | Note] = chain(table.rows, table.blocks)
-    first: list[_Columns | Note] = []
-    measured = 0
-    while measured < _MEASURED and (row := next(rows, None)) is not None:
-        first.append(_columns(row, table))
-        measured += len(row) if isinstance(row, Block) else 1
-    columns = [
-        list(chain.from_iterable(column))
-        for column in zip(*(one for one in first if not isinstance(one, Note)), strict=True)
-    ] or [[] for _ in table.columns]
-    paddings = list(map(_padding, table.columns, columns))
-    if paddings[-1].startswith("%-"):
-        paddings[-1] = "%s"
-    padded = f"{_GAP.join(paddings)}\n".__mod__
-    yield _painted(padded(table.columns).rstrip(), _BOLD, options) + "\n"
-    for one in chain(first, (_columns(row, table) for row in rows)):
-        if isinstance(one, Note):
-            yield _painted(f"! {_note(one)}", _RED, options) + "\n"
-            continue
-        text = "".join(map(padded, zip(*one, strict=True)))
-        if " \n" in text:
-            text = "".join([f"{line.rstrip()}\n" for line in text.splitlines()])
-        yield text
-    if not first:  # after a note, nobody knows what there would have been
-        yield _painted(f"no {table.name.replace('-', ' ')}", _DIM, options) + "\n"
-    if table.remark:
-        yield _painted(printable(table.remark), _DIM, options) + "\n"
+    from btfdump._render.columns import render_aligned
 
-
-def _padding(name: str, cells: Sequence[str]) -> str:
-    """Return the format of a column that has a name, by the first of its cells."""
-    is_number = bool(cells) and all(cell.isdecimal() or cell == "-" for cell in cells)
-    return f"%{'' if is_number else '-'}{max(map(len, (name, *cells)))}s"
-
-
-def _columns(row: Row | Block | Note, table: Table) -> _Columns | Note:
-    """Return the text of the cells of a row, or of some, by column."""
-    if isinstance(row, Note):
-        return row
-    if isinstance(row, Block):
-        return [_texts(row.cells.get(name) or [None] * len(row)) for name in table.columns]
-    return [
-        (cell if type(cell) is str and cell and cell.isprintable() else _text(cell),)
-        for cell in map(row.get, table.columns)
-    ]
-
-
-def _texts(cells: Sequence[Cell]) -> Sequence[str]:
-    """Return the text of many cells; of most, all is text that can be shown as it is."""
-    known = [cell for cell in cells if type(cell) is str and cell]
-    if len(known) == len(cells) and is_printable("".join(known)):
-        return known
-    return list(map(_text, cells))
-
-
-def _note(note: Note) -> str:
-    return printable(note.text)
-
-
-def _text(cell: Cell) -> str:
-    if cell is None or cell == "":
-        return "-"
-    if isinstance(cell, bool):
-        return "yes" if cell else "no"
-    if isinstance(cell, Mapping):
-        return ",".join(f"{printable(key)}={_text(value)}" for key, value in cell.items()) or "-"
-    if isinstance(cell, Sequence) and not isinstance(cell, str):
-        return ",".join(map(_text, cell)) or "-"
-    return printable(str(cell))
-
-
-def _painted(text: str, color: str, options: Options) -> str:
-    return f"{color}{text}{_PLAIN}" if options.color else text
+    return render_aligned(table, options)
 
 
 def _json(table: Table, options: Options) -> Iterator[str]:
@@ -122,30 +49,38 @@ def _json(table: Table, options: Options) -> Iterator[str]:
     notes = []
     yield json.dumps(head, indent=2).removesuffix("\n}") + ',\n  "rows": ['
     separator = "\n    "
+    document = _documents(table)
     for row in chain(table.rows, table.blocks):
         if isinstance(row, Note):
             notes.append(_note_document(row))
             continue
-        yield separator + ",\n    ".join(_objects(row))
+        yield separator + ",\n    ".join(_objects(row, document))
         separator = ",\n    "
     yield "]" if separator == "\n    " else "\n  ]"
-    if table.remark:
-        yield f',\n  "remark": {json.dumps(table.remark)}'
+    if said := table.last_words():
+        yield f',\n  "remark": {json.dumps("; ".join(said))}'
     yield f',\n  "notes": {json.dumps(notes)}\n}}\n'
 
 
 def _jsonl(table: Table, options: Options) -> Iterator[str]:
     del options
     named = {"table": table.name}
+    document = _documents(table)
     for row in chain(table.rows, table.blocks):
-        document = {"note": _note_document(row)} if isinstance(row, Note) else row
-        yield "\n".join(_objects(document, named)) + "\n"
+        if isinstance(row, Note):
+            yield _encode({**named, "note": _note_document(row)}) + "\n"
+        else:
+            yield "\n".join(_objects(row, document, named)) + "\n"
 
 
-def _objects(row: Row | Block, before: Row = MappingProxyType({})) -> Iterable[str]:
+def _objects(
+    row: Row | Block,
+    document: Callable[[Row], dict[str, Any]],
+    before: Row = MappingProxyType({}),
+) -> Iterable[str]:
     """Return the JSON object of a row, or one for each of some, with what stands before it."""
     if not isinstance(row, Block):
-        return (_encode({**before, **row}),)
+        return (_encode({**before, **document(row)}),)
     cells = {name: repeat(cell, len(row)) for name, cell in before.items()} | {**row.cells}
     names = [_encode(name).translate(_DOUBLED) for name in cells]
     objects = f"{{{{{', '.join(f'{name}: {{}}' for name in names)}}}}}"
@@ -154,6 +89,63 @@ def _objects(row: Row | Block, before: Row = MappingProxyType({})) -> Iterable[s
 
 def _quoted(cell: Cell) -> str:
     return encode_basestring_ascii(cell) if type(cell) is str else _encode(cell)
+
+
+def _csv(table: Table, options: Options) -> Iterator[str]:
+    """Comma-separated values; notes are for the caller to tell, who must not pass any."""
+    import csv
+    import io
+
+    del options
+    names = [*table.columns]
+    names += [f"{n}{_NAMES}" for n in names if (f := table.forms.get(n)) is not None and f.names]
+    document = _documents(table)
+    line = io.StringIO()
+    writer = csv.writer(line)
+    writer.writerow(names)
+    for found in chain(table.rows, table.blocks):
+        if isinstance(found, Note):
+            continue
+        for row in found.rows() if isinstance(found, Block) else (found,):
+            cells = document(row)
+            writer.writerow([_plain(cells.get(name)) for name in names])
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+    yield line.getvalue()  # the head alone, if there were no rows
+
+
+def _plain(cell: Any) -> str:
+    """Return a cell of CSV: nothing for what is missing, and lists with commas."""
+    if cell is None:
+        return ""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    if isinstance(cell, Mapping):
+        return ",".join(f"{key}={_plain(value)}" for key, value in cell.items())
+    if isinstance(cell, Sequence) and not isinstance(cell, str):
+        return ",".join(map(_plain, cell))
+    return printable(str(cell))
+
+
+def _documents(table: Table) -> Callable[[Row], dict[str, Any]]:
+    """Return what makes a row a JSON object: addresses are texts, names stand beside numbers."""
+    addresses = [name for name, form in table.forms.items() if form.is_address]
+    named = [(name, form.names) for name, form in table.forms.items() if form.names is not None]
+    if not addresses and not named:
+        return dict
+
+    def document(row: Row) -> dict[str, Any]:
+        found: dict[str, Any] = dict(row)
+        for name in addresses:
+            if isinstance(cell := found.get(name), int):
+                found[name] = hex(cell)
+        for name, names in named:
+            if (cell := found.get(name)) is not None:
+                found[f"{name}{_NAMES}"] = names(cell)
+        return found
+
+    return document
 
 
 def _note_document(note: Note) -> dict[str, str]:
@@ -168,4 +160,5 @@ _FORMATS: dict[str, Callable[[Table, Options], Iterator[str]]] = {
     "text": _aligned,
     "json": _json,
     "jsonl": _jsonl,
+    "csv": _csv,
 }

@@ -126,7 +126,8 @@ class Query:
             column = [matches(name) is not None for name in names]
             self.asked[pattern] = any(column) or self.asked.get(pattern, False)
             columns.append(column)
-        return list(map(any, zip(*columns, strict=True)))
+        # Not by map(): a file of this folder has that name, and is loaded by some.
+        return [any(found) for found in zip(*columns, strict=True)]
 
     def wanted_by(self, matches: Callable[[str], bool]) -> bool:
         """Whether a row matches a pattern, as `matches` tells, for tables that read them so.
@@ -193,6 +194,11 @@ FILTERS = {
     "flag": "of a table of kernel functions: those with this flag",
 }
 """The options that some tables take, and their help: `TableKind.filters` are of these."""
+FLAGS = {
+    "threads": "of ps: every thread, not only the first of each process",
+    "tree": "of ps: children below their parents",
+}
+"""Such options without a value."""
 
 ROOTS: Registry[RootKind | TableKind] = Registry(
     "root",
@@ -211,6 +217,9 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
         "lsm-hooks": "trampolines:list_lsm_hooks",
         "who": "who:list_holders",
         "bpf-iters": "iterators:list_iterators",
+        "tables": "tables:list_tables",
+        "ps": "declared:ps",
+        "files": "declared:files",
     },
     "@root or @table_root",
 )
@@ -270,6 +279,11 @@ def named(kernel: Context, word: str, following: str = "") -> RootKind | TableKi
     type with an address `following`, does not wait until the metadata of packages are read. Raises
     `PluginError`.
     """
+    for overlay in kernel.annotations.sources():
+        if word in overlay.tables():
+            from btfdump._roots.declared import declared  # few overlays have tables
+
+            return declared(kernel, word)
     if word not in ROOTS.built_in and (
         not re.fullmatch(_NAME, word) or _is_known(kernel, word, following)
     ):

@@ -6,12 +6,13 @@ Rows come one by one. What is wrong with the kernel's data comes between them, a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from btfdump._kernel.notes import Note
+    from btfdump._tables.form import Form
 
 Cell: TypeAlias = "str | int | float | bool | Sequence[Cell] | Mapping[str, Cell] | None"
 Row: TypeAlias = "Mapping[str, Cell]"
@@ -46,6 +47,11 @@ class Table:
     strings (`0x...`), as everywhere in JSON. `remark` is a line below the table: what it leaves
     out, and how to see that. `lack` says why there may be rows that nobody can know of, and what
     to do. `blocks` are further rows, for what has tens of thousands.
+
+    `forms` says how the cells of columns are told that hold values rather than texts: where there
+    is one, an address is a number. `tree` names the columns of a row's own number and of its
+    parent's, if rows are to stand below their parents. `closing()` returns what else is to be said
+    below the table once all rows have been read, "" for nothing.
     """
 
     name: str
@@ -54,3 +60,16 @@ class Table:
     remark: str = ""
     lack: str = ""
     blocks: Iterable[Block] = field(default=())
+    forms: Mapping[str, Form] = field(default_factory=dict)
+    tree: tuple[str, ...] = ()
+    closing: Callable[[], str] = str
+
+    def last_words(self) -> list[str]:
+        """Return the lines below the table, now that all rows have been read."""
+        return [line for line in (self.remark, self.closing()) if line]
+
+
+class Branch(dict[str, Any]):
+    """A row of a table whose rows stand below their parents: `depth` is how far it is indented."""
+
+    depth = 0

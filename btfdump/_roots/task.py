@@ -41,6 +41,11 @@ def tasks(kernel: Context) -> Iterator[Value]:
             if thread.address_ not in given:
                 given.add(thread.address_)
                 yield thread
+    raise_troubles(troubles)
+
+
+def raise_troubles(troubles: list[str]) -> None:
+    """Raise `CorruptDataError` if any of the lists of tasks was damaged."""
     if troubles:
         more = f"; and {len(troubles) - 3} more" if len(troubles) > 3 else ""
         raise CorruptDataError("; ".join(troubles[:3]) + more)

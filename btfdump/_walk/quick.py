@@ -5,11 +5,11 @@ At the first thing that is out of order a quick walk stops; `walk.lists` goes on
 
 from __future__ import annotations
 
-from itertools import repeat
+from itertools import count, repeat
 from struct import Struct as Packer
 from typing import TYPE_CHECKING, Any
 
-from btfdump._decode.compiled.projection import Located, row, runs, spots, unpacking
+from btfdump._decode.compiled.projection import Located, runs, spots, unpacking
 from btfdump._decode.compiled.source import CODES, Source, Spot, define, pattern
 from btfdump._targets.memory import unchecked_read
 from btfdump.errors import FaultError
@@ -30,6 +30,8 @@ _MAX_SPAN = 1 << 16
 """Bytes of an entry that a projection reads at once at most: more is no honest struct."""
 _LOST = -1
 """No pointer: where a walk goes that cannot go on."""
+ADDRESS = ""
+"""Among the paths of a walk: the virtual address of the entry itself."""
 
 
 def walk_quickly(
@@ -79,7 +81,7 @@ def compile_walk(
     one struct.unpack() of links and members together. None instead of a function: these bytes are
     more than `_MAX_SPAN`, or the link is not in the struct. Raises `MemberNotFoundError`.
     """
-    fields = [Located(layouts, layout, path) for path in paths]
+    fields = [Located(layouts, layout, path) for path in paths if path != ADDRESS]
     width = layouts.pointer_size
     start = min([link_offset, *(field.offset for field in fields)])
     end = max([link_offset + 2 * width, *(field.end for field in fields)])
@@ -121,7 +123,7 @@ def walk(memory, holder, link, end, stops, *, unpack=unpack):
                 if back != holder:
                     link = LOST
                     break
-                append({row(fields)})
+                append({_row(paths, link_offset)})
                 holder, link = link, following
                 if link == end:
                     break
@@ -136,3 +138,10 @@ def walk(memory, holder, link, end, stops, *, unpack=unpack):
         "walk", text, constants, f"walk of {layout.type}: {', '.join(paths)}"
     )
     return walk
+
+
+def _row(paths: Sequence[str], link_offset: int) -> str:
+    """Return an expression for the tuple of an entry's members, and its address where asked for."""
+    numbers = count()
+    cells = [f"link - {link_offset}" if path == ADDRESS else f"v{next(numbers)}" for path in paths]
+    return f"({', '.join(cells)},)" if cells else "()"

@@ -21,8 +21,11 @@ def test_table_of_tasks(run):
     status, out, _ = run("task", "--format", "jsonl")
     rows = [json.loads(line) for line in out.splitlines()]
     assert status == OK
-    assert len(rows) == 64
-    assert all(row["brief"] for row in rows)
+    assert len(rows) == 61
+    assert all(row["table"] == "ps" for row in rows)
+    assert run("task", "--format", "text") == run("ps", "--format", "text")
+    assert "3 more with --threads" in run("task", "--format", "text")[1]
+    assert "struct task_struct" in run("task", "--members", "pid", "--format", "tree")[1]
 
 
 def test_all_tasks(run):

@@ -99,7 +99,7 @@ def inspect(*words: str) -> str:
 @pytest.mark.parametrize(
     "words",
     [
-        "task",
+        "task --members pid,mm",
         "task 1",
         "task 1 --zero",
         "task 1 --depth 1",

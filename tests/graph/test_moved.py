@@ -6,9 +6,9 @@ import pytest
 
 from btfdump._graph.events import Close, Enter, GroupKind, Open
 from btfdump._graph.limits import Limits
-from btfdump._graph.moved import MOVED
 from btfdump._graph.traverse import traverse
 from btfdump._kernel.notes import Note
+from btfdump._kernel.pointers import MOVED
 from btfdump._render import Root, get
 from tests.support.running import live
 from tests.support.synthetic import World

@@ -8,10 +8,10 @@ from btfdump._btf import types
 from btfdump._decode.scope import stated_by
 from btfdump._graph.events import TARGET_SHOWN, GroupKind, Open
 from btfdump._graph.limits import selection_of
-from btfdump._graph.moved import MOVED, has_moved
+from btfdump._graph.moved import has_moved
 from btfdump._graph.rules.problems import struct_not_followed
 from btfdump._graph.visits import Settled, Visit, notes_on
-from btfdump._kernel.pointers import address_of, told_by
+from btfdump._kernel.pointers import MOVED, address_of, told_by
 from btfdump._kernel.value_at import value_at
 from btfdump.errors import CorruptDataError
 

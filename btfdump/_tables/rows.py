@@ -1,0 +1,159 @@
+"""The rows of a declared table, read level by level; what is wrong comes between them, as notes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from btfdump._decode.layout import StructLayout
+from btfdump._kernel.containers import is_perhaps_one
+from btfdump._kernel.following import Following, Troubles
+from btfdump._kernel.notes import Note
+from btfdump._kernel.variables import find_global
+from btfdump._tables.columns import Bound, Frame
+from btfdump._walk import Anomaly, ValueEntry
+from btfdump.errors import BtfdumpError, CorruptDataError, FaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import TypeAlias
+
+    from btfdump._decode.layout import Layout
+    from btfdump._kernel.context import Context
+    from btfdump._kernel.value import Value
+    from btfdump._tables.columns import BoundLevel
+    from btfdump._tables.definition import Definition
+
+    Walk: TypeAlias = "Callable[[], Iterator[Value]]"
+    Wants: TypeAlias = "Callable[..., bool]"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked of a table beside its name.
+
+    `wants(*texts)` tells whether a row with these names is wanted. `roots` walk what may be walked
+    by a name: "task". `options` are those of the table that were given.
+    """
+
+    wants: Wants
+    roots: Mapping[str, Walk]
+    options: frozenset[str] = frozenset()
+
+
+class Reading:
+    """The reading of one table of one kernel."""
+
+    def __init__(self, context: Context, definition: Definition, asked: Asked) -> None:
+        self.context = context
+        self.troubles = Troubles()
+        self.bound = Bound(context, definition, self.troubles, asked.options)
+        self._asked = asked
+        self._names = [column.name for column in self.bound.columns]
+        self._cells: list[Any] = [None] * len(self._names)
+        self._frames: list[Frame] = []
+        wanted = [self._names.index(n) for n in definition.names if n in self._names]
+        self._asked_of = wanted
+        self._asked_at = max((self.bound.columns[at].depth for at in wanted), default=-1)
+        depths = range(len(self.bound.levels))
+        numbered = list(enumerate(self.bound.columns))
+        self._direct = [
+            [(at, c.slot) for at, c in numbered if c.depth == depth and c.slot >= 0]
+            for depth in depths
+        ]
+        self._computed = [
+            [(at, c.get) for at, c in numbered if c.depth == depth and c.slot < 0]
+            for depth in depths
+        ]
+        self._passed: dict[str, int] = {}
+        self._readers: dict[tuple[int, Layout], Following] = {}
+
+    def rows(self) -> Iterator[dict[str, Any] | Note]:
+        """Yield the rows, and notes on what is wrong; at last, on what could not be read."""
+        yield from self._level(0)
+        for trouble in self.troubles.taken():
+            yield Note(str(trouble), trouble.address)
+
+    def passed(self) -> str:
+        """Return how many objects an option that was not given would have added; "" for none.
+
+        Those that `wants()` would not have wanted count, too, so nothing is said where it chose.
+        """
+        return ", ".join(f"{count} more with --{name}" for name, count in self._passed.items())
+
+    def _level(self, depth: int) -> Iterator[dict[str, Any] | Note]:
+        """Yield the rows of a level inside the objects of those before it."""
+        level = self.bound.levels[depth]
+        is_last = depth == len(self.bound.levels) - 1
+        direct, computed, cells = self._direct[depth], self._computed[depth], self._cells
+        frames, only = self._frames, level.only
+        for found in self._objects(level):
+            if isinstance(found, Note):
+                yield found
+                continue
+            row = self._read(depth, level, found)
+            frames[depth:] = [Frame(found, found.key_, row)]
+            if only is not None and not only(frames):
+                if level.unless:
+                    self._passed[level.unless] = self._passed.get(level.unless, 0) + 1
+                continue
+            for at, slot in direct:
+                cells[at] = row[slot]
+            for at, get in computed:
+                cells[at] = get(frames)
+            if depth == self._asked_at and not self._is_wanted():
+                continue
+            if is_last:
+                yield dict(zip(self._names, cells, strict=True))
+            else:
+                yield from self._level(depth + 1)
+
+    def _is_wanted(self) -> bool:
+        return self._asked.wants(*[str(self._cells[at]) for at in self._asked_of])
+
+    def _read(self, depth: int, level: BoundLevel, value: Value) -> tuple[Any, ...]:
+        if not level.paths:
+            return ()
+        layout = value._layout_
+        reader = self._readers.get((depth, layout))
+        if reader is None:
+            if not isinstance(layout, StructLayout):
+                return (None,) * len(level.paths)
+            reader = Following(
+                self.context, layout, level.paths, name=level.name, troubles=self.troubles
+            )
+            self._readers[depth, layout] = reader
+        return reader.of(value)
+
+    def _objects(self, level: BoundLevel) -> Iterator[Value | Note]:
+        """Yield the objects of a level, and notes on what is wrong with the container."""
+        try:
+            if level.holder < 0 and level.path[0] in self._asked.roots:
+                yield from self._asked.roots[level.path[0]]()
+                return
+            value = self._start(level)
+            if value is None:
+                return
+            if not is_perhaps_one(value):
+                yield value.deref_() if value.is_pointer_ else value
+                return
+            for item in value.entries_():
+                if isinstance(item, Anomaly):
+                    yield Note(f"{'.'.join(level.path)}: {item.message}", item.address)
+                elif not isinstance(item, ValueEntry):
+                    yield item
+        except BtfdumpError as error:
+            address = error.address if isinstance(error, FaultError | CorruptDataError) else None
+            yield Note(f"{'.'.join(level.path)}: {error}", address)
+
+    def _start(self, level: BoundLevel) -> Value | None:
+        """Return what is walked, None if a pointer on the way is NULL."""
+        if level.holder < 0:
+            value, path = find_global(self.context, level.path[0]), level.path[1:]
+        else:
+            value, path = self._frames[level.holder].value, level.path
+        for name in path:
+            if value.is_pointer_ and not value.value_():
+                return None
+            value = value.member_(name)
+        return None if value.is_pointer_ and not value.value_() else value

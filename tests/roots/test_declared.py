@@ -1,0 +1,156 @@
+"""Declared tables as roots: those of the library on real kernels, and users' own."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from btfdump._api.kernel import open_core
+from btfdump._kernel.notes import Note
+from btfdump._roots import FLAGS, Query, TableKind, named, table_of
+from btfdump._tables.library import names
+from btfdump.errors import MissingDataError
+
+if TYPE_CHECKING:
+    from btfdump._api.kernel import Kernel
+
+EVERY = ("tagged", "stock", "stock-7.3", "s390x")
+
+
+def rows(kernel: Kernel, name: str, *patterns: str, **filters: Any) -> list[dict[str, Any]]:
+    kind = table_of(name)
+    assert kind is not None
+    table = kind.table(kernel, Query(patterns, filters))
+    found: list[Any] = list(table.rows)
+    assert not [row for row in found if isinstance(row, Note)]
+    return found
+
+
+def test_every_declared_table_is_a_root():
+    for name in names():
+        kind = table_of(name)
+        assert isinstance(kind, TableKind)
+        assert kind.name == name
+        assert set(kind.filters) <= FLAGS.keys()
+
+
+@pytest.mark.parametrize("kernel", EVERY)
+@pytest.mark.parametrize("name", names())
+def test_every_table_of_every_kernel_is_complete(opened, kernel, name):
+    kind = table_of(name)
+    assert kind is not None
+    table = kind.table(opened(kernel), Query())
+    found: list[Any] = list(table.rows)
+    assert not table.remark, "a column is lacking"
+    assert found
+    assert not [row for row in found if isinstance(row, Note)]
+    for column in table.columns:
+        assert any(row[column] is not None for row in found), column
+
+
+@pytest.mark.parametrize("kernel", EVERY)
+def test_ps_against_dwarf(opened, truth, kernel):
+    found = {row["pid"]: row for row in rows(opened(kernel), "ps", threads=())}
+    tasks = truth(kernel)["tasks"]
+    assert len(found) == len(tasks)
+    for task in tasks:
+        row = found[task["pid"]]
+        assert (row["tgid"], row["comm"]) == (task["tgid"], task["comm"])
+
+
+def test_ps_of_stock(opened, truth):
+    found = {row["pid"]: row for row in rows(opened("stock"), "ps", threads=())}
+    for task in truth("stock", "-3")["tasks"]:
+        row = found[task["pid"]]
+        for column in ("tgid", "ppid", "state", "cpu", "uid", "comm"):
+            assert row[column] == task[column], (task["pid"], column)
+        assert row["task"] == int(task["addr"], 16)
+        assert row["vsz"] == (task["total_vm"] * 4096 if task.get("total_vm") else None)
+        if task["pid"] != task["tgid"]:
+            assert row["time"] == task["utime"] + task["stime"]
+        assert row["time"] >= task["utime"] + task["stime"]
+    processes = rows(opened("stock"), "ps")
+    assert [row["pid"] for row in processes] == [p for p, r in found.items() if p == r["tgid"]]
+
+
+def test_files_of_stock(opened, truth):
+    found = {(row["pid"], row["fd"]): row for row in rows(opened("stock"), "files")}
+    recorded = 0
+    for task in truth("stock", "-3")["tasks"]:
+        if task["pid"] != task["tgid"]:
+            continue
+        for file in task.get("files") or ():
+            row = found.pop((task["pid"], file["fd"]))
+            recorded += 1
+            assert row["file"] == int(file["file"], 16)
+            assert row["mode"] == int(file["mode"], 16)
+            assert row["flags"] == int(file["flags"], 16)
+            assert (row["pos"], row["inode"]) == (file["pos"], file["ino"])
+            if file["path"].startswith("/"):
+                assert row["path"].removesuffix(" (deleted)") == file["path"]
+    assert recorded > 100
+    assert not found
+
+
+def test_arguments_are_ids_or_names(opened):
+    kernel = opened("stock")
+    assert {row["pid"] for row in rows(kernel, "ps", "1", "w_al*")} == {1, 184}
+    assert {row["comm"] for row in rows(kernel, "files", "w_beta")} == {"w_beta"}
+
+
+MINE = """
+[table.ps.columns]
+policy = "task.policy"
+
+[table.mounts-of-init]
+help = "mounts"
+rows = [{ as = "sb", each = "super_blocks" }]
+
+[table.mounts-of-init.columns]
+type = "sb.s_type.name"
+device = "sb.s_dev"
+"""
+
+
+@pytest.fixture
+def extended(sample, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(MINE, "utf-8")
+    with open_core(sample("stock"), overlays=[path]) as kernel:
+        yield kernel
+
+
+def test_users_tables(extended):
+    kind = named(extended, "mounts-of-init")
+    assert isinstance(kind, TableKind)
+    found: list[Any] = list(kind.table(extended, Query()).rows)
+    assert "proc" in [row["type"] for row in found]
+    kind = named(extended, "ps")
+    assert isinstance(kind, TableKind)
+    table: Any = kind.table(extended, Query(("1",)))
+    assert table.columns[-1] == "policy"
+    assert next(iter(table.rows))["policy"] == 0
+
+
+def test_a_table_that_a_kernel_has_no_rows_for_says_so(extended):
+    kind = named(extended, "mounts-of-init")
+    assert isinstance(kind, TableKind)
+    extended.annotations.sources()[0]._declared["mounts-of-init"]["rows"][0]["each"] = "nowhere"
+    with pytest.raises(MissingDataError, match="mounts-of-init: this kernel has no such rows"):
+        kind.table(extended, Query())
+
+
+def test_rows_are_plain_data(opened):
+    json.dumps(rows(opened("stock"), "ps", "1"))
+
+
+def test_tables_are_listed_users_own_among_them(extended):
+    kind = table_of("tables")
+    assert kind is not None
+    found: list[Any] = list(kind.table(extended, Query()).rows)
+    listed = {row["name"]: row for row in found}
+    assert {"ps", "files", "maps", "mounts-of-init", "tables"} <= listed.keys()
+    assert listed["ps"]["options"] == ["--threads", "--tree"]
+    assert listed["mounts-of-init"]["help"] == "mounts"
