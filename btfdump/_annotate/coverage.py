@@ -74,7 +74,8 @@ class Checked:
     """One line of an overlay: whether it applies to this BTF, and if not, why.
 
     `is_proven` means that entries in a real dump have confirmed it. `table` is "struct" for those
-    about a member; of "scalar" `member` is the name of a type, of "first" and "last" it is "".
+    about a member; of "scalar" `member` is the name of a type, of "first" and "last" it is "". Of
+    "table" they are a table's and a column's names, or "rows".
     """
 
     source: str
@@ -92,6 +93,8 @@ class Checked:
         """What the line is about."""
         if self.table == "struct":
             return f"{self.struct}.{self.member}"
+        if self.table == "table":
+            return f"[table.{self.struct}] {self.member}"
         return f"[{self.table}] {self.struct or self.member}"
 
 

@@ -305,10 +305,12 @@ def _reports(args: argparse.Namespace) -> Iterator[tuple[str, list[Checked], lis
         yield btf.name, rows, known
         return
     from btfdump._api.kernel import open_core
+    from btfdump._tables.checking import check_tables
 
     with open_core(args.core, overlays=args.overlay) as kernel:
         btfs = tuple(kernel.btfs())
         rows = [row for source in sources for row in check(btfs, source, kernel.lookup)]
+        rows += check_tables(kernel, overlays)
         yield kernel.btf.name, rows, list(coverage(kernel.btf, kernel.annotations, complain))
         for module in btfs[1:]:
             yield module.name, [], list(coverage(module, kernel.annotations, complain))

@@ -186,7 +186,8 @@ class Following:
                     f"{'.'.join(path)}: {layout.type} is not a struct or union: no member {name!r}"
                 )
             found, facts, stated = self.context.member(layout, name, stated)
-            is_slow |= facts is not None and bool(facts.cases or facts.typed_by)
+            is_last = at == len(path) - 1  # where it lies depends on no condition
+            is_slow |= facts is not None and bool(facts.typed_by or (facts.cases and not is_last))
             layout = found.layout
             inside = f"{inside}.{name}" if inside else name
         if is_slow or self._may_lack(hop.layout, inside):

@@ -46,9 +46,12 @@ def structs_at(value: Value, path: tuple[str, ...]) -> list[StructLayout]:
     `MemberNotFoundError` if the path leads nowhere.
     """
     found: dict[StructLayout, None] = {}
-    for place in _reached(value, path):
+    places = _reached(value, path)
+    for place in places:
         for facts in _possible(place.facts):
             found.update((struct, None) for struct, _ in _structs(value._context_, place, facts))
+    if places and not found:
+        raise MemberNotFoundError(f"{'.'.join(path)}: {places[0].layout.type} leads to no struct")
     return list(found)
 
 

@@ -220,6 +220,11 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
         "tables": "tables:list_tables",
         "ps": "declared:ps",
         "files": "declared:files",
+        "vm": "declared:vm",
+        "mounts": "declared:mounts",
+        "net": "declared:net",
+        "modules": "declared:modules",
+        "slabs": "declared:slabs",
     },
     "@root or @table_root",
 )

@@ -39,7 +39,7 @@ class Arrangement:
             table = replace(table, closing=str)
         names = [*self.columns, self.sort.removeprefix("-")] if self.sort else self.columns
         if table.forms:  # whose columns are all there are
-            self._check(conditions, names, table.columns)
+            self._check(conditions, names, table.forms)
         rows = _matching(self, conditions, names, table)
         if self.sort:
             rows = _sorted(rows, self.sort)

@@ -6,6 +6,7 @@ made when it is asked for.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from btfdump._roots import ROOTS, TableKind
@@ -63,6 +64,8 @@ def _tabulator(name: str) -> Callable[[Context, Query], Table]:
     def tabulate(kernel: Context, query: Query) -> Table:
         definition = definition_of(name, users(kernel))
         assert definition is not None
+        if not query.patterns and definition.default:
+            query = replace(query, patterns=definition.default)
         asked = Asked(query.wants, {"task": lambda: every_task(kernel)}, frozenset(query.filters))
         try:
             reading = Reading(kernel, definition, asked)
@@ -75,7 +78,7 @@ def _tabulator(name: str) -> Callable[[Context, Query], Table]:
         lacking = "; ".join(f"no {name}: {why}" for name, why in reading.bound.lacking.items())
         return Table(
             name,
-            tuple(column.name for column in columns),
+            tuple(column.name for column in columns if not column.is_hidden),
             reading.rows(),
             lacking,
             forms={column.name: column.form for column in columns},

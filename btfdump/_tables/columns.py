@@ -78,6 +78,7 @@ class BoundColumn(NamedTuple):
     get: Get
     form: Form
     slot: int = -1
+    is_hidden: bool = False
 
 
 class _Operand(NamedTuple):
@@ -110,7 +111,7 @@ class Bound:
         self.troubles = troubles
         self.surroundings = KernelSurroundings(context)
         self.levels: list[BoundLevel] = []
-        self.lacking: dict[str, str] = {}
+        self.lacking: dict[str, BtfdumpError] = {}
         self._keys: dict[str, int] = {}
         self._strings: dict[int, str | None] = {}
         for level in definition.levels:
@@ -120,7 +121,7 @@ class Bound:
             try:
                 found.append(self._column(column))
             except BtfdumpError as error:
-                self.lacking[column.name] = str(error)
+                self.lacking[column.name] = error
         self.columns: tuple[BoundColumn, ...] = tuple(found)
 
     # Levels
@@ -175,8 +176,10 @@ class Bound:
                 form = form_of(self.context, found.place)
         if column.means:
             form = of_words(self.context, column.means)
-        form = with_wishes(form, is_summed=column.is_summed, spare=column.spare)
-        return BoundColumn(column.name, found.depth, found.get, form, found.slot)
+        form = with_wishes(
+            form, is_summed=column.is_summed, spare=column.spare, without=column.without
+        )
+        return BoundColumn(column.name, found.depth, found.get, form, found.slot, column.is_hidden)
 
     def _call(self, column: Column) -> _Operand:
         make = FUNCTIONS.get(column.call)
@@ -184,7 +187,7 @@ class Bound:
             known = ", ".join(FUNCTIONS)
             raise AnnotationError(f"no column function {column.call!r}; there are {known}")
         call = make.make(self.context)
-        arguments = [self._choose(choice) for choice in column.arguments]
+        arguments = [self._argument(choice) for choice in column.arguments]
         gets = [argument.get for argument in arguments]
         where = f"{self.definition.name}.{column.name}"
         depth = max((argument.depth for argument in arguments), default=0)
@@ -197,6 +200,12 @@ class Bound:
                 return None
 
         return _Operand(depth, get)
+
+    def _argument(self, choice: Choice) -> _Operand:
+        """Return an argument of a function: of a pointer to a string, the string."""
+        found = self._choose(choice)
+        is_text = found.place is not None and is_string(self.context, found.place)
+        return self._string(found) if is_text else found
 
     def _string(self, operand: _Operand) -> _Operand:
         """Return the C string that a pointer leads to, read once for each address of a dump."""

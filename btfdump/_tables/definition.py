@@ -21,13 +21,16 @@
 `rows` are levels, each inside the one before: what is walked, a root (`task`), a global variable
 or a member path from a level; what one of its objects is called (`as`), and its index in an array
 or key in a tree or table (`key`); which objects count (`only`), or do unless an option is given
-(`unless`). `names` are the columns that an argument of the table is compared with.
+(`unless`). `names` are the columns that an argument of the table is compared with, and `default`
+the arguments that count where none is given.
 
 A column is a member path, or an expression over such; or a function in Python (`call`) of paths,
 levels or keys (`of`). `means` is said of its values in the words of annotations, where the member
-itself has no meaning that fits. `total` asks for the sum, and columns with more to `spare` are left
-out first where there is little room. Everywhere, a list has alternatives, of which the first
-counts that the kernel's types have.
+itself has no meaning that fits; `without` is a prefix that the names of its values lose. `total`
+asks for the sum. Columns with more to `spare` are left out first where there is little room, and
+`hidden` ones are there for JSON, conditions and --columns alone.
+
+Everywhere, a list has alternatives, of which the first counts that the kernel's types have.
 
 An overlay that gives `rows` replaces a table of that name; one that does not adds to its columns.
 """
@@ -50,8 +53,8 @@ Choice: TypeAlias = "tuple[Steps, ...]"
 """Expressions of which the first counts whose members a kernel has; () stands for None."""
 
 _LEVEL = frozenset(("as", "each", "key", "only", "unless"))
-_COLUMN = frozenset(("path", "call", "of", "means", "total", "spare", "see"))
-_TABLE = frozenset(("help", "argument", "names", "rows", "columns", "options", "tree", "order"))
+_COLUMN = frozenset(("path", "call", "of", "means", "total", "spare", "hidden", "without", "see"))
+_TABLE = frozenset(("help", "argument", "names", "rows", "columns", "options", "tree", "default"))
 MOST_LEVELS = 8
 """Levels of rows inside each other: those of the library have three."""
 
@@ -76,6 +79,8 @@ class Column(NamedTuple):
     means: str = ""
     is_summed: bool = False
     spare: int = 0
+    is_hidden: bool = False
+    without: str = ""
     see: str = ""
 
 
@@ -95,6 +100,7 @@ class Definition:
     columns: tuple[Column, ...] = ()
     options: Mapping[str, str] | None = None
     tree: tuple[str, ...] = ()
+    default: tuple[str, ...] = ()
 
     def extended(self, other: Definition) -> Definition:
         """Return this table with the columns of another declaration, or that if it has rows."""
@@ -139,6 +145,7 @@ class _Reading:
             tuple(self.column(column, said) for column, said in columns.items()),
             {option: str(said) for option, said in options.items()},
             self.texts(stated, "tree"),
+            self.texts(stated, "default"),
         )
 
     def level(self, where: str, stated: Any) -> Level:
@@ -182,6 +189,8 @@ class _Reading:
             self.text(stated, "means"),
             stated.get("total") is True,
             spare,
+            stated.get("hidden") is True,
+            self.text(stated, "without"),
             self.text(stated, "see"),
         )
 

@@ -152,6 +152,26 @@ def _unit(context: Context, argument: str) -> tuple[str, int]:
     return "", 1
 
 
-def with_wishes(form: Form, *, is_summed: bool, spare: int) -> Form:
-    """Return a form with what its column says of the layout."""
+def with_wishes(form: Form, *, is_summed: bool, spare: int, without: str) -> Form:
+    """Return a form with what its column says of the layout, and of a prefix of names."""
+    if without:
+        form = replace(
+            form,
+            text=_shortened(form.text, without),
+            names=_shortened(form.names, without),
+        )
     return replace(form, is_summed=is_summed, spare=spare)
+
+
+def _shortened(tell: Callable[[Any], Any] | None, prefix: str) -> Callable[[Any], Any] | None:
+    """Return what tells names without their prefix: one, several in a list, or between bars."""
+    if tell is None:
+        return None
+
+    def told(cell: Any) -> Any:
+        names = tell(cell)
+        if isinstance(names, list):
+            return [name.removeprefix(prefix) for name in names]
+        return "|".join(name.removeprefix(prefix) for name in names.split("|"))
+
+    return told

@@ -222,6 +222,10 @@ def misfit_of_chain(type_: types.Type, annotation: Contains) -> str:
     return f"no chain of {annotation.element} by {annotation.node}"
 
 
+BEFORE = {"mm_struct.mmap"}
+"""What only kernels before 6.1 have, and was looked at in a dump of 5.10."""
+
+
 @pytest.mark.parametrize("path", OVERLAYS, ids=lambda path: path.stem)
 def test_every_line_holds_for_a_real_kernel(btfs, path):
     """Where the member exists, one of the alternatives fits; and it exists somewhere."""
@@ -242,7 +246,7 @@ def test_every_line_holds_for_a_real_kernel(btfs, path):
                     fits += "" in reasons
                     if "" not in reasons:
                         misfits.append(f"{btf.name}: {reasons}")
-            if not fits:
+            if not fits and (misfits or f"{name}.{member}" not in BEFORE):
                 wrong.append(f"{name}.{member}: {misfits or 'no kernel at hand has it'}")
             elif (name, member) not in OTHER_THINGS:
                 wrong += [f"{name}.{member}: {m}" for m in misfits if not LACKING.search(m)]

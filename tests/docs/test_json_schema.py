@@ -111,7 +111,7 @@ def inspect(*words: str) -> str:
         "task(1).pid",
         "task(1).bpf_storage",
         "task(1).pid_links",
-        "modules init_task jiffies",
+        "super_blocks init_task jiffies",
         "sample_root:struct sample_root",
         "0x10:struct task_struct",
         "map pcpu lpm ts_stat outer queue",
@@ -124,6 +124,21 @@ def test_documents_follow_the_schema(words: str) -> None:
     arguments = [type_, address] if type_ else words.split()
     document = json.loads(inspect(*arguments, "--format", "json"))
     assert problems(document, SCHEMA) == []
+
+
+@pytest.mark.parametrize(
+    "words", ["ps 1 --threads", "files 88", "vm 1", "mounts", "net", "slabs kmalloc-*", "maps lru"]
+)
+def test_tables_follow_their_schema(words: str) -> None:
+    document = json.loads(inspect(*words.split(), "--format", "json"))
+    assert problems(document, SCHEMA["$defs"]["table"]) == []
+    assert document["rows"]
+    lines = inspect(*words.split(), "--format", "jsonl").splitlines()
+    assert [{"table": document["table"], **row} for row in document["rows"]] == [
+        json.loads(line) for line in lines
+    ]
+    document["rows"].append(5)
+    assert problems(document, SCHEMA["$defs"]["table"]) != []
 
 
 def test_lines_are_the_roots_of_the_document() -> None:

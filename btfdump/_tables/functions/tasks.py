@@ -66,6 +66,22 @@ def rss(kernel: Context) -> Callable[[int | None], int | None]:
     return of
 
 
+@column()
+def rss_split(kernel: Context) -> Callable[[int | None], dict[str, int] | None]:
+    """Bytes of an address space by kind: of files, anonymous, swapped out, of shared memory."""
+    page = KernelSurroundings(kernel).page_size
+    counts = Counts(kernel)
+
+    def of(address: int | None) -> dict[str, int] | None:
+        if not address or not page:
+            return None
+        names = ("file", "anon", "swap", "shmem")
+        found = zip(names, counts.of(address), strict=True)
+        return {name: page * max(count, 0) for name, count in found}
+
+    return of
+
+
 class Counts:
     """Reads how many pages of each kind address spaces have: `rss_stat` of `struct mm_struct`.
 
