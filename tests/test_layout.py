@@ -27,6 +27,9 @@ COVERED = {
     # A plan of hops is compiled and compared with ways from value to value.
     "decode/compiled/hops.py": "kernel/test_following.py",
     "tables/form.py": "tables/test_columns.py",
+    # Columns, seen in the tables that have them.
+    "tables/functions/__init__.py": "tables/test_columns.py",
+    "tables/functions/files.py": "roots/test_declared.py",
     # The traversal, seen in what is rendered of it.
     "graph/edge.py": "annotate/test_shown.py",
     "graph/fields.py": "annotate/test_shown.py",
@@ -81,6 +84,7 @@ ACROSS = {
     "render/test_streaming.py": "every format as its memory is read",
     "render/test_twice.py": "every format on events that were rendered before",
     "targets/test_kdump_formats.py": "the dumps that tests make",
+    "tables/test_damaged.py": "all declared tables on damaged memory",
     "test_containers_ground_truth.py": "containers of real kernels against DWARF",
     "test_corrupt_dump.py": "a real dump with damage",
     "test_fuzz.py": "memory that lies",

@@ -43,7 +43,7 @@ def watch(kernel: Kernel, args: argparse.Namespace) -> int:
 
     Raises `ExpressionError` for formats that are meant for programs.
     """
-    if args.format in ("json", "jsonl", "snprintf"):
+    if args.format in ("json", "jsonl", "snprintf", "csv"):
         raise ExpressionError(f"--watch repaints for people: no --format {args.format}")
     looks = _looks(kernel, args)
     try:

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 _SAMPLES = ("tagged-6.12", "stock-6.12", "s390x-6.12", "stock-7.3")
 _COMMANDS = (
-    "task", "task 1", "maps", "progs", "links", "modules", "map 1", "map 6", "map 8", "map 16",
+    "ps --threads", "task 1", "maps", "progs", "links",
+    "modules", "files", "vm", "mounts", "net", "slabs", "map 1", "map 6", "map 8", "map 16",
     "struct-ops", "tcp-cc", "trampolines", "lsm-hooks", "bpf-iters", "kfuncs --hook tracing",
     "task 1 --members children.comm,files.fdt.fd,mm.mm_mt,signal", "task w_*", "runqueues",
     "init_task.children[0].comm", "slab_caches --members name,object_size", "init_net --depth 1",
@@ -158,7 +159,7 @@ class MemoryHarness(Harness):
         """Run the command on the damaged memory and judge what it prints."""
         script = Script.parse(data)
         sample = self._samples[script.one("dump", [_SAMPLES[0]])[0]]
-        *command, format_ = script.one("run", ["task", "jsonl"])
+        *command, format_ = script.one("run", ["ps", "--threads", "jsonl"])
         patched = PatchedTarget(sample.target)
         for address, written in script.all("write"):
             _apply(patched.write, int(address, 16), bytes.fromhex(written))
@@ -171,13 +172,13 @@ class MemoryHarness(Harness):
             expect(len(str(error)) < _MOST_TEXT, "an error without end")
             return "refused"
         _check_form(seen, format_)
-        if format_ == "jsonl" and command in (["task"], ["maps"]):
+        if format_ == "jsonl" and command in (_TASKS, ["maps"]):
             touched = [(int(a, 16), len(w) // 2) for a, w in script.all("write")]
             touched += [(int(a, 16), int(n)) for a, n in script.all("unmap")]
-            length = _SIZE_OF_MAP
-            if command == ["task"]:
-                length = kernel.btf.sizeof(kernel.type("struct task_struct"))
-            check_truth(sample.objects[command[0]], command[0], seen, touched, length)
+            what, length = "maps", _SIZE_OF_MAP
+            if command == _TASKS:
+                what, length = "task", kernel.btf.sizeof(kernel.type("struct task_struct"))
+            check_truth(sample.objects[what], what, seen, touched, length)
         return "troubled" if seen.troubles else "shown"
 
     def _open(self, sample: _Sample, patched: PatchedTarget, *, is_before: bool) -> Kernel:
@@ -194,6 +195,10 @@ class MemoryHarness(Harness):
         kernel.forget()
         kernel.__dict__.pop("slabs", None)
         return kernel
+
+
+_TASKS = ["ps", "--threads"]
+"""The command whose rows are compared with all tasks that are known."""
 
 
 class Seen(NamedTuple):
@@ -250,8 +255,8 @@ def check_truth(
     found: dict[int, tuple[Any, Any]] = {}
     for row in map(json.loads, seen.text.splitlines()):
         if table == "task":
-            summary = row.get("summary", {})
-            found[int(row["address"], 16)] = summary.get("pid"), summary.get("comm")
+            if "task" in row:
+                found[int(row["task"], 16)] = row["pid"], row["comm"]
         elif "id" in row:
             found[int(row["address"], 16)] = row["id"], row.get("name")
     for address, expected in known.items():

@@ -53,8 +53,8 @@ def test_one_input_again(capsys, tmp_path):
 
 TASKS = {0x1000: (1, "init"), 0x9000: (2, "kthreadd")}
 SHOWN = [
-    '{"address": "0x1000", "summary": {"pid": 1, "comm": "init"}}',
-    '{"address": "0x9000", "summary": {"pid": 2, "comm": "kthreadd"}}',
+    '{"task": "0x1000", "pid": 1, "comm": "init"}',
+    '{"task": "0x9000", "pid": 2, "comm": "kthreadd"}',
 ]
 
 
