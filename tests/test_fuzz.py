@@ -116,8 +116,11 @@ def check_nesting(events: list[Any]) -> None:
     assert stack == []
 
 
-def check_everything(kernel: Any, value: Any, limits: Limits) -> None:
-    for zero in (False, True):
+def check_everything(
+    kernel: Any, value: Any, limits: Limits, zeros: tuple[bool, ...] = (False, True)
+) -> None:
+    """Traverse an object and show it in every format, with zeros, without, or both."""
+    for zero in zeros:
         events = []
         for event in traverse(value, limits, zero=zero):
             events.append(event)
@@ -126,7 +129,7 @@ def check_everything(kernel: Any, value: Any, limits: Limits) -> None:
         objects = sum(isinstance(e, Enter) and not e.brief for e in events)
         assert objects <= limits.objects + sum(isinstance(e, Enter) and e.is_bare for e in events)
     for format_ in formats():
-        for zero in (False, True):
+        for zero in zeros:
             options = kernel.options(zero=zero, limits=limits)
             roots = [Root(traverse(value, limits, zero=zero), "name")]
             text = "".join(get(format_)(roots, options))
@@ -182,7 +185,8 @@ def test_mutated(platform, data):
                 to = data.draw(st.sampled_from(SPECIAL))
             at -= at % world.pointer_size
             world.target.write(address + at, world.pack(to))
-    check_everything(kernel, kernel.value("struct root", root), LIMITS)
+    zeros = (data.draw(st.booleans(), "zeros"),)
+    check_everything(kernel, kernel.value("struct root", root), LIMITS, zeros)
 
 
 @settings(max_examples=25)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from btfdump._cli import main
 from btfdump._cli.terminal import FAILED, OK, columns
 from btfdump._roots import Query
 from btfdump.errors import BtfFormatError
+from tests.support.covered import covered_btf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +41,7 @@ COMMANDS = (
     ("functions", "CORE", "tcp_v4_*"),
     ("kfuncs", "CORE"),
     ("diff", "CORE", "CORE", "task", "1", "--members", "comm"),
-    ("annotations", "check", "CORE"),
+    ("annotations", "check", "--btf", "BTF"),
     ("source", "struct list_head", "--btf", "BTF"),
     ("completion",),
 )
@@ -54,21 +56,48 @@ def start(core: str, btf: Path, words: tuple[str, ...], **how: Any) -> tuple[int
 
 
 @pytest.fixture(scope="module")
-def btf(opened: Callable[[str], Kernel], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def btf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The types of a few structs."""
     path = tmp_path_factory.mktemp("btf") / "vmlinux.btf"
-    path.write_bytes(opened("tagged").target.btf_bytes())
+    path.write_bytes(covered_btf().data)
     return path
+
+
+NO_SPACE = f"btfdump: stdout: cannot be written: {os.strerror(errno.ENOSPC)}\n"
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("is_buffered", [True, False])
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_full_disk(
+    core: str,
+    btf: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: tuple[str, ...],
+    is_buffered: bool,
+) -> None:
+    """Whether the command learns of it at once or at its end."""
+    status: object = None
+    with suppress(OSError), FULL.open("wb") as full:  # what is left in its buffer is not written
+        stream = TextIOWrapper(full, write_through=not is_buffered)
+        monkeypatch.setattr("sys.stdout", stream)
+        status = main([{"CORE": core, "BTF": str(btf)}.get(word, word) for word in words])
+    monkeypatch.undo()
+    assert (status, capsys.readouterr().err) == (FAILED, NO_SPACE)
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
 @pytest.mark.parametrize("buffered", ["", "1"])
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_a_full_disk(core: str, btf: Path, words: tuple[str, ...], buffered: str) -> None:
+@pytest.mark.parametrize("words", [COMMANDS[0], COMMANDS[4], COMMANDS[5]], ids=" ".join)
+def test_a_full_disk_ends_the_process(
+    core: str, btf: Path, words: tuple[str, ...], buffered: str
+) -> None:
+    """Nothing is tried, or said, once more when the interpreter ends."""
     environment = {**os.environ, "PYTHONUNBUFFERED": buffered}
     with FULL.open("w") as full:
         status, err = start(core, btf, words, stdout=full, env=environment)
-    assert status == FAILED
-    assert err == f"btfdump: stdout: cannot be written: {os.strerror(errno.ENOSPC)}\n"
+    assert (status, err) == (FAILED, NO_SPACE)
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no /dev/full here")
@@ -94,8 +123,7 @@ def test_a_full_disk_under_a_kernel_that_runs(
         status = main([*command, "task", "1", *watch])
     monkeypatch.undo()
     assert (status, opened) == (FAILED, [command[0]])
-    expected = f"btfdump: stdout: cannot be written: {os.strerror(errno.ENOSPC)}\n"
-    assert capsys.readouterr().err == expected
+    assert capsys.readouterr().err == NO_SPACE
 
 
 @pytest.mark.parametrize("words", [COMMANDS[0], COMMANDS[3], COMMANDS[-1]], ids=" ".join)

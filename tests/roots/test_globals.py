@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump._api.kernel import open_core
 from btfdump._cli.tables import unmatched
 from btfdump._kernel.notes import Note
 from btfdump._roots import Query, table_of
@@ -107,17 +106,19 @@ def test_of_several_symbols_none_is_typed_by_name(stock: str, capsys) -> None:
     assert all("symbols have that name" in row["why"] for row in found)
 
 
-def test_every_name_means_the_variable_that_it_is_listed_with(stock: str) -> None:
+def test_every_name_means_the_variable_that_it_is_listed_with(
+    opened: Callable[[str], Kernel],
+) -> None:
     """Functions may share it, which have a number too, and variables of modules."""
-    with open_core(stock) as kernel:
-        listed = rows(kernel, "set_root", "__already_done.0", "*:__already_done.0", "*ddebug551.1")
-        names = [str(row["name"]) for row in listed]
-        assert {"set_root@2", "vmlinux:__already_done.0@2"} < set(names)
-        assert any(not name.startswith("vmlinux") for name in names if ":" in name)
-        for row in listed:
-            with pytest.raises(UnknownTypeError) as told:
-                kernel.variable(str(row["name"]))
-            assert f"{told.value.address:#x}" == row["address"]
+    kernel = opened("stock")
+    listed = rows(kernel, "set_root", "__already_done.0", "*:__already_done.0", "*ddebug551.1")
+    names = [str(row["name"]) for row in listed]
+    assert {"set_root@2", "vmlinux:__already_done.0@2"} < set(names)
+    assert any(not name.startswith("vmlinux") for name in names if ":" in name)
+    for row in listed:
+        with pytest.raises(UnknownTypeError) as told:
+            kernel.variable(str(row["name"]))
+        assert f"{told.value.address:#x}" == row["address"]
 
 
 @pytest.mark.parametrize("format_", ["text", "tree", "json", "jsonl"])
@@ -153,13 +154,14 @@ def test_a_pattern_that_nothing_matches(stock: str, capsys) -> None:
         ("tk_core@2", []),
     ],
 )
-def test_patterns_are_of_the_form_of_names(stock: str, pattern: str, expected: list[str]) -> None:
+def test_patterns_are_of_the_form_of_names(
+    opened: Callable[[str], Kernel], pattern: str, expected: list[str]
+) -> None:
     """What the table lists a variable by, and all else that names one, is a pattern for it."""
     query = Query((pattern,))
     kind = table_of("globals")
     assert kind is not None
-    with open_core(stock) as kernel:
-        found = names_in(kind.table(kernel, query))
+    found = names_in(kind.table(opened("stock"), query))
     assert found == expected
     assert query.unmatched(len(found)) == [pattern] * (not expected)
 
@@ -262,12 +264,14 @@ def test_a_length_that_only_the_room_tells_is_said_to_be_so(
         assert expected in out
         assert out.count("globals 6.12") == 1
         assert ("up to" in out or "length_by" in out) == (expected == unsure)
-    _, out, _ = run(capsys, "inspect", stock, "globals", "console_printk", "--format", "jsonl")
-    row = json.loads(out)
-    assert (row["known"], row["length_by"]) == ("globals 6.12, up to 4", "room")
-    _, out, _ = run(capsys, "inspect", stock, "globals", "softirq_vec", "--format", "jsonl")
-    assert "length_by" not in json.loads(out)
-    assert json.loads(out)["known"] == "globals 6.12"
+
+
+def test_the_table_and_an_element_say_so_as_well(stock: str, capsys) -> None:
+    names = ("console_printk", "softirq_vec")
+    _, out, _ = run(capsys, "inspect", stock, "globals", *names, "--format", "jsonl")
+    unsure, sure = map(json.loads, out.splitlines())
+    assert (unsure["known"], unsure["length_by"]) == ("globals 6.12, up to 4", "room")
+    assert (sure["known"], "length_by" in sure) == ("globals 6.12", False)
     assert run(capsys, "inspect", stock, "console_printk[0]")[1].endswith("/* [globals 6.12] */\n")
 
 

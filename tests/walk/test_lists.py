@@ -410,14 +410,14 @@ def test_two_breaks(make_list):
 
 
 def test_big_list(kind):
-    lists = Lists(kind, "little", 8, 20_000)
-    assert sum(1 for _ in lists.value.walk_()) == 20_000
-    lists.back(10_000, 0x10)
+    lists = Lists(kind, "little", 8, 6_000)
+    assert sum(1 for _ in lists.value.walk_()) == 6_000
+    lists.back(3_000, 0x10)
     found = [item for item in lists.value.entries_() if isinstance(item, Value)]
-    assert len(found) == 20_000
-    limits = Limits(elements=20_000, objects=50_000)
+    assert len(found) == 6_000
+    limits = Limits(elements=6_000, objects=20_000)
     lines = sum(1 for _ in lists.kernel.dump(lists.value, "tree", limits))
-    assert lines > 20_000
+    assert lines > 6_000
 
 
 def test_address_wraps():
