@@ -111,6 +111,11 @@ class Kernel(Context):
 
         return Bounds(self, self._slabs)
 
+    def _fate_of(self, value: Value) -> str:
+        from btfdump._kernel.freed import freed
+
+        return freed(value)
+
     def __enter__(self) -> Kernel:
         return self
 
@@ -212,8 +217,9 @@ class Kernel(Context):
         values: amounts in bytes and nanoseconds, addresses as integers. Raises `ExpressionError` if
         there is no such table, or column, and what reading the kernel does.
         """
-        from btfdump._roots import Query, TableKind, named
+        from btfdump._roots import Query, TableKind
         from btfdump._roots.arrangement import Arrangement
+        from btfdump._roots.words import named
 
         kind = named(self, name)
         if not isinstance(kind, TableKind):

@@ -221,9 +221,10 @@ class Inspection:
     def table(self) -> Table | None:
         """Return the table that was asked for, None if the roots are not tabular."""
         from btfdump import _roots as roots
+        from btfdump._roots import words
 
         filters, asked = filters_of(self.args), arranged_by(self.args)
-        kind = roots.named(self.kernel, *self.args.root[:2])
+        kind = words.named(self.kernel, *self.args.root[:2])
         if self.is_of_all_tasks():
             kind = roots.table_of("ps")
         if not isinstance(kind, roots.TableKind):
@@ -343,10 +344,11 @@ class Inspection:
     def total(self) -> int | None:
         """Return how many roots there will be, if that can be said quickly."""
         from btfdump import _roots as roots
+        from btfdump._roots import words
 
         if len(self.args.root) > 1:
             return None
-        kind = roots.named(self.kernel, self.args.root[0])
+        kind = words.named(self.kernel, self.args.root[0])
         if not isinstance(kind, roots.RootKind) or kind.count is None:
             return None
         return kind.count(self.kernel)

@@ -122,6 +122,11 @@ class Context:
         """What bounds objects by their slab objects, or None if nothing does."""
         return None
 
+    def _fate_of(self, value: Any) -> str:
+        """Return what became of an object that a pointer may have outlived, "" if nothing has."""
+        del value
+        return ""
+
     def _object_of(self, value: Any) -> Object:
         del value
         raise TargetError("a kernel without a drgn.Program has no objects of drgn's")

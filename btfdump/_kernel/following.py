@@ -274,8 +274,5 @@ def _stale(pointer: TypedAddress) -> str | None:
     """Return what became of the target of a pointer that may outlive it; None if it is there."""
     if pointer.facts_ is None or not pointer.facts_.is_stale:
         return None
-    from btfdump._kernel.freed import freed  # few pointers are of this kind
-    from btfdump._kernel.value import Value
-
     target = pointer.deref_()
-    return (freed(target) or None) if isinstance(target, Value) else None
+    return target._context_._fate_of(target) or None

@@ -11,7 +11,7 @@ from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from btfdump._kernel.notes import Note
-from btfdump._render.escape import printable
+from btfdump._render.escape import is_printable, printable
 from btfdump._roots.table import Block, Branch
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _told(table: Table, name: str, cell: Any) -> Any:
 def _texts(cells: Sequence[Cell]) -> Sequence[str]:
     """Return the text of many cells; of most, all is text that can be shown as it is."""
     known = [cell for cell in cells if type(cell) is str and cell]
-    if len(known) == len(cells) and "".join(known).isprintable():
+    if len(known) == len(cells) and is_printable("".join(known)):
         return known
     return list(map(_text, cells))
 

@@ -277,33 +277,6 @@ def root_of(name: str) -> RootKind | None:
     return found if isinstance(found, RootKind) else None
 
 
-def named(kernel: Context, word: str, following: str = "") -> RootKind | TableKind | None:
-    """Return the root that the first word of a command line names, None for a symbol or a type.
-
-    What the kernel knows goes before what other packages bring: who asks for a symbol, or for a
-    type with an address `following`, does not wait until the metadata of packages are read. Raises
-    `PluginError`.
-    """
-    for overlay in kernel.annotations.sources():
-        if word in overlay.tables():
-            from btfdump._roots.declared import declared  # few overlays have tables
-
-            return declared(kernel, word)
-    if word not in ROOTS.built_in and (
-        not re.fullmatch(_NAME, word) or _is_known(kernel, word, following)
-    ):
-        return None
-    return ROOTS.get(word)
-
-
-def _is_known(kernel: Context, word: str, following: str) -> bool:
-    try:
-        known = _has_type if is_type(kernel, word, following) else _has_symbol
-    except ExpressionError:  # both
-        return True
-    return known(kernel, word)
-
-
 def _has_symbol(kernel: Context, name: str) -> bool:
     try:
         return kernel._has_symbol(name)
@@ -322,7 +295,6 @@ def _has_type(kernel: Context, name: str) -> bool:
 
 
 # What a user says. These are compiled when there is something to match, and kept by `re`.
-_NAME = r"[A-Za-z_][\w-]*"
 _CALL = r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)"
 _WHERE = r"(?=\s*(?:->|\.|\[|$))"
 _SYMBOL = rf"\s*({SPELLED}){_WHERE}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from btfdump._kernel.notes import Note
-from btfdump._roots import ROOTS, TableKind, named, table_root
+from btfdump._roots import ROOTS, TableKind, table_root
 from btfdump._roots.table import Table
+from btfdump._roots.words import named
 from btfdump.errors import AnnotationError
 
 if TYPE_CHECKING:

@@ -6,12 +6,15 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._roots import (
+    ROOTS,
     RootKind,
+    TableKind,
+    _has_symbol,
+    _has_type,
     advice_on,
     at_address,
     is_further_type,
     is_type,
-    named,
     select,
 )
 from btfdump.errors import ExpressionError, SymbolNotFoundError
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     Job: TypeAlias = "Callable[[], Iterator[Selected]]"
 
+_NAME = r"[A-Za-z_][\w-]*"
 _KEYWORDS = frozenset(("struct", "union", "enum"))
 _BARE_ADDRESS = r"\s*(?:0[xX][0-9a-fA-F]{1,16}|[0-9a-fA-F]{16})\s*(?=->|\.|\[|$)"
 _OF_FUNCTION = r"[^(]*\(\s*\*[\s*\w]*\)\s*\(.*"
@@ -56,6 +60,33 @@ def jobs(kernel: Context, words: Sequence[str]) -> list[Job]:
             found.append(_selected(kernel, word, may_be_type=at == 0 and len(words) > 1))
     _refuse_unused(type_name, is_used)
     return found
+
+
+def named(kernel: Context, word: str, following: str = "") -> RootKind | TableKind | None:
+    """Return the root that the first word of a command line names, None for a symbol or a type.
+
+    What the kernel knows goes before what other packages bring: who asks for a symbol, or for a
+    type with an address `following`, does not wait until the metadata of packages are read. Raises
+    `PluginError`.
+    """
+    for overlay in kernel.annotations.sources():
+        if word in overlay.tables():
+            from btfdump._roots.declared import declared  # few overlays have tables
+
+            return declared(kernel, word)
+    if word not in ROOTS.built_in and (
+        not re.fullmatch(_NAME, word) or _is_known(kernel, word, following)
+    ):
+        return None
+    return ROOTS.get(word)
+
+
+def _is_known(kernel: Context, word: str, following: str) -> bool:
+    try:
+        known = _has_type if is_type(kernel, word, following) else _has_symbol
+    except ExpressionError:  # both
+        return True
+    return known(kernel, word)
 
 
 def _joined(words: Sequence[str]) -> list[str]:

@@ -9,7 +9,8 @@ import pytest
 
 from btfdump._api.kernel import open_core
 from btfdump._kernel.notes import Note
-from btfdump._roots import FLAGS, Query, TableKind, named, table_of
+from btfdump._roots import FLAGS, Query, TableKind, table_of
+from btfdump._roots.words import named
 from btfdump._tables.library import names
 from btfdump.errors import MissingDataError
 

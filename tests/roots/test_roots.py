@@ -13,7 +13,8 @@ from btfdump._graph.limits import Limits, selection_of
 from btfdump._graph.traverse import traverse
 from btfdump._kernel.value import Value
 from btfdump._render import Root, get
-from btfdump._roots import _is_known, at_address, is_type, select
+from btfdump._roots import at_address, is_type, select
+from btfdump._roots.words import _is_known
 from btfdump.errors import (
     AmbiguousSymbolError,
     BtfdumpError,
