@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from drgn import Object, TypeKind
 
-from btfdump._kernel.value import Value
+from btfdump._kernel.value_at import value_at
 from btfdump.errors import BtfdumpError, ExpressionError
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from btfdump._btf import types as t
     from btfdump._drgn.types import DrgnTypes
     from btfdump._kernel.context import Context
+    from btfdump._kernel.value import Value
 
 
 def object_of(prog: drgn.Program, types: DrgnTypes, value: Value) -> Object:
@@ -46,13 +47,8 @@ def value_of(kernel: Context, prog: drgn.Program, types: DrgnTypes, object_: Obj
         remedy = "; take what it points to: value_of(object[0])" if is_pointer else ""
         raise ValueError(f"{object_.type_.type_name()}: a plain value is nowhere in memory{remedy}")
     type_ = types.origin(object_.type_) or _named(kernel, object_.type_)
-    return Value(
-        kernel,
-        type_,
-        address,
-        bit_offset=object_.bit_offset_ or 0 if object_.bit_field_size_ else 0,
-        bit_size=object_.bit_field_size_ or 0,
-    )
+    width = object_.bit_field_size_ or 0
+    return value_at(kernel, type_, address, bits=(object_.bit_offset_ or 0 if width else 0, width))
 
 
 def _is_pointer(type_: drgn.Type) -> bool:

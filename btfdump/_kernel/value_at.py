@@ -25,14 +25,15 @@ def value_at(
     index: int = 0,
     key: Key = None,
     stated: Stated = (),
+    bits: tuple[int, int] = (0, 0),
 ) -> Value:
     """Return the object of a type at a virtual address; nothing is read yet.
 
     `type_` may be a C name (`struct idr`), and `address` the name of a symbol. `data` holds the
     object's bytes if they have been read already. `facts` is what is known of it beyond its type,
     `outer` the object that it is a member of and the member's path, `index` its position in an
-    array, `key` where it was found in a container, and `stated` what is known of its members. For
-    names, raises the same errors as `Context.type()` and `Context.symbol()`.
+    array, `key` where it was found in a container, and `stated` what is known of its members. Of a
+    bit field, `bits` is (offset from the address, width). For names, raises the same errors as `Context.type()` and `Context.symbol()`.
     """
     if isinstance(type_, str):
         type_ = context.own_type(type_)
@@ -48,6 +49,8 @@ def value_at(
         index=index,
         key=key,
         stated=stated,
+        bit_offset=bits[0],
+        bit_size=bits[1],
     )
 
 
