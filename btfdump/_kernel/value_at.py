@@ -33,7 +33,8 @@ def value_at(
     object's bytes if they have been read already. `facts` is what is known of it beyond its type,
     `outer` the object that it is a member of and the member's path, `index` its position in an
     array, `key` where it was found in a container, and `stated` what is known of its members. Of a
-    bit field, `bits` is (offset from the address, width). For names, raises the same errors as `Context.type()` and `Context.symbol()`.
+    bit field, `bits` is (offset from the address, width). For names, raises the same errors as
+    `Context.type()` and `Context.symbol()`.
     """
     if isinstance(type_, str):
         type_ = context.own_type(type_)
