@@ -222,7 +222,7 @@ def misfit_of_chain(type_: types.Type, annotation: Contains) -> str:
     return f"no chain of {annotation.element} by {annotation.node}"
 
 
-BEFORE = {"mm_struct.mmap"}
+BEFORE = {"mm_struct.mmap", "task_struct.state"}
 """What only kernels before 6.1 have, and was looked at in a dump of 5.10."""
 
 
