@@ -97,6 +97,8 @@ def traverse(
     if members or follow:
         _check(value, members, follow, reader)
     limits = limits or Limits()
+    if reader is not None and value._context_.target.is_live:
+        reader.forget()  # what summaries and paths were made of may have changed since
     state = State(
         value._context_,
         limits,

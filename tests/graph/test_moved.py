@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from btfdump._annotate.overlay import Overlay
 from btfdump._graph.events import Close, Enter, GroupKind, Open
 from btfdump._graph.limits import Limits
+from btfdump._graph.readers import Reader
 from btfdump._graph.traverse import traverse
 from btfdump._kernel.notes import Note
 from btfdump._kernel.pointers import MOVED
@@ -163,3 +167,26 @@ def test_an_entry_that_goes_away_before_its_turn(items):
     assert Close(3, 3) in events
     notes = [e.text for e in events if isinstance(e, Note)]
     assert notes == ["it was changing while it was read: walked 2 times"]
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+def test_what_one_root_was_told_by_is_read_again_for_the_next(is_live):
+    """Nothing that may change is kept from root to root; in a dump nothing can change."""
+    world = World()
+    world.struct("job", [("comm", "char[8]")])
+    world.struct("holder", [("job", "struct job *")])
+    job = world.new("job", comm=b"before")
+    holder = world.new("holder", job=job)
+    kernel = world.kernel([Overlay('[summary]\njob = ["comm"]\n', "overlay")])
+    target: Any = kernel.target
+    target.is_live = is_live
+    limits = Limits()
+    reader = Reader(kernel, limits)
+
+    def told() -> str:
+        events = traverse(kernel.value("struct holder", holder), limits, reader=reader)
+        return "".join(get("text")([Root(events)], kernel.options()))
+
+    assert '"before"' in told()
+    world.target.write(job, b"after\0")
+    assert ('"after"' in told()) is is_live
