@@ -17,7 +17,7 @@ from bench.harness import ROOT, Row, alternate, table
 from btfdump._api.kernel import open_core
 from btfdump._roots.every_task import every_task
 from btfdump._tables.definition import define
-from btfdump._tables.rows import Asked, Reading
+from btfdump._tables.rows import Asked, TableReading
 from btfdump.errors import BtfdumpError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def main() -> None:
         stated = {"rows": [{"as": "task", "each": "task"}], "columns": columns}
         roots = {"task": lambda: every_task(kernel)}
         asked = Asked(lambda *names: True, roots)
-        reading = Reading(kernel, define("bench", stated, "bench"), asked)
+        reading = TableReading(kernel, define("bench", stated, "bench"), asked)
         count = sum(1 for _ in kernel.tasks())
         times = alternate(
             {

@@ -32,10 +32,10 @@ def drgn_prog_set(prog: drgn.Program) -> None:
 
     if ProgramFlags.IS_LINUX_KERNEL not in prog.flags:
         return
-    from btfdump._drgn.attachment import Attachment, attachment_of
+    from btfdump._drgn.attachment import ProgramAttachment, attachment_of
 
     if attachment_of(prog) is None:
-        Attachment(prog, _opening(prog, os.environ.get("BTFDUMP_BTF") or None)).register()
+        ProgramAttachment(prog, _opening(prog, os.environ.get("BTFDUMP_BTF") or None)).register()
 
 
 def attach(
@@ -52,13 +52,13 @@ def attach(
     `open_core()` raises; `TargetError` if the program debugs no kernel, or if its kernel has been
     opened already and files are given that it was to be opened with.
     """
-    from btfdump._drgn.attachment import Attachment, attachment_of
+    from btfdump._drgn.attachment import ProgramAttachment, attachment_of
     from btfdump.errors import TargetError
 
     given = (btf, vmlinux, overlays) != (None, None, ())
     attachment = attachment_of(prog)
     if attachment is None:
-        attachment = Attachment(prog, _opening(prog, btf, vmlinux, overlays))
+        attachment = ProgramAttachment(prog, _opening(prog, btf, vmlinux, overlays))
         attachment.register()
     elif given and attachment.is_open:
         raise TargetError(

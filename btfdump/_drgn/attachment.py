@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from btfdump._kernel.context import Context
 
 NAME = "btfdump"
-"""What the finders are called, and what `Program.cache` has an `Attachment` under."""
+"""What the finders are called, and what `Program.cache` has a `ProgramAttachment` under."""
 _REMEMBERED = 1 << 14
 _logger = logging.getLogger("drgn.btfdump")
 
 
-class Attachment:
+class ProgramAttachment:
     """A program and its kernel, which is opened when something is asked of it.
 
     `make` opens it. The methods `find_...` are what drgn calls finders. While the kernel is being
@@ -165,9 +165,9 @@ class Attachment:
             forget()
 
 
-def attachment_of(prog: drgn.Program) -> Attachment | None:
+def attachment_of(prog: drgn.Program) -> ProgramAttachment | None:
     """Return what was registered with a program, or None."""
-    found: Attachment | None = prog.cache.get(NAME)
+    found: ProgramAttachment | None = prog.cache.get(NAME)
     return found
 
 
@@ -183,7 +183,7 @@ def adopt(kernel: Context) -> Finders:
     finders = Finders(prog, kernel)
     attachment = attachment_of(prog)
     if attachment is None:
-        attachment = Attachment(prog, lambda: finders)
+        attachment = ProgramAttachment(prog, lambda: finders)
         attachment.register()
     elif not attachment.is_open:  # DRGN_PLUGINS names btfdump: it comes first
         attachment.reopen(lambda: finders)

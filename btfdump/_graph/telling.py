@@ -16,7 +16,7 @@ from btfdump._btf import types
 from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._graph.conditions import compiled
-from btfdump._graph.ways import Place, Places, Pointers
+from btfdump._graph.ways import Pointers, SlotPlace, SlotPlaces
 from btfdump._kernel.claims import doubt
 from btfdump._kernel.d_path import Paths
 from btfdump._kernel.expression import evaluate, evaluate_length
@@ -72,7 +72,7 @@ class _Condition:
 
     __slots__ = ("quick", "text")
 
-    def __init__(self, text: str, places: Places) -> None:
+    def __init__(self, text: str, places: SlotPlaces) -> None:
         self.text = text
         self.quick = compiled(text, partial(_reading, places)) if text else None
 
@@ -90,7 +90,7 @@ class _Choice:
         self.otherwise = otherwise
 
 
-_Made: TypeAlias = "str | Place | _Choice"
+_Made: TypeAlias = "str | SlotPlace | _Choice"
 
 
 class _MadeTemplate:
@@ -99,7 +99,7 @@ class _MadeTemplate:
     __slots__ = ("has_slots", "parts", "texts")
 
     def __init__(
-        self, parts: Sequence[_Made], texts: Sequence[tuple[Place, tuple[str, ...]]]
+        self, parts: Sequence[_Made], texts: Sequence[tuple[SlotPlace, tuple[str, ...]]]
     ) -> None:
         self.parts = parts
         self.texts = texts
@@ -118,7 +118,7 @@ class Telling:
     ) -> None:
         self._around = around
         self._struct = struct
-        self._places = Places(around.context, struct)
+        self._places = SlotPlaces(around.context, struct)
         self._templates = templates
         self._made: dict[int, _MadeTemplate | None] = {}
         lookup = around.context.lookup
@@ -161,14 +161,14 @@ class Telling:
             return None
         return _MadeTemplate(
             tuple(map(self._made_of, template.parts)),
-            [(Place(slot), texts) for slot, texts in template.texts],
+            [(SlotPlace(slot), texts) for slot, texts in template.texts],
         )
 
     def _made_of(self, part: Part) -> _Made:
         if isinstance(part, str):
             return part
         if isinstance(part, Slot):
-            return Place(part)
+            return SlotPlace(part)
         return _Choice(
             _Condition(part.condition, self._places),
             tuple(map(self._made_of, part.parts)),
@@ -176,7 +176,7 @@ class Telling:
         )
 
 
-def _reading(places: Places, path: str) -> Callable[[bytes, int], int] | None:
+def _reading(places: SlotPlaces, path: str) -> Callable[[bytes, int], int] | None:
     """Return what reads a member that conditions name from an object's bytes, None for others."""
     located = places.member(path)
     return located.read if located is not None and located.is_plain else None
@@ -224,7 +224,7 @@ class _One:
     def __init__(
         self,
         around: Surroundings,
-        places: Places,
+        places: SlotPlaces,
         value: Value,
         room: int | None,
         nested: Nested,
@@ -258,7 +258,7 @@ class _One:
             if isinstance(part, str):
                 is_doubled = text.endswith(" ") and part.startswith(" ")
                 text += part[1:] if is_doubled else part
-            elif isinstance(part, Place):
+            elif isinstance(part, SlotPlace):
                 said = self.slot(part)
                 if not said and is_whole:
                     return None
@@ -304,7 +304,7 @@ class _One:
         start = located.offset
         return located.read(self._value._span_(start, located.end - start), -start)
 
-    def slot(self, place: Place) -> str:
+    def slot(self, place: SlotPlace) -> str:
         """Return what a slot says, "" if that is nothing or cannot be read."""
         slot = place.slot
         try:
@@ -331,7 +331,7 @@ class _One:
         said = meaning.text(number) if meaning.text is not None else ""
         return _without(slot.prefix, said or meaning.number(number))
 
-    def _values(self, place: Place) -> list[Value]:
+    def _values(self, place: SlotPlace) -> list[Value]:
         """Return what a slot is about; raises what is in `_UNTOLD`."""
         if place.way is not None and self._has_ways:
             return [place.way.lead(self._value, self._around.pointers)]

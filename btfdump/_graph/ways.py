@@ -55,7 +55,7 @@ class Pointers:
         return found
 
 
-class Way:
+class SlotWay:
     """A way from an object: the offsets of the pointers, and what is `offset` behind the last.
 
     `facts` is what annotations state about that, and `stated` what they state about its members.
@@ -96,12 +96,12 @@ class Way:
         return value_at(context, self.type, place, data, facts=self.facts, stated=self.stated)
 
 
-class Place:
+class SlotPlace:
     """What one slot says: where it is in the objects of a type, as far as types alone tell.
 
     `located` is a number in the object itself of which the template says what it means, with that
     `meaning`; `way` leads to anything else. Neither is there for what must be followed, and before
-    `Places.find()`: many a slot is in a part that does not apply.
+    `SlotPlaces.find()`: many a slot is in a part that does not apply.
     """
 
     __slots__ = ("is_found", "located", "meaning", "slot", "way")
@@ -111,10 +111,10 @@ class Place:
         self.is_found = False
         self.located: Located | None = None
         self.meaning: Meaning | None = None
-        self.way: Way | None = None
+        self.way: SlotWay | None = None
 
 
-class Places:
+class SlotPlaces:
     """Finds the places of slots and members in the objects of one type."""
 
     def __init__(self, context: Context, struct: types.Composite) -> None:
@@ -132,7 +132,7 @@ class Places:
             self._known[path] = located
         return self._known[path]
 
-    def find(self, place: Place) -> None:
+    def find(self, place: SlotPlace) -> None:
         """Find the place of a slot; raises `AnnotationError` for what it cannot mean."""
         slot = place.slot
         if slot.means is not None and slot.member and not slot.length:
@@ -148,7 +148,7 @@ class Places:
                 place.way = self._way(slot)
         place.is_found = True
 
-    def _way(self, slot: Slot) -> Way | None:
+    def _way(self, slot: Slot) -> SlotWay | None:
         """Return the way to what a slot says, None if types alone do not tell."""
         finding = _Finding(self._context, self._context.layouts.of(self._struct))
         *first, last = slot.steps or ("",)
@@ -170,9 +170,9 @@ class _Finding:
         self._stated: Stated = ()
         self._is_start = True
 
-    def way(self) -> Way:
+    def way(self) -> SlotWay:
         """Return the way to here."""
-        return Way(tuple(self._hops), self._offset, self._layout, self._facts, self._stated)
+        return SlotWay(tuple(self._hops), self._offset, self._layout, self._facts, self._stated)
 
     def go_on(self, step: Step, *, has_facts: bool = False) -> bool:
         """Take one step, the last one if it `has_facts`; whether types tell where it leads."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from btfdump._decode.compiled.hops import Hop, Leaf, Way, compile_row
+from btfdump._decode.compiled.hops import Hop, Leaf, PointerWay, compile_row
 from btfdump._decode.compiled.projection import Located
 from btfdump._decode.layout import StructLayout
 from btfdump._decode.paths import split_path
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 Ended = TypeVar("Ended")
 
 
-class Place(NamedTuple):
+class PathEnd(NamedTuple):
     """What a path leads to: its type, what annotations state of it, its width if a bit field."""
 
     layout: Layout
@@ -103,7 +103,7 @@ class Following:
     ) -> None:
         self.context = context
         self.troubles = troubles if troubles is not None else Troubles()
-        self.places: list[Place] = []
+        self.places: list[PathEnd] = []
         self._name = name
         self._root = Hop(layout)
         self._slow: list[tuple[int, tuple[str, ...]]] = []
@@ -198,7 +198,7 @@ class Following:
 
     def _way(
         self, hop: Hop, inside: str, layout: ScalarLayout, facts: MemberFacts | None, path: str
-    ) -> Way | None:
+    ) -> PointerWay | None:
         """Return the way through a pointer, a member of `hop`; None if it needs more care."""
         known = hop.ways.get(inside)
         if known is not None:
@@ -212,7 +212,7 @@ class Following:
             return None
         located = Located(self.context.layouts, hop.layout, inside)
         into = facts.points_into if facts is not None else 0
-        way = hop.ways[inside] = Way(located, into, Hop(struct, path))
+        way = hop.ways[inside] = PointerWay(located, into, Hop(struct, path))
         return way
 
     def _may_lack(self, struct: StructLayout, inside: str) -> bool:
@@ -266,8 +266,8 @@ class Following:
         return f"{self._name}.{path}" if self._name and path else self._name or path or "the object"
 
 
-def _place(layout: Layout, facts: MemberFacts | None, found: FoundMember) -> Place:
-    return Place(layout, None if facts is not None and facts.cases else facts, found.bit_size)
+def _place(layout: Layout, facts: MemberFacts | None, found: FoundMember) -> PathEnd:
+    return PathEnd(layout, None if facts is not None and facts.cases else facts, found.bit_size)
 
 
 def _stale(pointer: TypedAddress) -> str | None:

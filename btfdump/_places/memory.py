@@ -24,14 +24,14 @@ _RAM = "System RAM"
 _MAX_RESOURCES = 1 << 14
 
 
-class Piece(NamedTuple):
+class Chunk(NamedTuple):
     """Memory that could be read: a virtual address in the direct map, and the bytes there."""
 
     address: int
     data: bytes
 
 
-class Memory:
+class PhysicalMemory:
     """The memory of one kernel; `pages` and `missing` count pages as `pieces()` goes along."""
 
     def __init__(self, kernel: Context, direct: DirectMap) -> None:
@@ -40,7 +40,7 @@ class Memory:
         self.pages = 0
         self.missing = 0
 
-    def pieces(self) -> Iterator[Piece]:
+    def pieces(self) -> Iterator[Chunk]:
         """Yield all memory that can be read, by address.
 
         Raises `BtfdumpError`s if the kernel does not say where its memory is.
@@ -52,13 +52,13 @@ class Memory:
                 length = min(PIECE, end - at)
                 self.pages += length // size
                 try:
-                    piece = Piece(at, read(at, length))
+                    piece = Chunk(at, read(at, length))
                 except errors:
                     yield from self._by_page(at, length)
                 else:
                     yield piece
 
-    def _by_page(self, start: int, length: int) -> Iterator[Piece]:
+    def _by_page(self, start: int, length: int) -> Iterator[Chunk]:
         """Yield what there is of a piece that is not all there."""
         size = self._direct.page_size
         read, errors = unchecked_read(self._kernel.target)
@@ -69,12 +69,12 @@ class Memory:
             except errors:
                 self.missing += 1
                 if run:
-                    yield Piece(at - size * len(run), b"".join(run))
+                    yield Chunk(at - size * len(run), b"".join(run))
                     run = []
             else:
                 run.append(data)
         if run:
-            yield Piece(start + length - size * len(run), b"".join(run))
+            yield Chunk(start + length - size * len(run), b"".join(run))
 
     def _ranges(self) -> Iterator[tuple[int, int]]:
         """Yield [start, end) of memory in whole pages, as virtual addresses of the direct map."""

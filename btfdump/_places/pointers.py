@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from btfdump._places.memory import Piece
+    from btfdump._places.memory import Chunk
     from btfdump._targets.memory import ByteOrder
 
 _LOW = 2
@@ -22,7 +22,7 @@ class Pointer(NamedTuple):
 
 
 def find_pointers(
-    pieces: Iterable[Piece], start: int, end: int, size: int, byteorder: ByteOrder
+    pieces: Iterable[Chunk], start: int, end: int, size: int, byteorder: ByteOrder
 ) -> Iterator[Pointer]:
     """Yield each aligned word of `size` bytes with a value in [start, end), by address.
 
@@ -43,7 +43,7 @@ def find_pointers(
 
 
 def _in_piece(
-    piece: Piece, low: int, high: int, size: int, byteorder: ByteOrder
+    piece: Chunk, low: int, high: int, size: int, byteorder: ByteOrder
 ) -> Iterator[Pointer]:
     word = low.to_bytes(size, byteorder)
     pattern = word[_LOW:] if byteorder == "little" else word[:-_LOW]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump._kernel.notes import Note
 from btfdump._roots.table import Branch
-from btfdump._tables.where import Condition, check_column
+from btfdump._tables.where import RowCondition, check_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,7 +34,7 @@ class Arrangement:
 
         Where nothing is sorted, rows are passed on as they come.
         """
-        conditions = [Condition(text) for text in self.where]
+        conditions = [RowCondition(text) for text in self.where]
         if conditions:  # what others there are is not asked
             table = replace(table, closing=str)
         names = [*self.columns, self.sort.removeprefix("-")] if self.sort else self.columns
@@ -54,7 +54,7 @@ class Arrangement:
         return replace(table, columns=self.columns, rows=_chosen(rows, self.columns))
 
     @staticmethod
-    def _check(conditions: list[Condition], names: Iterable[str], known: Iterable[str]) -> None:
+    def _check(conditions: list[RowCondition], names: Iterable[str], known: Iterable[str]) -> None:
         known = list(known)
         for condition in conditions:
             condition.check(known)
@@ -63,7 +63,7 @@ class Arrangement:
 
 
 def _matching(
-    asked: Arrangement, conditions: list[Condition], names: Iterable[str], table: Table
+    asked: Arrangement, conditions: list[RowCondition], names: Iterable[str], table: Table
 ) -> Iterator[Row | Note]:
     is_checked = bool(table.forms)
     for row in table.rows:

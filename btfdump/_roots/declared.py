@@ -13,7 +13,7 @@ from btfdump._roots import ROOTS, TableKind
 from btfdump._roots.every_task import every_task
 from btfdump._roots.table import Table
 from btfdump._tables.library import definition_of
-from btfdump._tables.rows import Asked, Reading
+from btfdump._tables.rows import Asked, TableReading
 from btfdump.errors import BtfdumpError, MissingDataError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from btfdump._kernel.context import Context
     from btfdump._roots import Query
-    from btfdump._tables.definition import Definition
+    from btfdump._tables.definition import TableDefinition
 
 
 def __getattr__(name: str) -> Any:
@@ -52,7 +52,7 @@ def users(kernel: Context) -> list[Any]:
     return [source for source in kernel.annotations.sources() if source.tables()]
 
 
-def kind_of(definition: Definition, tabulate: Callable[[Context, Query], Table]) -> TableKind:
+def kind_of(definition: TableDefinition, tabulate: Callable[[Context, Query], Table]) -> TableKind:
     """Return a declared table as a root."""
     options = tuple(definition.options or ())
     return TableKind(definition.argument, definition.help, options, tabulate)
@@ -68,7 +68,7 @@ def _tabulator(name: str) -> Callable[[Context, Query], Table]:
             query = replace(query, patterns=definition.default)
         asked = Asked(query.wants, {"task": lambda: every_task(kernel)}, frozenset(query.filters))
         try:
-            reading = Reading(kernel, definition, asked)
+            reading = TableReading(kernel, definition, asked)
         except BtfdumpError as error:
             remedy = "it may be of a subsystem that is not built in, or of another version"
             raise MissingDataError(

@@ -9,7 +9,7 @@ from btfdump._decode.layout import StructLayout
 from btfdump._graph.summaries import Summaries, in_words
 from btfdump._kernel.notes import Note
 from btfdump._places.member_at import member_at, named_type
-from btfdump._places.memory import Memory
+from btfdump._places.memory import PhysicalMemory
 from btfdump._places.place import PAGE, STACK, UNKNOWN, Place, Places
 from btfdump._places.pointers import find_pointers
 from btfdump._places.stale import stale_member
@@ -77,7 +77,7 @@ def _rows(kernel: Context, places: Places, wanted: list[Place]) -> Iterator[Row 
         start, end = place.start, place.end
         if place.kind in (PAGE, UNKNOWN):
             start, end = place.address, place.address + _SCALAR
-        memory = Memory(kernel, direct)
+        memory = PhysicalMemory(kernel, direct)
         late: list[Row] = []  # what matters least
         try:
             found = find_pointers(

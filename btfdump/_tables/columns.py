@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from btfdump._decode.layout import StructLayout
     from btfdump._kernel.context import Context
-    from btfdump._kernel.following import Place, Troubles
+    from btfdump._kernel.following import PathEnd, Troubles
     from btfdump._kernel.value import Value
-    from btfdump._tables.definition import Choice, Column, Definition, Level, Steps
+    from btfdump._tables.definition import Choice, Column, Level, Steps, TableDefinition
 
-    Get: TypeAlias = Callable[[Sequence["Frame"]], Any]
+    Get: TypeAlias = Callable[[Sequence["LevelRow"]], Any]
 
 MAX_STRING = 256
 """Bytes of a C string that a cell shows."""
@@ -38,7 +38,7 @@ ROOTS: Mapping[str, str] = {"task": "struct task_struct"}
 """Roots that may be walked, and the types of their objects."""
 
 
-class Frame(NamedTuple):
+class LevelRow(NamedTuple):
     """One object of a level: itself, the key that it was found by, and what was read of it."""
 
     value: Value
@@ -84,7 +84,7 @@ class BoundColumn(NamedTuple):
 class _Operand(NamedTuple):
     depth: int
     get: Get
-    place: Place | None = None
+    place: PathEnd | None = None
     slot: int = -1
 
 
@@ -102,7 +102,7 @@ class Bound:
     def __init__(
         self,
         context: Context,
-        definition: Definition,
+        definition: TableDefinition,
         troubles: Troubles,
         options: frozenset[str] = frozenset(),
     ) -> None:
@@ -192,7 +192,7 @@ class Bound:
         where = f"{self.definition.name}.{column.name}"
         depth = max((argument.depth for argument in arguments), default=0)
 
-        def get(frames: Sequence[Frame]) -> Any:
+        def get(frames: Sequence[LevelRow]) -> Any:
             try:
                 return call(*[get(frames) for get in gets])
             except BtfdumpError as error:
@@ -212,7 +212,7 @@ class Bound:
         get, known = operand.get, self._strings
         is_live = self.context.target.is_live
 
-        def text(frames: Sequence[Frame]) -> Any:
+        def text(frames: Sequence[LevelRow]) -> Any:
             address = get(frames)
             if not address:
                 return None
@@ -247,7 +247,7 @@ class Bound:
         gets = {path: operand.get for path, operand in operands.items()}
         depth = max((operand.depth for operand in operands.values()), default=0)
 
-        def get(frames: Sequence[Frame]) -> Any:
+        def get(frames: Sequence[LevelRow]) -> Any:
             try:
                 return _Computing(frames, gets).of(steps)
             except Missing:
@@ -283,7 +283,7 @@ class Bound:
 class _Computing(Evaluation):
     """The evaluation of an expression of a table; raises `Missing` where a part is None."""
 
-    def __init__(self, frames: Sequence[Frame], gets: Mapping[tuple[str, ...], Get]) -> None:
+    def __init__(self, frames: Sequence[LevelRow], gets: Mapping[tuple[str, ...], Get]) -> None:
         super().__init__((), "", "expression")
         self._frames, self._gets = frames, gets
 

@@ -85,7 +85,7 @@ class Column(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Definition:
+class TableDefinition:
     """A table as it is declared, by `source`: "library", or an overlay.
 
     `tree` names the columns of a row's own number and its parent's, for `--tree`.
@@ -102,7 +102,7 @@ class Definition:
     tree: tuple[str, ...] = ()
     default: tuple[str, ...] = ()
 
-    def extended(self, other: Definition) -> Definition:
+    def extended(self, other: TableDefinition) -> TableDefinition:
         """Return this table with the columns of another declaration, or that if it has rows."""
         if other.levels:
             return other
@@ -115,7 +115,7 @@ class Definition:
         )
 
 
-def define(name: str, stated: Mapping[str, Any], source: str) -> Definition:
+def define(name: str, stated: Mapping[str, Any], source: str) -> TableDefinition:
     """Return what a table of TOML says; raises `AnnotationError`, naming the entry."""
     return _Reading(f"{source}: table.{name}").definition(name, stated, source)
 
@@ -126,7 +126,7 @@ class _Reading:
     def __init__(self, where: str) -> None:
         self.where = where
 
-    def definition(self, name: str, stated: Mapping[str, Any], source: str) -> Definition:
+    def definition(self, name: str, stated: Mapping[str, Any], source: str) -> TableDefinition:
         self.known(stated, _TABLE, "")
         columns = stated.get("columns", {})
         rows = stated.get("rows", [])
@@ -135,7 +135,7 @@ class _Reading:
             self.refuse("columns", "a table [table.NAME.columns]", columns)
         if not isinstance(rows, list) or len(rows) > MOST_LEVELS:
             self.refuse("rows", f"a list of at most {MOST_LEVELS} levels", rows)
-        return Definition(
+        return TableDefinition(
             name,
             source,
             self.text(stated, "help"),

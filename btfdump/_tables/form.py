@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from btfdump._kernel.context import Context
-    from btfdump._kernel.following import Place
+    from btfdump._kernel.following import PathEnd
     from btfdump._meaning import Meaning
 
 _NS = 1_000_000_000
@@ -59,7 +59,7 @@ class Form:
         return hex(cell) if self.is_address and isinstance(cell, int) else cell
 
 
-def form_of(context: Context, place: Place) -> Form:
+def form_of(context: Context, place: PathEnd) -> Form:
     """Return how a member is told: by what annotations say of it, or of all its type."""
     facts, layout = place.facts, place.layout
     stated = facts.meaning if facts is not None and facts.is_meant else None
@@ -79,7 +79,7 @@ def form_of(context: Context, place: Place) -> Form:
     return Form(text=hex) if facts is not None and facts.is_hex else Form(is_number=True)
 
 
-def is_string(context: Context, place: Place) -> bool:
+def is_string(context: Context, place: PathEnd) -> bool:
     """Whether a member is a pointer to a C string of the kernel, which tables read."""
     layout, facts = place.layout, place.facts
     if not isinstance(layout, ScalarLayout) or layout.category is not Category.POINTER:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from btfdump._annotate.overlay import Overlay
-    from btfdump._tables.definition import Definition
+    from btfdump._tables.definition import TableDefinition
 
 LIBRARY = Path(__file__).parent / "library"
 
@@ -31,7 +31,7 @@ def names(overlays: Iterable[Overlay] = ()) -> list[str]:
     return list(found)
 
 
-def definition_of(name: str, overlays: Iterable[Overlay] = ()) -> Definition | None:
+def definition_of(name: str, overlays: Iterable[Overlay] = ()) -> TableDefinition | None:
     """Return what is declared of a table, None if nothing is.
 
     `overlays` come by authority, the highest first. Raises `AnnotationError`.
@@ -46,7 +46,7 @@ def definition_of(name: str, overlays: Iterable[Overlay] = ()) -> Definition | N
 
 
 @cache
-def _of_library(name: str) -> Definition | None:
+def _of_library(name: str) -> TableDefinition | None:
     path = LIBRARY / f"{name}.toml"
     try:
         text = path.read_text("utf-8")

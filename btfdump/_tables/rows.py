@@ -10,7 +10,7 @@ from btfdump._kernel.containers import is_perhaps_one
 from btfdump._kernel.following import Following, Troubles
 from btfdump._kernel.notes import Note
 from btfdump._kernel.variables import find_global
-from btfdump._tables.columns import Bound, Frame
+from btfdump._tables.columns import Bound, LevelRow
 from btfdump._walk import Anomaly, ValueEntry
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from btfdump._kernel.context import Context
     from btfdump._kernel.value import Value
     from btfdump._tables.columns import BoundLevel
-    from btfdump._tables.definition import Definition
+    from btfdump._tables.definition import TableDefinition
 
     Walk: TypeAlias = "Callable[[], Iterator[Value]]"
     Wants: TypeAlias = "Callable[..., bool]"
@@ -41,17 +41,17 @@ class Asked:
     options: frozenset[str] = frozenset()
 
 
-class Reading:
+class TableReading:
     """The reading of one table of one kernel."""
 
-    def __init__(self, context: Context, definition: Definition, asked: Asked) -> None:
+    def __init__(self, context: Context, definition: TableDefinition, asked: Asked) -> None:
         self.context = context
         self.troubles = Troubles()
         self.bound = Bound(context, definition, self.troubles, asked.options)
         self._asked = asked
         self._names = [column.name for column in self.bound.columns]
         self._cells: list[Any] = [None] * len(self._names)
-        self._frames: list[Frame] = []
+        self._frames: list[LevelRow] = []
         wanted = [self._names.index(n) for n in definition.names if n in self._names]
         self._asked_of = wanted
         self._asked_at = max((self.bound.columns[at].depth for at in wanted), default=-1)
@@ -92,7 +92,7 @@ class Reading:
                 yield found
                 continue
             row = self._read(depth, level, found)
-            frames[depth:] = [Frame(found, found.key_, row)]
+            frames[depth:] = [LevelRow(found, found.key_, row)]
             if only is not None and not only(frames):
                 if level.unless:
                     self._passed[level.unless] = self._passed.get(level.unless, 0) + 1

@@ -110,7 +110,7 @@ class _Asking(Reading):
         return "member", match["member"]
 
 
-class Condition:
+class RowCondition:
     """A condition on rows; raises `ExpressionError` if the text is none."""
 
     def __init__(self, text: str) -> None:

@@ -9,7 +9,7 @@ from drgn.helpers.linux.pid import find_task
 from btfdump import TargetError
 from btfdump import drgn as plugin
 from btfdump._drgn import attachment as module
-from btfdump._drgn.attachment import Attachment
+from btfdump._drgn.attachment import ProgramAttachment
 from btfdump._drgn.errors import BadDataError
 from btfdump._drgn.finders import Finders
 from tests.support.drgn_programs import attached, open_program, plugged_in
@@ -78,7 +78,7 @@ def test_a_kernel_that_cannot_be_opened_is_told_of_once(sample, caplog) -> None:
         attempts.append(1)
         raise TargetError("no BTF here")
 
-    Attachment(prog, failing).register()
+    ProgramAttachment(prog, failing).register()
     for _ in range(3):
         with pytest.raises(LookupError):
             prog.type("struct task_struct")
@@ -154,7 +154,7 @@ def refuse():
 def test_where_there_is_debuginfo_no_kernel_is_opened() -> None:
     prog = Loading(finds=True)
     prog.main = Main(drgn.ModuleFileStatus.HAVE)
-    attachment = Attachment(prog, refuse)
+    attachment = ProgramAttachment(prog, refuse)
     assert attachment.find_type(prog, set(), "task_struct", None) is None
     assert attachment.find_object(prog, "init_task", drgn.FindObjectFlags.ANY, None) is None
     assert attachment.find_symbol(prog, "init_task", None, True) == []
@@ -163,7 +163,7 @@ def test_where_there_is_debuginfo_no_kernel_is_opened() -> None:
 def test_debuginfo_that_drgn_is_about_to_load_comes_first() -> None:
     """drgn looks for `struct module` before it loads any, to find out what to load."""
     prog = Loading(finds=True)
-    attachment = Attachment(prog, refuse)
+    attachment = ProgramAttachment(prog, refuse)
     assert attachment.find_type(prog, set(), "module", None) == "struct module of DWARF"
     assert prog.loaded == 1
     assert attachment.find_type(prog, set(), "task_struct", None) is None
@@ -180,7 +180,7 @@ def test_without_debuginfo_it_is_searched_for_once(monkeypatch) -> None:
             return asked
 
     monkeypatch.setattr("btfdump._drgn.ranges.give_ranges", lambda prog, kernel: None)
-    attachment = Attachment(prog, lambda: Found())
+    attachment = ProgramAttachment(prog, lambda: Found())
     assert attachment.find_type(prog, set(), "module", None) == (set(), "module", None)
     assert attachment.find_type(prog, set(), "module", None) == (set(), "module", None)
     assert prog.loaded == 1

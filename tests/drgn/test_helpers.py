@@ -7,7 +7,7 @@ import lzma
 
 import pytest
 
-from btfdump._drgn.attachment import Attachment
+from btfdump._drgn.attachment import ProgramAttachment
 from btfdump._drgn.finders import Finders
 from btfdump.errors import UnknownTypeError
 
@@ -57,7 +57,7 @@ def test_without_a_declaration_no_helper_is_silently_wrong(
 
     def fresh():
         prog = open_program(sample("stock"))
-        attachment = Attachment(prog, lambda: Without(prog, kernel))
+        attachment = ProgramAttachment(prog, lambda: Without(prog, kernel))
         attachment.register()
         return prog, attachment.open()
 

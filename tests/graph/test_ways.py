@@ -8,7 +8,7 @@ from btfdump._annotate.overlay import Overlay
 from btfdump._annotate.summaries import fit
 from btfdump._annotate.template import slot_of, templates
 from btfdump._graph.summaries import Summaries
-from btfdump._graph.ways import Place, Places, Pointers
+from btfdump._graph.ways import Pointers, SlotPlace, SlotPlaces
 from btfdump._render.scalar import summary
 from tests.support.synthetic import World
 
@@ -38,8 +38,8 @@ def place_of(kernel, text):
     (template,) = templates(f"{{{text}}}")
     fitted = fit(template, struct, kernel.lookup, [], is_checked=False)
     assert fitted is not None
-    place = Place(next(fitted.slots()))
-    Places(kernel, struct).find(place)
+    place = SlotPlace(next(fitted.slots()))
+    SlotPlaces(kernel, struct).find(place)
     return place
 
 
@@ -130,7 +130,7 @@ def test_real_objects_are_told_alike_without_ways(sample_name, monkeypatch, open
         values += [file.deref_() for file in _files(task)]
     quick = _told(kernel, values)
     assert len(set(quick)) > 50
-    monkeypatch.setattr(Places, "_way", lambda self, slot: None)
+    monkeypatch.setattr(SlotPlaces, "_way", lambda self, slot: None)
     monkeypatch.setattr("btfdump._graph.telling.compiled", lambda text, member: None)
     assert _told(kernel, values) == quick
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump._places.memory import Memory
+from btfdump._places.memory import PhysicalMemory
 from btfdump.errors import CorruptDataError, FaultError
 from tests.support.direct import direct_of
 
@@ -13,7 +13,7 @@ from tests.support.direct import direct_of
 def test_every_page_is_either_read_or_missing(opened, name):
     kernel = opened(name)
     direct = direct_of(kernel)
-    memory = Memory(kernel, direct)
+    memory = PhysicalMemory(kernel, direct)
     read = 0
     for piece in memory.pieces():
         read += len(piece.data) // direct.page_size
@@ -44,7 +44,7 @@ def test_resources_that_lead_in_a_circle(patched, poke):
     first = root.child.deref_()
     poke(first.sibling, first.address_)
     with pytest.raises(CorruptDataError, match="more than 16384 children"):
-        for _ in Memory(patched, direct_of(patched))._ranges():
+        for _ in PhysicalMemory(patched, direct_of(patched))._ranges():
             pass
 
 
@@ -52,4 +52,4 @@ def test_a_kernel_that_names_no_memory(patched, poke):
     root = patched.value("struct resource", patched.symbol("iomem_resource"))
     poke(root.child, 0)
     with pytest.raises(CorruptDataError, match="no 'System RAM'"):
-        list(Memory(patched, direct_of(patched)).pieces())
+        list(PhysicalMemory(patched, direct_of(patched)).pieces())

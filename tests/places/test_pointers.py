@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from btfdump._places.memory import Piece
+from btfdump._places.memory import Chunk
 from btfdump._places.pointers import Pointer, find_pointers
 
 BASE = 0xFFFF_8880_0000_0000
@@ -41,7 +41,7 @@ def test_as_all_words_one_by_one(byteorder, size, start, length):
         # At odd places too, where there is no pointer.
         at = random_.randrange(1, 400)
         data = data[:at] + (base + start).to_bytes(size, byteorder) + data[at + size :]
-        pieces.append(Piece(BASE + number * len(data), data))
+        pieces.append(Chunk(BASE + number * len(data), data))
     start, end = base + start, base + start + length
     found = list(find_pointers(pieces, start, end, size, byteorder))
     assert found == brute(pieces, start, end, size, byteorder)
@@ -51,4 +51,4 @@ def test_as_all_words_one_by_one(byteorder, size, start, length):
 def test_zeros_are_not_gone_through_byte_by_byte():
     """Of an object at 0x1000, the high bytes are zeros, as most of memory is."""
     data = bytes(1 << 16) + (0x1008).to_bytes(8, "little")
-    assert list(find_pointers([Piece(0, data)], 0x1000, 0x1010, 8, "little")) == [(1 << 16, 0x1008)]
+    assert list(find_pointers([Chunk(0, data)], 0x1000, 0x1010, 8, "little")) == [(1 << 16, 0x1008)]

@@ -7,7 +7,7 @@ from array import array
 import pytest
 
 from btfdump._kernel.notes import Note
-from btfdump._places.memory import Memory
+from btfdump._places.memory import PhysicalMemory
 from btfdump._roots import Query, table_of
 from btfdump.errors import ExpressionError
 from tests.support.direct import direct_of
@@ -27,7 +27,7 @@ def words_between(kernel, start: int, end: int) -> int:
     """Count the words of all memory with such a value, one by one."""
     count = 0
     big = kernel.target.platform.byteorder == "big"
-    for piece in Memory(kernel, direct_of(kernel)).pieces():
+    for piece in PhysicalMemory(kernel, direct_of(kernel)).pieces():
         words = array("Q", piece.data)
         if big:
             words.byteswap()

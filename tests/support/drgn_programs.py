@@ -8,7 +8,7 @@ import drgn
 from drgn import Architecture, Platform, PlatformFlags, Program
 
 from btfdump import drgn as plugin
-from btfdump._drgn.attachment import Attachment, attachment_of
+from btfdump._drgn.attachment import ProgramAttachment, attachment_of
 from btfdump._drgn.finders import Finders
 from btfdump._targets.via_drgn.opening import without_plugins
 
@@ -37,7 +37,7 @@ def plugged_in(path: Path) -> Program:
     return prog
 
 
-def attached(prog: Program) -> Attachment:
+def attached(prog: Program) -> ProgramAttachment:
     """Return what is registered with a program."""
     found = attachment_of(prog)
     assert found is not None

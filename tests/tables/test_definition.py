@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from btfdump._annotate.overlay import Overlay
-from btfdump._tables.definition import Definition, define
+from btfdump._tables.definition import TableDefinition, define
 from btfdump._tables.library import LIBRARY, names
 from btfdump._tables.library import definition_of as declared
 from btfdump.errors import AnnotationError
 
 
-def definition_of(name: str, overlays: Any = ()) -> Definition:
+def definition_of(name: str, overlays: Any = ()) -> TableDefinition:
     found = declared(name, overlays)
     assert found is not None
     return found

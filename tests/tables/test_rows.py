@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump._kernel.notes import Note
 from btfdump._tables.library import definition_of
-from btfdump._tables.rows import Asked, Reading
+from btfdump._tables.rows import Asked, TableReading
 
 if TYPE_CHECKING:
     from btfdump._api.kernel import Kernel
 
 
-def reading(kernel: Kernel, name: str, *options: str, wants: Any = lambda *names: True) -> Reading:
+def reading(
+    kernel: Kernel, name: str, *options: str, wants: Any = lambda *names: True
+) -> TableReading:
     definition = definition_of(name, kernel.annotations.sources())
     assert definition is not None
-    return Reading(kernel, definition, Asked(wants, {}, frozenset(options)))
+    return TableReading(kernel, definition, Asked(wants, {}, frozenset(options)))
 
 
 def rows(kernel: Kernel, name: str, *options: str, **how: Any) -> list[Any]:

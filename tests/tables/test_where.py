@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btfdump._tables.form import Form
-from btfdump._tables.where import Condition
+from btfdump._tables.where import RowCondition
 from btfdump.errors import ExpressionError
 
 FORMS = {
@@ -74,12 +74,12 @@ ROW = {
     ],
 )
 def test_holds(text):
-    assert Condition(text).holds(ROW, FORMS)
+    assert RowCondition(text).holds(ROW, FORMS)
 
 
 @pytest.mark.parametrize("text", ['state == "S"', "pages > 2M", 'comm ~ "x$"', "none", "pid == 6"])
 def test_does_not_hold(text):
-    assert not Condition(text).holds(ROW, FORMS)
+    assert not RowCondition(text).holds(ROW, FORMS)
 
 
 @pytest.mark.parametrize(
@@ -103,10 +103,10 @@ def test_does_not_hold(text):
 )
 def test_refused(text, error):
     with pytest.raises(ExpressionError, match=error):
-        Condition(text).holds(ROW, FORMS)
+        RowCondition(text).holds(ROW, FORMS)
 
 
 def test_an_unknown_column_is_told_with_what_may_have_been_meant():
     with pytest.raises(ExpressionError, match=r"no column 'stat'; did you mean state\? there are"):
-        Condition("stat == 3").check(ROW)
-    Condition("state == 3").check(ROW)
+        RowCondition("stat == 3").check(ROW)
+    RowCondition("state == 3").check(ROW)

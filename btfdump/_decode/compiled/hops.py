@@ -43,7 +43,7 @@ class Leaf(NamedTuple):
     located: Located
 
 
-class Way(NamedTuple):
+class PointerWay(NamedTuple):
     """A pointer to a hop: the target begins `into` bytes before where it points."""
 
     located: Located
@@ -58,7 +58,7 @@ class Hop:
     layout: StructLayout
     path: str = ""
     leaves: list[Leaf] = field(default_factory=list)
-    ways: dict[str, Way] = field(default_factory=dict)
+    ways: dict[str, PointerWay] = field(default_factory=dict)
 
     def all(self) -> list[Hop]:
         """Return this hop and those behind it, in the order in which the reader numbers them."""
