@@ -14,7 +14,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from bench.harness import ROOT, Row, alternate, table
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from btfdump._roots.every_task import every_task
 from btfdump._tables.definition import define
 from btfdump._tables.rows import Asked, TableReading

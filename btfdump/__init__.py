@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from btfdump._annotate.facts import Expansion
     from btfdump._api.btffile import open_btf
-    from btfdump._api.kernel import Kernel, open_core, open_live, open_qemu
+    from btfdump._api.kernel import Kernel
+    from btfdump._api.opening import open_core, open_live, open_qemu
     from btfdump._bpf.maps import map_family
     from btfdump._bpf.maps.elements import Element, Keys
     from btfdump._bpf.maps.map_value import MapValue
@@ -185,9 +186,9 @@ if not TYPE_CHECKING:  # a type checker sees the imports above, and so what does
         "essential_name": "_btf.names",
         "map_family": "_bpf.maps",
         "open_btf": "_api.btffile",
-        "open_core": "_api.kernel",
-        "open_live": "_api.kernel",
-        "open_qemu": "_api.kernel",
+        "open_core": "_api.opening",
+        "open_live": "_api.opening",
+        "open_qemu": "_api.opening",
         "printable": "_render.escape",
         "renderer": "_render",
         "root": "_roots",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 from hypothesis import settings
 
-from btfdump._api.kernel import Kernel, open_core
+from btfdump._api.opening import open_core
 from tests.support import kdump_formats
 from tests.support.patched import PatchedKernel
 from tests.support.together import Scheduling, common_folder, make_once
@@ -21,6 +21,7 @@ from tests.support.together import Scheduling, common_folder, make_once
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from btfdump._api.kernel import Kernel
     from btfdump._kernel.value import Value
 
 # How long an example takes says how busy the machine is.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from btfdump._kernel.value import Value
 
 if TYPE_CHECKING:
@@ -323,7 +323,7 @@ def test_untagged_containers_of_the_sample(sample_with_overlay, known_sample):
 
 @pytest.fixture
 def sample_with_overlay(sample, tmp_path):
-    from btfdump._api.kernel import open_core
+    from btfdump._api.opening import open_core
 
     kernels = []
 

@@ -6,7 +6,7 @@ import atexit
 import weakref
 from typing import TYPE_CHECKING
 
-from btfdump._api.kernel import Kernel, open_target
+from btfdump._api.opening import open_target
 from btfdump._drgn.finders import Finders
 from btfdump._targets.via_drgn.program import target_of
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import drgn
+
+    from btfdump._api.kernel import Kernel
 
 
 def open_program(

@@ -72,7 +72,7 @@ def open_types(
     given instead. `cache` is as for `open_core()`. Raises `TargetError` if the file is none of
     these, `ExpressionError` for a base of a vmcore, and what `open_btf()` raises.
     """
-    from btfdump._api.kernel import open_core
+    from btfdump._api.opening import open_core
     from btfdump._targets.dumpfile import is_core
 
     if is_core(path):

@@ -304,7 +304,7 @@ def _reports(args: argparse.Namespace) -> Iterator[tuple[str, list[Checked], lis
         rows = [row for source in sources for row in check((btf,), source, Lookup(btf))]
         yield btf.name, rows, known
         return
-    from btfdump._api.kernel import open_core
+    from btfdump._api.opening import open_core
     from btfdump._tables.checking import check_tables
 
     with open_core(args.core, overlays=args.overlay) as kernel:

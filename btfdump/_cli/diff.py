@@ -86,7 +86,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _document(path: str, args: argparse.Namespace) -> dict[str, Any]:
     """Return what is to be compared: of a JSON file as it is, of a vmcore its ROOT."""
-    from btfdump._api.kernel import open_core
+    from btfdump._api.opening import open_core
     from btfdump._cli.inspection import Inspection
     from btfdump._diff.document import load
 

@@ -40,7 +40,7 @@ def configure(parser: CommandParser) -> None:
 @command(configure, help="print objects out of a vmcore")
 def run(args: argparse.Namespace) -> int:
     """Open the vmcore and print what was asked for; return the exit status."""
-    from btfdump._api.kernel import open_core
+    from btfdump._api.opening import open_core
 
     with open_core(
         args.core,

@@ -49,7 +49,7 @@ def configure(parser: CommandParser) -> None:
 @command(configure, help="print objects of the running kernel")
 def run(args: argparse.Namespace) -> int:
     """Open the running kernel and print what was asked for; return the exit status."""
-    from btfdump._api.kernel import open_live
+    from btfdump._api.opening import open_live
 
     with open_live(
         args.via,

@@ -45,7 +45,7 @@ def configure(parser: CommandParser) -> None:
 @command(configure, help="print objects of a QEMU guest's kernel")
 def run(args: argparse.Namespace) -> int:
     """Attach to the guest and print what was asked for; return the exit status."""
-    from btfdump._api.kernel import open_qemu
+    from btfdump._api.opening import open_qemu
 
     with open_qemu(
         args.socket,

@@ -14,7 +14,8 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from btfdump._api.kernel import Kernel, open_core
+from btfdump._api.kernel import Kernel
+from btfdump._api.opening import open_core
 from btfdump._cli import build_parser
 from btfdump._cli.inspection import Inspection
 from btfdump._targets.base import KernelTarget, LayeredTarget

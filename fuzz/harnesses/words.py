@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from btfdump._api import kernel as api
+from btfdump._api import opening as api
+from btfdump._api.kernel import Kernel
 from btfdump._targets.base import LayeredTarget
 from fuzz.harness import Harness, command, expect, expect_printable
 from fuzz.mutation import HOSTILE, NUMBERS
@@ -68,10 +69,10 @@ class WordsHarness(Harness):
         open_core = api.open_core
         core = str(_FILES[_CORE])
 
-        def open_shared(file: Any, **options: Any) -> api.Kernel:
+        def open_shared(file: Any, **options: Any) -> Kernel:
             if str(file) != core or any(options.get(k) for k in ("btf", "vmlinux", "overlays")):
                 return open_core(file, **options)
-            return api.Kernel(_Kept(kernel.target), kernel.btf)
+            return Kernel(_Kept(kernel.target), kernel.btf)
 
         self._open_core: Any = open_shared
         (room() / "btf").write_bytes(World().btf().data)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from btfdump.errors import BtfdumpError
 
 if TYPE_CHECKING:

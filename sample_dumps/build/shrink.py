@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from btfdump._targets.vmcoreinfo import parse
 
 from . import kdump

@@ -9,7 +9,7 @@ import pytest
 from btfdump._annotate.applying import APPLIES, MISFIT, NO_MEMBER, NO_STRUCT
 from btfdump._annotate.coverage import check
 from btfdump._annotate.lookup import Lookup
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from btfdump._btf import BtfBuilder
 from tests.support.annotated import overlay
 from tests.support.synthetic import World

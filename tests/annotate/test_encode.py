@@ -14,7 +14,7 @@ import pytest
 from btfdump._annotate.coverage import annotations_for
 from btfdump._annotate.encode import encode, holder_of
 from btfdump._annotate.overlay import Overlay, library
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from btfdump._btf import Btf, BtfBuilder, types
 from btfdump._btf.wire import Kind
 from btfdump._cli import main

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from btfdump._graph.limits import Limits
 from btfdump._kernel.value import Value
 from btfdump._kernel.value_at import offset_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from btfdump._btf import Btf
 from btfdump._btf import cache as indexcache
 from btfdump._btf.index import Index

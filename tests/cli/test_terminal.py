@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from btfdump._cli import main
 from btfdump._cli.terminal import FAILED, OK, columns
 from btfdump._roots import Query
@@ -117,7 +117,7 @@ def test_a_full_disk_under_a_kernel_that_runs(
         opened.append(command[0])
         return open_core(core)
 
-    monkeypatch.setattr(f"btfdump._api.kernel.open_{command[0]}", open_)
+    monkeypatch.setattr(f"btfdump._api.opening.open_{command[0]}", open_)
     with suppress(OSError), FULL.open("w") as full:  # what is left in its buffer is not written
         monkeypatch.setattr("sys.stdout", full)
         status = main([*command, "task", "1", *watch])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from sample_dumps.build.guest import CommandTimeout, QmpError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump._api.kernel import open_qemu
+from btfdump._api.opening import open_qemu
 from sample_dumps.build.guest import Guest
 
 if TYPE_CHECKING:

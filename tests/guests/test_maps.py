@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump._api.kernel import Kernel, open_core
+from btfdump._api.opening import open_core
 from btfdump._bpf.maps.elements import Element
 from btfdump._btf import types
 from btfdump._cli import main
@@ -23,6 +23,7 @@ from tests.support.registered import known_table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from btfdump._api.kernel import Kernel
     from btfdump._bpf.maps.map_value import MapValue
     from btfdump._decode.layout import Layout
     from btfdump._kernel.value import Value

@@ -15,7 +15,7 @@ import pytest
 from btfdump._annotate.applying import APPLIES, MISFIT
 from btfdump._annotate.coverage import check, coverage, tally
 from btfdump._annotate.overlay import library
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from sample_dumps.build import kernels
 from sample_dumps.build.matrix import figures
 from sample_dumps.build.matrix.catalogue import BY_NAME

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump._api.kernel import Kernel, open_core, open_qemu
+from btfdump._api.opening import open_core, open_qemu
 from btfdump._roots import Query
 from btfdump._roots.holders import find_holders
 from tests.support.registered import known_table
@@ -16,6 +16,7 @@ from tests.support.registered import known_table
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from btfdump._api.kernel import Kernel
     from sample_dumps.build.guest import Guest
 
 pytestmark = pytest.mark.kernel

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from sample_dumps.build.shrink import shrink
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from btfdump._btf import BtfBuilder
 from btfdump._btf.types import Struct
 from btfdump._kernel.context import Context

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from btfdump._kernel.notes import Note
 from btfdump._roots import FLAGS, Query, TableKind, table_of
 from btfdump._roots.words import named

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.global_types import GlobalTypes
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from btfdump._targets.elf import btf_section
 
 from .dwarf import read_vmlinux

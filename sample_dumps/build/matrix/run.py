@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from btfdump._targets.dumpfile import sniff
 from btfdump._targets.lostinfo import find_vmcoreinfo
 from sample_dumps.build import kernels, packages, truth

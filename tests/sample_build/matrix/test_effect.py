@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.overlay import Overlay
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from sample_dumps.build.matrix.effect import effect_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from btfdump._api.kernel import open_core
+from btfdump._api.opening import open_core
 from sample_dumps.build.matrix.places import by_btfdump
 from sample_dumps.build.matrix.survey import Survey, _plan
 
