@@ -9,7 +9,7 @@ import pytest
 
 from btfdump._graph.traverse import traverse
 from btfdump._render import Root, get
-from btfdump._roots import select
+from btfdump._roots.selecting import select
 
 if TYPE_CHECKING:
     from collections.abc import Callable

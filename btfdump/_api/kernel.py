@@ -14,8 +14,7 @@ from btfdump._kernel.context import Context
 from btfdump._kernel.modules import LoadedModules
 from btfdump._kernel.pointers import read_string, space_of, target_type
 from btfdump._kernel.value_at import value_at
-from btfdump._kernel.variables import find_global
-from btfdump._roots import global_value
+from btfdump._kernel.variables import find_global, named_global
 from btfdump._roots.task import task, tasks
 from btfdump.errors import (
     BtfdumpError,
@@ -146,7 +145,7 @@ class Kernel(Context):
         `SymbolNotFoundError` if there is no such symbol, `AmbiguousSymbolError` if there are
         several, and `UnknownTypeError` if its type is not known.
         """
-        found = global_value(self, name)
+        found = named_global(self, name)
         if not self.is_per_cpu(name) or tuple(self.target.per_cpu_offsets) == (0,):
             return found  # without SMP, the kernel uses what is in its image
         from btfdump._kernel.per_cpu_variable import PerCpuVariable

@@ -13,8 +13,9 @@ from btfdump._places.memory import PhysicalMemory
 from btfdump._places.place import PAGE, STACK, UNKNOWN, Place, Places
 from btfdump._places.pointers import find_pointers
 from btfdump._places.stale import stale_member
-from btfdump._roots import select, table_root
+from btfdump._roots import table_root
 from btfdump._roots.at_address import ADDRESS, number
+from btfdump._roots.selecting import select
 from btfdump._roots.table import Table
 from btfdump._roots.task import tasks
 from btfdump.errors import BtfdumpError, ExpressionError, MissingDataError

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
-from btfdump._roots import (
-    ROOTS,
-    RootKind,
-    TableKind,
-    _has_symbol,
-    _has_type,
+from btfdump._roots import ROOTS, RootKind, TableKind
+from btfdump._roots.selecting import (
     advice_on,
     at_address,
+    has_symbol,
+    has_type,
     is_further_type,
     is_type,
     select,
@@ -83,7 +81,7 @@ def named(kernel: Context, word: str, following: str = "") -> RootKind | TableKi
 
 def _is_known(kernel: Context, word: str, following: str) -> bool:
     try:
-        known = _has_type if is_type(kernel, word, following) else _has_symbol
+        known = has_type if is_type(kernel, word, following) else has_symbol
     except ExpressionError:  # both
         return True
     return known(kernel, word)

@@ -11,7 +11,7 @@ from btfdump._bpf.maps.elements import Element
 from btfdump._graph.limits import Limits, selection_of
 from btfdump._graph.traverse import traverse
 from btfdump._render import Root, get
-from btfdump._roots import select
+from btfdump._roots.selecting import select
 from btfdump.errors import MemberNotFoundError
 from tests.support.annotated import texts
 

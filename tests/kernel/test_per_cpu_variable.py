@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btfdump._kernel.per_cpu_variable import PerCpuVariable
-from btfdump._roots import at_address, select
+from btfdump._roots.selecting import at_address, select
 from btfdump._targets.memory import Platform
 from btfdump.errors import ExpressionError, FaultError, ObjectNotFoundError
 from tests.support.synthetic import World

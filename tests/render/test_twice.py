@@ -14,7 +14,7 @@ from btfdump._graph.interrupted import InterruptedEvents
 from btfdump._graph.limits import Limits, selection_of
 from btfdump._graph.traverse import traverse
 from btfdump._render import Root, formats, get, reader_for
-from btfdump._roots import select
+from btfdump._roots.selecting import select
 from tests.support.registered import known_root
 
 ROOTS = [

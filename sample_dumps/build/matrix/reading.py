@@ -13,7 +13,8 @@ from btfdump._graph.events import Enter
 from btfdump._graph.limits import Limits
 from btfdump._graph.traverse import traverse
 from btfdump._kernel.notes import Note
-from btfdump._roots import ROOTS, Query, RootKind, TableKind, select
+from btfdump._roots import ROOTS, Query, RootKind, TableKind
+from btfdump._roots.selecting import select
 from btfdump.errors import BtfdumpError, PluginError, SymbolNotFoundError
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from btfdump._btf import Kind, types
 from btfdump._decode.layout import StructLayout
 from btfdump._kernel.containers import member_at
 from btfdump._kernel.value import Value
-from btfdump._roots import select
+from btfdump._roots.selecting import select
 from btfdump._walk import Anomaly
 from btfdump.errors import BtfdumpError
 
