@@ -13,6 +13,7 @@ SMALL = 80
 
 # Larger modules that another file tests, and the file.
 COVERED = {
+    "decode/budget.py": "decode/test_bombs.py",
     # A program's kernel: seen in what drgn is told of it.
     "targets/via_drgn/program.py": "test_drgn.py",
     # Words, as the vocabulary has them.
@@ -38,6 +39,7 @@ COVERED = {
     "graph/state.py": "kernel/test_definitions.py",
     # Every renderer shows the same small kernel: the goldens are their specification.
     "render/json_text.py": "render/test_goldens.py",
+    "render/lines.py": "render/test_goldens.py",
     "render/outline.py": "render/test_goldens.py",
     "render/painter.py": "render/test_goldens.py",
     "render/text.py": "render/test_goldens.py",

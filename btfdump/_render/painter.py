@@ -10,7 +10,7 @@ from btfdump._decode.scalars import Category, ScalarLayout
 from btfdump._graph.events import GroupKind
 from btfdump._kernel.variables import length_at_most, typed_as_of
 from btfdump._render.escape import printable
-from btfdump._render.outline import (
+from btfdump._render.lines import (
     EndLine,
     FieldLine,
     GroupLine,
@@ -18,12 +18,11 @@ from btfdump._render.outline import (
     NoteLine,
     NumberLine,
     ObjectLine,
-    Outline,
     SeenLine,
     StructLine,
     TotalsLine,
-    by_whom,
 )
+from btfdump._render.outline import Outline, by_whom
 from btfdump._render.scalar import array, field_scalar, meaning_of, text
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from btfdump._graph.events import GroupKind
 from btfdump._render import Options, Root, renderer
 from btfdump._render.escape import printable, quoted
 from btfdump._render.labels import holds_text, label_text, remark_text
-from btfdump._render.outline import (
+from btfdump._render.lines import (
     EndLine,
     FieldLine,
     GroupLine,
@@ -24,12 +24,8 @@ from btfdump._render.outline import (
     SeenLine,
     StructLine,
     TotalsLine,
-    by_whom,
-    holds_group,
-    inline_leaves,
-    totals_text,
-    typed_by,
 )
+from btfdump._render.outline import by_whom, holds_group, inline_leaves, totals_text, typed_by
 from btfdump._render.painter import Painter, number_of, type_of, where_seen
 from btfdump._render.scalar import meaning_of, scalar, summary
 

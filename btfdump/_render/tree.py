@@ -17,21 +17,12 @@ from btfdump._render import Options, Root, renderer
 from btfdump._render.escape import printable, quoted
 from btfdump._render.fitting import fit, visible
 from btfdump._render.labels import holds_text, label_text, remark_text
+from btfdump._render.lines import is_branch
 from btfdump._render.outline import (
-    EndLine,
-    FieldLine,
-    GroupLine,
-    NoteLine,
-    NumberLine,
-    ObjectLine,
-    SeenLine,
-    StructLine,
-    TotalsLine,
     by_whom,
     children,
     holds_group,
     inline_leaves,
-    is_branch,
     is_empty,
     totals_text,
     typed_by,
@@ -45,6 +36,17 @@ if TYPE_CHECKING:
     from btfdump._decode.fields import Field
     from btfdump._graph.events import Enter, Holds, Open
     from btfdump._render import Interest
+    from btfdump._render.lines import (
+        EndLine,
+        FieldLine,
+        GroupLine,
+        NoteLine,
+        NumberLine,
+        ObjectLine,
+        SeenLine,
+        StructLine,
+        TotalsLine,
+    )
 
 _WIDTH = 110
 """Structs are written on one line up to about this many columns."""

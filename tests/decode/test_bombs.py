@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from btfdump._btf import BtfBuilder
-from btfdump._decode import fields
+from btfdump._decode import budget, fields
+from btfdump._decode.budget import Budget
 from btfdump._decode.compiled.fields import compile_fields
 from btfdump._decode.compiled.plan import plan_of
-from btfdump._decode.fields import Budget, Decoder, nonzero, to_python
+from btfdump._decode.fields import Decoder, nonzero, to_python
 from btfdump._decode.layout import Layouts, StructLayout
 from btfdump._decode.short import ShortLayouts
 from btfdump._render.show.snprintf import snprintf_btf
@@ -163,7 +164,7 @@ def test_many_objects_that_are_just_not_too_large(monkeypatch: pytest.MonkeyPatc
     b.struct("long", 30_000, [("many", b.array(one, 30_000), 0)])
     b.struct("short", 300, [("many", b.array(one, 300), 0)])
     layouts, layout = layout_of(b.parse(), "struct", "long")
-    monkeypatch.setattr(fields, "MAX_SPARE", 100_000)
+    monkeypatch.setattr(budget, "MAX_SPARE", 100_000)
     decoder = Decoder(layouts, elements=1 << 24)
     data = b"\1" * 30_000
     for _ in range(3):

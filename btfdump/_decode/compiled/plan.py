@@ -10,8 +10,8 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from btfdump._decode.budget import LARGE, Budget
 from btfdump._decode.compiled.source import is_unpackable
-from btfdump._decode.fields import LARGE, Budget
 from btfdump._decode.layout import ArrayLayout, MemberLayout, StructLayout
 from btfdump._decode.scalars import ScalarLayout
 from btfdump._decode.scope import Scope
