@@ -13,6 +13,7 @@ SMALL = 80
 
 # Larger modules that another file tests, and the file.
 COVERED = {
+    "graph/fitted.py": "graph/test_telling.py",
     "decode/budget.py": "decode/test_bombs.py",
     # A program's kernel: seen in what drgn is told of it.
     "targets/via_drgn/program.py": "test_drgn.py",

@@ -7,15 +7,13 @@ be read says nothing.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
-from btfdump._annotate.summaries import condition_of, fit
 from btfdump._annotate.template import HEAD, HEX, LEFT, PATH, SUM, Around, Index, Slot
 from btfdump._btf import types
 from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._decode.scalars import Category, ScalarLayout
-from btfdump._graph.conditions import compiled
+from btfdump._graph.fitted import UNTOLD, FittedTemplates
 from btfdump._graph.ways import Pointers, SlotPlace, SlotPlaces
 from btfdump._kernel.claims import doubt
 from btfdump._kernel.d_path import Paths
@@ -24,14 +22,14 @@ from btfdump._kernel.pointers import ELSEWHERE, space_of, target_of
 from btfdump._kernel.surroundings import KernelSurroundings
 from btfdump._kernel.value_at import value_at
 from btfdump._meaning.amounts import duration, size
-from btfdump.errors import AnnotationError, BtfdumpError, MemberNotFoundError
+from btfdump.errors import MemberNotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from btfdump._annotate.lookup import Lookup
-    from btfdump._annotate.template import Part, Step, Template
+    from btfdump._annotate.template import Step, Template
     from btfdump._decode.compiled.projection import Located
+    from btfdump._graph.fitted import Fitted, FittedChoice, FittedCondition, FittedTemplate
     from btfdump._kernel.context import Context
     from btfdump._kernel.value import Value
     from btfdump._meaning import Meaning
@@ -44,7 +42,6 @@ _MAX_SOCKADDR = 128  # _K_SS_MAXSIZE, include/uapi/linux/socket.h
 _MAX_FOLIO = 1 << 29
 """The most bytes of struct pages of one folio; with 64 bits, none are so near the top."""
 _EACH = (Index(None),)
-_UNTOLD = (BtfdumpError, LookupError, TypeError, ValueError)
 
 
 Told: TypeAlias = "tuple[str, dict[str, str | int]]"
@@ -67,64 +64,14 @@ class Surroundings:
         self.pointers.forget()
 
 
-class _Condition:
-    """A condition over an object's members; "" always holds."""
-
-    __slots__ = ("quick", "text")
-
-    def __init__(self, text: str, places: SlotPlaces) -> None:
-        self.text = text
-        self.quick = compiled(text, partial(_reading, places)) if text else None
-
-
-class _Choice:
-    """An optional part, made for the objects of one type."""
-
-    __slots__ = ("condition", "otherwise", "parts")
-
-    def __init__(
-        self, condition: _Condition, parts: Sequence[_Made], otherwise: Sequence[_Made]
-    ) -> None:
-        self.condition = condition
-        self.parts = parts
-        self.otherwise = otherwise
-
-
-_Made: TypeAlias = "str | SlotPlace | _Choice"
-
-
-class _MadeTemplate:
-    """A template, made for the objects of one type."""
-
-    __slots__ = ("has_slots", "parts", "texts")
-
-    def __init__(
-        self, parts: Sequence[_Made], texts: Sequence[tuple[SlotPlace, tuple[str, ...]]]
-    ) -> None:
-        self.parts = parts
-        self.texts = texts
-        self.has_slots = any(not isinstance(part, str) for part in parts)
-
-
 class Telling:
-    """Tells the objects of one type by the first of its templates that applies.
-
-    A template is made for the type when it is first needed: fitted to the kernel's types, and what
-    its slots and conditions name found.
-    """
+    """Tells the objects of one type by the first of its templates that applies."""
 
     def __init__(
         self, around: Surroundings, struct: types.Composite, templates: Sequence[Template]
     ) -> None:
         self._around = around
-        self._struct = struct
-        self._places = SlotPlaces(around.context, struct)
-        self._templates = templates
-        self._made: dict[int, _MadeTemplate | None] = {}
-        lookup = around.context.lookup
-        self._conditions = [
-            _Condition(_condition(one.condition, struct, lookup), self._places) for one in templates
-        ]
+        self._fitted = FittedTemplates(around.context, struct, templates)
 
     def tell(self, value: Value, room: int | None, nested: Nested) -> Told | None:
         """Return what an object is, None if nothing of it can be read.
@@ -132,62 +79,16 @@ class Telling:
         With `room`, only so many bytes from its start on belong to it. `nested` tells another.
         """
         data = _read(value, room)
-        for number in range(len(self._templates)):
-            one = _One(self._around, self._places, value, room, nested, data)
-            template = self._applying(number, one)
+        for number, condition in enumerate(self._fitted.conditions):
+            one = _One(self._around, self._fitted.places, value, room, nested, data)
+            if condition is not None and not one.holds(condition):
+                continue
+            template = self._fitted.template(number)
             if template is not None and all(
                 one.slot(place) in texts for place, texts in template.texts
             ):
                 return one.told(template, is_readable=data is not None)
         return None
-
-    def _applying(self, number: int, one: _One) -> _MadeTemplate | None:
-        """Return a template if its condition holds."""
-        if self._templates[number].condition and not one.holds(self._conditions[number]):
-            return None
-        if number not in self._made:
-            try:
-                self._made[number] = self._make(number)
-            except _UNTOLD:  # a struct that it names is damaged
-                self._made[number] = None
-        return self._made[number]
-
-    def _make(self, number: int) -> _MadeTemplate | None:
-        """Make a template, None if it does not fit; modules may be asked for what it names."""
-        is_last = number == len(self._templates) - 1
-        lookup = self._around.context.lookup
-        template = fit(self._templates[number], self._struct, lookup, [], is_checked=not is_last)
-        if template is None:
-            return None
-        return _MadeTemplate(
-            tuple(map(self._made_of, template.parts)),
-            [(SlotPlace(slot), texts) for slot, texts in template.texts],
-        )
-
-    def _made_of(self, part: Part) -> _Made:
-        if isinstance(part, str):
-            return part
-        if isinstance(part, Slot):
-            return SlotPlace(part)
-        return _Choice(
-            _Condition(part.condition, self._places),
-            tuple(map(self._made_of, part.parts)),
-            tuple(map(self._made_of, part.otherwise)),
-        )
-
-
-def _reading(places: SlotPlaces, path: str) -> Callable[[bytes, int], int] | None:
-    """Return what reads a member that conditions name from an object's bytes, None for others."""
-    located = places.member(path)
-    return located.read if located is not None and located.is_plain else None
-
-
-def _condition(text: str, struct: types.Composite, lookup: Lookup) -> str:
-    """Return a condition with its enumerators resolved; one that cannot be does not hold."""
-    try:
-        return condition_of(text, struct, lookup)
-    except AnnotationError:
-        return "0"
 
 
 def _read(value: Value, room: int | None) -> bytes | None:
@@ -196,7 +97,7 @@ def _read(value: Value, room: int | None) -> bytes | None:
         if room is None:
             return value.bytes_()
         return value._span_(0, min(value.size_, room))
-    except _UNTOLD:
+    except UNTOLD:
         return None
 
 
@@ -241,7 +142,7 @@ class _One:
         self._members: dict[str, str | int] = {}
         self._has_said = False
 
-    def told(self, template: _MadeTemplate, *, is_readable: bool) -> Told | None:
+    def told(self, template: FittedTemplate, *, is_readable: bool) -> Told | None:
         """Return the text, None if no slot said anything though there are some.
 
         A text without slots is about an object that can be read.
@@ -251,7 +152,7 @@ class _One:
             return None
         return text.strip(), self._members
 
-    def _joined(self, parts: Sequence[_Made], *, is_whole: bool) -> str | None:
+    def _joined(self, parts: Sequence[Fitted], *, is_whole: bool) -> str | None:
         """Return parts as one text; with `is_whole`, None if a slot says nothing."""
         text = ""
         for part in parts:
@@ -268,7 +169,7 @@ class _One:
                 text += self._optional(part)
         return text
 
-    def _optional(self, part: _Choice) -> str:
+    def _optional(self, part: FittedChoice) -> str:
         if part.condition.text:
             is_held = self.holds(part.condition)
             if is_held is None:
@@ -278,17 +179,17 @@ class _One:
                 return self._joined(part.otherwise, is_whole=True) or ""
         return self._joined(part.parts, is_whole=True) or ""
 
-    def holds(self, condition: _Condition) -> bool | None:
+    def holds(self, condition: FittedCondition) -> bool | None:
         """Whether a condition holds; None if what it names is not there or cannot be read."""
         if condition.quick is not None and self._room is None and self._data is not None:
             return bool(condition.quick(self._data, 0))
         try:
             return bool(evaluate([_Operand(self)], condition.text))
-        except _UNTOLD:
+        except UNTOLD:
             return None
 
     def plain(self, path: str) -> object:
-        """Return the value of a member as declared; raises what is in `_UNTOLD`."""
+        """Return the value of a member as declared; raises what is in `UNTOLD`."""
         located = self._places.member(path)
         if located is not None:
             return self._located(located)
@@ -319,7 +220,7 @@ class _One:
             if slot.how == SUM:
                 return size(sum(map(int, values)))
             said = [one for value in values if (one := self._said(value, slot))]
-        except _UNTOLD:
+        except UNTOLD:
             return ""
         text = ",".join(_without(slot.prefix, one) for one in said)
         limit = self._around.limit
@@ -332,7 +233,7 @@ class _One:
         return _without(slot.prefix, said or meaning.number(number))
 
     def _values(self, place: SlotPlace) -> list[Value]:
-        """Return what a slot is about; raises what is in `_UNTOLD`."""
+        """Return what a slot is about; raises what is in `UNTOLD`."""
         if place.way is not None and self._has_ways:
             return [place.way.lead(self._value, self._around.pointers)]
         slot = place.slot

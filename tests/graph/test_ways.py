@@ -131,7 +131,7 @@ def test_real_objects_are_told_alike_without_ways(sample_name, monkeypatch, open
     quick = _told(kernel, values)
     assert len(set(quick)) > 50
     monkeypatch.setattr(SlotPlaces, "_way", lambda self, slot: None)
-    monkeypatch.setattr("btfdump._graph.telling.compiled", lambda text, member: None)
+    monkeypatch.setattr("btfdump._graph.fitted.compiled", lambda text, member: None)
     assert _told(kernel, values) == quick
 
 
