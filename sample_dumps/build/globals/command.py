@@ -55,6 +55,11 @@ def run(output: Path, *, measures: bool, leave_out: bool, only_list: bool) -> in
         table = GlobalTypes(data)
         print(f"{output}: {len(table.names())} names, {len(data)} bytes", file=sys.stderr)
         return 0
+    if not output.exists():
+        print(
+            f"{output}: no such table to measure; make it first, without --measure", file=sys.stderr
+        )
+        return 2
     table = GlobalTypes(output.read_bytes())
     print(_HEAD)
     for package in HELD_OUT:

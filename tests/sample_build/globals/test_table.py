@@ -7,6 +7,7 @@ import pytest
 
 from btfdump._annotate.global_types import Choice, GlobalTypes
 from btfdump._btf import BtfBuilder
+from sample_dumps.build.globals import command
 from sample_dumps.build.globals.dwarf import Symbol, Variable, Vmlinux
 from sample_dumps.build.globals.helpers import asked_for
 from sample_dumps.build.globals.measure import measure
@@ -115,3 +116,9 @@ def test_no_kernel_is_both_read_and_measured():
 
 def test_what_drgns_helpers_ask_for():
     assert {"init_task", "runqueues", "tk_core", "prb", "swapper_spaces"} <= {*asked_for()}
+
+
+def test_a_table_that_is_not_there_is_not_measured(tmp_path, capsys):
+    missing = tmp_path / "none.table"
+    assert command.run(missing, measures=True, leave_out=False, only_list=False) == 2
+    assert "no such table to measure; make it first" in capsys.readouterr().err
