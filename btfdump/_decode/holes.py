@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._decode.fields import Field
+from btfdump._decode.layout import MAX_NESTING, ArrayLayout, StructLayout
 from btfdump.errors import FaultError
 
 if TYPE_CHECKING:
+    from btfdump._decode.layout import Layout, Layouts
     from btfdump._targets.memory import Memory
 
 _STEP = 4096
@@ -50,6 +52,45 @@ def read_around_holes(
     if holes and holes[0][0] == 0 and holes[0][1] >= size:
         raise first
     return bytes(data), holes
+
+
+def before_padding(
+    layouts: Layouts, layout: Layout, holes: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Return the holes, or parts of them, in front of the padding that an object ends with.
+
+    An object whose last member is a flexible array is allocated up to the end of that array: its
+    padding may belong to the next page, and nothing is lost with it. Raises `BtfFormatError` if the
+    type is malformed.
+    """
+    end = _end_of_members(layouts, layout, {}, 0)
+    return [(start, min(stop, end)) for start, stop in holes if start < end]
+
+
+def _end_of_members(
+    layouts: Layouts, layout: Layout, known: dict[Layout, int], nesting: int
+) -> int:
+    """Return the offset in bytes at which the last member ends, and only padding follows.
+
+    `known` has the ends found so far: a type may lie in others in more ways than can be gone.
+    """
+    if isinstance(layout, ArrayLayout) and layout.size:
+        last = layout.element
+        return layout.size - last.size + _end_of_members(layouts, last, known, nesting + 1)
+    if not isinstance(layout, StructLayout) or nesting > MAX_NESTING:
+        return layout.size
+    if layout not in known:
+        known[layout] = layout.size  # for a malformed type, which contains itself
+        end = 0
+        for member in layout.members:
+            if member.bit_size:
+                end = max(end, (member.bit_offset + member.bit_size + 7) // 8)
+            elif member.offset + member.extent > end:
+                inner = layouts.of_member(member, layout)
+                inside = _end_of_members(layouts, inner, known, nesting + 1)
+                end = max(end, member.offset + inside)
+        known[layout] = end
+    return known[layout]
 
 
 def describe(error: FaultError, holes: list[tuple[int, int]]) -> str:

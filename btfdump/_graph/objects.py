@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._decode.fields import Field
-from btfdump._decode.holes import describe, read_around_holes, without_holes
+from btfdump._decode.holes import before_padding, describe, read_around_holes, without_holes
 from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._graph.events import EXIT, Enter, Seen
 from btfdump._graph.fields import Resolver
@@ -213,8 +213,11 @@ def _decoded(state: State, value: Value, position: Position) -> tuple[Decoded | 
         target = state.context.target
         data, holes = read_around_holes(target, value.address_, layout.size, error)
         fields = _fields(state, value, data, position.selection)
+        lost = before_padding(state.context.layouts, layout, holes)
+        if not lost:
+            return Decoded(fields, state.decoder.skipped), ""
         kept = without_holes(fields, holes)
-        return Decoded(kept, state.decoder.skipped), describe(error, holes)
+        return Decoded(kept, state.decoder.skipped), describe(error, lost)
 
 
 def _first_bytes(state: State, bounded: Bounded, position: Position) -> Decoded:
