@@ -49,6 +49,8 @@ COVERED = {
     "bpf/maps/redirects.py": "bpf/maps/test_maps.py",
     # Words in the comments of definitions.
     "reports/sayings.py": "reports/test_definitions.py",
+    # What a Value reads with.
+    "kernel/located.py": "kernel/test_value.py",
     # Interfaces: what is behind them is tested.
     "kernel/services.py": "kernel/test_modules.py",
     "kernel/typed.py": "kernel/test_entries.py",

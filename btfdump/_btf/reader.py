@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from btfdump.errors import AmbiguousTypeError, BtfFormatError, TypeNotFoundError, UnusableBtfError
 
+from . import selection
 from .check import check_all, check_record, names_fit
 from .inflate import inflate
 from .lookup import EnumeratorIndex, NameIndex, make_index
@@ -15,7 +16,7 @@ from .names import spell
 from .prototypes import Prototypes, functions
 from .records import Records, Sizes
 from .strings import Strings
-from .types import Array, DeclTag, Enum, Reference, Struct, Type, TypeTag, Var, Void
+from .types import Array, DeclTag, Enum, Reference, Type, TypeTag, Var, Void
 from .wire import (
     MODIFIERS,
     U32_MAX,
@@ -23,14 +24,13 @@ from .wire import (
     kind_of,
     parse_header,
     parse_layout,
-    vlen_of,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from .index import Index
-    from .types import Composite
+    from .types import Composite, Struct
     from .wire import ByteOrder
 
 KEYWORDS: dict[str, tuple[Kind, ...]] = {
@@ -239,40 +239,23 @@ class Btf:
 
     def nameless(self, kinds: Iterable[Kind]) -> set[int]:
         """Return the ids of the types of these kinds in this blob that have no name."""
-        records = self._records
-        words = records.words
-        return {i for kind in kinds for i in records.ids(kind) if not words[records.at(i)]}
+        return selection.nameless(self._records, kinds)
 
     def names(self, kind: Kind) -> Iterator[tuple[int, str]]:
         """Yield id and name of the types of one kind in this blob that have a name, by id."""
-        words, end = self._records.words, self.strings.end
-        offsets = {}
-        for type_id in self._records.ids(kind):
-            offset = words[self._records.at(type_id)]
-            if 0 < offset < end:  # a record that hasn't been checked may lie
-                offsets[type_id] = offset
-        yield from zip(offsets, self.strings.many(offsets.values()), strict=True)
+        return selection.names(self._records, self.strings, kind)
 
     def unnamed(self, kind: Kind, vlen: int) -> Iterator[Type]:
         """Yield the types of this blob, not its base, that have no name and so many elements.
 
         `kind` is one of structs, unions, enums or prototypes.
         """
-        records = self._records
-        for type_id in records.ids(kind):
-            at = records.at(type_id)
-            if not records.words[at] and vlen_of(records.words[at + 1]) == vlen:
-                yield self.type(type_id)
+        return map(self.type, selection.unnamed(self._records, kind, vlen))
 
     def structs_of_size(self, smallest: int, largest: int) -> Iterator[Struct]:
         """Yield the structs of this blob, not its base, that have `smallest` to `largest` bytes."""
-        records = self._records
-        sizes, start = records.sizes, records.start_id
-        for type_id in records.ids(Kind.STRUCT):
-            if smallest <= sizes[type_id - start] <= largest:
-                found = self.type(type_id)
-                if isinstance(found, Struct):
-                    yield found
+        ids = selection.structs_of_size(self._records, smallest, largest)
+        return (cast("Struct", self.type(type_id)) for type_id in ids)
 
     def string(self, offset: int) -> str:
         """Return the string at `offset` (in bytes) of the string section, or of the base's.
@@ -478,11 +461,7 @@ class Btf:
     @cached_property
     def _decl_tag_ids(self) -> dict[int, list[int]]:
         """Target id -> ids of the declaration tags on it."""
-        tags: dict[int, list[int]] = {}
-        for tag_id in self._records.ids(Kind.DECL_TAG):
-            target = self._records.words[self._records.at(tag_id) + 2]
-            tags.setdefault(target, []).append(tag_id)
-        return tags
+        return selection.decl_tag_ids(self._records)
 
     @cached_property
     def odd_ints(self) -> dict[int, tuple[int, int]]:
@@ -491,14 +470,7 @@ class Btf:
         A member of such a type is a bit field. Compilers have not written such types for years, so
         the dict is empty for any recent BTF.
         """
-        odd = dict(self.base.odd_ints) if self.base else {}
-        words = self._records.words
-        for type_id in self._records.ids(Kind.INT):
-            at = self._records.at(type_id)
-            bits, bit_offset = words[at + 3] & 0xFF, words[at + 3] >> 16 & 0xFF
-            if bits and (bit_offset or bits != words[at + 2] * 8):
-                odd[type_id] = (bit_offset, bits)
-        return odd
+        return {**(self.base.odd_ints if self.base else {}), **selection.odd_ints(self._records)}
 
     def final_id(self, type_id: int) -> int:
         """Strip modifiers as `skip_modifiers()` does, but return the id; no object is made."""

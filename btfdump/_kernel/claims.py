@@ -60,7 +60,9 @@ class _InSlab(Value):
         part, found = super()._part(type_, offset, size, **known), self._slab_object_()
         if found is None or offset + size <= found.end - self.address_:
             return part
-        return _Overrun(part, found)
+        overrun = _Overrun._like_(part)
+        overrun._found_ = found
+        return overrun
 
     def _holder_(self, expansion: Expansion | None) -> Value:
         found = self._slab_object_()
@@ -75,20 +77,7 @@ class _Overrun(_InSlab):
 
     __slots__ = ("_found_",)
 
-    def __init__(self, part: Value, found: SlabObject) -> None:
-        super().__init__(
-            part._context,
-            part.type_,
-            part.address_,
-            bit_offset=part.bit_offset_,
-            bit_size=part.bit_size_,
-            facts=part._facts,
-            outer=part._outer,
-            index=part._number_,
-            stated=part._stated,
-        )
-        self._layout = part._layout
-        self._found_ = found
+    _found_: SlabObject
 
     def _slab_object_(self) -> SlabObject | None:
         return self._found_

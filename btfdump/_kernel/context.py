@@ -12,6 +12,7 @@ from btfdump._btf import types
 from btfdump._btf.type_name import VMLINUX
 from btfdump._decode.layout import Layouts, StructLayout
 from btfdump._decode.scope import Scope
+from btfdump._kernel import per_cpu_section
 from btfdump._kernel.arguments import text
 from btfdump._kernel.declared import fitting
 from btfdump._kernel.surroundings import KernelSurroundings
@@ -22,8 +23,6 @@ from btfdump._walk import FAMILIES
 from btfdump._walk.structs import KernelStruct
 from btfdump.errors import (
     AmbiguousSymbolError,
-    BtfdumpError,
-    MissingDataError,
     SymbolNotFoundError,
     TargetError,
     TypeNotFoundError,
@@ -55,9 +54,6 @@ if TYPE_CHECKING:
     from btfdump._targets.memory import Target
 
     _Member: TypeAlias = tuple[FoundMember, MemberFacts | None, Stated]
-
-MAX_PER_CPU = 1 << 28
-"""Bytes of the longest section of per-CPU variables that is believed."""
 
 
 class _Typed(NamedTuple):
@@ -470,7 +466,9 @@ class Context:
         symbol = self._symbol_names.find(name, data=True)
         found = self._vars(symbol)
         if not found:
-            return self._is_in_per_cpu_section(symbol)
+            return symbol.module == VMLINUX and per_cpu_section.contains(
+                self.target, symbol.address
+            )
         return any(map(self._sections.is_per_cpu, found))
 
     @cached_property
@@ -479,39 +477,13 @@ class Context:
 
         return Sections(lambda name: self._symbol_names.find(name, data=True))
 
-    def _is_in_per_cpu_section(self, symbol: FoundSymbol) -> bool:
-        """Whether a variable of vmlinux lies in the template of the CPUs' areas.
-
-        BTF describes per-CPU variables since pahole 1.16, and never all of them. On x86-64 the
-        section began at 0 until 6.15 (9d7de2aa8b41): where only exported symbols are known, as
-        before 6.0, no other symbol is that low.
-        """
-        if symbol.module != VMLINUX:
-            return False
-        try:
-            return self._is_in_template(symbol.address)
-        except (MissingDataError, SymbolNotFoundError):
-            return self.target.platform.machine == "x86_64" and symbol.address < MAX_PER_CPU
-
-    def _is_in_template(self, address: int) -> bool:
-        start = self.target.symbol("__per_cpu_start")
-        if not start <= address < start + MAX_PER_CPU:
-            return False
-        return address < self.target.symbol("__per_cpu_end")
-
     def is_template(self, address: int) -> bool:
         """Whether a virtual address is in the image's copy of the per-CPU variables.
 
         Every CPU's area was copied from it; then it was freed, and its memory used for other
         things. Without SMP it is what the kernel uses.
         """
-        try:
-            if not self.target.symbol("__per_cpu_start"):  # x86-64 before 6.15: nothing is there
-                return False
-            is_smp = tuple(self.target.per_cpu_offsets) != (0,)
-            return is_smp and self._is_in_template(address)
-        except BtfdumpError:
-            return False
+        return per_cpu_section.is_template(self.target, address)
 
     def _vars(self, symbol: FoundSymbol) -> list[types.Var]:
         """Return what the BTF of its module, or of vmlinux, says about a variable."""

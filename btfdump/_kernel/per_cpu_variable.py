@@ -39,18 +39,7 @@ class PerCpuVariable(Value):
         self._refuse()
 
     def _part(self, *args: Any, **named: Any) -> Value:
-        part = super()._part(*args, **named)
-        return PerCpuVariable(
-            self._context_,
-            part.type_,
-            part.address_,
-            bit_offset=part.bit_offset_,
-            bit_size=part.bit_size_,
-            facts=part.facts_,
-            outer=part._outer_,
-            index=part._number_,
-            stated=part._stated_,
-        )
+        return PerCpuVariable._like_(super()._part(*args, **named))
 
     def _refuse(self) -> NoReturn:
         outer: Value = self

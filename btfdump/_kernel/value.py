@@ -14,10 +14,11 @@ from btfdump._annotate.members import head_type
 from btfdump._btf import types
 from btfdump._decode.fields import bits_to_python, decode_text, to_python
 from btfdump._decode.layout import ArrayLayout, StructLayout
-from btfdump._decode.scalars import Category, ScalarLayout
+from btfdump._decode.scalars import ScalarLayout
 from btfdump._decode.scope import stated_by
 from btfdump._kernel import containers, entries
 from btfdump._kernel.expression import applying
+from btfdump._kernel.located import Located
 from btfdump._kernel.pointers import Globals, destination, read_string, struct_behind
 from btfdump.errors import BtfdumpError, FaultError, MemberNotFoundError
 
@@ -29,16 +30,14 @@ if TYPE_CHECKING:
     from btfdump._annotate.facts import Expansion, MemberFacts
     from btfdump._decode.layout import FoundMember, Layout
     from btfdump._decode.scope import Stated
-    from btfdump._kernel.context import Context
     from btfdump._kernel.expression import Scope
-    from btfdump._kernel.services import SlabObject
     from btfdump._walk import Anomaly, Key, ValueEntry
 
 MAX_STRING = 4096
 """The longest C string that is read through a pointer, in bytes."""
 
 
-class Value:
+class Value(Located):
     """An object of type `type_` at `address_` (a virtual address, always an int).
 
     Nothing is read until a value is asked for. Then the object is read once, as a whole, and its
@@ -47,51 +46,10 @@ class Value:
     container that has keys: an index, a range (first, last), words, or None.
     """
 
-    __slots__ = (
-        "_context",
-        "_data",
-        "_facts",
-        "_layout",
-        "_number_",
-        "_outer",
-        "_stated",
-        "address_",
-        "bit_offset_",
-        "bit_size_",
-        "key_",
-        "type_",
-    )
+    __slots__ = ()
 
     _is_of_no_cpu_ = False
     _is_claimed_ = False
-
-    def __init__(
-        self,
-        context: Context,
-        type_: types.Type,
-        address: int,
-        data: bytes | None = None,
-        *,
-        bit_offset: int = 0,
-        bit_size: int = 0,
-        facts: MemberFacts | None = None,
-        outer: tuple[Value, str] | None = None,
-        index: int = 0,
-        key: Key = None,
-        stated: Stated = (),
-    ) -> None:
-        self._context = context
-        self._layout: Layout | None = None
-        self._data = data
-        self._facts = facts
-        self._outer = outer
-        self._number_ = index
-        self._stated = stated
-        self.type_ = type_
-        self.address_ = address
-        self.bit_offset_ = bit_offset
-        self.bit_size_ = bit_size
-        self.key_ = key
 
     def __repr__(self) -> str:
         try:
@@ -184,74 +142,9 @@ class Value:
         return [*names, *filter(_is_ours, dir(type(self)))]
 
     @property
-    def _layout_(self) -> Layout:
-        """The layout of the type."""
-        if self._layout is None:
-            self._layout = self._context.layouts.of(self.type_)
-        return self._layout
-
-    @property
-    def _context_(self) -> Context:
-        """The kernel that the value belongs to."""
-        return self._context
-
-    @property
-    def size_(self) -> int:
-        """The size of the object in bytes."""
-        return self._layout_.size
-
-    @property
-    def facts_(self) -> MemberFacts | None:
-        """What annotations state about the member that this value is, or None."""
-        return self._facts
-
-    @property
     def _outer_(self) -> tuple[Value, str] | None:
         """The struct that this is a member of and the member's name, or None if not known."""
         return self._outer
-
-    @property
-    def _stated_(self) -> Stated:
-        """What outer structs and pointers state about its members (btfdump/_decode/scope.py)."""
-        return self._stated
-
-    @property
-    def is_pointer_(self) -> bool:
-        """Whether the type, without modifiers, is a pointer."""
-        layout = self._layout_
-        return isinstance(layout, ScalarLayout) and layout.category is Category.POINTER
-
-    def bytes_(self) -> bytes:
-        """Return the object's bytes, read once; raises `FaultError` if any cannot be read."""
-        if self._data is None:
-            self._data = self._fetch_()
-        return self._data
-
-    def _slab_object_(self) -> SlabObject | None:
-        """Return the slab object that this begins in, or None if none is found."""
-        slabs = self._context._slabs
-        return slabs.find(self.address_) if slabs is not None else None
-
-    def _fetch_(self) -> bytes:
-        return self._context.target.read(self.address_, self._extent_())
-
-    def _extent_(self) -> int:
-        bits = self.bit_offset_ + self.bit_size_
-        return (bits + 7) // 8 if self.bit_size_ else self.size_
-
-    def _slice_(self, offset: int, size: int) -> bytes | None:
-        """Return `size` bytes from byte `offset` if they have been read already, else None."""
-        data = self._data
-        if data is None or size <= 0 or offset < 0 or offset + size > len(data):
-            return None
-        return data[offset : offset + size]
-
-    def _span_(self, offset: int, size: int) -> bytes:
-        """Return `size` bytes from byte `offset`, read if necessary; raises `FaultError`."""
-        data = self._slice_(offset, size)
-        if data is None:
-            data = self._context.target.read(self._context.wrap(self.address_ + offset), size)
-        return data
 
     def read_(self) -> Value:
         """Read the whole object now, once for all members, and return it; raises `FaultError`."""
