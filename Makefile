@@ -15,8 +15,9 @@ demo: $(VENV)/.installed
 	$(BIN)/btfdump inspect $(SAMPLE) task 1
 
 # In as many processes as there are processors; single files are quicker without: .venv/bin/pytest FILE
+# Bytecode is written whatever the environment says: the suite starts hundreds of processes.
 test: $(VENV)/.installed-dev tools
-	$(BIN)/pytest -n auto
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -50,7 +50,7 @@ COVERED = {
     # Words in the comments of definitions.
     "reports/sayings.py": "reports/test_definitions.py",
     # What a Value reads with.
-    "kernel/located.py": "kernel/test_value.py",
+    "kernel/object_bytes.py": "kernel/test_value.py",
     # Interfaces: what is behind them is tested.
     "kernel/services.py": "kernel/test_modules.py",
     "kernel/typed.py": "kernel/test_entries.py",

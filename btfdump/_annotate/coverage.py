@@ -70,7 +70,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedHeads:
     """One line of an overlay: whether it applies to this BTF, and if not, why.
 
     `is_proven` means that entries in a real dump have confirmed it. `table` is "struct" for those
@@ -292,7 +292,7 @@ def _expansions(facts: MemberFacts) -> list[tuple[str, Expansion]]:
     return [(case, e) for case, e in (*cases, ("", facts.expansion)) if e is not None]
 
 
-def check(btfs: Iterable[Btf], overlay: Overlay, lookup: Lookup) -> Iterator[Checked]:
+def check(btfs: Iterable[Btf], overlay: Overlay, lookup: Lookup) -> Iterator[CheckedHeads]:
     """Yield every line of an overlay about a struct, and whether it applies to these BTFs.
 
     `lookup` finds what the line names: for the BTFs of a kernel and its modules, as in a dump.
@@ -309,16 +309,16 @@ def check(btfs: Iterable[Btf], overlay: Overlay, lookup: Lookup) -> Iterator[Che
             see = overlay.see(name, member)
             status, reason = _verdict(name, member, resolved)
             is_proven = overlay.is_proven(name, member)
-            yield Checked(overlay.source, name, member, says, see, status, reason, is_proven)
+            yield CheckedHeads(overlay.source, name, member, says, see, status, reason, is_proven)
     for name in overlay.scalars():
         verdict = scalar_verdict(overlay, name, types_called(name, known), annotations.meanings)
         says, see = _says(overlay.scalar(name), False), overlay.see_of_scalar(name)
-        yield Checked(overlay.source, "", name, says, see, *verdict, table="scalar")
+        yield CheckedHeads(overlay.source, "", name, says, see, *verdict, table="scalar")
     for table in INTEREST:
         for name in overlay.interests(table):
             verdict = interest_verdict(overlay, table, name, lookup.every(name, known))
             says = ", ".join((overlay.first if table == "first" else overlay.last)(name) or ())
-            yield Checked(overlay.source, name, "", says, "", *verdict, table=table)
+            yield CheckedHeads(overlay.source, name, "", says, "", *verdict, table=table)
 
 
 def _is_head(member: str, resolved: Sequence[tuple[types.Composite, StructFacts]]) -> bool:

@@ -34,7 +34,7 @@ _BLOCK = 1 << 16
 """Bytes of text in a block: to look one name up, only its block is unpacked."""
 
 
-class Source(NamedTuple):
+class SourceKernel(NamedTuple):
     """A kernel whose DWARF was read: its `series` ("6.12"), `machine` and full `release`.
 
     `package` is the Debian package, and `version` that of the package.
@@ -60,7 +60,7 @@ class GlobalTypes:
     def __init__(self, data: bytes) -> None:
         head, _, self._packed = data.partition(b"\n")
         document = json.loads(head)
-        self.sources = tuple(Source(*source) for source in document["sources"])
+        self.sources = tuple(SourceKernel(*source) for source in document["sources"])
         self._families: dict[str, str] = document["families"]
         self._longest = max(map(len, self._families), default=0)
         self._firsts: list[str] = [first for first, _ in document["blocks"]]
@@ -106,7 +106,7 @@ class GlobalTypes:
 
 
 def pack(
-    sources: Sequence[Source],
+    sources: Sequence[SourceKernel],
     families: Mapping[str, Sequence[Choice]],
     variables: Mapping[str, Sequence[Choice]],
 ) -> bytes:

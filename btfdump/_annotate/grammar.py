@@ -1,7 +1,7 @@
 """The tag grammar: from the text of a decl tag, or of an overlay entry, to what it states.
 
 The same grammar serves `btf_decl_tag("...")` in the kernel's BTF, overlay files and the built-in
-library. A text that is not in this grammar is `Unknown`: it is listed, and never an error.
+library. A text that is not in this grammar is `NotUnderstood`: it is listed, and never an error.
 """
 
 from __future__ import annotations
@@ -158,7 +158,7 @@ class Space(NamedTuple):
         return f"__{self.name} pointer"
 
 
-class Link(NamedTuple):
+class LinkRole(NamedTuple):
     """The member is a link of some container, not a head: it leads to nothing of its own."""
 
     def __str__(self) -> str:
@@ -195,7 +195,7 @@ class Marker(NamedTuple):
         return f"{self.name}({self.argument})" if self.argument else self.name
 
 
-class Unknown(NamedTuple):
+class NotUnderstood(NamedTuple):
     """A text that has no meaning in this grammar.
 
     If there is too much of it to be looked at, `reason` says so, and `text` is its beginning.
@@ -222,11 +222,11 @@ Annotation: TypeAlias = (
     | Skip
     | Space
     | Vacant
-    | Link
+    | LinkRole
     | Stale
     | Lock
     | Marker
-    | Unknown
+    | NotUnderstood
 )
 
 MAX_TAG = 1 << 12
@@ -251,24 +251,26 @@ _BARE = frozenset(("bpf_kfunc", "bpf_fastcall"))
 
 
 def parse(text: str) -> Annotation:
-    """Parse one tag. Never raises: what is not understood is returned as `Unknown`."""
+    """Parse one tag. Never raises: what is not understood is returned as `NotUnderstood`."""
     reason = _too_much(text)
     if reason:
-        return Unknown(text if len(text) <= _MOST_QUOTED else f"{text[:_MOST_QUOTED]}...", reason)
+        return NotUnderstood(
+            text if len(text) <= _MOST_QUOTED else f"{text[:_MOST_QUOTED]}...", reason
+        )
     parts = [part.strip() for part in text.split(":")]
     head, rest = parts[0], parts[1:]
     if not _NAME.fullmatch(head):  # one that says which is meant, or a keyword before it
-        return _parse_contains(parts) or Unknown(text)
+        return _parse_contains(parts) or NotUnderstood(text)
     if not rest:
         return _parse_word(head)
     if head in _KEYED:
         annotation = _KEYED[head](":".join(rest))
-        return annotation if annotation is not None else Unknown(text)
+        return annotation if annotation is not None else NotUnderstood(text)
     if _LOCK.fullmatch(head):
         return Lock(head, ":".join(rest))
     if head == "contains":
-        return _parse_contains(rest) or Unknown(text)
-    return _parse_contains(parts) or Unknown(text)
+        return _parse_contains(rest) or NotUnderstood(text)
+    return _parse_contains(parts) or NotUnderstood(text)
 
 
 def _too_much(text: str) -> str:
@@ -401,7 +403,7 @@ def _parse_means(word: str, text: str) -> Annotation | None:
     return Means(word, " ".join(text.split())) if text.strip() else None
 
 
-_ROLES: dict[str, Annotation] = {"link": Link(), "stale": Stale()}
+_ROLES: dict[str, Annotation] = {"link": LinkRole(), "stale": Stale()}
 _KEYED: dict[str, Callable[[str], Annotation | None]] = {
     "counted_by": lambda text: Length(text) if text else None,
     "len": lambda text: Length(text) if text else None,

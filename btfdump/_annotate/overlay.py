@@ -49,8 +49,8 @@ from btfdump._annotate.grammar import (
     Annotation,
     Condition,
     Length,
+    NotUnderstood,
     Skip,
-    Unknown,
     bare_name,
     parse,
     struct_named,
@@ -426,8 +426,8 @@ class Overlay:
         return tuple(self._annotation(where, text) for text in texts)
 
     def _annotation(self, where: str, text: Any) -> Annotation:
-        annotation = parse(text) if isinstance(text, str) else Unknown(repr(text))
-        if isinstance(annotation, Unknown):
+        annotation = parse(text) if isinstance(text, str) else NotUnderstood(repr(text))
+        if isinstance(annotation, NotUnderstood):
             reason = annotation.reason or "expected NAME:NODE or key:value"
             raise self._error(where, f"tag {annotation.text!r} is not understood: {reason}")
         if self._path and isinstance(annotation, Length | Condition | Skip):

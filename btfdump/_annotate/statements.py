@@ -15,8 +15,9 @@ from btfdump._annotate.grammar import (
     Contains,
     Follow,
     Length,
-    Link,
+    LinkRole,
     Means,
+    NotUnderstood,
     Placed,
     PointsTo,
     Show,
@@ -24,7 +25,6 @@ from btfdump._annotate.grammar import (
     Space,
     Stale,
     TypedBy,
-    Unknown,
     Vacant,
     as_meaning,
     bare_name,
@@ -84,7 +84,7 @@ class Statements:
                 self._lead(facts, subject, source, annotation, complaints)
         elif isinstance(annotation, Length | Skip | Vacant):
             self._limit(facts, subject, source, annotation, complaints)
-        elif isinstance(annotation, Unknown):
+        elif isinstance(annotation, NotUnderstood):
             if annotation.reason or subject.head not in (None, CHAIN):
                 reason = annotation.reason or "expected NAME:NODE"
                 complaints.append(f'{source} "{annotation.text}" is not understood: {reason}')
@@ -273,7 +273,7 @@ def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:
         facts.follow = annotation.members if facts.follow is None else facts.follow
     elif isinstance(annotation, Space):
         facts.space = facts.space or annotation.name
-    elif isinstance(annotation, Link):
+    elif isinstance(annotation, LinkRole):
         facts.is_link = True
     elif isinstance(annotation, Stale):
         facts.is_stale = True

@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from btfdump._annotate.grammar import Means, Unknown, as_meaning, parse, struct_named
+from btfdump._annotate.grammar import Means, NotUnderstood, as_meaning, parse, struct_named
 from btfdump.errors import AnnotationError
 
 if TYPE_CHECKING:
@@ -281,7 +281,7 @@ def slot_of(text: str) -> Slot:
     if how.startswith("sockaddr:"):
         how, _, length = how.partition(":")
     annotation = parse(how)
-    means = None if isinstance(annotation, Unknown) else as_meaning(annotation)
+    means = None if isinstance(annotation, NotUnderstood) else as_meaning(annotation)
     if means is None or not steps:
         raise AnnotationError(
             f"{{{text}}}: expected {', '.join(HOWS)} or what values mean after :, not {how!r}"

@@ -15,7 +15,7 @@ from btfdump.errors import ExpressionError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from btfdump._annotate.coverage import Checked, Known
+    from btfdump._annotate.coverage import CheckedHeads, Known
 
 _CHECK = """\
 Say which lines of the built-in library (and of overlays) apply to a kernel's BTF, which do not
@@ -283,7 +283,7 @@ def _patch(args: argparse.Namespace) -> int:
     return OK
 
 
-def _reports(args: argparse.Namespace) -> Iterator[tuple[str, list[Checked], list[Known]]]:
+def _reports(args: argparse.Namespace) -> Iterator[tuple[str, list[CheckedHeads], list[Known]]]:
     from btfdump._annotate.coverage import annotations_for, check, coverage
     from btfdump._annotate.lookup import Lookup
     from btfdump._annotate.overlay import Overlay, library

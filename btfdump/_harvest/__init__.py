@@ -17,7 +17,7 @@ from btfdump._harvest.observe import Observer
 from btfdump._harvest.outside import Outside
 from btfdump._harvest.program import Program
 from btfdump._harvest.reading import inside, measured, require_parser, scan_all, source_files
-from btfdump._harvest.resolve import Resolver
+from btfdump._harvest.resolve import ExpressionResolver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -87,7 +87,7 @@ def harvest(
         scanned += chunk
         progress(spent, total, "reading")
     program = Program(scanned)
-    resolver = Resolver(btf, program)
+    resolver = ExpressionResolver(btf, program)
     observer = Observer(resolver)
     concluder = Concluder(resolver, program)
     done = 0

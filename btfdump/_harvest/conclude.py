@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 from btfdump._btf import types
 from btfdump._decode.paths import split_path
 from btfdump._harvest.containers import LINK_OF, LINK_TYPES
-from btfdump._harvest.observe import LengthSeen, LinkSeen, Observation, Open, Seen, Spliced
-from btfdump._harvest.resolve import Place, strip
+from btfdump._harvest.observe import AdderSeen, LengthSeen, LinkSeen, Observation, Seen, Spliced
+from btfdump._harvest.resolve import SeenMember, strip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from btfdump._harvest.outside import Outside
     from btfdump._harvest.program import Program
-    from btfdump._harvest.resolve import Resolver, Spot
+    from btfdump._harvest.resolve import ExpressionResolver, Spot
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ConcludedHead:
     """`spot` holds `element` (struct, path of the link); `see` is the source that shows it best."""
 
     spot: Spot
@@ -35,7 +35,7 @@ class Entry:
     count: int
 
 
-class Link(NamedTuple):
+class ConcludedLink(NamedTuple):
     """`spot` is a link."""
 
     spot: Spot
@@ -43,7 +43,7 @@ class Link(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ConcludedTable:
     """`spot` points to several heads, or to structs with heads; where these are heads, see `entry`.
 
     `lengths` are expressions for their number, with the sources: more than one if these differ,
@@ -52,7 +52,7 @@ class Table:
 
     spot: Spot
     lengths: tuple[tuple[str, str], ...]
-    entry: Entry | None = None
+    entry: ConcludedHead | None = None
 
     @property
     def see(self) -> str:
@@ -68,7 +68,7 @@ class Conflict:
     candidates: tuple[tuple[str, str], ...]
 
 
-_Known = TypeVar("_Known", Entry, Link, Table)
+_Known = TypeVar("_Known", ConcludedHead, ConcludedLink, ConcludedTable)
 
 
 @dataclass(slots=True)
@@ -79,25 +79,27 @@ class Conclusions:
     that were not read may have to do with, and why.
     """
 
-    entries: list[Entry] = field(default_factory=list)
-    links: list[Link] = field(default_factory=list)
-    rings: list[Entry] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
+    entries: list[ConcludedHead] = field(default_factory=list)
+    links: list[ConcludedLink] = field(default_factory=list)
+    rings: list[ConcludedHead] = field(default_factory=list)
+    tables: list[ConcludedTable] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
-    unsettled: list[tuple[Entry | Link | Table, str]] = field(default_factory=list)
+    unsettled: list[tuple[ConcludedHead | ConcludedLink | ConcludedTable, str]] = field(
+        default_factory=list
+    )
 
 
 class Concluder:
     """Collects observations; `conclude()` weighs them."""
 
-    def __init__(self, resolver: Resolver, program: Program) -> None:
+    def __init__(self, resolver: ExpressionResolver, program: Program) -> None:
         self._resolver = resolver
         self._program = program
         self._seen: dict[Spot, list[Observation]] = {}
         self._pointers: dict[Spot, list[Observation]] = {}
         self._links: dict[Spot, list[LinkSeen]] = {}
         self._spliced: list[Spliced] = []
-        self._open: dict[Spot, Open] = {}
+        self._open: dict[Spot, AdderSeen] = {}
         self._lengths: dict[Spot, dict[str, str]] = {}
 
     def add(self, items: Iterable[Seen]) -> None:
@@ -105,7 +107,7 @@ class Concluder:
         for item in items:
             if isinstance(item, Spliced):
                 self._spliced.append(item)
-            elif isinstance(item, Open):
+            elif isinstance(item, AdderSeen):
                 self._open.update((spot, item) for spot in item.head.spots)
             elif isinstance(item, LengthSeen):
                 struct, file = item.spot[0], item.see.partition(": ")[0]
@@ -138,7 +140,7 @@ class Concluder:
         for spot, seen in sorted(self._links.items()):
             is_head = spot in heads and not self._only_steps(spot)
             if not is_head and self._type_at(spot) == "list_head":
-                found.links.append(Link(spot, seen[0].see))
+                found.links.append(ConcludedLink(spot, seen[0].see))
         found.entries.sort(key=lambda e: e.spot)
         if outside:
             found.entries = self._settled(found.entries, outside, found)
@@ -165,13 +167,17 @@ class Concluder:
             doubt = outside.of_function(through.file, through.function)
         return doubt
 
-    def _table(self, spot: Spot) -> Table | None:
+    def _table(self, spot: Spot) -> ConcludedTable | None:
         observations = self._pointers.get(spot, [])
         lengths = tuple(sorted(self._lengths.get(spot, {}).items()))
         element = common_element(observations)
         if element is not None:
-            return Table(spot, lengths, _entry(spot, element, observations))
-        return Table(spot, lengths) if lengths and self._type_at(spot) not in LINK_OF else None
+            return ConcludedTable(spot, lengths, _entry(spot, element, observations))
+        return (
+            ConcludedTable(spot, lengths)
+            if lengths and self._type_at(spot) not in LINK_OF
+            else None
+        )
 
     def _is_only_added_to(self, spot: Spot) -> bool:
         """Whether a link of a known head was taken for one only to add another link beside it."""
@@ -234,7 +240,7 @@ class Concluder:
                 if place.is_pointer or place.is_step or not self._is_meant(place, spliced.see):
                     continue
                 if self._type_at(spot) == self._type_at(known_spot):
-                    entry = Entry(spot, known[known_spot].element, spliced.see, 1)
+                    entry = ConcludedHead(spot, known[known_spot].element, spliced.see, 1)
                     known[spot] = entry
                     found.entries.append(entry)
 
@@ -253,7 +259,7 @@ class Concluder:
         link = LINK_OF[head]
         return (path == "") if link is None else self._type_at((struct, path)) == link
 
-    def _is_meant(self, place: Place, see: str) -> bool:
+    def _is_meant(self, place: SeenMember, see: str) -> bool:
         file = see.partition(": ")[0]
         return bool(place.spots) and all(
             self._program.means_the_same(file, struct) for struct, _ in place.spots if struct
@@ -305,13 +311,13 @@ def common_element(observations: Sequence[Observation]) -> Spot | None:
     return next((e for e in observations[0].elements if e in common), None)
 
 
-def _entry(spot: Spot, element: Spot, observations: Sequence[Observation]) -> Entry:
+def _entry(spot: Spot, element: Spot, observations: Sequence[Observation]) -> ConcludedHead:
     """Choose the source to show: an insertion in a .c file before a loop, a header last."""
     best = min(
         (o for o in observations if element in o.elements),
         key=lambda o: (o.head.is_step, ".h:" in o.see, o.is_reading),
     )
-    return Entry(spot, element, best.see, len(observations))
+    return ConcludedHead(spot, element, best.see, len(observations))
 
 
 def _candidates(observations: Sequence[Observation]) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._btf import types
 from btfdump._harvest.containers import leads_to_table
-from btfdump._harvest.resolve import Frame, Resolver, Spot, pointee, strip
+from btfdump._harvest.resolve import ExpressionResolver, Frame, Spot, pointee, strip
 from btfdump._harvest.syntax import (
     Arithmetic,
     Call,
@@ -24,7 +24,7 @@ from btfdump._harvest.syntax import (
     Number,
     Var,
 )
-from btfdump._harvest.tables import Table, is_bucket
+from btfdump._harvest.tables import IndexedTable, is_bucket
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,11 +54,11 @@ _LARGEST = 1 << 32
 class Lengths:
     """Tells the lengths of tables of one program."""
 
-    def __init__(self, resolver: Resolver) -> None:
+    def __init__(self, resolver: ExpressionResolver) -> None:
         self._resolver = resolver
         self._program = resolver.program
 
-    def of(self, table: Table, frame: Frame) -> Iterator[tuple[Spot, str]]:
+    def of(self, table: IndexedTable, frame: Frame) -> Iterator[tuple[Spot, str]]:
         """Yield (the member or global that points to the table, an expression for its length)."""
         owner = self._owner(table.base, frame, 0)
         if owner is None:

@@ -9,7 +9,7 @@ from btfdump._btf import types
 from btfdump._harvest.containers import leads_to_container
 from btfdump._harvest.idioms import IDIOMS, Idiom
 from btfdump._harvest.lengths import Lengths
-from btfdump._harvest.resolve import Frame, Place, Resolver, Spot, pointee
+from btfdump._harvest.resolve import ExpressionResolver, Frame, SeenMember, Spot, pointee
 from btfdump._harvest.syntax import Call, Expression, Var, type_of_text
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Observation:
     which states the type, from an insertion, where what is added may be a part of the element.
     """
 
-    head: Place
+    head: SeenMember
     elements: tuple[Spot, ...]
     see: str
     is_reading: bool
@@ -44,7 +44,7 @@ class LinkSeen:
     too at times.
     """
 
-    link: Place
+    link: SeenMember
     see: str
 
 
@@ -52,16 +52,16 @@ class LinkSeen:
 class Spliced:
     """Two heads that hold the same elements."""
 
-    one: Place
-    other: Place
+    one: SeenMember
+    other: SeenMember
     see: str
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class AdderSeen:
     """A function, which other files can call, adds to `head` a link that it is passed."""
 
-    head: Place
+    head: SeenMember
     file: str
     function: str
 
@@ -75,13 +75,13 @@ class LengthSeen:
     see: str
 
 
-Seen: TypeAlias = Observation | LinkSeen | Spliced | Open | LengthSeen
+Seen: TypeAlias = Observation | LinkSeen | Spliced | AdderSeen | LengthSeen
 
 
 class Observer:
     """Reads functions one by one."""
 
-    def __init__(self, resolver: Resolver) -> None:
+    def __init__(self, resolver: ExpressionResolver) -> None:
         self._resolver = resolver
         self._program = resolver.program
         self._lengths = Lengths(resolver)
@@ -124,7 +124,7 @@ class Observer:
         if any(p is not None and p >= len(call.args) for p in (*positions, idiom.other_head)):
             return
         see = self._see(frame)
-        heads: list[Place] = []
+        heads: list[SeenMember] = []
         if idiom.head is not None:
             heads = self._resolver.places(call.args[idiom.head], frame)
         if idiom.other_head is not None:
@@ -146,15 +146,15 @@ class Observer:
                 for head in heads:
                     yield Observation(head, (element,), see, True)
 
-    def _open(self, node: Expression, heads: list[Place], frame: Frame) -> Iterator[Open]:
+    def _open(self, node: Expression, heads: list[SeenMember], frame: Frame) -> Iterator[AdderSeen]:
         """Yield the heads that a link is added to which the outermost function is passed."""
         while (given := frame.argument(node)) is not None:
             node, frame = given
         function = frame.function
         if isinstance(node, Var) and node.number < function.params and not function.is_static:
-            yield from (Open(head, function.file, function.name) for head in heads)
+            yield from (AdderSeen(head, function.file, function.name) for head in heads)
 
-    def _links(self, idiom: Idiom, call: Call, frame: Frame) -> list[Place]:
+    def _links(self, idiom: Idiom, call: Call, frame: Frame) -> list[SeenMember]:
         if idiom.node is not None:
             found = self._resolver.places(call.args[idiom.node], frame)
             return [p for p in found if not p.is_step and not p.is_pointer and p.spots[0][0]]

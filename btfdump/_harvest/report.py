@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from btfdump._harvest.conclude import Link, Table
+from btfdump._harvest.conclude import ConcludedLink, ConcludedTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from btfdump._harvest import Harvest
-    from btfdump._harvest.conclude import Conclusions, Entry
+    from btfdump._harvest.conclude import ConcludedHead, Conclusions
     from btfdump._harvest.program import Program
     from btfdump._harvest.resolve import Spot
 
@@ -86,10 +86,10 @@ def _doubts(found: Conclusions) -> Iterator[str]:
     if found.unsettled:
         yield "\n# What was read agrees on these, but it is not all that may bear on them:\n"
     for known, why in sorted(found.unsettled, key=lambda pair: pair[0].spot):
-        if isinstance(known, Link):
+        if isinstance(known, ConcludedLink):
             tag = "role:link"
         else:
-            tag = " ".join(_table_tags(known)) if isinstance(known, Table) else _tag(known)
+            tag = " ".join(_table_tags(known)) if isinstance(known, ConcludedTable) else _tag(known)
         yield f"# {_dotted(known.spot)}: {tag} ({known.see}): {why}\n"
     if found.conflicts:
         yield "\n# Conflicts:\n"
@@ -111,12 +111,12 @@ def _said(tag: str | list[str]) -> str:
     return f"tags = [{', '.join(f'{chr(34)}{text}{chr(34)}' for text in tag)}]"
 
 
-def _table_tags(table: Table) -> list[str]:
+def _table_tags(table: ConcludedTable) -> list[str]:
     heads = [_tag(table.entry)] if table.entry is not None else []
     return [*heads, *(f"len:{text}" for text, _ in table.lengths)]
 
 
-def _tag(entry: Entry) -> str:
+def _tag(entry: ConcludedHead) -> str:
     struct, path = entry.element
     return f"{struct}:{path}" if path else struct
 

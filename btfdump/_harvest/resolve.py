@@ -50,7 +50,7 @@ Spot: TypeAlias = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SeenMember:
     """A member, as seen from each named struct around it, the innermost first.
 
     `is_pointer` means that the member only points to the head. `length` is the number of elements
@@ -119,7 +119,7 @@ class Frame:
         return None
 
 
-class Resolver:
+class ExpressionResolver:
     """Resolves expressions for one BTF and one set of scanned files."""
 
     def __init__(self, btf: Btf, program: Program) -> None:
@@ -230,7 +230,7 @@ class Resolver:
 
     # Places
 
-    def places(self, expression: Expression, frame: Frame, depth: int = 0) -> list[Place]:
+    def places(self, expression: Expression, frame: Frame, depth: int = 0) -> list[SeenMember]:
         """Return the members that a pointer to a container, or to a link, may point to."""
         if not self._may_go_on(depth):
             return []
@@ -257,7 +257,7 @@ class Resolver:
             return self._places_of_call(expression, frame, depth)
         return []
 
-    def _places_behind(self, operand: Expression, frame: Frame, depth: int) -> list[Place]:
+    def _places_behind(self, operand: Expression, frame: Frame, depth: int) -> list[SeenMember]:
         given = frame.argument(operand)
         if given is not None:
             return self._places_behind(*given, depth + 1) if depth < MAX_NESTING else []
@@ -265,7 +265,7 @@ class Resolver:
             return self._member(operand, frame, depth)
         return self.places(operand, frame, depth + 1)
 
-    def _places_of_call(self, call: Call, frame: Frame, depth: int) -> list[Place]:
+    def _places_of_call(self, call: Call, frame: Frame, depth: int) -> list[SeenMember]:
         if call.name in FIRSTS and call.args:
             found = self.places(call.args[0], frame, depth + 1)
             return [replace(place, is_step=True) for place in found]
@@ -275,14 +275,14 @@ class Resolver:
         results = callee.function.results
         return [p for result in results for p in self.places(result, callee, depth + 1)]
 
-    def _global(self, name: str, frame: Frame) -> list[Place]:
+    def _global(self, name: str, frame: Frame) -> list[SeenMember]:
         type_ = self.program.type_of_global(frame.function.file, name)
         if type_ is None or type_.base.removeprefix("struct ") not in ENDS:
             return []
         is_pointer = bool(type_.stars) and not type_.is_array
-        return [Place((("", name),), is_pointer)] if type_.stars < 2 else []
+        return [SeenMember((("", name),), is_pointer)] if type_.stars < 2 else []
 
-    def _member(self, member: Member, frame: Frame, depth: int) -> list[Place]:
+    def _member(self, member: Member, frame: Frame, depth: int) -> list[SeenMember]:
         """Follow `a->b.c.d` from the struct it starts in, down to the first container or link."""
         fields: list[str] = []
         current: Expression = member
@@ -312,7 +312,7 @@ class Resolver:
             return [replace(place, is_step=place.is_step or is_step) for place in found]
         return self._descend(base.type, fields)
 
-    def _descend(self, struct: types.Composite, fields: list[str]) -> list[Place]:
+    def _descend(self, struct: types.Composite, fields: list[str]) -> list[SeenMember]:
         levels: list[tuple[str, list[str]]] = [(struct.name, [])]
         current: types.Type = struct
         fields = list(fields)
@@ -331,7 +331,7 @@ class Resolver:
             if isinstance(current, types.Composite) and current.name in ENDS:
                 spots = tuple((s, ".".join(p)) for s, p in reversed(levels) if s)
                 is_step = bool(fields) and fields[-1] in STEPS
-                return [Place(spots, is_pointer, is_step, length)] if spots else []
+                return [SeenMember(spots, is_pointer, is_step, length)] if spots else []
             if is_pointer:
                 levels = []  # `table[i].chain`: an element is a place of its own
             for _, path in levels if length else ():
@@ -344,7 +344,7 @@ class Resolver:
         """Return the member path that a name stands for: itself, unless it is a macro."""
         return [name] if name in self.members(struct) else self.program.member_path(name)
 
-    def link_of(self, struct: types.Composite, path: str) -> Place | None:
+    def link_of(self, struct: types.Composite, path: str) -> SeenMember | None:
         """Return the place of a link that is named by its struct and path: `se.group_node`."""
         fields = [step.split("[")[0].strip() for step in split_path(path)]
         found = self._descend(struct, fields)

@@ -33,7 +33,7 @@ from btfdump._harvest.syntax import (
     text_of,
 )
 from btfdump._harvest.tables import (
-    Table,
+    IndexedTable,
     bound_of,
     constants,
     is_index,
@@ -106,7 +106,7 @@ class Function:
     calls: list[Call] = field(default_factory=list)
     assigns: list[tuple[Var, Expression]] = field(default_factory=list)
     results: list[Expression] = field(default_factory=list)
-    tables: list[Table] = field(default_factory=list)
+    tables: list[IndexedTable] = field(default_factory=list)
     numbers: list[tuple[int, Expression]] = field(default_factory=list)
     bounds: dict[int, Expression] = field(default_factory=dict)
     is_static: bool = False

@@ -52,7 +52,7 @@ _WRAPPER = re.compile(rb"READ_ONCE|rcu_\w+|smp_load_acquire|runtime_const_ptr")
 _VALUE = b"int x = %s;\n"
 
 
-class Table(NamedTuple):
+class IndexedTable(NamedTuple):
     """One place in the source where a table is indexed: `base[at]`."""
 
     base: Expression
@@ -117,7 +117,7 @@ def bound_of(node: Node, lookup: Lookup) -> tuple[str, Expression] | None:
 
 def table(
     node: Node, lookup: Lookup, names: Collection[str], locals_: Sequence[CType | None]
-) -> Table | None:
+) -> IndexedTable | None:
     """Return what a subscript, or a sum, says of a table: a member of `names`, or a global of them.
 
     `locals_` are the types of the variables: one may hold the pointer to the table.
@@ -141,7 +141,7 @@ def table(
         return None
     index = arithmetic(at, lookup)
     is_plain = isinstance(index, Number | Name | Other) or (is_sum and isinstance(index, Member))
-    return None if is_plain else Table(where, index)
+    return None if is_plain else IndexedTable(where, index)
 
 
 def _last(where: Expression) -> str:

@@ -23,7 +23,7 @@ from btfdump.errors import AmbiguousTypeError, BtfdumpError, FaultError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from btfdump._annotate.global_types import Choice, GlobalTypes, Source
+    from btfdump._annotate.global_types import Choice, GlobalTypes, SourceKernel
     from btfdump._btf.reader import Btf
     from btfdump._decode.layout import Layouts
     from btfdump._kernel.spelled import Spelled
@@ -249,7 +249,9 @@ class TabulatedTypes:
         return found
 
 
-def nearest(sources: Sequence[tuple[int, Source]], release: str, machine: str) -> frozenset[int]:
+def nearest(
+    sources: Sequence[tuple[int, SourceKernel]], release: str, machine: str
+) -> frozenset[int]:
     """Return the numbers of the sources whose word counts for a kernel of a release and machine.
 
     Those of its series and machine, if there are any: of these, the last before it and the first

@@ -18,7 +18,7 @@ from btfdump._decode.scalars import ScalarLayout
 from btfdump._decode.scope import stated_by
 from btfdump._kernel import containers, entries
 from btfdump._kernel.expression import applying
-from btfdump._kernel.located import Located
+from btfdump._kernel.object_bytes import ObjectBytes
 from btfdump._kernel.pointers import Globals, destination, read_string, struct_behind
 from btfdump.errors import BtfdumpError, FaultError, MemberNotFoundError
 
@@ -37,7 +37,7 @@ MAX_STRING = 4096
 """The longest C string that is read through a pointer, in bytes."""
 
 
-class Value(Located):
+class Value(ObjectBytes):
     """An object of type `type_` at `address_` (a virtual address, always an int).
 
     Nothing is read until a value is asked for. Then the object is read once, as a whole, and its

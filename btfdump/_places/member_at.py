@@ -16,7 +16,7 @@ _MAX_STEPS = 1 << 12
 _BEST = 3
 
 
-class Found(NamedTuple):
+class MemberAt(NamedTuple):
     """A member: its path, as users write it, its layout, and how many bytes past its start."""
 
     path: str
@@ -29,14 +29,14 @@ class Found(NamedTuple):
         return f"{self.path}+{self.rest:#x}" if self.rest else self.path
 
 
-def member_at(layouts: Layouts, layout: Layout, offset: int) -> Found:
+def member_at(layouts: Layouts, layout: Layout, offset: int) -> MemberAt:
     """Return the innermost member at an offset of a type.
 
     Of the members of a union, a pointer that begins there goes first, then any other scalar. What
     lies between members, or behind the last, is `+0x...` of the whole.
     """
-    best, rank = Found("", layout, offset), 0
-    pending: list[Found] = [best]
+    best, rank = MemberAt("", layout, offset), 0
+    pending: list[MemberAt] = [best]
     for _ in range(_MAX_STEPS):
         if not pending:
             break
@@ -53,14 +53,14 @@ def member_at(layouts: Layouts, layout: Layout, offset: int) -> Found:
     return best
 
 
-def _inside(layouts: Layouts, found: Found) -> list[Found]:
+def _inside(layouts: Layouts, found: MemberAt) -> list[MemberAt]:
     path, layout, offset = found
     if isinstance(layout, ArrayLayout):
         size = layout.element.size
         if not size or layout.is_text:
             return []
         number, rest = divmod(offset, size)
-        return [Found(f"{path}[{number}]", layout.element, rest)]
+        return [MemberAt(f"{path}[{number}]", layout.element, rest)]
     if not isinstance(layout, StructLayout):
         return []
     inner = []
@@ -71,11 +71,11 @@ def _inside(layouts: Layouts, found: Found) -> list[Found]:
         is_open = isinstance(part, ArrayLayout) and not part.length
         if offset < member.offset + part.size or (is_open and offset >= layout.size):
             name = f"{path}.{member.name}" if path and member.name else path or member.name
-            inner.append(Found(name, part, offset - member.offset))
+            inner.append(MemberAt(name, part, offset - member.offset))
     return inner
 
 
-def _rank(found: Found) -> int:
+def _rank(found: MemberAt) -> int:
     """Return how well a member explains a pointer that is there: 0 to `_BEST`."""
     layout = found.layout
     if isinstance(layout, StructLayout) or (isinstance(layout, ArrayLayout) and not layout.is_text):

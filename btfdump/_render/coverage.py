@@ -15,13 +15,13 @@ from btfdump._render.escape import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from btfdump._annotate.coverage import Checked, Known
+    from btfdump._annotate.coverage import CheckedHeads, Known
 
 _WIDTH = 100
 
 
 def render_text(
-    name: str, checked: Sequence[Checked], members: Sequence[Known], *, every: bool
+    name: str, checked: Sequence[CheckedHeads], members: Sequence[Known], *, every: bool
 ) -> Iterator[str]:
     """Yield the report for one BTF; with `every`, it also lists each entry that applies."""
     yield printable(f"{name}:") + "\n"
@@ -39,7 +39,7 @@ def render_text(
         yield printable(f"  {member.head:<16} {member.struct}.{member.member}{detail}") + "\n"
 
 
-def _entries(source: str, checked: Sequence[Checked], every: bool) -> Iterator[str]:
+def _entries(source: str, checked: Sequence[CheckedHeads], every: bool) -> Iterator[str]:
     counts = Counter(row.status for row in checked)
     yield (
         printable(
@@ -68,7 +68,7 @@ def _list(status: str, names: Sequence[str]) -> Iterator[str]:
         yield from (f"    {printable(line)}\n" for line in wrap(", ".join(names), _WIDTH - 4))
 
 
-def _proven(checked: Sequence[Checked]) -> str:
+def _proven(checked: Sequence[CheckedHeads]) -> str:
     count = sum(row.is_proven and row.status == APPLIES for row in checked)
     return f" ({count} proven on a dump)" if count else ""
 
@@ -106,7 +106,7 @@ def _sum(tallies: Sequence[Tally]) -> Tally:
 
 
 def render_json(
-    reports: Sequence[tuple[str, Sequence[Checked], Sequence[Known]]],
+    reports: Sequence[tuple[str, Sequence[CheckedHeads], Sequence[Known]]],
 ) -> Iterator[str]:
     """Yield one JSON document with the entries, tallies and members of each BTF."""
     document = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._annotate.grammar import Unknown, parse
+from btfdump._annotate.grammar import NotUnderstood, parse
 from btfdump._btf.sections import member_tags
 from btfdump._btf.types import Array
 from btfdump._meaning.phrases import phrase
@@ -62,7 +62,7 @@ class Sayings:
 def _tags(outer: t.Composite, index: int) -> Iterator[str]:
     """Yield the decl tags on a member that have no meaning here."""
     for at, tag in member_tags(outer):
-        if at == index and (tag.is_attribute or isinstance(parse(tag.text), Unknown)):
+        if at == index and (tag.is_attribute or isinstance(parse(tag.text), NotUnderstood)):
             yield tag.text
 
 

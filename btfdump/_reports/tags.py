@@ -10,7 +10,15 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.coverage import annotations_for
-from btfdump._annotate.grammar import Contains, Lock, Marker, Means, Unknown, as_meaning, parse
+from btfdump._annotate.grammar import (
+    Contains,
+    Lock,
+    Marker,
+    Means,
+    NotUnderstood,
+    as_meaning,
+    parse,
+)
 from btfdump._annotate.locks import check_lock
 from btfdump._annotate.members import head_type
 from btfdump._annotate.type_tags import MEANINGS, TypeTagged, tags_in
@@ -183,7 +191,7 @@ def _container_meaning(
             nodes = ", ".join(c.node for c in facts.candidates)
             return f"{head} {annotation}: ambiguous, the link may be {nodes}"
         return f"{head}: {_reason('; '.join(facts.problems))}"
-    if isinstance(annotation, Unknown):
+    if isinstance(annotation, NotUnderstood):
         if annotation.reason or head is None:
             return str(annotation)
         return "not understood: expected NAME:NODE"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._annotate.applying import APPLIES, MISFIT, NO_MEMBER
-from btfdump._annotate.coverage import Checked
+from btfdump._annotate.coverage import CheckedHeads
 from btfdump._kernel.following import Troubles
 from btfdump._tables.columns import Bound
 from btfdump._tables.library import definition_of, names
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from btfdump._kernel.context import Context
 
 
-def check_tables(kernel: Context, overlays: Sequence[Overlay]) -> Iterator[Checked]:
+def check_tables(kernel: Context, overlays: Sequence[Overlay]) -> Iterator[CheckedHeads]:
     """Yield a record for the rows of each table and for each of its columns.
 
     `overlays` are those of the user. What the kernel has no members for is said to be missing; what
@@ -40,10 +40,10 @@ def check_tables(kernel: Context, overlays: Sequence[Overlay]) -> Iterator[Check
 
 def _checked(
     source: str, table: str, member: str, error: BtfdumpError | None, see: str = ""
-) -> Checked:
+) -> CheckedHeads:
     status = APPLIES
     if error is not None:
         status = MISFIT if isinstance(error, AnnotationError) else NO_MEMBER
     reason = str(error) if error is not None else ""
     says = "rows of a table" if member == "rows" else "a column"
-    return Checked(source, table, member, says, see, status, reason, table="table")
+    return CheckedHeads(source, table, member, says, see, status, reason, table="table")

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, ClassVar
 from zlib import crc32
 
-from btfdump._annotate.grammar import Condition, Contains, Length, Skip, Unknown, parse
+from btfdump._annotate.grammar import Condition, Contains, Length, NotUnderstood, Skip, parse
 from btfdump._annotate.overlay import Overlay, library
 from btfdump._graph.limits import Limits
 from btfdump._kernel.expression import Path as MemberPath
@@ -86,7 +86,7 @@ class AnnotationsHarness(Harness):
         text, _, value = text.rpartition(_VALUE) if _VALUE in text else (text, "", "")
         found = parse(text)
         str(found)
-        refused = isinstance(found, Unknown)
+        refused = isinstance(found, NotUnderstood)
         expression = text
         if isinstance(found, Length | Condition | Skip):
             expression = found.expression
@@ -99,7 +99,7 @@ class AnnotationsHarness(Harness):
         expect(length is None or 0 <= length <= 1 << 28, "no length", length)
         _try(lambda: MemberPath.parse(text))
         refused &= not self._load(data)
-        if not isinstance(found, Unknown):
+        if not isinstance(found, NotUnderstood):
             _show(text, isinstance(found, Contains))
         return "refused" if refused else "understood"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump._annotate.global_types import Choice, GlobalTypes, Source, global_types, pack
+from btfdump._annotate.global_types import Choice, GlobalTypes, SourceKernel, global_types, pack
 
 SOURCES = [
-    Source("6.1", "x86_64", "6.1.0-1-cloud", "linux-image-6.1.0-1-cloud-amd64", "6.1.1-1"),
-    Source("6.12", "aarch64", "6.12.9-cloud", "linux-image-6.12.9-cloud-arm64", "6.12.9-1"),
+    SourceKernel("6.1", "x86_64", "6.1.0-1-cloud", "linux-image-6.1.0-1-cloud-amd64", "6.1.1-1"),
+    SourceKernel("6.12", "aarch64", "6.12.9-cloud", "linux-image-6.12.9-cloud-arm64", "6.12.9-1"),
 ]
 
 

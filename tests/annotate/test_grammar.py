@@ -14,10 +14,11 @@ from btfdump._annotate.grammar import (
     Contains,
     Follow,
     Length,
-    Link,
+    LinkRole,
     Lock,
     Marker,
     Means,
+    NotUnderstood,
     Placed,
     PointsTo,
     Show,
@@ -25,7 +26,6 @@ from btfdump._annotate.grammar import (
     Space,
     Stale,
     TypedBy,
-    Unknown,
     bare_name,
     parse,
 )
@@ -81,7 +81,7 @@ FORMS = {
     "space:none": Space("none"),
     "space:percpu": Space("percpu"),
     "space:rcu": Space("rcu"),
-    "role:link": Link(),
+    "role:link": LinkRole(),
     "role:stale": Stale(),
     "bpf_kfunc": Marker("bpf_kfunc"),
     "bpf_fastcall": Marker("bpf_fastcall"),
@@ -153,7 +153,7 @@ def test_forms(text):
     ids=repr,
 )
 def test_not_understood(text):
-    assert parse(text) == Unknown(text)
+    assert parse(text) == NotUnderstood(text)
 
 
 def choices(count: int) -> str:
@@ -171,7 +171,7 @@ def choices(count: int) -> str:
 )
 def test_too_much_to_look_at(text, reason):
     found = parse(text)
-    assert isinstance(found, Unknown)
+    assert isinstance(found, NotUnderstood)
     assert str(found) == f"not understood: {reason}"
     assert len(found.text) < 250
     assert text.startswith(found.text.removesuffix("..."))
@@ -189,7 +189,7 @@ def test_every_annotation_says_what_it_means():
     assert str(Contains("item", "link")) == "contains struct item linked by link"
     which = Contains("cxgb4:struct adapter", "link")
     assert str(which) == "contains cxgb4:struct adapter linked by link"
-    assert str(Unknown("x y")) == "not understood"
+    assert str(NotUnderstood("x y")) == "not understood"
 
 
 @given(st.text(max_size=30))

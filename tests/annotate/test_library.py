@@ -16,11 +16,11 @@ from btfdump._annotate.grammar import (
     Condition,
     Contains,
     Length,
-    Link,
+    LinkRole,
     Means,
+    NotUnderstood,
     Skip,
     Stale,
-    Unknown,
     Vacant,
     as_meaning,
 )
@@ -169,7 +169,7 @@ def structs(btf: TypeTable, name: str) -> list[types.Composite]:
 
 def misfit(type_: types.Type, annotation: Annotation) -> str:
     """Say what keeps the annotation from holding for a member of this type; "" if nothing does."""
-    if isinstance(annotation, Link):
+    if isinstance(annotation, LinkRole):
         base = element(type_, pointers=False)
         return "" if base.name in set(LINKS.values()) else f"a link, but it is {type_}"
     if isinstance(annotation, Stale):
@@ -373,7 +373,7 @@ def test_the_library_is_sound():
         for alternatives in overlay.members(struct).values():
             count += 1
             for choice in alternatives:
-                assert not any(isinstance(annotation, Unknown) for annotation in choice)
+                assert not any(isinstance(annotation, NotUnderstood) for annotation in choice)
     for name in overlay.globals():
         assert overlay.global_(name)
         assert all(declared.type for declared in overlay.global_(name))

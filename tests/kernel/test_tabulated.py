@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btfdump._annotate.global_types import Choice, GlobalTypes, Source, pack
+from btfdump._annotate.global_types import Choice, GlobalTypes, SourceKernel, pack
 from btfdump._btf import Btf, BtfBuilder, types
 from btfdump._btf.wire import Kind
 from btfdump._decode.layout import Layouts
@@ -20,7 +20,7 @@ SERIES = [
     ("7.3", "x86_64"),
     ("6.12", "aarch64"),
 ]
-SOURCES = [Source(s, m, f"{s}.0-1", "linux-image", f"{s}.50-1") for s, m in SERIES]
+SOURCES = [SourceKernel(s, m, f"{s}.0-1", "linux-image", f"{s}.50-1") for s, m in SERIES]
 START = 0x1000
 
 
@@ -194,7 +194,7 @@ def test_other_machines_have_a_say_where_this_one_lacks_its_series():
     )
 
 
-PATCHES = [Source("6.12", "x86_64", "", "", f"6.12.{patch}-1~bpo") for patch in (10, 50, 90)]
+PATCHES = [SourceKernel("6.12", "x86_64", "", "", f"6.12.{patch}-1~bpo") for patch in (10, 50, 90)]
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_within_a_series_the_patch_level_counts(release, expected):
 
 def test_where_a_machine_has_no_earlier_patch_level_others_are_asked_too():
     sources = [
-        Source("6.12", m, "", "", v) for m, v in (("s390x", "6.12.90"), ("x86_64", "6.12.50"))
+        SourceKernel("6.12", m, "", "", v) for m, v in (("s390x", "6.12.90"), ("x86_64", "6.12.50"))
     ]
     assert nearest(list(enumerate(sources)), "6.12.60", "s390x") == {0, 1}
     assert nearest(list(enumerate(sources)), "6.12.95", "s390x") == {0}

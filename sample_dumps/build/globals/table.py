@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
-from btfdump._annotate.global_types import Choice, Source, pack
+from btfdump._annotate.global_types import Choice, SourceKernel, pack
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -44,7 +44,9 @@ linux/moduleparam.h, linux/static_call.h).
 
 def make_table(kernels: Sequence[tuple[DebugPackage, Vmlinux]]) -> bytes:
     """Return the file that says of what types variables are in these kernels."""
-    sources = [Source(p.series, v.machine, v.release, p.package, p.version) for p, v in kernels]
+    sources = [
+        SourceKernel(p.series, v.machine, v.release, p.package, p.version) for p, v in kernels
+    ]
     by_name: dict[str, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
     for number, (_, vmlinux) in enumerate(kernels):
         for variable in vmlinux.variables:

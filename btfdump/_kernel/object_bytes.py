@@ -1,4 +1,4 @@
-"""Located: a typed address, and the bytes there, which are read on first use.
+"""ObjectBytes: a typed address, and the bytes there, which are read on first use.
 
 This is what a `Value` reads with; what leads from one Value to others is in value.py.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from btfdump._walk import Key
 
 
-class Located:
+class ObjectBytes:
     """An object of type `type_` at `address_`, a virtual address, and its bytes once it is read."""
 
     __slots__ = (
@@ -68,7 +68,7 @@ class Located:
         self.key_ = key
 
     @classmethod
-    def _like_(cls, part: Located) -> Self:
+    def _like_(cls, part: ObjectBytes) -> Self:
         """Return what is at the place of another value, to be read in the way of this class."""
         like = cls(
             part._context,
