@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.command_server import serving
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -33,6 +35,7 @@ TOP = Path(__file__).resolve().parents[2]
 SAMPLES = TOP / "sample_dumps" / "README.md"
 PAGES = [*sorted(TOP.glob("*.md")), SAMPLES, *sorted((TOP / "docs").rglob("*.md"))]
 CORE = "sample_dumps/tagged-6.12/vmcore"
+LOADING = [["inspect", CORE, *words] for words in (["task", "1"], ["net"], ["kfuncs"])]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"^(?P<code>.*?\S)(?P<gap> +)# (?P<text>.*)$")
 _FILE = re.compile(r"(?<![\w./])(?:btfdump|bench|docs|tests)/[\w./-]+\.(?:json|md|py|toml)\b")
@@ -125,15 +128,14 @@ def commands(block: Block) -> Iterator[tuple[list[str], list[str]]]:
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A PATH on which `btfdump` and `python` are those under test."""
     folder = tmp_path_factory.mktemp("bin")
-    for name, module in (("btfdump", " -m btfdump"), ("python", "")):
-        script = folder / name
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}"{module} "$@"\n')
-        script.chmod(0o755)
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LC_", "LANG"))}
-    return kept | {
+    environment = kept | {
         "PATH": f"{folder}:{os.environ.get('PATH', '')}",
         "PYTHONPATH": str(TOP),
         "PYTHONUTF8": "1",
@@ -141,6 +143,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "COLUMNS": "80",
         "CORE": CORE,
     }
+    with serving(folder, environment, LOADING):
+        yield environment
 
 
 @pytest.fixture
@@ -341,6 +345,24 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
                 reached.add(linked)
                 waiting.append(linked)
     assert set(PAGES) <= reached
+
+
+def test_a_served_command_is_as_one_of_its_own(environment: dict[str, str], place: Path) -> None:
+    """Exit status, stderr, a pipe closed early and the folder are what a shell sees."""
+    served = shell(
+        [
+            "$ btfdump inspect $CORE task 999; echo $?; cd sample_dumps; btfdump nothing; echo $?",
+            "> btfdump --version | cat; btfdump inspect tagged-6.12/vmcore ps | head -1; echo $?",
+        ],
+        environment,
+        place,
+    )
+    assert served[:2] == ["btfdump: no task has pid 999 among the 64 found", "1"]
+    assert "invalid choice: 'nothing'" in served[2]
+    assert served[3:5] == ["try 'btfdump --help'", "2"]
+    assert served[5].startswith("btfdump 0.")
+    assert served[6].split()[0] == "pid"
+    assert served[7:] == ["0"]
 
 
 def test_the_test_itself_notices_a_difference() -> None:
