@@ -27,6 +27,7 @@ _Step: TypeAlias = tuple[int, int]
 
 MAX_STEPS = 1 << 12
 """The most names and mounts in one path: PATH_MAX bytes have room for half as many."""
+_EINVAL = 22
 _ERRNO = 4095  # MAX_ERRNO: pointers above are errors (include/linux/err.h)
 
 
@@ -92,7 +93,10 @@ class Paths:
         return self._of_vfsmount(mount.member_("mnt"))
 
     def _of_vfsmount(self, mount: TypedAddress) -> bytes:
-        return self._d_path(mount.address_, int(mount.member_("mnt_root")))
+        address = mount.address_
+        if self._is_internal(self._mount(address)):
+            return b"(unreachable)/"  # what is in it has a path, but it is mounted nowhere
+        return self._d_path(address, int(mount.member_("mnt_root")))
 
     def _of_dentry(self, value: TypedAddress) -> bytes:
         """Mirror dentry_path(): from the root of the file system, whatever is mounted where.
@@ -138,7 +142,8 @@ class Paths:
         """Return the names from the last to the first, and whether the root was reached by them.
 
         Mirrors __prepend_path(). What is not reached is in another mount namespace, in a mount that
-        is in none, or not below the root of its mount; that has no names.
+        is in none any more, or not below the root of its mount; that has no names. A mount of the
+        kernel's own (memfd, SysV shared memory) never was in any: its paths begin at its root.
         """
         root = self._root()
         names: list[bytes] = []
@@ -150,7 +155,8 @@ class Paths:
             if dentry == mount.root:
                 above = self._context.wrap(mount.parent + inside)
                 if above == mnt:
-                    return names, root is None and self._is_mounted(mount)
+                    is_start = root is None and self._is_mounted(mount)
+                    return names, is_start or self._is_internal(mount)
                 mnt, dentry = above, mount.mountpoint
                 continue
             here = self._dentries.read(dentry)
@@ -197,6 +203,10 @@ class Paths:
     def _is_mounted(self, mount: Mount) -> bool:
         """Whether a mount is in a namespace: is_mounted()."""
         return 0 < mount.namespace < self._context.wrap(-_ERRNO)
+
+    def _is_internal(self, mount: Mount) -> bool:
+        """Whether a mount is the kernel's own: kern_mount() makes `mnt_ns` MNT_NS_INTERNAL."""
+        return mount.namespace == self._context.wrap(-_EINVAL)
 
     def _is_failfs(self, mount: Mount) -> bool:
         """Whether a mount is of the file system on which everything fails: failfs_mnt()."""

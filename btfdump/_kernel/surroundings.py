@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from btfdump.errors import BtfdumpError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from btfdump._decode.layout import Layouts
     from btfdump._kernel.services import Slabs
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _MAX_FLAGS = 256
 _MAX_NAME = 64
+_MAX_STATES = 32
 _NS = 1_000_000_000
 _PAGES = {"x86_64": 4096, "s390x": 4096, "i686": 4096}
 """Architectures that have pages of one size."""
@@ -45,6 +46,7 @@ class KernelSurroundings:
     def __init__(self, context: Found) -> None:
         self._context = context
         self._names: dict[str, Mapping[int, str]] = {}
+        self._letters: dict[str, str] = {}
 
     @property
     def byteorder(self) -> ByteOrder:
@@ -153,6 +155,34 @@ class KernelSurroundings:
             found.setdefault(bits, text.decode("ascii"))
         found.pop(0, None)
         return found
+
+    def state_letters(self, symbol: str) -> str:
+        """Return the initials of the words in an array of C strings, "" if it cannot be read.
+
+        That is `task_state_array` (fs/proc/array.c): "R (running)", "S (sleeping)", ...
+        """
+        known = self._letters.get(symbol)
+        if known is None:
+            known = self._letters[symbol] = "".join(self._read_letters(symbol))
+        return known
+
+    def _read_letters(self, symbol: str) -> Iterator[str]:
+        context, width = self._context, self._context.layouts.pointer_size
+        try:
+            start = context.own_symbol(symbol)
+            for address in range(start, start + _MAX_STATES * width, width):
+                text = context.target.read(self._number(address, width), 3)
+                if text[1:] != b" (":
+                    break
+                yield chr(text[0])
+        except BtfdumpError:  # what follows the array is anything
+            return
+
+    def pid(self, number: int) -> str:
+        """Return the name (`comm`) of the task of a pid in the initial namespace, "" for none."""
+        from btfdump._kernel.pid_lookup import comm_of  # few values are pids that are asked for
+
+        return comm_of(self._context, number)
 
     def task(self, address: int) -> str:
         """Return which task a `struct task_struct` at a virtual address is: `"init" pid 1`.

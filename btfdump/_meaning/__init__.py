@@ -85,6 +85,12 @@ class Surroundings(Protocol):
     def flag_names(self, symbol: str) -> Mapping[int, str]:
         """Return mask -> name, from a table of the kernel's own (`struct trace_print_flags[]`)."""
 
+    def state_letters(self, symbol: str) -> str:
+        """Return the initials of the words in a table of the kernel's, for 0, bit 0, bit 1, ..."""
+
+    def pid(self, number: int) -> str:
+        """Return the name (`comm`) of the task of a pid in the initial namespace, "" for none."""
+
     def task(self, address: int) -> str:
         """Return which task a `struct task_struct` at a virtual address is: `"init" pid 1`."""
 

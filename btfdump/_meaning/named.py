@@ -78,11 +78,21 @@ def _masks_of(name: str, site: Site) -> tuple[names.Names, Mapping[int, str]]:
     table = names.table(name, surroundings.machine if surroundings is not None else "")
     if not table.kernel or surroundings is None:
         return table, table.names
+    if table.letters:
+        return table, _with_letters(table, surroundings.state_letters(table.kernel))
     own = surroundings.flag_names(table.kernel)
     known = {mask: _confirmed(one, table.names.get(mask)) for mask, one in own.items()}
     taken = set(known.values())
     ours = {mask: one for mask, one in table.names.items() if mask not in own and one not in taken}
     return table, known | ours
+
+
+def _with_letters(table: names.Names, letters: str) -> Mapping[int, str]:
+    """Return the masks of a table without the bits that the kernel calls something else."""
+    theirs = letters[: len(table.letters)]
+    both = enumerate(zip(theirs, table.letters, strict=False))
+    moved = {1 << place >> 1 for place, (own, ours) in both if own != ours}
+    return {mask: name for mask, name in table.names.items() if mask not in moved}
 
 
 def _confirmed(own: str, macro: str | None) -> str:
@@ -104,12 +114,24 @@ def _table_in(argument: str) -> str | None:
 
 
 def enumeration(name: str, argument: str, site: Site) -> Meaning:
+    """One of several names: enumerators, or those of a table, or a table for what is no enumerator.
+
+    That is `enum:NAME`, `enum:table NAME` and `enum:NAME,table NAME`.
+    """
+    argument, _, besides = argument.partition(",")
     table_name = _table_in(argument)
     if table_name is None:
-        values = site.values(argument)
+        values = dict(site.values(argument))
         if not values:
             raise AnnotationError("no such enum, enumerator or prefix")
+        further = _table_in(besides.strip())
+        if besides and further is None:
+            raise AnnotationError(f"expected 'table NAME' after the comma, not {besides.strip()!r}")
+        if further is not None:
+            values = {**names.table(further).names, **values}
         return scalar(name, lambda value: values.get(value, ""), site, known=values.values)
+    if besides:
+        raise AnnotationError("expected nothing after a table")
 
     def text(value: int) -> str:
         return _value_name(table_name, value)

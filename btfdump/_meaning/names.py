@@ -7,6 +7,7 @@
     kind = "mask"                  # or "bit": bit numbers; or "value": one of several
     zero = "TASK_RUNNING"          # what 0 is called
     kernel = "vmaflag_names"       # the kernel's own table, which is asked first
+    letters = "RS"                 # what words in it begin with, for 0 and each bit, if it has such
     names = { TASK_INTERRUPTIBLE = 0x1 }
 
     [open_flags.fields.O_ACCMODE]  # several bits that are one number
@@ -40,12 +41,15 @@ class Names(NamedTuple):
     """A table: `names` by mask, or by value where `is_values`. `zero` is the name of 0.
 
     `kernel` is the symbol of the kernel's own table, and `see` where the source has the macros.
+    Where that table has words instead of names, `letters` are the initials of 0 and of bits 0, 1,
+    2, ... that our names go with.
     """
 
     names: Mapping[int, str]
     fields: Sequence[BitField]
     zero: str
     kernel: str
+    letters: str
     is_values: bool
     see: str
 
@@ -83,6 +87,7 @@ def table(name: str, machine: str = "") -> Names:
         tuple(fields),
         parsed.get("zero", ""),
         parsed.get("kernel", ""),
+        parsed.get("letters", ""),
         kind == "value",
         parsed.get("see", ""),
     )

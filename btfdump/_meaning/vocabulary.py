@@ -41,8 +41,8 @@ def meaning_of(word: str, argument: str, site: Site) -> Meaning:
         return _of_bytes(name, word, argument, site)
     if word in ("unit", "time"):
         return _amount(name, word, argument, site)
-    if word == "owner":
-        return _owner(name, argument, site)
+    if word in ("owner", "pid"):
+        return _owner(name, argument, site) if word == "owner" else _pid(name, site)
     text = _NUMBERS.get(word)
     if text is None:
         raise AnnotationError(f"no meaning is called {word}")
@@ -340,7 +340,6 @@ _NUMBERS: Mapping[str, Text] = {
     "exit": _exit_code,
     "uid": partial(_id, who="uid"),
     "gid": partial(_id, who="gid"),
-    "pid": lambda value: "",
     "refcount": _refcount,
     "version": _version,
     "signed": str,
@@ -349,6 +348,18 @@ _NUMBERS: Mapping[str, Text] = {
     "be": str,
     "le": str,
 }
+
+
+def _pid(name: str, site: Site) -> Meaning:
+    """A pid in the initial namespace: the task that has it now."""
+    surroundings = site.surroundings
+
+    def text(value: int) -> str:
+        comm = surroundings.pid(value) if surroundings is not None and value > 0 else ""
+        return f'task "{comm}"' if comm else ""
+
+    return scalar(name, text, site, is_lasting=False)
+
 
 _OWNER_MASK = 7
 """Bits of the address of a task that locks use for flags: tasks are aligned to more than that."""

@@ -248,7 +248,17 @@ def test_without_a_root_paths_begin_where_their_namespace_does(tree):
     ]
     kernel = tree.kernel()
     told = [kernel.value("struct path", one).path_() for one in asked]
-    assert told == ["/file", "(unreachable)/file", "(unreachable)/file"]
+    assert told == ["/file", "(unreachable)/file", "/file"]
+
+
+def test_files_of_mounts_that_the_kernel_keeps_to_itself(tree):
+    """A memfd's path is /memfd:name, as d_path() says, though it is mounted nowhere."""
+    top = tree.dentry("/")
+    mount = tree.mount(top, namespace=(1 << 64) - 22)  # MNT_NS_INTERNAL
+    asked = tree.path(tree.dentry("memfd:cache", top, hashed=False), mount)
+    kernel = tree.kernel()
+    assert kernel.value("struct path", asked).path_() == "/memfd:cache (deleted)"
+    assert kernel.value("struct mount", mount).path_() == "(unreachable)/"
 
 
 def test_names_are_kept_as_they_are(tree):

@@ -34,6 +34,8 @@ def test_real_kernels(opened: Callable[[str], Kernel], name: str, hz: int) -> No
     assert around.task(task.address_) == '"init" pid 1'
     assert around.task(task.address_ + 8) == ""  # inside of one
     assert around.task(8) == ""
+    assert around.state_letters("task_state_array") == "RSDTtXZPI"
+    assert around.state_letters("no_such_array") == ""
 
 
 def test_the_kernels_own_names_of_flags(opened: Callable[[str], Kernel]) -> None:

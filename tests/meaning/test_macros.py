@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pytest
 
 import btfdump
+from btfdump._kernel.surroundings import KernelSurroundings
 from sample_dumps.build import macros
 
 if sys.version_info >= (3, 11):
@@ -121,7 +122,10 @@ def passed_over(name: str, facts: list[Seen]) -> set[str]:
 @pytest.mark.parametrize("name", TABLES)
 def test_every_table_says_what_it_is(name):
     table = TABLES[name]
-    assert table.keys() <= {"see", "kind", "zero", "kernel", "names", "fields", "machines"}
+    assert table.keys() <= {"see", "kind", "zero", "kernel", "letters", "names"} | {
+        "fields",
+        "machines",
+    }
     assert table["kind"] in KINDS
     assert re.match(r"(include|arch|fs|mm|kernel|net)/\S+\.[ch]\b", table["see"])
     assert len(set(table["names"].values())) == len(table["names"])
@@ -204,7 +208,9 @@ def test_a_name_that_moved_or_a_bit_that_was_used_again_is_found():
 
 
 @pytest.mark.parametrize("dump", ["stock", "stock-7.3", "tagged", "s390x"])
-@pytest.mark.parametrize("name", [n for n in TABLES if "kernel" in TABLES[n]])
+@pytest.mark.parametrize(
+    "name", [n for n in TABLES if TABLES[n].keys() & {"kernel", "letters"} == {"kernel"}]
+)
 def test_a_name_agrees_with_the_table_in_the_kernels_own_memory(opened, dump, name):
     target = opened(dump).target
     width = target.platform.pointer_size
@@ -226,3 +232,13 @@ def test_a_name_agrees_with_the_table_in_the_kernels_own_memory(opened, dump, na
     shared = {n: v for n, v in TABLES[name]["names"].items() if plain(n) in bits}
     assert len(shared) >= 20
     assert shared == {n: bits[plain(n)] for n in shared}
+
+
+@pytest.mark.parametrize("dump", ["stock", "stock-7.3", "tagged", "s390x"])
+def test_names_of_states_go_with_the_words_in_the_kernels_own_memory(opened, dump):
+    table = TABLES["task_state"]
+    around = KernelSurroundings(opened(dump))
+    assert around.state_letters(table["kernel"]).startswith(table["letters"])
+    initials = {1 << at >> 1: letter for at, letter in enumerate(table["letters"])}
+    named = {value: name for name, value in table["names"].items() if value in initials}
+    assert [initials[value] for value in sorted(named)] == list(table["letters"][1:])

@@ -36,6 +36,12 @@ class Kernel:
     def flag_names(self, symbol: str) -> Mapping[int, str]:
         return {1: "read", 0x10: "moved", 0x8000: "seqread"} if symbol == "vmaflag_names" else {}
 
+    def state_letters(self, symbol: str) -> str:
+        return "RSXT" if symbol == "task_state_array" else ""
+
+    def pid(self, number: int) -> str:
+        return "init" if number == 1 else ""
+
     def task(self, address: int) -> str:
         return '"init" pid 1' if address == 0x1000 else ""
 
@@ -89,6 +95,9 @@ def said(words: str, value: int, where: Site) -> str:
         ("enum:color", 0, 4, "NONE"),
         ("enum:color", 9, 4, ""),
         ("enum:table address_family", 10, 2, "AF_INET6"),
+        ("enum:color,table ipv6_protocol", 1, 4, "RED"),
+        ("enum:color,table ipv6_protocol", 0, 4, "NONE"),
+        ("enum:color,table ipv6_protocol", 58, 4, "IPPROTO_ICMPV6"),
         ("unit:ns", 244_000_000, 8, "244 ms"),
         ("unit:us", 1_500, 8, "1.5 ms"),
         ("unit:ms", 5, 4, "5 ms"),
@@ -130,6 +139,7 @@ def said(words: str, value: int, where: Site) -> str:
         ("uid", 0xFFFFFFFF, 4, "none"),
         ("gid", 0, 4, ""),
         ("pid", 7, 4, ""),
+        ("pid", 1, 4, 'task "init"'),
         ("refcount", 0xC0000000, 4, "saturated"),
         ("version", 0x060C75, 4, "6.12.117"),
         ("signed", 0xFFFFFFFE, 4, "-2"),
@@ -215,6 +225,14 @@ def test_the_kernels_own_table_is_asked_first() -> None:
     assert said("flags:table vm_flags", 0x13, site(8, kernel=Kernel())) == "VM_READ|moved|VM_WRITE"
 
 
+def test_a_state_that_the_kernel_has_another_word_for_is_a_number() -> None:
+    """`task_state_array` has no macros, but initials: of this kernel's second bit another one."""
+    assert said("flags:table task_state", 7, site(kernel=Kernel())) == (
+        "TASK_INTERRUPTIBLE|__TASK_STOPPED|0x2"
+    )
+    assert said("flags:table task_state", 2, site()) == "TASK_UNINTERRUPTIBLE"
+
+
 def test_without_a_kernel_what_needs_one_is_not_said() -> None:
     for words in ("unit:jiffies", "unit:pages", "time:jiffies"):
         assert said(words, 1000, site(8)) == ""
@@ -232,6 +250,9 @@ def test_errors_are_named_for_pointers_and_integers() -> None:
         ("flags:nothing", site(), "no such enum or prefix"),
         ("flags:table nothing", site(), "no table nothing; there are "),
         ("enum:nothing", site(), "no such enum, enumerator or prefix"),
+        ("enum:color,table nothing", site(), "no table nothing; there are "),
+        ("enum:color,RED", site(), "expected 'table NAME' after the comma, not 'RED'"),
+        ("enum:table errno,table errno", site(), "expected nothing after a table"),
         ("unit:parsec", site(), "expected unit:jiffies, "),
         ("time:noon", site(), "expected unit:jiffies, "),
         ("mode", site(16, many=True), "expected an integer, not 16 bytes"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import islice
 from struct import unpack_from
 from typing import TYPE_CHECKING
@@ -29,12 +30,17 @@ _NEAR = 1 << 10
 
 @column()
 def state(kernel: Context) -> Callable[[int | None, int | None], str | None]:
-    """The letter that ps has for a task's state, of `__state` and `exit_state`."""
-    del kernel
-    return letter
+    """The letter that ps has for a task's state, of `__state` and `exit_state`.
+
+    The kernel has the letters in `task_state_array` (fs/proc/array.c).
+    """
+    letters = KernelSurroundings(kernel).state_letters("task_state_array")
+    if len(letters) < len(_LETTERS):
+        return letter
+    return partial(letter, letters=letters)
 
 
-def letter(state: int | None, exit_state: int | None) -> str | None:
+def letter(state: int | None, exit_state: int | None, letters: str = _LETTERS) -> str | None:
     """Return the letter of a state, as task_state_index() finds it (include/linux/sched.h).
 
     A task that waits for an rt_mutex instead of a spinlock, or is frozen, is told as one that
@@ -48,7 +54,7 @@ def letter(state: int | None, exit_state: int | None) -> str | None:
         reported = _UNINTERRUPTIBLE
     else:
         reported = (state | exit_state) & _REPORTED
-    return _LETTERS[reported.bit_length()]
+    return letters[reported.bit_length()]
 
 
 @column()
