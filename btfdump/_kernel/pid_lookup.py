@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     class Found(Protocol):
         """The kernel, as far as it is needed here."""
 
-        target: Target
+        @property
+        def target(self) -> Target:
+            """Its memory."""
 
         def struct(self, name: str) -> KernelStruct:
             """Return the member offsets of one of its structs."""
