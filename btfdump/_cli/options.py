@@ -10,6 +10,9 @@ from btfdump._decode.paths import split_path
 if TYPE_CHECKING:
     from btfdump._roots.arrangement import Arrangement
 
+_METAVARS = {"since": "TIME", "level": "LEVEL"}
+"""What options of single tables take, where it is not a name."""
+
 
 def add_extent(parser: argparse.ArgumentParser) -> None:
     """Add the options that say what is shown of a root."""
@@ -97,7 +100,8 @@ def add_tables(parser: argparse.ArgumentParser) -> None:
     tables.add_argument("--limit", type=_count, metavar="N", help="show at most N rows")
     tables.add_argument("--count", action="store_true", help="show how many rows there are")
     for name, meaning in FILTERS.items():
-        tables.add_argument(f"--{name}", action="append", default=[], metavar="NAME", help=meaning)
+        metavar = _METAVARS.get(name, "NAME")
+        tables.add_argument(f"--{name}", action="append", default=[], metavar=metavar, help=meaning)
     for name, meaning in FLAGS.items():
         tables.add_argument(f"--{name}", action="store_true", help=meaning)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from btfdump.errors import CorruptDataError
+from btfdump.errors import BtfdumpError, CorruptDataError, FaultError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,6 +33,12 @@ class Note(_Note):
     def __new__(cls, text: str, address: int | None = None) -> Note:
         """Make a note of a text, or of as much of it as a note may have."""
         return super().__new__(cls, shortened(text), address)
+
+
+def note_of(error: BtfdumpError, where: str) -> Note:
+    """Return a note of an error, behind what it is about: the address is the error's."""
+    address = error.address if isinstance(error, FaultError | CorruptDataError) else None
+    return Note(f"{where}: {error}", address)
 
 
 def shortened(text: str, head: int = _HEAD, tail: int = _TAIL) -> str:

@@ -15,7 +15,7 @@ from btfdump._render.escape import is_printable, printable
 from btfdump._roots.table import Block, Branch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from btfdump._render import Options
     from btfdump._roots.table import Cell, Row, Table
@@ -31,7 +31,13 @@ _LEAST = 16
 
 
 def render_aligned(table: Table, options: Options) -> Iterator[str]:
-    """Yield a table in aligned columns, with notes where they came, and sums below it."""
+    """Yield a table in aligned columns, with notes where they came, and sums below it.
+
+    A table that has lines of its own is told by those.
+    """
+    if table.lines is not None:
+        yield from _by_lines(table, table.lines, options)
+        return
     sums: dict[str, int] = {
         name: 0 for name in table.columns if name in table.forms and table.forms[name].is_summed
     }
@@ -59,6 +65,28 @@ def render_aligned(table: Table, options: Options) -> Iterator[str]:
         yield _painted(text, _DIM, options) + "\n"
     for said in table.last_words():
         yield _painted(printable(said), _DIM, options) + "\n"
+
+
+def _by_lines(
+    table: Table, lines: Callable[[Row], Iterable[str]], options: Options
+) -> Iterator[str]:
+    """Yield the lines of each row, with notes where they came."""
+    is_empty = True
+    for row in table.rows:
+        is_empty = False
+        if isinstance(row, Note):
+            yield _painted(f"! {printable(row.text)}", _RED, options) + "\n"
+        else:
+            yield "".join([f"{_tabbed(line)}\n" for line in lines(row)])
+    if is_empty:
+        yield _painted(f"no {table.name}", _DIM, options) + "\n"
+    for said in table.last_words():
+        yield _painted(printable(said), _DIM, options) + "\n"
+
+
+def _tabbed(line: str) -> str:
+    """Return a line safe to print; tabs are, and texts that were laid out with them need them."""
+    return "\t".join(map(printable, line.split("\t")))
 
 
 class _Texts:

@@ -177,6 +177,8 @@ class TableKind:
 FILTERS = {
     "hook": "of a table of kernel functions: those of this hook",
     "flag": "of a table of kernel functions: those with this flag",
+    "since": "of log: from so many seconds after the start on, or '10s ago' before its last record",
+    "level": "of log: those of these levels (err,warn), or as urgent: warn+",
 }
 """The options that some tables take, and their help: `TableKind.filters` are of these."""
 FLAGS = {
@@ -201,6 +203,7 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
         "trampolines": "trampolines:list_trampolines",
         "lsm-hooks": "trampolines:list_lsm_hooks",
         "who": "who:list_holders",
+        "log": "log:list_log",
         "bpf-iters": "iterators:list_iterators",
         "tables": "tables:list_tables",
         "ps": "declared:ps",

@@ -48,10 +48,12 @@ class Arrangement:
         if self.limit is not None:
             rows = _limited(rows, self.limit)
         if self.is_count:
-            return replace(table, columns=("count",), rows=_counted(rows), forms={}, tree=())
+            return replace(
+                table, columns=("count",), rows=_counted(rows), forms={}, tree=(), lines=None
+            )
         if not self.columns:
             return replace(table, rows=rows)
-        return replace(table, columns=self.columns, rows=_chosen(rows, self.columns))
+        return replace(table, columns=self.columns, rows=_chosen(rows, self.columns), lines=None)
 
     @staticmethod
     def _check(conditions: list[RowCondition], names: Iterable[str], known: Iterable[str]) -> None:

@@ -52,6 +52,8 @@ class Table:
     is one, an address is a number. `tree` names the columns of a row's own number and of its
     parent's, if rows are to stand below their parents. `closing()` returns what else is to be said
     below the table once all rows have been read, "" for nothing.
+
+    `lines(row)` are what people read of a row where it is not told in columns.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Table:
     forms: Mapping[str, Form] = field(default_factory=dict)
     tree: tuple[str, ...] = ()
     closing: Callable[[], str] = str
+    lines: Callable[[Row], Iterable[str]] | None = None
 
     def last_words(self) -> list[str]:
         """Return the lines below the table, now that all rows have been read."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from btfdump._decode.layout import StructLayout
 from btfdump._kernel.containers import is_perhaps_one
 from btfdump._kernel.following import Following, Troubles
-from btfdump._kernel.notes import Note
+from btfdump._kernel.notes import Note, note_of
 from btfdump._kernel.variables import find_global
 from btfdump._tables.columns import Bound, LevelRow
 from btfdump._walk import Anomaly, ValueEntry
-from btfdump.errors import BtfdumpError, CorruptDataError, FaultError
+from btfdump.errors import BtfdumpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -143,8 +143,7 @@ class TableReading:
                 elif not isinstance(item, ValueEntry):
                     yield item
         except BtfdumpError as error:
-            address = error.address if isinstance(error, FaultError | CorruptDataError) else None
-            yield Note(f"{'.'.join(level.path)}: {error}", address)
+            yield note_of(error, ".".join(level.path))
 
     def _start(self, level: BoundLevel) -> Value | None:
         """Return what is walked, None if a pointer on the way is NULL."""

@@ -217,6 +217,18 @@ class RowCondition:
         return ExpressionError(f"--where {self.text!r}: {reason}")
 
 
+def nanoseconds(text: str) -> int | None:
+    """Return a time with a unit, or a number of seconds, in nanoseconds; None if it is none."""
+    match = re.fullmatch(r"(\d+(?:\.\d*)?)\s*([A-Za-z]*)", text, re.ASCII)
+    if match is None:
+        return None
+    kind, factor = _UNITS.get(match[2] or "s", ("", 0))
+    if kind != "ns":
+        return None
+    whole, _, decimals = match[1].partition(".")
+    return int(whole) * factor + int(f"{decimals:0<12}"[:12]) * factor // 10**12
+
+
 def check_column(name: str, known: Iterable[str], where: str) -> None:
     """Raise `ExpressionError`, with what may have been meant, if a column is not known."""
     names = list(known)
