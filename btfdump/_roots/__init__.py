@@ -204,6 +204,7 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
         "lsm-hooks": "trampolines:list_lsm_hooks",
         "who": "who:list_holders",
         "log": "log:list_log",
+        "sys": "sys:list_system",
         "bpf-iters": "iterators:list_iterators",
         "tables": "tables:list_tables",
         "ps": "declared:ps",
