@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from btfdump._decode.fields import nonzero
 from btfdump._decode.layout import StructLayout
@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from btfdump._kernel.typed import TypedAddress
     from btfdump._walk import Item
 
-    Typed = TypeVar("Typed", bound=TypedAddress)
+Typed = TypeVar("Typed", bound="TypedAddress")
 
 PIECE = 512
 """Elements of an array that are read at once."""
 MAX_UNREADABLE = 8
 """Pieces of one array that may be unreadable before the rest is given up."""
+_WITH_BUCKETS = ("rhashtable", "rhltable")
+"""Containers whose keys are the buckets of a hash table: several entries may have the same."""
+_MOST_NAMED = 8
 
 
 def entries(value: Typed, expansion: Expansion | None) -> Iterator[Typed | ValueEntry | Anomaly]:
@@ -76,14 +79,78 @@ def walk_at(value: Typed, path: str) -> Iterator[Typed]:
 
 
 def entry(value: Typed, number: int) -> Typed:
-    """Return entry `number` of a container; raises `IndexError`, and what `walk()` raises."""
+    """Return the entry of a container whose key is `number`, or entry `number` if it has no keys.
+
+    A range is the key of each number in it. Raises `IndexError`, also if several entries have that
+    key, as those of one bucket have, and what `walk()` raises.
+    """
     if not containers.is_perhaps_one(value):
         raise IndexError(f"{value.type_} is no array, and nothing says that it is a container")
-    met = 0
-    for met, found in enumerate(value.walk_(), 1):
-        if met == number + 1:
-            return found
-    raise IndexError(f"no entry {number} in {value.type_} at {value.address_:#x}: it has {met}")
+    name = value._layout_.type.name if isinstance(value._layout_, StructLayout) else ""
+    search: _Search[Typed] = _Search(number, is_unique=name not in _WITH_BUCKETS)
+    trouble: Anomaly | None = None
+    for item in value.entries_():
+        if isinstance(item, Anomaly):
+            trouble = trouble or (item if item.ends else None)
+        elif search.ends_with(item):
+            break
+    if trouble is not None and not search.found:
+        raise CorruptDataError(trouble.message, trouble.address)
+    if len(search.found) == 1:
+        return search.found[0]
+    raise IndexError(search.told(f"in {value.type_} at {value.address_:#x}"))
+
+
+class _Search(Generic[Typed]):
+    """The search for the entry of a container with a key, or at a position if there are no keys."""
+
+    def __init__(self, number: int, *, is_unique: bool) -> None:
+        self.found: list[Typed] = []
+        self._is_unique = is_unique
+        self._number = number
+        self._met = 0
+        self._keys: list[int] = []
+        self._mark = "d"
+        self._plain: ValueEntry | None = None
+
+    def ends_with(self, item: Typed | ValueEntry) -> bool:
+        """Take one entry; return whether none behind it can be meant as well."""
+        key = item.key if isinstance(item, ValueEntry) else item.key_
+        if not isinstance(key, int | tuple):
+            if isinstance(item, ValueEntry):
+                return False
+            if self._met == self._number:
+                self.found.append(item)
+            self._met += 1
+            return bool(self.found)
+        if isinstance(key, tuple):  # as of memory: addresses
+            self._mark = "#x"
+        first, last = key if isinstance(key, tuple) else (key, key)
+        self._met += 1
+        self._keys = [min([first, *self._keys[:1]]), max([last, *self._keys[1:]])]
+        if not first <= self._number <= last:
+            return False
+        if isinstance(item, ValueEntry):
+            self._plain = item
+            return True
+        self.found.append(item)
+        return self._is_unique
+
+    def told(self, where: str) -> str:
+        """Return why there is not one entry."""
+        number = format(self._number, self._mark)
+        if len(self.found) > 1:
+            some = ", ".join(f"{one.address_:#x}" for one in self.found[:_MOST_NAMED])
+            more = ", ..." if len(self.found) > _MOST_NAMED else ""
+            return f"{len(self.found)} entries have the key {number} {where}: {some}{more}"
+        if self._plain is not None:
+            held = f"{self._plain.meaning} {self._plain.value:#x}"
+            return f"no object has the key {number} {where}: there is the {held}"
+        if not self._keys:
+            return f"no entry {self._number} {where}: it has {self._met}"
+        least, most = (format(one, self._mark) for one in self._keys)
+        keys = f"{self._met} entries, with keys from {least} to {most}"
+        return f"no entry has the key {number} {where}: it has {keys}"
 
 
 def project(value: TypedAddress, paths: tuple[str, ...]) -> Iterator[list[tuple[Any, ...]]]:

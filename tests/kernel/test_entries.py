@@ -36,6 +36,22 @@ def test_containers(item):
         list(item.link.walk_())
 
 
+def test_an_index_is_the_key_where_entries_have_keys(opened, truth):
+    """As the output labels them: `idr[7]` is the entry that stands behind `[7]`."""
+    kernel = opened("tagged")
+    pids = kernel["init_pid_ns"].idr
+    last = [pid.key_ for pid in pids.walk_()][-1]
+    assert [int(pids[n].numbers[0].nr) for n in (1, 2, last)] == [1, 2, last]
+    with pytest.raises(IndexError, match=f"no entry has the key 0 .* with keys from 1 to {last}"):
+        pids[0]
+    areas = kernel.task(1).mm.mm_mt
+    for area in areas.walk_():
+        start, last = area.key_
+        assert areas[start] == areas[last] == area
+    with pytest.raises(IndexError, match=r"no entry has the key 0x1 .*, with keys from 0x"):
+        areas[1]
+
+
 def test_what_is_one_object_has_no_entries(item):
     """That it is no array is what is wrong, not that nobody says what it holds."""
     with pytest.raises(IndexError, match=r"^struct item is no array, and nothing says"):

@@ -235,3 +235,16 @@ def test_equal_keys_in_a_ring(make):
     tables.world.point(b + at, a)
     wrong = [f"cycle: the list behind {a:#x} leads back to {a:#x}"]
     assert tables.walk() == ([0, 1], wrong)
+
+
+def test_a_bucket_as_an_index(make):
+    """Several entries may be in one: which one is meant is not guessed."""
+    case = make()
+    links = case.new_items(3)
+    case.put(case.bucket(2), links[:1])
+    case.put(case.bucket(5), links[1:])
+    assert int(case.value()[2].id) == 0
+    with pytest.raises(IndexError, match=r"2 entries have the key 5 .*: 0x\w+, 0x\w+$"):
+        case.value()[5]
+    with pytest.raises(IndexError, match="no entry has the key 0"):
+        case.value()[0]

@@ -250,3 +250,24 @@ def test_radix_tree(platform):
         world.point(slots + slot * radix.word, entry)
     radix.root(node | 1)
     assert radix.keyed() == [((2, 3), 0), (5, ("value", 9))]
+
+
+@pytest.mark.parametrize("head", ["xarray", "idr"])
+def test_an_index_is_a_key(make, head):
+    case = make(head)
+    case.two_levels()
+    held = case.value()
+    assert int(held[0x13].id) == 0
+    assert (int(held[0x20].id), held[0x20].key_) == (1, 0x20)
+    told = r"no entry has the key 1 in struct \w+ at 0x\w+: .* 2 entries, with keys from 19 to 32"
+    with pytest.raises(IndexError, match=told):
+        held[1]
+
+
+def test_what_has_a_key_and_is_no_object(make):
+    case = make()
+    (item,) = case.new_items(1)
+    case.root(case.node(0, {2: value_entry(7), 5: item}) | 2)
+    assert int(case.value()[5].id) == 0
+    with pytest.raises(IndexError, match=r"no object has the key 2 .*: there is the value 0x7"):
+        case.value()[2]
