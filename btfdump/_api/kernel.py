@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 from btfdump._bpf.map_types import MapTypes
 from btfdump._bpf.program_btf import KernelBtfs
 from btfdump._btf import cache as indexcache
-from btfdump._btf import types
 from btfdump._kernel.context import Context
 from btfdump._kernel.modules import LoadedModules
-from btfdump._kernel.pointers import read_string, space_of, target_type
-from btfdump._kernel.value_at import value_at
+from btfdump._kernel.pointers import read_string
 from btfdump._kernel.variables import find_global, named_global
 from btfdump._roots.task import task, tasks
 from btfdump.errors import (
@@ -252,20 +250,15 @@ class Kernel(Context):
     def per_cpu(self, value: Value, cpu: int) -> Value:
         """Return one CPU's instance of a per-CPU variable, or of a `__percpu` pointer's target.
 
-        `value` is the variable, such as `kernel["runqueues"]`, or the pointer; `cpu` is the CPU's
-        number. Mirrors per_cpu() and per_cpu_ptr() (include/linux/percpu-defs.h). Raises
-        `IndexError` for a CPU that does not exist, and `FaultError` if the pointer cannot be read.
+        `value` is the variable, such as `kernel["runqueues"]`, or the pointer, for which
+        `pointer[cpu]` is the same; `cpu` is the CPU's number. Mirrors per_cpu() and per_cpu_ptr()
+        (include/linux/percpu-defs.h). Raises `IndexError` for a CPU that does not exist, and
+        `FaultError` if the pointer is NULL or cannot be read.
         """
-        offsets = self.target.per_cpu_offsets
-        if not 0 <= cpu < len(offsets):
-            raise IndexError(f"CPU {cpu}: this kernel has CPUs 0 to {len(offsets) - 1}")
-        pointer = value.type_.btf.skip_modifiers(value.type_)
-        is_per_cpu = space_of(value._layout_, value.facts_) == "percpu"
-        if isinstance(pointer, types.Ptr) and is_per_cpu and not value._is_of_no_cpu_:
-            target = target_type(value, value.facts_)
-            return value_at(self, target, self.wrap(int(value) + offsets[cpu]))
-        facts = value.facts_ if value._outer_ is None else None
-        return value_at(self, value.type_, self.wrap(value.address_ + offsets[cpu]), facts=facts)
+        from btfdump._kernel.per_cpu import behind, is_per_cpu_pointer, on_cpu
+
+        is_pointer = is_per_cpu_pointer(value) and not value._is_of_no_cpu_
+        return behind(value, cpu) if is_pointer else on_cpu(value, cpu)
 
     def dump(
         self,

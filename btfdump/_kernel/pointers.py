@@ -106,7 +106,9 @@ def destination(pointer: TypedAddress, facts: MemberFacts | None) -> tuple[types
     if space == "none":
         raise FaultError(address, 0, f"{address:#x} is no address here, by annotation")
     if space in ELSEWHERE:
-        raise FaultError(address, 0, f"{address:#x} is a __{space} pointer ({pointer.type_})")
+        remedy = ": say of which CPU, as [0]" if space == "percpu" else ""
+        told = f"{address:#x} is a __{space} pointer ({pointer.type_}){remedy}"
+        raise FaultError(address, 0, told)
     return target, address
 
 

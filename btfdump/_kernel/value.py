@@ -19,6 +19,7 @@ from btfdump._decode.scope import stated_by
 from btfdump._kernel import containers, entries
 from btfdump._kernel.expression import applying
 from btfdump._kernel.object_bytes import ObjectBytes
+from btfdump._kernel.per_cpu import behind, is_per_cpu_pointer
 from btfdump._kernel.pointers import Globals, destination, read_string, struct_behind
 from btfdump.errors import BtfdumpError, FaultError, MemberNotFoundError
 
@@ -106,7 +107,9 @@ class Value(ObjectBytes):
     def __getitem__(self, key: str | int) -> Value:
         """Return a member by name, or an element of an array, pointer or container by index.
 
-        Raises `IndexError`, `MemberNotFoundError`, `FaultError`, and what `walk_()` raises.
+        The index of an entry of a container is its key, if that is an integer or a range, else its
+        position; that of a `__percpu` pointer is a CPU. Raises `IndexError`, `MemberNotFoundError`,
+        `FaultError`, and what `walk_()` raises.
         """
         if isinstance(key, str):
             return self.member_(key)
@@ -119,9 +122,9 @@ class Value(ObjectBytes):
             return self._part(
                 element, index * layout.element.size, layout.element.size, index=index
             )
-        if self.is_pointer_:
-            return self._pointee(key)
-        return entries.entry(self, key)
+        if not self.is_pointer_:
+            return entries.entry(self, key)
+        return behind(self, key) if is_per_cpu_pointer(self) else self._pointee(key)
 
     def __iter__(self) -> Iterator[Value]:
         """Iterate over the elements of an array; raises `TypeError` for anything else."""

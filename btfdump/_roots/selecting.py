@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from btfdump._btf.type_name import TypeName
 from btfdump._decode.layout import StructLayout
 from btfdump._kernel.expression import Path, parse_number
+from btfdump._kernel.per_cpu import on_cpu
 from btfdump._kernel.symbol_names import SPELLED
-from btfdump._kernel.value_at import value_at
 from btfdump._kernel.variables import named_global
 from btfdump._roots import ROOTS, RootKind, Selected, root_of
 from btfdump.errors import (
@@ -105,15 +105,13 @@ def per_cpu_values(variable: Value, name: str, path: Path) -> Iterator[tuple[int
 
     Mirrors per_cpu() (include/linux/percpu-defs.h).
     """
-    kernel = variable._context_
-    offsets = kernel.target.per_cpu_offsets
     wanted = path.steps[0] if path.steps and isinstance(path.steps[0], int) else None
-    if wanted is not None and not 0 <= wanted < len(offsets):
-        raise ObjectNotFoundError(f"{name}[{wanted}]: the kernel has CPUs 0 to {len(offsets) - 1}")
-    for cpu, offset in enumerate(offsets):
-        if wanted is None or cpu == wanted:
-            address = kernel.wrap(variable.address_ + offset)
-            yield cpu, value_at(kernel, variable.type_, address, facts=variable.facts_)
+    cpus = range(len(variable._context_.target.per_cpu_offsets)) if wanted is None else (wanted,)
+    try:
+        for cpu in cpus:
+            yield cpu, on_cpu(variable, cpu)
+    except IndexError as error:
+        raise ObjectNotFoundError(f"{name}[{wanted}]: {error}") from error
 
 
 def text_after_cpu(path: Path) -> str:

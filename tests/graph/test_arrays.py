@@ -9,6 +9,7 @@ import pytest
 from btfdump._api.kernel import Kernel
 from btfdump._btf import BtfBuilder
 from btfdump._graph.limits import Limits
+from btfdump._kernel.expression import Path
 from btfdump._targets.buffer import BufferTarget
 from btfdump._walk import FAMILIES
 from btfdump.errors import FaultError
@@ -310,8 +311,15 @@ def test_per_cpu_of_a_pointer():
     holder = kernel.value("struct holder", case.address)
     assert [int(kernel.per_cpu(holder.count, cpu)) for cpu in (0, 1)] == [1000, 1001]
     assert int(kernel.per_cpu(holder.stats, 1).hits) == 5
-    with pytest.raises(FaultError, match="__percpu pointer"):
+    assert [int(holder.count[cpu]) for cpu in (0, 1)] == [1000, 1001]
+    assert int(holder.stats[1].hits) == int(Path.parse(".stats[1].hits").follow(holder)) == 5
+    with pytest.raises(FaultError, match=r"__percpu pointer .*: say of which CPU, as \[0\]"):
         holder.stats.deref_()
+    with pytest.raises(IndexError, match="CPU 2: this kernel has CPUs 0 to 1"):
+        holder.stats[2]
+    case.world.set(case.address, "holder.stats", 0)
+    with pytest.raises(FaultError, match="stats is NULL"):
+        kernel.value("struct holder", case.address).stats[0]
 
 
 def test_every_head_can_be_told_to_be_empty():
