@@ -37,7 +37,7 @@ _LEVELS = ("||", "&&", "|", "^", "&", "== !=", "< <= > >=", "<< >>", "+ -", "* /
 _PRECEDENCE = {op: level for level, ops in enumerate(_LEVELS, 1) for op in ops.split()}
 _COMPARISONS = frozenset(["==", "!=", "<", "<=", ">", ">="])
 _REMEDY = "put parentheses around what is meant"
-_UNARY_PRECEDENCE = len(_LEVELS) + 1
+UNARY_PRECEDENCE = len(_LEVELS) + 1
 
 
 Step: TypeAlias = "tuple[str, Any]"
@@ -152,7 +152,7 @@ class Reading:
         if token == "(":
             self.pending.append((token, 0, 0))
         elif f"unary {token}" in UNARY:
-            self.pending.append((f"unary {token}", _UNARY_PRECEDENCE, 0))
+            self.pending.append((f"unary {token}", UNARY_PRECEDENCE, 0))
         else:
             raise _no_expression()
         return True
@@ -185,7 +185,7 @@ class Reading:
 
     def apply(self, one: _Operator) -> None:
         text, precedence, skip = one
-        if precedence == _UNARY_PRECEDENCE:
+        if precedence == UNARY_PRECEDENCE:
             self.made.append((text, 0))
             self.ways[-1] = text
             return
