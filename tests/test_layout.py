@@ -49,6 +49,8 @@ COVERED = {
     "bpf/maps/redirects.py": "bpf/maps/test_maps.py",
     # Words in the comments of definitions.
     "reports/sayings.py": "reports/test_definitions.py",
+    # Variables as values: seen in the objects that drgn is given of them.
+    "kernel/variables.py": "drgn/test_objects.py",
     # What a Value reads with.
     "kernel/object_bytes.py": "kernel/test_value.py",
     # Interfaces: what is behind them is tested.

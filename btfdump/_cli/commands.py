@@ -133,6 +133,7 @@ COMMANDS: Registry[Command] = Registry(
         "tags": "tags:run",
         "functions": "functions:run",
         "kfuncs": "kfuncs:run",
+        "globals": "globals:run",
         "source": "source:run",
         "completion": "completion:run",
     },

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, NamedTuple
 
 from drgn import FindObjectFlags, Object
@@ -11,6 +10,7 @@ from btfdump._btf import types as t
 from btfdump._drgn.errors import BadDataError
 from btfdump._drgn.named_types import is_named_after, modules_naming
 from btfdump._kernel.symbol_names import SymbolNames
+from btfdump._kernel.variables import without_padding
 from btfdump.errors import (
     AmbiguousSymbolError,
     MissingDataError,
@@ -23,21 +23,8 @@ if TYPE_CHECKING:
 
     import drgn
 
-    from btfdump._annotate.facts import MemberFacts
     from btfdump._drgn.types import DrgnTypes
     from btfdump._kernel.context import Context
-
-
-def _of_length(type_: t.Type, facts: MemberFacts) -> t.Type:
-    """Return a type; that of an array of pointers without those that are likely padding.
-
-    Helpers follow all of them.
-    """
-    if facts.at_least is None or not isinstance(type_, t.Array):
-        return type_
-    if not isinstance(type_.btf.skip_modifiers(type_.element), t.Ptr):
-        return type_
-    return dataclasses.replace(type_, id=0, length=facts.at_least())
 
 
 class _Doubt(NamedTuple):
@@ -88,7 +75,7 @@ class NamedObjects:
         except AmbiguousSymbolError as error:
             return None if self._is_code(name, error.addresses) else _Doubt(str(error))
         type_, address, facts = found
-        return Object(self._prog, self._types.of(_of_length(type_, facts)), address=address)
+        return Object(self._prog, self._types.of(without_padding(type_, facts)), address=address)
 
     def _function(self, name: str, filename: str | None) -> Object | _Doubt | None:
         """Return a function, or what keeps it from being understood, or None if there is none."""

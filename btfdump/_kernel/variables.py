@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
+from btfdump._btf import types
 from btfdump._decode.layout import ArrayLayout
 from btfdump._decode.scope import stated_by
 from btfdump._kernel.value_at import value_at
@@ -12,7 +14,6 @@ from btfdump.errors import ExpressionError, SymbolNotFoundError
 if TYPE_CHECKING:
     from btfdump._annotate.facts import MemberFacts
     from btfdump._annotate.locks import FindGlobal
-    from btfdump._btf import types
     from btfdump._kernel.context import Context
     from btfdump._kernel.value import Value
 
@@ -56,6 +57,18 @@ def length_at_most(value: Value) -> int:
     if facts is None or facts.at_most is None or not isinstance(layout, ArrayLayout):
         return 0
     return layout.length if facts.at_most() else 0
+
+
+def without_padding(type_: types.Type, facts: MemberFacts) -> types.Type:
+    """Return the type of a variable; of an array of pointers, without those that are padding.
+
+    `facts` are those of the variable. It is for those who follow all of an array.
+    """
+    if facts.at_least is None or not isinstance(type_, types.Array):
+        return type_
+    if not isinstance(type_.btf.skip_modifiers(type_.element), types.Ptr):
+        return type_
+    return dataclasses.replace(type_, id=0, length=facts.at_least())
 
 
 def globals_of(kernel: Context) -> FindGlobal:

@@ -18,6 +18,7 @@ from btfdump.errors import SymbolNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from btfdump._btf.types import Type
     from btfdump._kernel.context import Context
     from btfdump._roots import Query
     from btfdump._roots.table import Cell, Row
@@ -59,10 +60,29 @@ def list_globals(kernel: Context, query: Query) -> Table:
     remark = "" if query.patterns else f"{_REMARK}; {_LEFT_OUT}"
     if query.patterns and wanted.is_vague:
         remark = _LEFT_OUT
-    return Table("globals", columns, _rows(kernel, wanted), remark, wanted.lack)
+    rows = (one if isinstance(one, Note) else _row(one) for one in _variables(kernel, wanted))
+    return Table("globals", columns, rows, remark, wanted.lack)
 
 
-def _rows(kernel: Context, wanted: _Wanted) -> Iterator[Row | Note]:
+class ListedVariable(NamedTuple):
+    """A variable: its symbol, the `name` that means just this one, and the section that it is in.
+
+    `known` is its type, who tells that, and whether it is an array that may be shorter; or why the
+    type is not known.
+    """
+
+    symbol: FoundSymbol
+    name: str
+    section: str | None
+    known: tuple[Type, str, bool] | str
+
+
+def listed_variables(kernel: Context, query: Query) -> Iterator[ListedVariable | Note]:
+    """Yield the variables that a query asks for, those of vmlinux first, by name."""
+    return _variables(kernel, _Wanted(kernel, query))
+
+
+def _variables(kernel: Context, wanted: _Wanted) -> Iterator[ListedVariable | Note]:
     if wanted.lack and wanted.is_open:
         yield Note(_ONLY_EXPORTS.format(wanted.lack))
     of_modules: dict[str, list[_Listed]] = {}
@@ -73,16 +93,16 @@ def _rows(kernel: Context, wanted: _Wanted) -> Iterator[Row | Note]:
     for name, address in symbols_listed(kernel.target):
         if wanted.has_name(name):
             by_name.setdefault(name, set()).add(address)
-    yield from _rows_of_vmlinux(kernel, wanted, by_name, of_modules)
-    yield from _rows_of_modules(kernel, wanted, by_name, of_modules)
+    yield from _of_vmlinux(kernel, wanted, by_name, of_modules)
+    yield from _of_all_modules(kernel, wanted, by_name, of_modules)
 
 
-def _rows_of_vmlinux(
+def _of_vmlinux(
     kernel: Context,
     wanted: _Wanted,
     by_name: Mapping[str, set[int]],
     of_modules: Mapping[str, Sequence[_Listed]],
-) -> Iterator[Row]:
+) -> Iterator[ListedVariable]:
     sections = list(_sections(kernel))
     for name in sorted(by_name):
         others = any(not one.is_code for one in of_modules.get(name, ()))
@@ -95,15 +115,15 @@ def _rows_of_vmlinux(
         for one, spelled in _spelled(listed, is_plain=not others):
             if wanted.has(one):
                 inside = (section for section, start, end in sections if start <= one.address < end)
-                yield _row(kernel, one, spelled, next(inside, None), len(addresses))
+                yield _known(kernel, one, spelled, next(inside, None), len(addresses))
 
 
-def _rows_of_modules(
+def _of_all_modules(
     kernel: Context,
     wanted: _Wanted,
     by_name: Mapping[str, set[int]],
     of_modules: Mapping[str, Sequence[_Listed]],
-) -> Iterator[Row]:
+) -> Iterator[ListedVariable]:
     for name in sorted(of_modules):
         is_sole = name not in by_name and sum(not one.is_code for one in of_modules[name]) == 1
         by_module: dict[str, list[_Listed]] = {}
@@ -112,7 +132,7 @@ def _rows_of_modules(
         for listed in by_module.values():
             for one, spelled in _spelled(listed, is_plain=False):
                 if wanted.has(one):
-                    yield _row(kernel, one, spelled, None, len(listed))
+                    yield _known(kernel, one, spelled, None, len(listed))
 
 
 class _Wanted:
@@ -209,21 +229,27 @@ def _spelled(listed: Sequence[_Listed], *, is_plain: bool) -> Iterator[tuple[_Li
             yield one, name if is_only else f"{name}@{number}"
 
 
-def _row(kernel: Context, one: _Listed, name: str, section: str | None, sharing: int) -> Row:
+def _known(
+    kernel: Context, one: _Listed, name: str, section: str | None, sharing: int
+) -> ListedVariable:
     symbol = FoundSymbol(one.name, one.address, one.module)
     found = kernel._listed_variable(symbol, name, is_own=one.is_own, sharing=sharing)
+    return ListedVariable(symbol, name, section, found)
+
+
+def _row(one: ListedVariable) -> Row:
     row: dict[str, Cell] = {
-        "name": name,
+        "name": one.name,
         "type": None,
-        "address": f"{one.address:#x}",
-        "section": section,
+        "address": f"{one.symbol.address:#x}",
+        "section": one.section,
         "known": "unknown",
         "why": None,
     }
-    if isinstance(found, str):
-        row["why"] = found
+    if isinstance(one.known, str):
+        row["why"] = one.known
         return row
-    type_, source, is_at_most = found
+    type_, source, is_at_most = one.known
     row["type"], row["known"] = str(type_), source
     if is_at_most and isinstance(type_, Array):
         row["known"] = f"{source}, up to {type_.length}"
