@@ -184,6 +184,7 @@ FILTERS = {
 FLAGS = {
     "threads": "of ps: every thread, not only the first of each process",
     "tree": "of ps: children below their parents",
+    "paths": "of who: the shortest ways to it from a task, a variable or a stack",
 }
 """Such options without a value."""
 

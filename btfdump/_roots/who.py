@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from btfdump._decode.layout import StructLayout
 from btfdump._graph.summaries import Summaries, in_words
 from btfdump._kernel.notes import Note
+from btfdump._places.chains import MAX_OBJECTS, MAX_STEPS, Chains
 from btfdump._places.member_at import member_at, named_type
 from btfdump._places.memory import PhysicalMemory
 from btfdump._places.place import PAGE, STACK, UNKNOWN, Place, Places
@@ -25,17 +26,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from btfdump._kernel.context import Context
+    from btfdump._places.chains import Link
+    from btfdump._places.memory import Chunk
     from btfdump._places.pointers import Pointer
     from btfdump._roots import Query
     from btfdump._roots.table import Row
 
 _COLUMNS = ("holder", "type", "path", "address", "how", "stale")
+_WAYS = ("steps", "way")
+_MOST_WAYS = 64
 _LIMIT = 256
 _SCALAR = 8
 """Bytes that count as the object at an address of which nothing else is known."""
 
 
-@table_root(argument="ADDRESS or ROOT")
+@table_root(argument="ADDRESS or ROOT", filters=("paths",))
 def list_holders(kernel: Context, query: Query) -> Table:
     """Everything that points into an object: slab object, task, stack, variable, and the member."""
     if not query.patterns:
@@ -49,6 +54,9 @@ def list_holders(kernel: Context, query: Query) -> Table:
     wanted = [_wanted(kernel, places, text) for text in query.patterns]
     for text in query.patterns:
         query.asked[text] = True  # that nothing points to it is an answer
+    if "paths" in query.filters:
+        remark = f"ways to {', '.join(place.holder for place in wanted)}, the shortest first"
+        return Table("who", _WAYS, _ways(kernel, places, wanted), remark)
     return Table("who", _COLUMNS, _rows(kernel, places, wanted), _remark(wanted))
 
 
@@ -75,9 +83,7 @@ def _rows(kernel: Context, places: Places, wanted: list[Place]) -> Iterator[Row 
     assert direct is not None
     summaries = Summaries(kernel, _LIMIT)
     for place in wanted:
-        start, end = place.start, place.end
-        if place.kind in (PAGE, UNKNOWN):
-            start, end = place.address, place.address + _SCALAR
+        start, end = _extent(place)
         memory = PhysicalMemory(kernel, direct)
         late: list[Row] = []  # what matters least
         try:
@@ -93,12 +99,84 @@ def _rows(kernel: Context, places: Places, wanted: list[Place]) -> Iterator[Row 
         except BtfdumpError as error:
             yield Note(f"who: {error}")
         yield from sorted(late, key=lambda row: bool(row["is_itself"]))
-        if memory.missing:
-            yield Note(
-                f"{memory.missing:,} of {memory.pages:,} pages are not in the dump, or cannot be "
-                "read: what points from there is not known"
-            )
+        yield from _missing(memory)
     yield from (Note(problem) for problem in places.problems)
+
+
+def _extent(place: Place) -> tuple[int, int]:
+    """Return [start, end) of what counts as the object."""
+    if place.kind in (PAGE, UNKNOWN):
+        return place.address, place.address + _SCALAR
+    return place.start, place.end
+
+
+def _missing(memory: PhysicalMemory) -> Iterator[Note]:
+    if memory.missing:
+        yield Note(
+            f"{memory.missing:,} of {memory.pages:,} pages are not in the dump, or cannot be "
+            "read: what points from there is not known"
+        )
+
+
+def _ways(kernel: Context, places: Places, wanted: list[Place]) -> Iterator[Row | Note]:
+    """Yield the ways that lead to each object, from its root on."""
+    platform = kernel.target.platform
+    direct = places.direct
+    assert direct is not None
+    summaries = Summaries(kernel, _LIMIT)
+    for place in wanted:
+        memory = PhysicalMemory(kernel, direct)
+
+        def pieces(memory: PhysicalMemory = memory) -> Iterator[Chunk]:
+            memory.pages = memory.missing = 0  # counted anew by each pass
+            return memory.pieces()
+
+        chains = Chains(places.of, pieces, platform.pointer_size, platform.byteorder)
+        try:
+            for number, chain in enumerate(chains.to(*_extent(place))):
+                if number == _MOST_WAYS:
+                    yield Note(f"there are more than {_MOST_WAYS} ways: others are not looked for")
+                    break
+                yield _way(chain, [_told(summaries, link.holder) for link in chain], place)
+        except BtfdumpError as error:
+            yield Note(f"who: {error}")
+        if chains.unfollowed:
+            yield Note(
+                f"of {chains.unfollowed:,} objects on further ways it was not looked for who holds "
+                f"them: a way has at most {MAX_STEPS} steps, and a step {MAX_OBJECTS:,} objects"
+            )
+        yield from _missing(memory)
+    yield from (Note(problem) for problem in places.problems)
+
+
+def _way(chain: list[Link], told: list[str], wanted: Place) -> Row:
+    steps = [
+        {
+            "holder": words,
+            "type": named_type(holder.value._layout_) if holder.value is not None else None,
+            "path": holder.path or None,
+            "address": f"{pointer.at:#x}",
+            "object": f"{holder.start:#x}",
+        }
+        for (holder, pointer), words in zip(chain, told, strict=True)
+    ]
+    said = [_step(words, link.holder) for words, link in zip(told, chain, strict=True)]
+    return {
+        "steps": len(chain),
+        "from": told[0],
+        "way": " -> ".join([*said, wanted.holder]),
+        "links": steps,
+        "to": f"{wanted.start:#x}",
+    }
+
+
+def _step(told: str, holder: Place) -> str:
+    """Return one step in words: `slab task_struct "init" pid 1 .files`, `slab_caches.next`."""
+    if not holder.path:
+        return told
+    is_member = not holder.path.startswith(("+", "["))
+    gap = " " if " " in told else ""
+    return f"{told}{gap}{'.' if is_member else ''}{holder.path}"
 
 
 def _row(
@@ -110,12 +188,8 @@ def _row(
     pointer: Pointer,
 ) -> Row:
     holder = places.of(pointer.at)
-    told, type_ = holder.holder, None
-    if holder.value is not None:
-        type_ = named_type(holder.value._layout_)
-        words = in_words(summaries.of(holder.value)) if holder.is_sure else ""
-        if words:
-            told = f"{told} {words}"
+    told = _told(summaries, holder)
+    type_ = named_type(holder.value._layout_) if holder.value is not None else None
     is_itself = wanted.start <= holder.address < wanted.end
     if is_itself:
         told = f"itself, {told}"
@@ -134,6 +208,14 @@ def _row(
         "object": f"{holder.start:#x}",
         "value": f"{pointer.value:#x}",
     }
+
+
+def _told(summaries: Summaries, holder: Place) -> str:
+    """Return what holds a pointer, with what tells it from others of its type."""
+    words = ""
+    if holder.value is not None and holder.is_sure:
+        words = in_words(summaries.of(holder.value))
+    return f"{holder.holder} {words}" if words else holder.holder
 
 
 def _how(kernel: Context, wanted: Place, value: int, start: int) -> str:

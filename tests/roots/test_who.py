@@ -89,3 +89,36 @@ def test_of_what(opened):
         who(kernel)
     with pytest.raises(ExpressionError, match="80 objects; say which"):
         who(kernel, "task()")
+
+
+def ways(kernel, *words):
+    kind = table_of("who")
+    assert kind is not None
+    rows = list(kind.table(kernel, Query(words, {"paths": ()})).rows)
+    return [row for row in rows if not isinstance(row, Note)], [
+        row.text for row in rows if isinstance(row, Note)
+    ]
+
+
+def test_ways_from_tasks_and_variables(opened):
+    kernel = opened("stock")
+    (only,), _ = ways(kernel, "task(1).files")
+    assert only["way"] == 'slab task_struct "init" pid 1 .files -> task(1).files'
+    found, notes = ways(kernel, "task(1).files->fdt->fd[0]")
+    assert [row["steps"] for row in found] == sorted(row["steps"] for row in found)
+    first = found[0]
+    assert first["way"] == (
+        'slab task_struct "init" pid 1 .files -> slab files_cache .fd_array[0] -> '
+        "task(1).files->fdt->fd[0]"
+    )
+    assert [link["path"] for link in first["links"]] == ["files", "fd_array[0]"]
+    file = int(kernel.task(1).files.fdt.fd[0])
+    for row in found:  # each link's pointer leads into the next one
+        targets = [int(link["object"], 16) for link in row["links"][1:]] + [file]
+        for link, target in zip(row["links"], targets, strict=True):
+            value = int.from_bytes(kernel.target.read(int(link["address"], 16), 8), "little")
+            assert target <= value < target + (1 << 16)
+    assert any("a way has at most 8 steps" in note for note in notes)
+    many, notes = ways(kernel, "init_net")
+    assert len(many) == 64
+    assert "there are more than 64 ways: others are not looked for" in notes
