@@ -72,6 +72,7 @@ CONTENTS = {  # of which page, what stands below it in the side bar
         "docs/bpf",
         "docs/drgn",
         "docs/who",
+        "docs/stacks",
         "docs/tables",
         "docs/types",
         "docs/live",

@@ -28,6 +28,7 @@ COVERED = {
     "decode/compiled/emitter.py": "decode/compiled/test_fields.py",
     # A plan of hops is compiled and compared with ways from value to value.
     "decode/compiled/hops.py": "kernel/test_following.py",
+    "roots/stack_objects.py": "roots/test_stack.py",
     "tables/form.py": "tables/test_columns.py",
     # Columns, seen in the tables that have them.
     "tables/functions/__init__.py": "tables/test_columns.py",

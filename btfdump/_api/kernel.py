@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from btfdump._render import Format, Options, Renderer
     from btfdump._render.plain import Formatter
     from btfdump._roots.table import Table
+    from btfdump._system.backtrace import Backtrace
     from btfdump._targets.memory import Target
 
 
@@ -216,6 +217,17 @@ class Kernel(Context):
             raise ExpressionError(f"no table {name!r}; 'btfdump inspect CORE tables' lists them")
         table = kind.table(self, Query(patterns))
         return Arrangement(where=(where,)).of(table) if where else table
+
+    def backtrace(self, task: Value) -> Backtrace:
+        """Return the calls that a task is in, a `struct task_struct` or a pointer to one.
+
+        A task that runs is where the registers say that its CPU saved when it crashed. For many
+        tasks, the table `stack` is quicker. Raises `FaultError` if the task cannot be read; that
+        its stack cannot, `Backtrace.end` says.
+        """
+        from btfdump._system.backtrace import Backtraces
+
+        return Backtraces(self).of(task)
 
     def paths(self) -> Paths:
         """Return a reader of many paths, which remembers the dentries and mounts on the way.

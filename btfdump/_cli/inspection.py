@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump._cli.interrupt import INTERRUPTED, Interrupt
 from btfdump._cli.options import (
+    BARE,
+    OBJECTS,
     add_cache,
     add_extent,
     add_form,
@@ -119,7 +121,7 @@ def limits_of(args: argparse.Namespace) -> Limits:
     return Limits(
         depth=args.depth,
         elements=args.elements or unlimited,
-        objects=args.objects or unlimited,
+        objects=(OBJECTS if args.objects == BARE else args.objects) or unlimited,
         string=args.string,
     )
 

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 _METAVARS = {"since": "TIME", "level": "LEVEL"}
 """What options of single tables take, where it is not a name."""
+OBJECTS = 10_000
+"""Objects that are shown of each root."""
+BARE = -1
+"""What stands for the number in --objects that was given none."""
 
 
 def add_extent(parser: argparse.ArgumentParser) -> None:
@@ -66,9 +70,12 @@ def add_extent(parser: argparse.ArgumentParser) -> None:
     shape.add_argument(
         "--objects",
         type=_count,
-        default=10_000,
+        nargs="?",
+        default=OBJECTS,
+        const=BARE,
         metavar="N",
-        help="objects shown of each root (default 10000, 0: all)",
+        help=f"objects shown of each root (default {OBJECTS}, 0: all); of stack, without N: what "
+        "the words of each frame point to",
     )
     shape.add_argument(
         "--string", type=_count, default=256, metavar="N", help="bytes of a string (default 256)"
@@ -111,7 +118,8 @@ def filters_of(args: argparse.Namespace) -> dict[str, tuple[str, ...]]:
     from btfdump._roots import FILTERS, FLAGS
 
     found = {name: tuple(given) for name in FILTERS if (given := getattr(args, name, None))}
-    return found | {name: () for name in FLAGS if getattr(args, name, False)}
+    found |= {name: () for name in FLAGS if getattr(args, name, False)}
+    return found | {"objects": ()} if getattr(args, "objects", None) == BARE else found
 
 
 def arranged_by(args: argparse.Namespace) -> list[str]:

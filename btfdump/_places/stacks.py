@@ -40,7 +40,7 @@ class Stacks:
             for task in tasks:
                 if stack := int(task.stack):
                     if not self._tasks:
-                        self.size = _size_of(task)
+                        self.size = stack_size(task)
                     self._tasks[stack] = task
         except BtfdumpError as error:
             self.problem = f"stacks: {error}"
@@ -55,7 +55,7 @@ class Stacks:
         return OnStack(task, offset, None if pointer is None else address < pointer)
 
 
-def _size_of(task: Value) -> int:
+def stack_size(task: Value) -> int:
     """Return THREAD_SIZE in bytes: with CONFIG_VMAP_STACK, the pages of a stack tell."""
     if task.has_member_("stack_vm_area") and task.stack_vm_area:
         size = int(task.stack_vm_area.nr_pages) << _PAGE_SHIFT

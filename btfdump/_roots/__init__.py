@@ -206,6 +206,7 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
         "who": "who:list_holders",
         "log": "log:list_log",
         "sys": "sys:list_system",
+        "stack": "stack:list_stacks",
         "bpf-iters": "iterators:list_iterators",
         "tables": "tables:list_tables",
         "ps": "declared:ps",

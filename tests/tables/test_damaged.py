@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from btfdump._api.kernel import Kernel
 
-OTHERS = ("log", "sys")
+OTHERS = ("log", "sys", "stack")
 MOST_ROWS = 20_000
 
 

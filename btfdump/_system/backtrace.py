@@ -1,0 +1,223 @@
+"""Backtraces: which calls a task is in, what each frame is, and why there are no more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import takewhile
+from typing import TYPE_CHECKING, NamedTuple
+
+from btfdump._places.stacks import stack_size
+from btfdump._system.code import Code, CodeNames
+from btfdump._system.cpu_stacks import CpuStacks
+from btfdump._system.crash_notes import saved_registers
+from btfdump.errors import BtfdumpError, MissingDataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btfdump._kernel.context import Context
+    from btfdump._kernel.unwound import UnwoundFrame
+    from btfdump._kernel.value import Value
+
+USER = "user space"
+_KTHREAD = 0x00200000
+"""PF_KTHREAD (include/linux/sched.h)."""
+_HEADS = {"x86_64": 16, "s390x": 160}
+"""Bytes at the top of a stack besides registers: TOP_OF_KERNEL_STACK_PADDING where there may be
+FRED (arch/x86/include/asm/thread_info.h), STACK_FRAME_OVERHEAD (arch/s390/include/asm/ptrace.h)."""
+_SCHEDULER = ("__sched_text_start", "__sched_text_end")
+
+
+class Frame(NamedTuple):
+    """A frame: `pc` is where it goes on, `code` what that is in, None if that is not known.
+
+    `position` is where on the stack it is, a virtual address, or None. `stack` is "" for the task's
+    own stack, or the name of one of a CPU's: `IRQ`, `NMI`. `is_interrupted` says that the frame
+    made no call, but was interrupted at `pc`. `is_guess` says that nothing tells how the frame
+    before it looks, so that this one may be none.
+    """
+
+    pc: int
+    code: Code | None
+    position: int | None = None
+    stack: str = ""
+    is_interrupted: bool = False
+    is_user: bool = False
+    is_guess: bool = False
+
+    @property
+    def name(self) -> str:
+        """`__schedule+0x4e0 [module]`, or "" if nothing tells."""
+        if self.code is None:
+            return USER if self.is_user else ""
+        name, offset, module = self.code
+        told = f"{name}+{offset:#x}" if offset and name else name
+        return f"{told} [{module}]".lstrip() if module else told
+
+
+@dataclass(frozen=True)
+class Backtrace:
+    """The frames of a task, a `struct task_struct`, the innermost first; `end` says why they end.
+
+    `is_whole` tells whether they lead to where the task entered the kernel, or began.
+    """
+
+    task: Value
+    frames: tuple[Frame, ...]
+    end: str
+    is_whole: bool
+    waits_in: str = ""
+    """The function that the task waits in, the first that is not the scheduler's; "" for none."""
+
+
+class Backtraces:
+    """Makes backtraces of the tasks of one kernel. What has to be looked up is read once."""
+
+    def __init__(self, kernel: Context) -> None:
+        self._kernel = kernel
+        self._code = CodeNames(kernel)
+        self._size = 0
+
+    def of(self, task: Value) -> Backtrace:
+        """Return the backtrace of a task, of no frames if `end` says why there can be none.
+
+        Raises `FaultError` if the task itself cannot be read.
+        """
+        task = task.read_() if not task.is_pointer_ else task.deref_().read_()
+        if not int(task.stack):
+            return Backtrace(task, (), "its stack has been freed: it is dead", is_whole=True)
+        self._size = self._size or stack_size(task)
+        try:
+            found = self._unwound(task)
+        except BtfdumpError as error:
+            return Backtrace(task, (), f"{self._doing(task)}{error}", is_whole=False)
+        frames = self._told(found)
+        end, is_whole = self._end(task, found, frames)
+        waits_in = "" if _is_running(task) else self._waits_in(frames)
+        return Backtrace(task, frames, end, is_whole, waits_in)
+
+    # Unwinding
+
+    def _unwound(self, task: Value) -> list[UnwoundFrame]:
+        from btfdump._drgn.traces import unwind_registers, unwind_task
+
+        kernel = self._kernel
+        try:
+            found = unwind_task(kernel, task)
+        except MissingDataError as error:
+            if kernel.target.is_live or not _is_running(task):
+                raise
+            try:
+                registers = saved_registers(kernel, cpu_of(task))
+            except BtfdumpError:
+                raise error from None
+            found = unwind_registers(kernel, task, registers)
+        return list(takewhile(self._may_be_frame, found))
+
+    def _may_be_frame(self, frame: UnwoundFrame) -> bool:
+        """Whether there may be code where a frame goes on.
+
+        At the top of the stack of a kernel's thread are registers without any. Where there are no
+        data to go by, what is taken for a return address may be any number.
+        """
+        if frame.is_user:
+            return True
+        platform = self._kernel.target.platform
+        if platform.machine == "s390x":  # whose kernel may have any address
+            return bool(frame.pc)
+        return bool(frame.pc >> (platform.pointer_size * 8 - 1))
+
+    @staticmethod
+    def _doing(task: Value) -> str:
+        return f"it runs on CPU {cpu_of(task)}: " if _is_running(task) else ""
+
+    # What frames are
+
+    def _told(self, found: Sequence[UnwoundFrame]) -> tuple[Frame, ...]:
+        has_data = self._kernel.target.platform.machine == "x86_64"
+        told: list[Frame] = []
+        is_guess = False
+        for one in found:
+            code = stack = None
+            if not one.is_user:
+                code = self._code.of(one.pc, is_interrupted=one.is_interrupted)
+                stack = self._stacks.at(one.position)
+            told.append(
+                Frame(
+                    one.pc,
+                    code,
+                    one.position,
+                    stack.name if stack is not None else "",
+                    one.is_interrupted,
+                    one.is_user,
+                    (is_guess or one.is_guess) and not one.is_user,
+                )
+            )
+            # Where there are no data, frames are chained by pointers, and who was interrupted may
+            # not have stored yet where it was called from.
+            is_known = code is not None and code.has_unwind_data
+            is_guess = not is_known if has_data else one.is_interrupted
+        return tuple(told)
+
+    @cached_property
+    def _stacks(self) -> CpuStacks:
+        return CpuStacks(self._kernel, self._size)
+
+    # Where they end
+
+    def _end(
+        self, task: Value, found: Sequence[UnwoundFrame], frames: Sequence[Frame]
+    ) -> tuple[str, bool]:
+        """Return why there are no more frames, and whether they are all that there are."""
+        if not found:
+            return "nothing tells where it is", False
+        last = found[-1]
+        if last.is_user:
+            return USER, True
+        top = int(task.stack) + self._size
+        head = _HEADS.get(self._kernel.target.platform.machine, 0)
+        base = top - self._kernel.struct("pt_regs").size - head
+        if last.position is not None and base <= last.position <= top:
+            if not int(task.pid):
+                return "start of the CPU", True
+            is_kthread = int(task.flags) & _KTHREAD
+            return ("start of the thread" if is_kthread else "entry from user space"), True
+        if frames[-1].code is None:
+            return f"nothing is known of the code at {last.pc:#x}", False
+        return f"nothing tells what called {frames[-1].name}", False
+
+    # Where it waits
+
+    def _waits_in(self, frames: Sequence[Frame]) -> str:
+        for frame in frames:
+            if frame.is_user:
+                return ""
+            if not self._is_scheduler(frame):
+                return frame.code.name if frame.code is not None else ""
+        return ""
+
+    def _is_scheduler(self, frame: Frame) -> bool:
+        """Whether a frame is of what puts tasks to sleep (in_sched_functions(), sched/core.c)."""
+        start, end = self._scheduler
+        return start <= frame.pc - (not frame.is_interrupted) < end
+
+    @cached_property
+    def _scheduler(self) -> tuple[int, int]:
+        try:
+            start, end = map(self._kernel.own_symbol, _SCHEDULER)
+        except BtfdumpError:
+            return 0, 0
+        return start, end
+
+
+def _is_running(task: Value) -> bool:
+    return task.has_member_("on_cpu") and bool(int(task.on_cpu))
+
+
+def cpu_of(task: Value) -> int:
+    """Return the CPU that a task runs on or ran on last (task_cpu(), include/linux/sched.h)."""
+    info = task.thread_info if task.has_member_("thread_info") else None
+    if info is not None and info.has_member_("cpu"):
+        return int(info.cpu)
+    return int(task.cpu)

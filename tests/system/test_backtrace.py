@@ -1,0 +1,123 @@
+"""Backtraces: against what DWARF found of every task, and why they end."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from btfdump._system.backtrace import USER, Backtraces, cpu_of
+from btfdump._system.cpus import running_on
+from btfdump.errors import MemberNotFoundError
+
+
+@pytest.fixture(scope="module")
+def traces(opened):
+    """Return name -> the backtraces of all tasks of a sample, by address."""
+    known = {}
+
+    def of(name):
+        if name not in known:
+            kernel = opened(name)
+            backtraces = Backtraces(kernel)
+            known[name] = {task.address_: backtraces.of(task) for task in kernel.tasks()}
+        return known[name]
+
+    return of
+
+
+def test_every_frame_is_the_one_that_dwarf_finds(traces, truth):
+    """But for what is made up of the stack of a dead task, which has been freed."""
+    found = traces("stock")
+    frames, mine, theirs = 0, [], []
+    for told in truth("stock", "-3")["tasks"]:
+        trace = found[int(told["addr"], 16)]
+        expected = [frame for frame in told["frames"] if not frame["inline"]]
+        if told["state"] == "Z":
+            assert (trace.frames, len(expected)) == ((), 1)
+            continue
+        assert [f"{frame.pc:#x}" for frame in trace.frames] == [one["pc"] for one in expected]
+        for frame, one in zip(trace.frames, expected, strict=True):
+            assert frame.is_interrupted == one["interrupted"]
+            assert not frame.is_guess
+            if frame.is_user:
+                assert frame.name == USER
+                continue
+            assert frame.code is not None
+            mine.append(frame.code.name)
+            theirs.append(one["name"])
+        frames += len(trace.frames)
+    assert frames == 495
+    # The symbols of one function differ: of a system call, DWARF tells what is inlined into it.
+    others = {pair for pair in zip(mine, theirs, strict=True) if pair[0] != pair[1]}
+    assert all(theirs.startswith(("entry_", "__do_sys", "__se_sys")) for _, theirs in others)
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"),
+    [
+        ("stock", {"start of the thread": 60, USER: 19}),
+        ("stock-7.3", {"start of the thread": 63, USER: 18}),
+        ("tagged", {"start of the thread": 44, USER: 19}),
+        ("s390x", {"start of the thread": 61, USER: 19}),
+    ],
+)
+def test_why_they_end(traces, name, ends):
+    found = traces(name).values()
+    assert Counter(trace.end for trace in found) == {
+        **ends,
+        "its stack has been freed: it is dead": 1,
+    }
+    assert all(trace.is_whole for trace in found)
+    assert not any(frame.is_guess for trace in found for frame in trace.frames)
+    assert not any(frame.stack for trace in found for frame in trace.frames)
+
+
+def test_what_tasks_wait_in(traces):
+    found = {
+        trace.task.comm.string_(): trace.waits_in
+        for trace in traces("stock").values()
+        if trace.end == USER
+    }
+    assert {name: found[name] for name in ("init", "w_alpha", "w_vparent", "w_tracer")} == {
+        "init": "do_wait",
+        "w_alpha": "__x64_sys_pause",
+        "w_vparent": "kernel_clone",
+        "w_tracer": "__x64_sys_pause",
+    }
+    assert all(found.values())
+
+
+@pytest.mark.parametrize("name", ["stock", "stock-7.3"])
+def test_a_task_that_runs_is_where_its_cpu_was(opened, name):
+    kernel = opened(name)
+    for cpu in (0, 1):
+        trace = Backtraces(kernel).of(running_on(kernel, cpu))
+        names = [frame.code.name for frame in trace.frames if frame.code is not None]
+        assert names[0] == "pv_native_safe_halt"
+        assert names[-1] == "common_startup_64"
+        assert trace.frames[0].is_interrupted
+        assert (trace.end, trace.is_whole, trace.waits_in) == ("start of the CPU", True, "")
+        assert cpu_of(trace.task) == cpu
+
+
+def test_of_a_task_that_runs_nobody_knows_where_it_is(opened):
+    """The dump of this machine has no registers of CPUs, nor did those save any in memory."""
+    kernel = opened("s390x")
+    trace = Backtraces(kernel).of(running_on(kernel, 1))
+    assert trace.frames == ()
+    assert not trace.is_whole
+    assert trace.end == (
+        "it runs on CPU 1: registers for CPU 1 were not saved; "
+        "only a dump with the registers of its CPU tells where it is"
+    )
+
+
+def test_a_pointer_will_do(opened):
+    kernel = opened("stock")
+    task = kernel.task(1)
+    trace = kernel.backtrace(kernel["init_pid_ns"].child_reaper)
+    assert trace.frames == kernel.backtrace(task).frames
+    assert trace.task == task
+    with pytest.raises(MemberNotFoundError, match="no member 'stack'"):
+        kernel.backtrace(task.mm)
