@@ -181,6 +181,32 @@ class Kernel(Context):
 
         return Claimed(self, found, address)
 
+    def eval(self, expression: str) -> Value:
+        """Return the value that an expression of C comes to, as the command line takes it.
+
+        Roots and variables, members, casts, `*` and `&`, `container_of(x, struct T, member)`,
+        arithmetic and comparisons; in brackets an index, a CPU, a key, or a condition on members of
+        entries (`task(1).children[pid == 74]`). Numbers are `long`s. See docs/expressions.md.
+
+        Raises `ExpressionError` if it is none, with the character where it goes wrong, or if it
+        stands for several things; `ObjectNotFoundError` if it stands for nothing, and what looking
+        up names and reading memory raises.
+        """
+        from btfdump._roots.expressions import evaluate
+
+        return evaluate(self, expression)
+
+    def eval_all(self, expression: str) -> Iterator[Value]:
+        """Yield each value that an expression may stand for, as `eval()` returns the only one.
+
+        A per-CPU variable without an index stands for that of each CPU, a condition for each entry
+        that it holds for.
+        """
+        from btfdump._roots.expressions import evaluated
+
+        for selected in evaluated(self, expression):
+            yield selected.value
+
     def task(self, pid: int) -> Value:
         """Return the task (`struct task_struct`) with the id `pid` in the initial pid namespace.
 

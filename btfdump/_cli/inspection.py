@@ -364,7 +364,7 @@ class Inspection:
                 self.misused = True
                 self.complain(str(error))
             except BtfdumpError as error:
-                from btfdump._roots.selecting import advice_on
+                from btfdump._roots.names import advice_on
 
                 self.failed = True
                 self.complain(f"{error}{advice_on(error)}")

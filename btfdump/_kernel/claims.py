@@ -150,7 +150,7 @@ def misfit(value: Value) -> str:
     """
     context = value._context_
     slabs, layout = context._slabs, value._layout_
-    if not layout.size or value.bit_size_:
+    if not layout.size or value.bit_size_ or not value.address_:  # what was computed lies nowhere
         return ""
     found = slabs.find(value.address_) if slabs is not None else None
     if found is None:

@@ -83,6 +83,17 @@ def excerpt(text: str) -> str:
     return text if len(text) <= _MOST_QUOTED else f"{text[:_MOST_QUOTED]}..."
 
 
+def is_path(text: str) -> bool:
+    """Whether a text is nothing but the steps of a `Path`."""
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        match = _STEP.match(text, at)
+        if match is None:
+            return False
+        at = match.end()
+    return True
+
+
 @dataclass(frozen=True)
 class Path:
     """The steps from a root: member names (after `.` or `->`, which mean the same) and indexes."""
@@ -203,6 +214,21 @@ def evaluate(scopes: Sequence[Scope], text: str, what: str = "condition") -> int
     return Evaluation(scopes, text, what).of(steps)
 
 
+def binary(operate: Callable[[int, int], int], kind: str, left: int, right: int, told: str) -> int:
+    """Apply an operator of C, the one that is spelled `kind`.
+
+    `told` is what errors say first. Raises `CorruptDataError` for what has no result.
+    """
+    if kind in {"/", "%"} and not right:
+        raise CorruptDataError(f"{told}: division by zero")
+    if kind in {"<<", ">>"} and not 0 <= right < 64:
+        raise CorruptDataError(f"{told}: shift by {right}")
+    result = int(operate(left, right))
+    if abs(result) >= _BEYOND:
+        raise CorruptDataError(f"{told}: the result passes 128 bits")
+    return result
+
+
 class Evaluation:
     """The evaluation of one expression."""
 
@@ -230,22 +256,13 @@ class Evaluation:
                 stack.append(int(bool(stack.pop())))
             elif kind in BINARY:
                 right = stack.pop()
-                stack.append(self.binary(BINARY[kind], kind, stack.pop(), right))
+                told = f"{self.what} {self.text}"
+                stack.append(binary(BINARY[kind], kind, stack.pop(), right, told))
             elif bool(stack[-1]) == (kind == "skip ||"):  # the left side decides
                 at = operand
             else:
                 stack.pop()
         return stack.pop()
-
-    def binary(self, operate: Callable[[int, int], int], kind: str, left: int, right: int) -> int:
-        if kind in {"/", "%"} and not right:
-            raise CorruptDataError(f"{self.what} {self.text}: division by zero")
-        if kind in {"<<", ">>"} and not 0 <= right < 64:
-            raise CorruptDataError(f"{self.what} {self.text}: shift by {right}")
-        result = int(operate(left, right))
-        if abs(result) >= _BEYOND:
-            raise CorruptDataError(f"{self.what} {self.text}: the result passes 128 bits")
-        return result
 
     def member(self, path: Sequence[str]) -> int:
         found = self.first(path[0])

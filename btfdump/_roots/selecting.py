@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import TYPE_CHECKING
 
 from btfdump._btf.type_name import TypeName
 from btfdump._decode.layout import StructLayout
-from btfdump._kernel.expression import Path, parse_number
+from btfdump._kernel.expression import Path, is_path, parse_number
 from btfdump._kernel.per_cpu import on_cpu
 from btfdump._kernel.symbol_names import SPELLED
 from btfdump._kernel.variables import named_global
-from btfdump._roots import ROOTS, RootKind, Selected, root_of
+from btfdump._roots import ROOTS, Selected
+from btfdump._roots.names import called, no_such_name
 from btfdump.errors import (
     AmbiguousTypeError,
     ExpressionError,
@@ -23,11 +23,10 @@ from btfdump.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from btfdump._kernel.context import Context
     from btfdump._kernel.value import Value
-    from btfdump.errors import BtfdumpError
 
 
 def has_symbol(kernel: Context, name: str) -> bool:
@@ -50,10 +49,10 @@ def has_type(kernel: Context, name: str) -> bool:
 
 
 # What a user says. These are compiled when there is something to match, and kept by `re`.
-_CALL = r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)"
+_CALL = r"\s*(?!container_of\b)([A-Za-z_]\w*)\s*\(([^()]*)\)"
 _WHERE = r"(?=\s*(?:->|\.|\[|$))"
 _SYMBOL = rf"\s*({SPELLED}){_WHERE}"
-_ADDRESS = r"\s*(0[xX][0-9a-fA-F]+|\d+)(?![\w:])"  # but not 8021q:SYMBOL
+_ADDRESS = r"\s*(0[xX][0-9a-fA-F]+|\d+|[0-9a-fA-F]{16})(?![\w:])"  # but not 8021q:SYMBOL
 _OFFSET = r"(?:\s*\+\s*(0[xX][0-9a-fA-F]+|\d+)(?!\w))?"
 _AT_SYMBOL = rf"\s*({SPELLED}){_OFFSET}{_WHERE}"
 _AT_ADDRESS = rf"{_ADDRESS}{_OFFSET}"
@@ -72,26 +71,31 @@ def select(kernel: Context, text: str) -> Iterator[Selected]:
     `MemberNotFoundError` or `ObjectNotFoundError` for what does not exist.
     """
     call = re.match(_CALL, text)
-    if call is not None:
-        kind = root_of(call[1])
-        if kind is None:
-            known = ", ".join(
-                f"{name}({k.argument})" for name, k in ROOTS.items() if isinstance(k, RootKind)
-            )
-            raise ExpressionError(f"{text}: no root {call[1]}(...); there are {known}")
+    if call is not None and is_path(text[call.end() :]):
         path = Path.parse(text[call.end() :], where=call[0])
-        for found in kind.selected(kernel, call[2].strip() or None):
+        for found in called(kernel, call[1], call[2].strip()):
             name = f"{found.name}{path.text}"
             yield Selected(path.follow(found.value), name, not path.steps, found.fate)
         return
     symbol = re.match(_SYMBOL, text)
-    if symbol is None:
-        raise ExpressionError(_no_symbol(kernel, text))
+    if symbol is None or not is_path(text[symbol.end() :]):
+        if advice := _no_symbol(kernel, text):
+            raise ExpressionError(advice)
+        from btfdump._roots.expressions import evaluated  # few looks need more than a path
+
+        yield from evaluated(kernel, text)
+        return
     path = Path.parse(text[symbol.end() :], where=symbol[0])
     try:
         variable = named_global(kernel, symbol[1])
     except SymbolNotFoundError as error:
-        raise _NoSuchName(str(error), partial(_perhaps, kernel, symbol[1], path)) from error
+        from btfdump._roots.expressions import enumerator
+
+        number = enumerator(kernel, symbol[1])
+        if number is None:
+            raise no_such_name(kernel, symbol[1], error, has_path=bool(path.steps)) from error
+        yield Selected(path.follow(number), text)
+        return
     if not kernel.is_per_cpu(symbol[1]):
         yield Selected(path.follow(variable), text)
         return
@@ -162,44 +166,20 @@ def at_address(kernel: Context, type_name: str, text: str) -> Selected:
     return Selected(rest.follow(value), text, is_plain, doubt=doubt(value))
 
 
-class _NoSuchName(SymbolNotFoundError):
-    """A root that names nothing; `advise()` takes its time to look for what may have been meant."""
-
-    def __init__(self, text: str, advise: Callable[[], str]) -> None:
-        super().__init__(text)
-        self.advise = advise
-
-
-def advice_on(error: BtfdumpError) -> str:
-    """Return what to add to an error of `select()` for a person to read, "" for most."""
-    return error.advise() if isinstance(error, _NoSuchName) else ""
-
-
-def _perhaps(kernel: Context, name: str, path: Path) -> str:
-    """Return what to add to an error about a name of nothing, which a path may follow."""
-    from btfdump._roots.suggestions import like
-
-    roots = {one: one for one in ROOTS}
-    if path.steps:  # of a table there are no members, and of a root once it is said of what
-        roots = {
-            one: f"{one}({kind.argument})"
-            for one, kind in ROOTS.items()
-            if isinstance(kind, RootKind)
-        }
-    found = [roots.get(one, one) for one in like(kernel, name, tuple(roots))]
-    if not found:
-        return "; 'btfdump inspect --help' lists what can be named"
-    return f"; did you mean {' or '.join(found)}?"
-
-
 def _no_symbol(kernel: Context, text: str) -> str:
-    """Return what to say of a word that has not the form of a symbol: what an address is."""
+    """Return what to say of a word that is no expression, as it is an address or several words.
+
+    Returns "" for one that may be an expression.
+    """
     match = re.fullmatch(_AT_ADDRESS, text)
-    if match is None:
+    if match is None or (match[2] and match[1].isdecimal()):  # the latter is a sum
         first, _, rest = text.strip().partition(" ")
-        words = f"; say it without quotes: {first} {rest}" if rest and first in ROOTS else ""
         if typed := re.fullmatch(r"\s*('[^']+')\s+(\S+)\s*", text):  # quoted twice
             words = f"; say it as two words: {typed[1]} {typed[2]}"
+        elif first in ROOTS and re.match(r"[\w*?'\"]", rest):
+            words = f"; say it without quotes: {first} {rest}"
+        else:
+            return ""
         return f"{text!r} is neither a root, nor a symbol, nor 'TYPE' ADDRESS{words}"
     from btfdump._roots.suggestions import place
 
@@ -209,6 +189,11 @@ def _no_symbol(kernel: Context, text: str) -> str:
     name = there.partition(" [")[0]  # without its module
     by_name = f"{name}, or " if name.isidentifier() else ""
     return f"{text} is an address{which}: say {by_name}'TYPE' {text}"
+
+
+def _is_expression(word: str) -> bool:
+    """Whether a word begins as no type does: with an operator, or as container_of() does."""
+    return re.match(r"\s*(?:[(*&!~-]|container_of\s*\()", word) is not None
 
 
 def _has_type_form(word: str) -> bool:
@@ -222,7 +207,7 @@ def is_type(kernel: Context, word: str, following: str = "") -> bool:
     `u64`, `char[64]` and `runqueues[0]` have one form: there the kernel's types and symbols decide.
     Raises `ExpressionError` if both have the name.
     """
-    if re.match(_CALL, word):
+    if re.match(_CALL, word) or _is_expression(word):
         return False
     if _has_type_form(word) or re.match(_ADDRESS, following):
         return True
@@ -247,7 +232,7 @@ def is_further_type(kernel: Context, word: str) -> bool:
 
     The word that follows it does not help to decide: it may be yet another place.
     """
-    if re.match(_CALL, word) or re.match(_ADDRESS, word):
+    if re.match(_CALL, word) or re.match(_ADDRESS, word) or _is_expression(word):
         return False
     if _has_type_form(word):
         return True

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._roots import ROOTS, RootKind, TableKind
+from btfdump._roots.names import advice_on
 from btfdump._roots.selecting import (
-    advice_on,
     at_address,
     has_symbol,
     has_type,
