@@ -85,6 +85,7 @@ ACROSS = {
     "btf/test_real_kernels.py": "BTF of real kernels",
     "btf/test_roundtrip.py": "building and reading as inverses",
     "decode/test_bombs.py": "types that every reader refuses",
+    "drgn/test_crash_commands.py": "drgn's own commands of the crash utility",
     "drgn/test_helpers.py": "drgn's own helpers, and what they do without a declaration",
     "drgn/test_stacks.py": "stack traces against DWARF",
     "meaning/test_macros.py": "tables of macros against the headers of kernels",
