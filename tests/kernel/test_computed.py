@@ -47,7 +47,9 @@ def test_a_cast_keeps_the_bits_that_there_is_room_for(item):
         ExpressionError, match=r"\(struct inner\): a cast is to a pointer or an int"
     ):
         cast(1, context.type("struct inner"), context)
-    with pytest.raises(ExpressionError, match=r"struct inner is no number: say &\.\.\. for its address"):
+    with pytest.raises(
+        ExpressionError, match=r"struct inner is no number: say &\.\.\. for its address"
+    ):
         cast(item.inner, context.type("u64"), context)
     with pytest.raises(ExpressionError, match="double is no integer"):
         cast(item.ratio, context.type("int"), context)
