@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from btfdump._annotate.enumerators import bit_names, value_names
 from btfdump._annotate.grammar import Means, as_meaning, parse
 from btfdump._btf import types
 from btfdump._decode.scalars import Category, ScalarLayout
@@ -115,8 +116,8 @@ def of_words(context: Context, words: str) -> Form:
         is_network=False,
         is_pointer=False,
         is_bytes=False,
-        masks=lambda text, is_bits: {},
-        values=lambda text: {},
+        masks=lambda text, is_bits: bit_names(text, context.btf, context.lookup, is_bits=is_bits),
+        values=lambda text: value_names(text, context.btf, context.lookup),
         surroundings=KernelSurroundings(context),
     )
     return of_meaning(context, meaning_of(stated.word, stated.argument, site))

@@ -1,0 +1,169 @@
+"""Tables of a dump of a booted kernel equal what that kernel itself says in /proc and /sys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from btfdump._api.opening import open_core
+from btfdump._kernel.notes import Note
+from btfdump._roots.log import stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from btfdump._api.kernel import Kernel
+    from sample_dumps.build.guest import Guest
+
+pytestmark = pytest.mark.kernel
+
+ASKED = {
+    "stat": "cat /proc/[0-9]*/stat",
+    "fds": 'for fd in /proc/[0-9]*/fd/*; do echo "$fd $(readlink "$fd")"; done',
+    "mounts": "cat /proc/1/mounts",
+    "maps": 'for file in /proc/[0-9]*/maps; do sed "s,^,$file ," "$file"; done',
+    "modules": "cat /proc/modules",
+    "slabs": "cat /proc/slabinfo",
+    "log": "dmesg -r",
+    "cmdline": "cat /proc/cmdline",
+    "names": "uname -r; uname -v; uname -m; hostname",
+    "net": 'cd /sys/class/net; for name in *; do cd "$name"; '
+    'echo "$name $(cat ifindex mtu address operstate | tr "\\n" " ")"; cd ..; done',
+}
+"""What is asked of the guest just before it is stopped: name -> command."""
+OPERATIONAL = {"unknown": 0, "notpresent": 1, "down": 2, "lowerlayerdown": 3, "dormant": 5, "up": 6}
+"""States of devices as /sys names them (include/uapi/linux/if.h: IF_OPER_*)."""
+OURS = ("sh", "cat", "sed", "agent")
+"""Programs that answer: what they are and have open is another at each moment."""
+
+
+class Stopped:
+    """A stopped guest's dump, and what it said of itself before: output by name of `ASKED`."""
+
+    def __init__(self, kernel: Kernel, said: dict[str, list[str]]) -> None:
+        self.kernel = kernel
+        self.said = said
+
+    def rows(self, table: str, *patterns: str) -> list[Any]:
+        """Return the rows of a table, which may have no notes."""
+        found = list(self.kernel.table(table, *patterns).rows)
+        assert not [row.text for row in found if isinstance(row, Note)]
+        return found
+
+
+@pytest.fixture(scope="module")
+def stopped(guest: Guest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stopped]:
+    path: Path = tmp_path_factory.mktemp("tables") / "dump"
+    # What has ended meanwhile cannot be read: no status counts.
+    said = {
+        name: guest.run(command).stdout.decode("utf-8", "surrogateescape").splitlines()
+        for name, command in ASKED.items()
+    }
+    with guest.stopped():
+        guest.dump(path)
+    try:
+        with open_core(path) as kernel:
+            yield Stopped(kernel, said)
+    finally:
+        path.unlink()
+
+
+def test_ps(stopped: Stopped) -> None:
+    truth = {}
+    for line in stopped.said["stat"]:
+        pid, _, rest = line.partition(" (")
+        comm, _, fields = rest.rpartition(") ")
+        truth[int(pid)] = comm[:15], int(fields.split()[1])  # /proc knows longer names of kthreads
+    found = {row["pid"]: (row["comm"], row["ppid"]) for row in stopped.rows("ps")}
+    both = {pid for pid in truth.keys() & found if truth[pid][0] not in OURS}
+    moving = {pid for pid in both if truth[pid][0].startswith("kworker")}  # named by their work
+    assert len(both) > 40
+    assert {p: truth[p] for p in both - moving} == {p: found[p] for p in both - moving}
+
+
+def test_files(stopped: Stopped) -> None:
+    ours = {row["pid"] for row in stopped.rows("ps") if row["comm"] in OURS}
+    truth = {}
+    for line in stopped.said["fds"]:
+        where, _, path = line.partition(" ")
+        _, _, pid, _, fd = where.split("/")
+        truth[int(pid), int(fd)] = path
+    found = {(row["pid"], row["fd"]): row["path"] for row in stopped.rows("files")}
+    steady = {key for key in found if key[0] not in ours}
+    assert len(steady) > 40
+    assert {k: truth[k] for k in steady & truth.keys()} == {k: found[k] for k in steady}
+
+
+def test_mounts(stopped: Stopped) -> None:
+    truth = [tuple(line.split()[:3]) for line in stopped.said["mounts"]]
+    found = [(r["source"], r["target"], r["fstype"]) for r in stopped.rows("mounts", "1")]
+    assert found == truth
+
+
+def test_vm(stopped: Stopped) -> None:
+    ours = {row["pid"] for row in stopped.rows("ps") if row["comm"] in OURS}
+    truth: dict[int, list[tuple[str, str, str]]] = {}
+    for line in stopped.said["maps"]:
+        where, extent, perms, offset, _, _, *path = line.split(maxsplit=6)
+        if path != ["[vsyscall]"]:  # no mapping of any process
+            row = extent, f"{perms} {int(offset, 16)}", "".join(path).strip()
+            truth.setdefault(int(where.split("/")[2]), []).append(row)
+    found: dict[int, list[tuple[str, str, str]]] = {}
+    for row in stopped.rows("vm"):
+        extent = "-".join(f"{row[end]:08x}" for end in ("start", "end"))
+        found.setdefault(row["pid"], []).append(
+            (extent, f"{row['perms']} {row['offset']}", row["path"] or "")
+        )
+    steady = (truth.keys() & found.keys()) - ours
+    assert len(steady) > 8
+    assert {pid: truth[pid] for pid in steady} == {pid: found[pid] for pid in steady}
+
+
+def test_modules(stopped: Stopped) -> None:
+    truth = {line.split()[0]: int(line.split()[1]) for line in stopped.said["modules"]}
+    assert {row["name"]: row["size"] for row in stopped.rows("modules")} == truth
+
+
+def test_slabs(stopped: Stopped) -> None:
+    """Objects come and go; those of a size are what they are. A merged cache is listed once."""
+    truth = {line.split()[0]: int(line.split()[3]) for line in stopped.said["slabs"][2:]}
+    found = {row["name"]: row["size"] for row in stopped.rows("slabs")}
+    assert len(truth) > 50
+    assert {name: found[name] for name in truth} == truth
+
+
+def test_the_log(stopped: Stopped) -> None:
+    """By syslog(2) every line has the moment before it; printed, those after the first have not."""
+    lines = [
+        f"[{stamp(row['ts'])}] {line}"
+        for row in stopped.rows("log")
+        for line in row["text"].split("\n")
+        if row["facility"] == 0
+    ]
+    raw = [line[1:].partition(">") for line in stopped.said["log"]]
+    truth = [text for priority, _, text in raw if int(priority) < 8]
+    assert len(truth) > 200
+    assert lines[: len(truth)] == truth
+
+
+def test_the_system(stopped: Stopped) -> None:
+    (row,) = stopped.rows("sys")
+    assert [row[name] for name in ("release", "version", "machine", "hostname")] == (
+        stopped.said["names"]
+    )
+    assert [row["cmdline"].rstrip()] == [line.rstrip() for line in stopped.said["cmdline"]]
+    assert row["panic"] is None
+
+
+def test_network_devices(stopped: Stopped) -> None:
+    truth = {}
+    for line in stopped.said["net"]:
+        name, ifindex, mtu, mac, state = line.split()
+        truth[name] = int(ifindex), int(mtu), mac, OPERATIONAL[state]
+    found: dict[str, tuple[int, int, str, int]] = {}
+    for row in stopped.rows("net"):  # those of the first namespace come first
+        found.setdefault(row["name"], (row["ifindex"], row["mtu"], row["mac"], row["state"]))
+    assert truth
+    assert {name: found.get(name) for name in truth} == truth
