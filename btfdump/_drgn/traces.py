@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 import drgn
 
 from btfdump._drgn.errors import BadDataError
-from btfdump._kernel.unwound import UnwoundFrame
-from btfdump.errors import FaultError, MissingDataError
+from btfdump._kernel.unwound import Unwound, UnwoundFrame
+from btfdump._targets.via_drgn.program import program_of
+from btfdump.errors import FaultError, MissingDataError, TargetError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from btfdump._kernel.context import Context
     from btfdump._kernel.value import Value
 
@@ -19,27 +22,29 @@ _PROBLEM_STATE = 1 << 48
 _FRAME_POINTERS = ("fp", "x29", "rbp")
 
 
-def unwind_task(kernel: Context, task: Value) -> list[UnwoundFrame]:
-    """Return the frames of a task's stack, the innermost first.
+def unwinder_of(kernel: Context) -> Callable[[Value, bytes | None], Unwound] | None:
+    """Return drgn's unwinder for a kernel that is read through drgn, None for any other.
 
-    `task` is a `struct task_struct`. Raises `TargetError` if the kernel is not read through drgn,
-    `MissingDataError` if the task runs and its registers were not saved, and `FaultError` if even
-    the first frame cannot be read.
+    It takes a `struct task_struct`, and the bytes of a `struct pt_regs` for a task that has such
+    registers. It raises `MissingDataError` if a task runs and its registers were not saved, and
+    `FaultError` if even the first frame cannot be read.
     """
-    return _unwound(kernel, kernel._object_of(task).address_of_())
+    try:
+        program_of(kernel.target)
+    except TargetError:
+        return None
+
+    def unwind(task: Value, registers: bytes | None) -> Unwound:
+        thread = kernel._object_of(task).address_of_()
+        if registers is not None:
+            type_ = thread.prog_.type("struct pt_regs")
+            thread = drgn.Object.from_bytes_(thread.prog_, type_, registers)
+        return Unwound(_frames(kernel, thread))
+
+    return unwind
 
 
-def unwind_registers(kernel: Context, task: Value, registers: bytes) -> list[UnwoundFrame]:
-    """Return the frames of a task that has such registers, the bytes of a `struct pt_regs`.
-
-    Raises what `unwind_task()` does.
-    """
-    prog = kernel._object_of(task).prog_  # which knows the kernel's types from then on
-    type_ = prog.type("struct pt_regs")
-    return _unwound(kernel, drgn.Object.from_bytes_(prog, type_, registers))
-
-
-def _unwound(kernel: Context, thread: drgn.Object) -> list[UnwoundFrame]:
+def _frames(kernel: Context, thread: drgn.Object) -> list[UnwoundFrame]:
     try:
         trace = thread.prog_.stack_trace(thread)
     except drgn.FaultError as error:

@@ -143,7 +143,7 @@ class LoadedModules:
         for module in self._entries("modules"):
             try:
                 name = module.member_("name").string_()
-                symbols.ranges.extend((start, end, name) for start, end in _ranges(module))
+                symbols.ranges.extend((start, end, name) for start, end in ranges_of(module))
                 table = self._read_table(module, name)
             except BtfdumpError as error:
                 self._complain(f"symbols of a module: {error}")
@@ -319,7 +319,7 @@ class _Symbols(NamedTuple):
         return ModuleSymbol(table.name(offset), address, size, table.module, is_function)
 
 
-def _ranges(module: Value) -> Iterator[tuple[int, int]]:
+def ranges_of(module: Value) -> Iterator[tuple[int, int]]:
     """Yield the [start, end) ranges of a module: `mem[]` since 6.4 (ac3b43283923), or layouts."""
     if module.has_member_("mem"):
         pieces = list(module.mem)

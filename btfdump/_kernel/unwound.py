@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class UnwoundFrame(NamedTuple):
@@ -19,3 +22,10 @@ class UnwoundFrame(NamedTuple):
     is_interrupted: bool
     is_user: bool = False
     is_guess: bool = False
+
+
+class Unwound(NamedTuple):
+    """The frames of a stack, the innermost first; `trouble` says why no more were found, or ""."""
+
+    frames: Sequence[UnwoundFrame]
+    trouble: str = ""

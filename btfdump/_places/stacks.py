@@ -51,7 +51,7 @@ class Stacks:
         task = self._tasks.get(address - offset)
         if task is None:
             return None
-        pointer = _stack_pointer(task)
+        pointer = stack_pointer(task)
         return OnStack(task, offset, None if pointer is None else address < pointer)
 
 
@@ -64,7 +64,7 @@ def stack_size(task: Value) -> int:
     return _THREAD_SIZE
 
 
-def _stack_pointer(task: Value) -> int | None:
+def stack_pointer(task: Value) -> int | None:
     """Return where the stack of a task ends that is not running, None for one that is."""
     try:
         if task.has_member_("on_cpu") and int(task.on_cpu):

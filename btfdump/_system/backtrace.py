@@ -7,18 +7,21 @@ from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
-from btfdump._places.stacks import stack_size
+from btfdump._kernel.value_at import value_at
+from btfdump._places.stacks import stack_pointer, stack_size
 from btfdump._system.code import Code, CodeNames
 from btfdump._system.cpu_stacks import CpuStacks
 from btfdump._system.crash_notes import saved_registers
+from btfdump._system.unwinding import unwinder_of
 from btfdump.errors import BtfdumpError, MissingDataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from btfdump._kernel.context import Context
-    from btfdump._kernel.unwound import UnwoundFrame
+    from btfdump._kernel.unwound import Unwound, UnwoundFrame
     from btfdump._kernel.value import Value
+    from btfdump._system.unwinding import Unwind
 
 USER = "user space"
 _KTHREAD = 0x00200000
@@ -92,28 +95,54 @@ class Backtraces:
             found = self._unwound(task)
         except BtfdumpError as error:
             return Backtrace(task, (), f"{self._doing(task)}{error}", is_whole=False)
-        frames = self._told(found)
+        frames = self._told(found.frames)
         end, is_whole = self._end(task, found, frames)
         waits_in = "" if _is_running(task) else self._waits_in(frames)
         return Backtrace(task, frames, end, is_whole, waits_in)
 
     # Unwinding
 
-    def _unwound(self, task: Value) -> list[UnwoundFrame]:
-        from btfdump._drgn.traces import unwind_registers, unwind_task
+    @cached_property
+    def _drgns(self) -> Unwind | None:
+        """drgn's unwinder, None if the kernel is not read through drgn."""
+        from btfdump._drgn.traces import unwinder_of as drgns_unwinder_of
 
-        kernel = self._kernel
-        try:
-            found = unwind_task(kernel, task)
-        except MissingDataError as error:
-            if kernel.target.is_live or not _is_running(task):
-                raise
+        return drgns_unwinder_of(self._kernel)
+
+    @cached_property
+    def _own(self) -> Unwind:
+        return unwinder_of(self._kernel)
+
+    def _unwound(self, task: Value) -> Unwound:
+        is_live, unwind = self._kernel.target.is_live, self._drgns or self._own
+        if not _is_running(task):
+            found = unwind(task, None)
+        elif is_live:
+            raise MissingDataError("where that is changes all the time", "look while it sleeps")
+        else:
+            found = self._running(task)
+        if is_live:
+            now = value_at(self._kernel, task.type_, task.address_)
+            if stack_pointer(now) != stack_pointer(task):
+                raise MissingDataError("it ran while its stack was read", "look again")
+        return found._replace(frames=self._frames_of(found))
+
+    def _running(self, task: Value) -> Unwound:
+        """Unwind from registers: those in the dump's own notes, which drgn has, or in memory."""
+        missing: MissingDataError | None = None
+        if self._drgns is not None:
             try:
-                registers = saved_registers(kernel, cpu_of(task))
-            except BtfdumpError:
-                raise error from None
-            found = unwind_registers(kernel, task, registers)
-        return list(takewhile(self._may_be_frame, found))
+                return self._drgns(task, None)
+            except MissingDataError as error:
+                missing = error
+        try:
+            registers = saved_registers(self._kernel, cpu_of(task))
+        except BtfdumpError as error:
+            raise missing or error from None
+        return (self._drgns or self._own)(task, registers)
+
+    def _frames_of(self, found: Unwound) -> list[UnwoundFrame]:
+        return list(takewhile(self._may_be_frame, found.frames))
 
     def _may_be_frame(self, frame: UnwoundFrame) -> bool:
         """Whether there may be code where a frame goes on.
@@ -166,13 +195,11 @@ class Backtraces:
 
     # Where they end
 
-    def _end(
-        self, task: Value, found: Sequence[UnwoundFrame], frames: Sequence[Frame]
-    ) -> tuple[str, bool]:
+    def _end(self, task: Value, found: Unwound, frames: Sequence[Frame]) -> tuple[str, bool]:
         """Return why there are no more frames, and whether they are all that there are."""
-        if not found:
+        if not found.frames:
             return "nothing tells where it is", False
-        last = found[-1]
+        last = found.frames[-1]
         if last.is_user:
             return USER, True
         top = int(task.stack) + self._size
@@ -185,7 +212,8 @@ class Backtraces:
             return ("start of the thread" if is_kthread else "entry from user space"), True
         if frames[-1].code is None:
             return f"nothing is known of the code at {last.pc:#x}", False
-        return f"nothing tells what called {frames[-1].name}", False
+        why = f": {found.trouble}" if found.trouble else ""
+        return f"nothing tells what called {frames[-1].name}{why}", False
 
     # Where it waits
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 
 import pytest
 
 from btfdump._system.backtrace import USER, Backtraces, cpu_of
-from btfdump._system.cpus import running_on
+from btfdump._system.cpus import of_cpu, running_on
 from btfdump.errors import MemberNotFoundError
+from tests.support.patched import PatchedKernel
 
 
 @pytest.fixture(scope="module")
@@ -121,3 +123,69 @@ def test_a_pointer_will_do(opened):
     assert trace.task == task
     with pytest.raises(MemberNotFoundError, match="no member 'stack'"):
         kernel.backtrace(task.mm)
+
+
+def test_without_drgn_the_same_is_told(opened, traces):
+    """A kernel that drgn does not read is unwound by an unwinder of ours."""
+    for name in ("stock", "s390x"):
+        kernel = PatchedKernel(opened(name))
+        backtraces = Backtraces(kernel)
+        for task in kernel.tasks():
+            trace, known = backtraces.of(task), traces(name)[task.address_]
+            assert (trace.frames, trace.end, trace.waits_in) == (
+                known.frames,
+                known.end,
+                known.waits_in,
+            )
+
+
+def test_a_cpu_that_saved_its_registers_in_memory(opened):
+    """In an interrupt, on the stack that CPUs have for these."""
+    plain = opened("stock")
+    kernel = PatchedKernel(plain)
+    task = running_on(kernel, 1)
+    trace = Backtraces(kernel).of(task)
+    assert trace.end.startswith("it runs on CPU 1: CPU 1 has saved no registers in crash_notes")
+    top = int(of_cpu(plain, "pcpu_hot", 1).hardirq_stack_ptr)
+    layout, registers = plain.struct("pt_regs"), bytearray(216)
+    for name, value in {"ip": plain.symbol("kfree"), "sp": top - 0x100, "cs": 0x10}.items():
+        at = layout.offset(name)
+        registers[at : at + 8] = value.to_bytes(8, "little")
+    note = struct.pack("<3I8s", 5, 112 + 216 + 8, 1, b"CORE") + bytes(112) + registers + bytes(8)
+    notes = int(plain["crash_notes"]) + plain.target.per_cpu_offsets[1]
+    kernel.target.write(plain.wrap(notes), note)
+    kernel.target.write(top - 0x100, (0x1230).to_bytes(8, "little"))
+    trace = Backtraces(kernel).of(task)
+    (only,) = trace.frames
+    assert (only.name, only.stack, only.is_interrupted) == ("kfree", "IRQ", True)
+    assert not trace.is_whole
+    assert trace.end == "nothing tells what called kfree: cannot read 8 bytes at 0x8: not mapped"
+
+
+def test_why_a_stack_cannot_be_read_further(opened):
+    plain = opened("stock")
+    kernel = PatchedKernel(plain)
+    task = kernel.task(1)
+    third = kernel.backtrace(task).frames[2].position
+    assert third is not None
+    kernel.target.write(third - 8, plain.symbol("common_startup_64").to_bytes(8, "little"))
+    trace = kernel.backtrace(task)
+    assert not trace.is_whole
+    assert trace.end.startswith("nothing tells what called secondary_startup_64")
+
+
+@pytest.mark.parametrize("change", ["sp", "on_cpu"])
+def test_a_live_task_that_runs_meanwhile(opened, monkeypatch, change):
+    """What is read of a stack that is used meanwhile is not believed."""
+    kernel = PatchedKernel(opened("stock"))
+    task = kernel.task(1).read_()
+    monkeypatch.setattr(kernel.target, "is_live", True)
+    where = task.thread.sp if change == "sp" else task.on_cpu
+    kernel.target.write(where.address_, b"\1\0\0\0")
+    trace = Backtraces(kernel).of(task)
+    assert trace.frames == ()
+    assert trace.end == "it ran while its stack was read; look again"
+    task = kernel.task(1)
+    if change == "on_cpu":
+        trace = Backtraces(kernel).of(task)
+        assert trace.end.startswith("it runs on CPU 0: where that is changes all the time")

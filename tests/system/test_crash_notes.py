@@ -6,9 +6,10 @@ import struct
 
 import pytest
 
-from btfdump._drgn.traces import unwind_registers
+from btfdump._drgn.traces import unwinder_of
 from btfdump._system.cpus import running_on
 from btfdump._system.crash_notes import saved_registers
+from btfdump._system.unwinding import unwinder_of as own_unwinder_of
 from btfdump.errors import MissingDataError
 from tests.support.patched import PatchedKernel
 from tests.support.synthetic import World
@@ -82,5 +83,9 @@ def test_a_backtrace_begins_at_them(opened):
         at = layout.offset(member)
         registers[at : at + 8] = known[name].to_bytes(8, "little")
     registers[layout.offset("cs")] = 0x10
-    found = unwind_registers(kernel, task, bytes(registers))
-    assert [frame.pc for frame in found] == [frame.pc for frame in trace]
+    drgns = unwinder_of(kernel)
+    assert drgns is not None
+    for unwind in (drgns, own_unwinder_of(kernel)):
+        found = unwind(task, bytes(registers)).frames
+        assert [frame.pc for frame in found] == [frame.pc for frame in trace]
+        assert [frame.is_interrupted for frame in found] == [True] + [False] * (len(found) - 1)

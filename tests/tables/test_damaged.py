@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from btfdump._api.kernel import Kernel
 
-OTHERS = ("log", "sys", "stack")
+OTHERS = ("log", "sys")
 MOST_ROWS = 20_000
 
 

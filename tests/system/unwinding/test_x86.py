@@ -1,0 +1,122 @@
+"""Stacks of x86-64 that are interrupted, switched, or damaged."""
+
+from __future__ import annotations
+
+import random
+import struct
+
+import pytest
+
+from btfdump._system.unwinding import unwinder_of
+from btfdump._system.unwinding.orc import REGS
+from btfdump._system.unwinding.steps import MAX_FRAMES
+from btfdump._system.unwinding.x86 import X86Unwinder
+from btfdump.errors import FaultError
+from tests.support.patched import PatchedKernel
+
+
+@pytest.fixture
+def patched(opened):
+    return PatchedKernel(opened("stock"))
+
+
+def put_words(kernel, address, *words):
+    kernel.target.write(address, struct.pack(f"<{len(words)}Q", *words))
+
+
+def saved(kernel, **registers):
+    """Return a `struct pt_regs` with these registers, in the kernel's own code."""
+    layout = kernel.struct("pt_regs")
+    data = bytearray(layout.size)
+    for name, value in {"cs": 0x10, **registers}.items():
+        at = layout.offset(name)
+        data[at : at + 8] = value.to_bytes(8, "little")
+    return bytes(data)
+
+
+def test_an_interrupt_and_what_it_interrupted(patched):
+    """The frame of the interrupt's entry has registers behind it: those of what was interrupted."""
+    kernel = patched
+    task = kernel.task(1)
+    stack = int(task.stack)
+    top = stack + 0x3000
+    entry = kernel.symbol("asm_sysvec_apic_timer_interrupt")
+    inside = kernel.symbol("vfs_read")  # at its first instruction: its caller is at SP
+    caller = kernel.symbol("ksys_read") + 8
+    # Where the entry goes on after its call, registers are saved at SP.
+    unwinder = X86Unwinder(kernel)
+    known = {at: unwinder.orc(entry + at, is_signal=False) for at in range(5, 64)}
+    after = entry + next(
+        at for at, orc in known.items() if orc and orc.kind == REGS and not orc.sp_offset
+    )
+    size = kernel.struct("pt_regs").size
+    kernel.target.write(top, saved(kernel, ip=inside, sp=top + size, bp=0x77))
+    put_words(kernel, top + size, caller)
+    put_words(kernel, top - 8, after)
+    found = unwinder.unwind(task, saved(kernel, ip=kernel.symbol("kfree"), sp=top - 8))
+    assert [(frame.pc, frame.is_interrupted) for frame in found.frames[:4]] == [
+        (kernel.symbol("kfree"), True),
+        (after, False),
+        (inside, True),
+        (caller, False),
+    ]
+
+
+def test_code_without_data_is_unwound_by_its_frame_pointer(patched):
+    kernel = patched
+    program = next(iter(kernel["bpf_kallsyms"].walk_()))
+    base = int(kernel.task(1).stack) + 0x2000
+    put_words(kernel, base, base + 0x100, kernel.symbol("vfs_read"))
+    registers = saved(kernel, ip=int(program.start) + 8, sp=base - 0x20, bp=base)
+    first, second, *_ = unwinder_of(kernel)(kernel.task(1), registers).frames
+    assert (second.pc, second.is_guess, second.position) == (
+        kernel.symbol("vfs_read"),
+        True,
+        base + 16,
+    )
+    assert not first.is_guess
+
+
+def test_a_user_who_runs(patched):
+    registers = saved(patched, ip=0x401000, sp=0x7FFF0000, cs=0x33)
+    (only,) = unwinder_of(patched)(patched.task(1), registers).frames
+    assert only.is_user
+
+
+def test_a_stack_that_cannot_be_read(patched):
+    kernel = patched
+    task = kernel.task(1)
+    kernel.target.write(task.thread.sp.address_, (0x1230).to_bytes(8, "little"))
+    with pytest.raises(FaultError):
+        unwinder_of(kernel)(kernel.task(1), None)
+
+
+def test_a_stack_that_ends_too_early(patched):
+    """What was found is told, and why there is no more."""
+    kernel = patched
+    registers = saved(kernel, ip=kernel.symbol("kfree"), sp=0xFFFF_F000_0000_1230)
+    found = unwinder_of(kernel)(kernel.task(1), registers)
+    assert len(found.frames) == 1
+    assert found.trouble.startswith("cannot read 8 bytes at 0xfffff00000001230")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_damaged_stacks(opened, seed):
+    """They end, within bounds."""
+    plain = opened("stock")
+    kernel = PatchedKernel(plain)
+    chance = random.Random(seed)
+    tasks = [task for task in plain.tasks() if int(task.stack)]
+    code = [int(frame.pc) for task in tasks[:4] for frame in unwinder_of(plain)(task, None).frames]
+    for task in tasks:
+        start = int(task.thread.sp)
+        end = int(task.stack) + 0x4000
+        values = (0, start, end - 8, chance.getrandbits(64), chance.choice(code))
+        for _ in range(6):
+            at = start + chance.randrange(0, end - start) // 8 * 8
+            put_words(kernel, at, chance.choice(values))
+    unwind = unwinder_of(kernel)
+    for task in kernel.tasks():
+        if int(task.stack) and not int(task.on_cpu):
+            found = unwind(task, None)
+            assert 0 < len(found.frames) <= MAX_FRAMES
