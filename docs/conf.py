@@ -66,6 +66,7 @@ suppress_warnings = [
 CONTENTS = {  # of which page, what stands below it in the side bar
     "README": [
         "docs/library",
+        "docs/expressions",
         "docs/formats",
         "docs/annotations",
         "docs/globals",

@@ -53,10 +53,12 @@ _ROOTS = """\
   'TYPE' ADDRESS...       Objects of a C type; ADDRESS may be a symbol, and have an offset
                           (+0x10). Another 'TYPE' may follow, with addresses of its own.
   SYMBOL...               Global variables; a per-CPU one of every CPU, or SYMBOL[CPU].
+  'EXPRESSION'...         Of C: '((struct foo *)SYMBOL.member)->list[id == 3]', *x, &x,
+                          'container_of(x, struct foo, member)', arithmetic, comparisons.
 and ADDRESS, SYMBOL, task(PID|NAME) and map(ID|NAME) may be followed by a path of .member, ->member
-and [index]. Where several symbols have one name, SYMBOL@N is the Nth by address, MODULE:SYMBOL that
-of a module ('vmlinux' is one here); where several types have, 'MODULE:struct NAME' and
-'struct NAME@ID' say which.
+and [index], [key] or [condition]. Where several symbols have one name, SYMBOL@N is the Nth by
+address, MODULE:SYMBOL that of a module ('vmlinux' is one here); where several types have,
+'MODULE:struct NAME' and 'struct NAME@ID' say which.
 """
 _COLUMN = 26
 _WIDTH = 79

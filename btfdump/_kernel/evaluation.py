@@ -175,11 +175,12 @@ class Evaluation:
                 continue
             if holds:
                 is_found = True
-                label = f"[{label_of(key, count - 1)}]"
+                label = label_of(key, count - 1)
+                called = text if label is None else f"[{label}]"
                 yield state._replace(
                     at=state.at + 1,
                     stack=(*rest, entry),
-                    labels=(*state.labels, (subscript.start, subscript.end, label)),
+                    labels=(*state.labels, (subscript.start, subscript.end, called)),
                     doubts=doubts,
                 )
         if unreadable:

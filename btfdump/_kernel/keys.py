@@ -42,7 +42,10 @@ def entries_of(value: Value, told: str) -> Iterator[tuple[object, Value, bool]]:
 
 
 def label_of(key: object, position: int) -> object:
-    """Return what stands in brackets for an entry: its key, or its position if it has none."""
+    """Return what stands in brackets for an entry: its key, or its position if it has none.
+
+    Returns None for a key that cannot be said there, as a struct.
+    """
     if isinstance(key, tuple):
         return f"{key[0]:#x}"
     if not isinstance(key, Value):
@@ -50,10 +53,10 @@ def label_of(key: object, position: int) -> object:
     try:
         plain = key.value_()
     except BtfdumpError:
-        return position
+        return None
     if isinstance(plain, str):
         return f'"{plain}"'
-    return plain if isinstance(plain, int) else position
+    return plain if isinstance(plain, int) else None
 
 
 def at_key(value: Value, key: Operand, told: str) -> Value:

@@ -1,4 +1,7 @@
-"""Hostile tags, expressions, paths and overlay files; expressions against their known values."""
+"""Hostile tags, expressions, paths and overlay files; expressions against their known values.
+
+What users type is another language than what annotations state, and of the same value.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from zlib import crc32
 from btfdump._annotate.grammar import Condition, Contains, Length, NotUnderstood, Skip, parse
 from btfdump._annotate.overlay import Overlay, library
 from btfdump._graph.limits import Limits
+from btfdump._kernel.evaluation import Evaluation, Found
 from btfdump._kernel.expression import Path as MemberPath
 from btfdump._kernel.expression import evaluate, evaluate_length
+from btfdump._kernel.grammar import parse as parse_typed
 from btfdump.errors import BtfdumpError
 from fuzz.harness import Harness, expect, expect_printable
 from fuzz.mutation import HOSTILE, mutate
@@ -18,8 +23,10 @@ from fuzz.samples import room
 from tests.support.synthetic import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from random import Random
+
+    from btfdump._kernel.grammar import Name
 
 _MEMBERS = {"count": 3, "shift": 5, "mask": 0xFF, "big": (1 << 64) - 1, "zero": 0}
 _WORDS = (
@@ -38,6 +45,7 @@ _MARKS = (
     "]",
 )  # fmt: skip
 _VALUE = "\n= "
+_KERNEL = World().kernel()
 _MOST_TEXT = 4 << 20
 
 
@@ -95,6 +103,8 @@ class AnnotationsHarness(Harness):
         value, _, checksum = value.partition(" ")
         if checksum == str(crc32(f"{text}{_VALUE}{value}".encode())):
             expect(number == int(value), "another value", f"{text} is {number}, not {value}")
+            expect(_typed(text) == number, "another value as a root", f"{text}: {_typed(text)}")
+        _typed(text)
         length = _try(lambda: evaluate_length([_Scope()], expression))
         expect(length is None or 0 <= length <= 1 << 28, "no length", length)
         _try(lambda: MemberPath.parse(text))
@@ -119,6 +129,21 @@ class _Scope:
 
     def value_(self) -> Any:
         return self._value
+
+
+def _typed(text: str) -> object:
+    """Return the value of an expression as users type it, in a kernel of nothing but numbers."""
+
+    def names(name: Name, cpu: object) -> Iterator[Found]:
+        del cpu
+        if name.text in _MEMBERS:
+            yield Found(_MEMBERS[name.text], name.text)
+
+    def evaluate_all() -> object:
+        found = list(Evaluation(_KERNEL, parse_typed(text), names).results())
+        return found[0].value if len(found) == 1 else None
+
+    return _try(evaluate_all)
 
 
 def _try(ask: Callable[[], Any]) -> Any:

@@ -51,6 +51,10 @@ _ROOTS = (
     "runqueues[99999]", "struct task_struct", "0xffffffff97c0b480", "struct", "union", "init_net",
     "struct list_head", "modules+0x8", "char[16]", "int", "u64", "task(", "task()", "map(1)",
     "init_task.tasks[1]", "init_task.tasks[-1]", "init_task.nothing", "enum", "void", "jiffies_64",
+    "((struct cred *)task(1).mm)->uid", "*&init_task.pid", "&init_net", "runqueues[1 - 1].cpu + 1",
+    "container_of(init_task.tasks.next, struct task_struct, tasks)->comm", "PIDTYPE_TGID", "1 + 2",
+    "task(1).children[pid == 86]", 'vmlinux:modules[name ~ "d"].name', "map(h_plain)[key > 3]",
+    "(u8)vfs_read", "-init_task.pid", "init_task.pid_links[!next]", "*(long *)0x10", "(int)1",
     "pid_t", "struct file *", "slab_caches", "init_task@1", "tcp:x", "struct console@13447",
 )  # fmt: skip
 _STATUSES = (0, 1, 2)
