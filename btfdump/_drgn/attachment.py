@@ -13,11 +13,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeAlias
 
     import drgn
 
     from btfdump._drgn.finders import Finders
     from btfdump._kernel.context import Context
+
+    FindType: TypeAlias = (
+        "Callable[[drgn.Program, drgn.TypeKindSet, str, str | None], drgn.Type | None]"
+    )
 
 NAME = "btfdump"
 """What the finders are called, and what `Program.cache` has a `ProgramAttachment` under."""
@@ -144,17 +149,18 @@ class ProgramAttachment:
         """Let the program ask, after all others.
 
         Helpers ask the same again and again, for every entry of a list. In a dump the answer is the
-        same, so it is remembered by what takes no Python to call; errors are not.
+        same, so it is remembered; errors are not.
         """
         from drgn import ProgramFlags
 
         prog = self._prog
         prog.cache[NAME] = self
-        find_type, find_object = self.find_type, self.find_object
+        find_type: FindType = self.find_type
+        find_object = self.find_object
         if ProgramFlags.IS_LIVE not in prog.flags:
-            find_type = known_types = lru_cache(_REMEMBERED)(find_type)
+            find_type, forget_types = _remembering(find_type)
             find_object = known_objects = lru_cache(_REMEMBERED)(find_object)
-            self._forget = known_types.cache_clear, known_objects.cache_clear
+            self._forget = forget_types, known_objects.cache_clear
         prog.register_type_finder(NAME, find_type, enable_index=-1)
         prog.register_object_finder(NAME, find_object, enable_index=-1)
         prog.register_symbol_finder(NAME, self.find_symbol, enable_index=-1)
@@ -163,6 +169,30 @@ class ProgramAttachment:
         """Forget what was answered while nothing could be."""
         for forget in self._forget:
             forget()
+
+
+def _remembering(find: FindType) -> tuple[FindType, Callable[[], None]]:
+    """Return a type finder that remembers what `find` answers, and what makes it forget.
+
+    This is `lru_cache()`, but for sets of kinds: to compare two takes longer than all the rest of a
+    look-up. The hash of one is the set itself, a bit for each kind.
+    """
+    known: dict[tuple[str, str | None, int], drgn.Type | None] = {}
+
+    def find_type(
+        prog: drgn.Program, kinds: drgn.TypeKindSet, name: str, filename: str | None
+    ) -> drgn.Type | None:
+        key = name, filename, hash(kinds)
+        try:
+            return known[key]
+        except KeyError:
+            found = find(prog, kinds, name, filename)
+        if len(known) >= _REMEMBERED:
+            known.clear()
+        known[key] = found
+        return found
+
+    return find_type, known.clear
 
 
 def attachment_of(prog: drgn.Program) -> ProgramAttachment | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import combinations
 
 import drgn
 import pytest
@@ -9,7 +10,7 @@ from drgn.helpers.linux.pid import find_task
 from btfdump import TargetError
 from btfdump import drgn as plugin
 from btfdump._drgn import attachment as module
-from btfdump._drgn.attachment import ProgramAttachment
+from btfdump._drgn.attachment import ProgramAttachment, _remembering
 from btfdump._drgn.errors import BadDataError
 from btfdump._drgn.finders import Finders
 from tests.support.drgn_programs import attached, open_program, plugged_in
@@ -114,6 +115,37 @@ def test_what_was_answered_is_remembered_unless_it_was_an_error(sample) -> None:
             prog["_stext"]
     assert [asked.count(name) for name in ("task_struct", "init_task", "none_such")] == [1, 1, 1]
     assert asked.count("_stext") == 3
+
+
+def test_what_is_remembered_is_of_the_kinds_that_were_asked_for() -> None:
+    """`struct page` is no `union page`; and a set of kinds is remembered by its hash."""
+    asked = []
+
+    def find(prog, kinds, name, filename):
+        asked.append((set(kinds), name, filename))
+        return len(asked)
+
+    remembering, forget = _remembering(find)
+    kinds = [drgn.TypeKindSet(some) for some in combinations(drgn.TypeKind, 2)]
+    kinds += [drgn.TypeKindSet([kind]) for kind in drgn.TypeKind]
+    answers = [remembering(None, one, "page", None) for one in kinds]
+    assert answers == [*range(1, len(kinds) + 1)]
+    again = [drgn.TypeKindSet(set(one)) for one in kinds]
+    assert [remembering(None, one, "page", None) for one in again] == answers
+    assert remembering(None, kinds[0], "page", "mm.h") == len(kinds) + 1
+    assert remembering(None, kinds[0], "folio", None) == len(kinds) + 2
+    assert asked[-2:] == [({*kinds[0]}, "page", "mm.h"), ({*kinds[0]}, "folio", None)]
+    forget()
+    assert remembering(None, kinds[0], "page", None) == len(kinds) + 3
+
+
+def test_what_is_remembered_has_an_end(monkeypatch) -> None:
+    monkeypatch.setattr(module, "_REMEMBERED", 10)
+    asked = []
+    remembering, _ = _remembering(lambda prog, kinds, name, filename: asked.append(name))
+    for name in [*map(str, range(25)), "24", "0"]:
+        assert remembering(None, drgn.TypeKindSet(), name, None) is None
+    assert asked == [*map(str, range(25)), "0"]
 
 
 class Main:
