@@ -42,6 +42,7 @@ class ProgramAttachment:
         self._make = make
         self._lock = RLock()
         self._is_opening = False
+        self._is_settling = False
         self._finders: Finders | None = None
         self._is_useless = False
         self._forget: tuple[Callable[[], None], ...] = ()
@@ -60,6 +61,8 @@ class ProgramAttachment:
     def open(self) -> Finders:
         """Return what finds things in the kernel, opened if need be; raises what `make` raises."""
         with self._lock:
+            if self._finders is None and not self._is_settling:
+                self._settle_char()
             if self._finders is None:
                 self._is_opening = True
                 try:
@@ -71,6 +74,18 @@ class ProgramAttachment:
 
                 give_ranges(self._prog, self._finders.kernel)
             return self._finders
+
+    def _settle_char(self) -> None:
+        """Have the kernel opened to answer what `char` is, unless others know.
+
+        drgn takes the C types that nobody tells for what is usual, and keeps that: so it would keep
+        `char`, for which it asks while the kernel is opened. Of two answers it keeps the outer.
+        """
+        self._is_settling = True
+        try:
+            self._prog.type("char")
+        finally:
+            self._is_settling = False
 
     def _asked(self) -> Finders | None:
         """Return what finds things, or None where drgn is to find them, or nobody can."""
@@ -85,6 +100,8 @@ class ProgramAttachment:
                 try:
                     self.open()
                 except BtfdumpError as error:
+                    if self._is_settling:  # whoever opens it is to know
+                        raise
                     self._is_useless = True
                     _logger.warning("btfdump finds no types and symbols here: %s", error)
             return self._finders

@@ -48,6 +48,26 @@ def test_while_a_kernel_is_opened_it_is_not_asked(sample) -> None:
     assert answers == [None, []]
 
 
+@pytest.mark.parametrize("first", ["struct task_struct", "char", "VMCOREINFO", "init_task"])
+def test_char_is_the_kernels_whatever_is_asked_first(sample, first) -> None:
+    """drgn asks for it while VMCOREINFO is read, and keeps what it takes it for.
+
+    This kernel is built with -funsigned-char.
+    """
+    prog = plugged_in(sample("stock"))
+    if first in ("struct task_struct", "char"):
+        prog.type(first)
+    else:
+        prog[first]
+    assert not prog.type("char").is_signed
+
+
+def test_char_is_the_kernels_where_one_attaches_by_hand(sample) -> None:
+    prog = open_program(sample("stock"))
+    plugin.attach(prog)
+    assert not prog.type("char").is_signed
+
+
 def test_threads_that_ask_meanwhile_wait(sample) -> None:
     prog = plugged_in(sample("stock"))
     attachment = attached(prog)
@@ -175,7 +195,7 @@ class Loading:
             raise drgn.MissingDebugInfoError("none")
         main.debug_file_status = drgn.ModuleFileStatus.HAVE
 
-    def type(self, name: str, filename: str | None) -> str:
+    def type(self, name: str, filename: str | None = None) -> str:
         return f"{name} of DWARF"
 
 
