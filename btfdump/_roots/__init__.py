@@ -207,6 +207,7 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
         "log": "log:list_log",
         "sys": "sys:list_system",
         "stack": "stack:list_stacks",
+        "sockets": "sockets:list_sockets",
         "bpf-iters": "iterators:list_iterators",
         "tables": "tables:list_tables",
         "ps": "declared:ps",

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from btfdump._kernel.notes import Note
+from btfdump._kernel.notes import Note, without_notes
 from btfdump._render import Options
 from btfdump._render.table import render_table
 from btfdump._roots import Query, table_of
+from btfdump._system.sockets.finding import listed_sockets
 from btfdump._tables.library import names
 from btfdump.errors import BtfdumpError
 from tests.support.patched import PatchedKernel
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from btfdump._api.kernel import Kernel
 
-OTHERS = ("log", "sys")
+OTHERS = ("log", "sys", "sockets")
 MOST_ROWS = 20_000
 
 
@@ -57,6 +58,8 @@ def objects(kernel: Kernel) -> Iterator[tuple[int, int]]:
     yield log.address_, log.size_
     for start in (log.desc_ring.descs, log.desc_ring.infos):
         yield int(start), 64 * start.deref_().size_
+    for sock in without_notes(listed_sockets(kernel)):
+        yield sock.address_, 512
     for mount in kernel.task(1).nsproxy.mnt_ns.mounts.walk_():
         yield mount.address_, mount.size_
 
