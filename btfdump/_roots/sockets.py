@@ -13,9 +13,8 @@ from btfdump._roots.table import Table
 from btfdump._system.sockets.facts import SocketReading
 from btfdump._system.sockets.finding import listed_sockets
 from btfdump._system.sockets.names import STATES, TYPES
-from btfdump._tables.definition import define
+from btfdump._tables.descriptors import SOCKET, descriptors
 from btfdump._tables.form import Form, of_words
-from btfdump._tables.rows import Asked, TableReading
 from btfdump.errors import BtfdumpError, MissingDataError
 
 if TYPE_CHECKING:
@@ -30,28 +29,6 @@ _COLUMNS = (
     *("pid", "comm", "fd", "kind", "netns", "sock"),
 )
 _HOLDER = ("pid", "comm", "fd")
-_FILES = {
-    "rows": [
-        {
-            "as": "task",
-            "each": "task",
-            "only": "task.pid == task.tgid || task.files != task.group_leader.files",
-        },
-        {
-            "as": "file",
-            "each": "task.files.fdt.fd",
-            "key": "fd",
-            "only": "file.f_inode.i_mode >> 12 == 12",
-        },
-    ],
-    "columns": {
-        "pid": "task.pid",
-        "comm": "task.comm",
-        "fd": "fd",
-        "socket": "file.private_data",
-    },
-}
-"""Descriptors of sockets (include/uapi/linux/stat.h: S_IFSOCK is 0140000)."""
 
 
 @table_root(argument="PID or NAME")
@@ -116,21 +93,21 @@ def _addresses(kernel: Context, holders: Mapping[int, Any]) -> Iterator[int | No
 
 def _descriptors(kernel: Context, troubles: Troubles) -> Iterator[dict[str, Any] | Note]:
     """Yield (pid, comm, fd, sock) of each descriptor of a socket."""
-    asked = Asked(lambda *names: True, {"task": lambda: every_task(kernel)})
     try:
-        reading = TableReading(kernel, define("sockets", _FILES, "library"), asked)
+        found = descriptors(kernel, lambda: every_task(kernel))
         start = kernel.struct("socket").offset("sk")
     except BtfdumpError as error:
         yield note_of(error, "files")
         return
     width = kernel.layouts.pointer_size
-    for row in reading.rows():
-        if isinstance(row, Note) or not row["socket"]:
-            if isinstance(row, Note):
-                yield row
+    for row in found:
+        if isinstance(row, Note):
+            yield row
+            continue
+        if row["kind"] != SOCKET or not row["object"]:
             continue
         try:
-            data = kernel.target.read(kernel.wrap(row["socket"] + start), width)
+            data = kernel.target.read(kernel.wrap(row["object"] + start), width)
         except BtfdumpError as error:
             troubles.add("file.private_data", error)
             continue

@@ -77,8 +77,8 @@ _REQUEST = {"listener": "rsk_listener"}
 class SocketFacts(NamedTuple):
     """A socket: `kind` is "socket", or "time-wait" or "request", of which little is kept.
 
-    Queues are in bytes, or of a listener in connections. What is not known, or does not apply, is
-    None.
+    Queues are in bytes, or of a listener in connections. `peer` is the address of the other end of
+    a unix socket. What is not known, or does not apply, is None.
     """
 
     address: int
@@ -93,6 +93,7 @@ class SocketFacts(NamedTuple):
     sendq: int | None
     inode: int | None
     netns: int | None
+    peer: int | None
 
 
 class _Members:
@@ -154,6 +155,7 @@ class SocketReading:
         if kind != "socket":  # TCP alone has such, as far as tables are read here
             type_, number = STREAM, TCP
         local, remote = self._addresses(address, common, type_)
+        peer = self._read("unix_sock", _UNIX_SOCK, address).get("peer") if family == UNIX else None
         recvq, sendq = self._queues(address, family, type_, number, state, extra)
         return SocketFacts(
             address,
@@ -168,6 +170,7 @@ class SocketReading:
             sendq,
             self._inode(extra.get("socket")),
             common.get("netns"),
+            peer or None,
         )
 
     def inode_of(self, address: int) -> int | None:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from btfdump._meaning.names import table as names_of
+from btfdump._system.sockets.facts import INET, INET6, LISTEN
+
+if TYPE_CHECKING:
+    from btfdump._system.sockets.facts import SocketFacts
+
 STATES = {
     1: "ESTABLISHED",
     2: "SYN_SENT",
@@ -28,3 +36,20 @@ TYPES = {
     10: "PACKET",
 }
 """include/linux/net.h: enum sock_type."""
+
+
+def described(facts: SocketFacts) -> str:
+    """Return a socket in one line: `TCP 127.0.0.1:4242 LISTEN`, `UNIX STREAM -> inode 12`.
+
+    The state of a socket that is neither connected nor listens is told only of TCP.
+    """
+    family = names_of("address_family").names.get(facts.family or 0, "").removeprefix("AF_")
+    words = [facts.protocol or ""]
+    if facts.family not in (INET, INET6):
+        words = [family or f"family {facts.family}", *words, TYPES.get(facts.type or 0, "")]
+    words.append(facts.local or "")
+    if facts.remote is not None:
+        words += ["->", facts.remote]
+    if facts.state == LISTEN or facts.protocol == "TCP":
+        words.append(STATES.get(facts.state or 0, ""))
+    return " ".join(filter(None, words))

@@ -61,6 +61,7 @@ FUNCTIONS: Registry[ColumnFunction] = Registry(
         "module_base": "modules:module_base",
         "users": "modules:users",
         "first": "modules:first",
+        "endpoint": "endpoints:endpoint",
         "mac": "net:mac",
         "addresses": "net:addresses",
         "slabs": "slabs:slabs",
