@@ -40,7 +40,7 @@ _REMEDY = "put parentheses around what is meant"
 UNARY_PRECEDENCE = len(_LEVELS) + 1
 
 
-Step: TypeAlias = "tuple[str, Any]"
+PathStep: TypeAlias = "tuple[str, Any]"
 """One step: push a "number" or the value of a "member", by its path; or apply an operator.
 
 What goes with it is the number, the path, or where a step that skips goes on.
@@ -83,7 +83,7 @@ def _quotient(dividend: int, divisor: int) -> int:
 
 
 @lru_cache(maxsize=256)
-def steps_of(text: str) -> tuple[Step, ...]:
+def steps_of(text: str) -> tuple[PathStep, ...]:
     """Return the steps that evaluate an expression; raises `ExpressionError` if it is none.
 
     The message says what is wrong, without the expression.
@@ -123,12 +123,12 @@ class Reading:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.made: list[Step] = []
+        self.made: list[PathStep] = []
         self.pending: list[_Operator] = []
         self.ways: list[str] = []
         """How each operand came about: by which operator, "" for one that stands by itself."""
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[PathStep, ...]:
         is_operand_next, at, end = True, 0, len(self.text.rstrip())
         while at < end:
             match = self.token.match(self.text, at)
@@ -203,16 +203,16 @@ class Reading:
             self.made.append((text, 0))
         self.ways.append(text)
 
-    def operand(self, match: re.Match[str]) -> Step:
+    def operand(self, match: re.Match[str]) -> PathStep:
         """Return the step of a number, or of a member."""
         return _operand(match)
 
-    def push(self, step: Step) -> None:
+    def push(self, step: PathStep) -> None:
         self.made.append(step)
         self.ways.append("")
 
 
-def _operand(match: re.Match[str]) -> Step:
+def _operand(match: re.Match[str]) -> PathStep:
     digits = match["number"]
     if digits is None:
         return "member", split_path(match["member"])

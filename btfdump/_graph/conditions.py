@@ -14,7 +14,7 @@ from btfdump.errors import ExpressionError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump._annotate.postfix import Step
+    from btfdump._annotate.postfix import PathStep
 
     Member = Callable[[str], Callable[[bytes, int], int] | None]
     Holds: TypeAlias = Callable[[bytes, int], int]
@@ -44,7 +44,7 @@ def compiled(text: str, member: Member) -> Holds | None:
     return made.pop()
 
 
-def _add(step: Step, made: list[Holds], logic: list[str], member: Member) -> bool:
+def _add(step: PathStep, made: list[Holds], logic: list[str], member: Member) -> bool:
     """Apply one step to the functions that are made so far; whether that can be done."""
     kind, operand = step
     if isinstance(operand, tuple):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
     from btfdump._annotate.facts import MemberFacts
-    from btfdump._decode.compiled.plan import Plan, Step
+    from btfdump._decode.compiled.plan import Plan, PlanStep
     from btfdump._decode.layout import Layout
     from btfdump._kernel.context import Context
 
@@ -66,7 +66,7 @@ class Leads:
         self._is_selected = bool(plan.selection)
         self._is_following = is_following or self._is_selected
 
-    def of(self, step: Step) -> Lead:
+    def of(self, step: PlanStep) -> Lead:
         """Return where a member may lead; `step` must not be an array element.
 
         Raises `BtfFormatError` if an anonymous struct cannot be handled by compiled code.
@@ -86,7 +86,7 @@ class Leads:
             return Lead.SOMEWHERE if is_head else Lead.INSIDE
         return self._of_array(step, layout)
 
-    def _of_array(self, step: Step, layout: ArrayLayout) -> Lead:
+    def _of_array(self, step: PlanStep, layout: ArrayLayout) -> Lead:
         element = layout.element
         if is_text(step) or not layout.size:
             return Lead.NOWHERE
@@ -97,7 +97,7 @@ class Leads:
         is_plain = isinstance(element, StructLayout) and (step.facts is not None or not is_head)
         return Lead.INSIDE if is_plain else Lead.SOMEWHERE
 
-    def _is_told(self, step: Step) -> bool:
+    def _is_told(self, step: PlanStep) -> bool:
         """Whether a member's annotations may make it lead somewhere, or require the decoder."""
         facts: MemberFacts | None = step.facts
         if facts is None:
@@ -137,11 +137,11 @@ class Leads:
         own = self.plan.layout.type
         return target is own.btf.skip_modifiers(own)
 
-    def is_known(self, step: Step) -> bool:
+    def is_known(self, step: PlanStep) -> bool:
         """Whether a member is a pointer that leads to what is known, or nowhere."""
         return isinstance(step.layout, ScalarLayout) and self.of(step) is Lead.KNOWN
 
-    def is_list(self, step: Step, into: Into) -> bool:
+    def is_list(self, step: PlanStep, into: Into) -> bool:
         """Whether this is an ordinary list_head with nothing selected in it.
 
         If it points to itself, it leads nowhere whatever annotations state; this also holds for the
@@ -188,12 +188,12 @@ def compile_leads(leads: Leads) -> Callable[[bytes, int, Known], Leading]:
     return function
 
 
-def key_of(step: Step, into: Into) -> str:
+def key_of(step: PlanStep, into: Into) -> str:
     """Return an expression for a number that identifies a member within the object."""
     return into.at((step.number << 32) + step.offset)
 
 
-def is_empty_list(source: Source, step: Step, into: Into) -> str:
+def is_empty_list(source: Source, step: PlanStep, into: Into) -> str:
     """Write code that sets `p` to a list_head's address; return the test for an empty list."""
     width = source.layouts.pointer_size
     start = into.at(step.offset)
@@ -202,7 +202,7 @@ def is_empty_list(source: Source, step: Step, into: Into) -> str:
 
 
 def _append_pointer(
-    step: Step,
+    step: PlanStep,
     offset: int,
     value: int,
     fields: list[Field],
@@ -235,9 +235,9 @@ class _LeadsSink(Sink):
         self.leads = leads
         self.fields = FieldsSink(source, leads.plan)
 
-    def leading(self, steps: Sequence[Step]) -> list[Step]:
+    def leading(self, steps: Sequence[PlanStep]) -> list[PlanStep]:
         """Return the steps that may lead somewhere, with structs flattened where possible."""
-        found: list[Step] = []
+        found: list[PlanStep] = []
         for step in steps:
             lead = self.leads.of(step)
             if lead is not Lead.INSIDE:
@@ -257,13 +257,13 @@ class _LeadsSink(Sink):
                 found += inner
         return found
 
-    def members(self, steps: Sequence[Step], into: Into) -> None:
+    def members(self, steps: Sequence[PlanStep], into: Into) -> None:
         """Append members; of the first object of a root, when nothing is known, no pointers."""
         for is_known, run in groupby(steps, self.leads.is_known):
             with self.source.indented("if S:") if is_known else nullcontext():
                 self.emitter.members(list(run), into)
 
-    def scalar(self, step: Step, value: str, into: Into) -> None:
+    def scalar(self, step: PlanStep, value: str, into: Into) -> None:
         """Append a scalar, if it leads somewhere in this object."""
         lead = self.leads.of(step)
         assert isinstance(step.layout, ScalarLayout)  # the others' leaves are themselves
@@ -285,15 +285,15 @@ class _LeadsSink(Sink):
         with self.source.indented(f"if {condition}:"):
             self._append(step, into, value)
 
-    def string(self, step: Step, into: Into) -> None:
+    def string(self, step: PlanStep, into: Into) -> None:
         """Append a char array that annotations say leads somewhere."""
         self._append(step, into)
 
-    def scalars(self, step: Step, element: ScalarLayout, into: Into) -> None:
+    def scalars(self, step: PlanStep, element: ScalarLayout, into: Into) -> None:
         """Append an array of pointers."""
         self._append(step, into)
 
-    def compound(self, step: Step, into: Into) -> None:
+    def compound(self, step: PlanStep, into: Into) -> None:
         """Append the members of a struct or array that may lead somewhere, or all of it."""
         if self.leads.is_list(step, into):
             empty = is_empty_list(self.source, step, into)
@@ -303,23 +303,23 @@ class _LeadsSink(Sink):
         else:
             self._not_empty(step, into)
 
-    def _not_empty(self, step: Step, into: Into) -> None:
+    def _not_empty(self, step: PlanStep, into: Into) -> None:
         if not into.element and self.leads.of(step) is Lead.SOMEWHERE:
             self._append(step, into)
         else:
             super().compound(step, into)
 
-    def struct(self, step: Step, into: Into) -> None:
+    def struct(self, step: PlanStep, into: Into) -> None:
         """Append the members of a struct that may lead somewhere."""
         self.members(step.inner, into._replace(element=""))
 
-    def array(self, step: Step, into: Into) -> None:
+    def array(self, step: PlanStep, into: Into) -> None:
         """Append the members of an array's elements that may lead somewhere."""
         with self.emitter.elements(step, into) as (each, _):
             for element in step.inner:
                 self.compound(element, each)
 
-    def _append(self, step: Step, into: Into, value: str = "") -> None:
+    def _append(self, step: PlanStep, into: Into, value: str = "") -> None:
         if value:
             self.fields.scalar(step, value, into)
         else:

@@ -25,7 +25,7 @@ from btfdump._kernel.notes import Note
 from btfdump._kernel.paths import check_path
 from btfdump._kernel.pointers import target_of
 from btfdump._kernel.value_at import value_at
-from btfdump.errors import BtfdumpError, FaultError
+from btfdump.errors import BtfdumpError, CorruptDataError, FaultError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +51,7 @@ def pointed_to(value: Value) -> Value:
         target = target_of(value._context_, layout, facts, is_followed=True)
         if isinstance(target, types.Composite) and int(value):
             return value.deref_()
-    except FaultError:
+    except (FaultError, CorruptDataError):  # the target is not there, or an annotation is wrong
         pass
     return value
 

@@ -12,7 +12,7 @@ from btfdump._decode.scope import stated_by
 from btfdump._kernel import containers
 from btfdump._kernel.expression import evaluate
 from btfdump._kernel.pointers import struct_behind
-from btfdump._walk import Anomaly, Entry, ValueEntry
+from btfdump._walk import Anomaly, Entry, ValueEntry, anomaly_of
 from btfdump.errors import BtfdumpError, CorruptDataError, FaultError, MemberNotFoundError
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ def _of_array(value: Typed, facts: MemberFacts) -> Iterator[Typed | ValueEntry |
         try:
             piece = read(context, array, first, min(PIECE, array.length - first))
         except FaultError as error:
-            yield Anomaly(str(error), error.address, ends=True)
+            yield anomaly_of(error, str(value.type_), value.address_)
             unreadable += 1
             if unreadable == MAX_UNREADABLE:
                 return

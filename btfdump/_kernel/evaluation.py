@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from typing import Protocol
 
-    from btfdump._annotate.postfix import Step
+    from btfdump._annotate.postfix import PathStep
     from btfdump._kernel.context import Context
     from btfdump._kernel.grammar import Expression, Name, Subscript
 
@@ -112,7 +112,7 @@ class Evaluation:
                 text = f"{text[:start]}{label}{text[end:]}"
             yield Result(value, text, state.fates, self._doubts(value, state.doubts))
 
-    def _run(self, steps: Sequence[Step], names: Names) -> Iterator[_State]:
+    def _run(self, steps: Sequence[PathStep], names: Names) -> Iterator[_State]:
         """Yield each state in which the steps end: what is found several times is gone through."""
         pending: list[Iterator[_State]] = [iter((_State(0, ()),))]
         while pending:
@@ -124,7 +124,7 @@ class Evaluation:
             else:
                 pending.append(self._next(steps, state, names))
 
-    def _next(self, steps: Sequence[Step], state: _State, names: Names) -> Iterator[_State]:
+    def _next(self, steps: Sequence[PathStep], state: _State, names: Names) -> Iterator[_State]:
         """Yield the states after some steps, of which there are several where one finds several."""
         while state.at < len(steps):
             kind, operand = steps[state.at]
@@ -138,7 +138,7 @@ class Evaluation:
         yield state
 
     def _named(
-        self, steps: Sequence[Step], state: _State, name: Name, names: Names
+        self, steps: Sequence[PathStep], state: _State, name: Name, names: Names
     ) -> Iterator[_State]:
         following = steps[state.at + 1] if state.at + 1 < len(steps) else None
         is_key = following is not None and following[0] == "index"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from btfdump._annotate.facts import MemberFacts
-    from btfdump._annotate.postfix import Step
+    from btfdump._annotate.postfix import PathStep
 
     class Scope(Protocol):
         """Resolves the names in an expression: usually a struct, by its members."""
@@ -237,7 +237,7 @@ class Evaluation:
         self.text = text
         self.what = what
 
-    def of(self, steps: Sequence[Step]) -> int:
+    def of(self, steps: Sequence[PathStep]) -> int:
         """Return the value that the steps of an expression lead to."""
         from btfdump._annotate.postfix import BINARY, UNARY
 

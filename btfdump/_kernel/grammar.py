@@ -28,7 +28,7 @@ from btfdump.errors import ExpressionError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from btfdump._annotate.postfix import Step
+    from btfdump._annotate.postfix import PathStep
 
 MAX_NESTED = 16
 """The most brackets within brackets."""
@@ -76,7 +76,7 @@ class Name(NamedTuple):
 class Subscript(NamedTuple):
     """What stands in brackets, which are at `start` to `end`: a key, or a condition on entries."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[PathStep, ...]
     is_condition: bool
     start: int
     end: int
@@ -91,13 +91,13 @@ class Expression(NamedTuple):
     """
 
     text: str
-    steps: tuple[Step, ...]
+    steps: tuple[PathStep, ...]
 
 
 class _Frame(NamedTuple):
     """What was being read when brackets began at `start`."""
 
-    made: list[Step]
+    made: list[PathStep]
     pending: list[tuple[str, int, int]]
     ways: list[str]
     start: int
@@ -119,7 +119,7 @@ class _Typed(Reading):
         self.frames: list[_Frame] = []
         self._opened: list[int] = []  # where the parentheses are that are open
 
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[PathStep, ...]:
         is_operand_next, end = True, len(self.text.rstrip())
         while self.at < end:
             is_operand_next = self._operand_at() if is_operand_next else self._behind()
@@ -188,7 +188,7 @@ class _Typed(Reading):
         self._opened.append(start)
         self.at = end
 
-    def _take(self, step: Step, end: int) -> None:
+    def _take(self, step: PathStep, end: int) -> None:
         self.push(step)
         self.at = end
 
@@ -220,7 +220,7 @@ class _Typed(Reading):
         self.at = match.end()
         return self.go_on(token)
 
-    def _apply_to_last(self, step: Step, end: int) -> None:
+    def _apply_to_last(self, step: PathStep, end: int) -> None:
         self.made.append(step)
         self.ways[-1] = ""
         self.at = end

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Sequence
 
     from btfdump._btf import types
-    from btfdump._decode.compiled.plan import Step
+    from btfdump._decode.compiled.plan import PlanStep
     from btfdump._graph.leads import Leads
     from btfdump._graph.summaries import Summaries, Summary
     from btfdump._render.json_text import Values
@@ -76,7 +76,7 @@ class _JsonSink(Sink):
         self.values = values
         self.summaries = summaries
 
-    def append(self, step: Step, text: str, into: Into) -> None:
+    def append(self, step: PlanStep, text: str, into: Into) -> None:
         """Append a member or an array element; `text` is the inside of an f-string."""
         before = (
             f'"{{{into.element}}}": '
@@ -87,12 +87,12 @@ class _JsonSink(Sink):
 
     # Scalars
 
-    def leaves(self, step: Step) -> Sequence[Step]:
+    def leaves(self, step: PlanStep) -> Sequence[PlanStep]:
         """Return a scalar, or the only scalar of a struct such as refcount_t, for a block."""
         only = self._only(step)
         return (only,) if only is not None else super().leaves(step)
 
-    def _only(self, step: Step) -> Step | None:
+    def _only(self, step: PlanStep) -> PlanStep | None:
         if not isinstance(step.layout, StructLayout) or not step.name or step.is_wanted:
             return None
         if self._is_whole(step):
@@ -106,7 +106,7 @@ class _JsonSink(Sink):
             return None
         return only if self.leads.of(only) is Lead.NOWHERE else None
 
-    def scalar(self, step: Step, value: str, into: Into) -> None:
+    def scalar(self, step: PlanStep, value: str, into: Into) -> None:
         """Append a scalar or bit field, or a struct that contains nothing else."""
         lead, layout = self.leads.of(step), step.layout
         if not isinstance(layout, ScalarLayout):
@@ -127,7 +127,7 @@ class _JsonSink(Sink):
             text = f"{{{own}[a] if {value} == a else {text[1:]}"
         self.append(step, text, into)
 
-    def folded(self, step: Step, value: str) -> str:
+    def folded(self, step: PlanStep, value: str) -> str:
         """Return the inside of an f-string that writes a struct of exactly one scalar."""
         if isinstance(step.layout, ScalarLayout):
             return self.text(step, step.layout, value)
@@ -136,7 +136,7 @@ class _JsonSink(Sink):
         member = f"{in_f_string(name(inner.name))}: {self.folded(inner, value)}"
         return f'{{{{"type": {kind}, "members": {{{{{member}}}}}}}}}'
 
-    def text(self, step: Step, layout: ScalarLayout, value: str) -> str:
+    def text(self, step: PlanStep, layout: ScalarLayout, value: str) -> str:
         """Return the inside of an f-string that writes a scalar that leads nowhere."""
         meaning = meant(layout, step.facts, self.values.options)
         if meaning is not None and meaning.text is not None:
@@ -163,7 +163,7 @@ class _JsonSink(Sink):
 
     # Structs and arrays
 
-    def compound(self, step: Step, into: Into) -> None:
+    def compound(self, step: PlanStep, into: Into) -> None:
         """Append a struct, union or array."""
         if not self.leads.is_list(step, into):
             self._not_empty(step, into)
@@ -191,13 +191,13 @@ class _JsonSink(Sink):
         with self.source.indented("else:"):
             self._not_empty(step, into)
 
-    def _not_empty(self, step: Step, into: Into) -> None:
+    def _not_empty(self, step: PlanStep, into: Into) -> None:
         if not into.element and self.leads.of(step) is Lead.SOMEWHERE:
             self.append(step, _HOLE, into)
         else:
             super().compound(step, into)
 
-    def struct(self, step: Step, into: Into) -> None:
+    def struct(self, step: PlanStep, into: Into) -> None:
         """Append a struct; an anonymous one adds its members to the struct around it."""
         if not step.name and not into.element:
             self.emit(f"z += {len(step.inner)} - 1")
@@ -213,14 +213,14 @@ class _JsonSink(Sink):
         text = f'{{{{{kind}"members": {{{{{{J({found})}}}}}}}}}}'
         self.append(step, text, into)
 
-    def string(self, step: Step, into: Into) -> None:
+    def string(self, step: PlanStep, into: Into) -> None:
         """Append an array of characters."""
         limit = self.values.options.string
         text = self.source.once("X", "string", lambda: partial(_text, limit))
         bytes_ = into.bytes_(step.offset, step.offset + step.layout.size)
         self.append(step, f"{{{text}({bytes_})}}", into)
 
-    def scalars(self, step: Step, element: ScalarLayout, into: Into) -> None:
+    def scalars(self, step: PlanStep, element: ScalarLayout, into: Into) -> None:
         """Append an array of scalars."""
         items, elided = self.emitter.read_many(step, element, into)
         layout = step.layout
@@ -237,18 +237,18 @@ class _JsonSink(Sink):
             text = f"{write}({text}, {self._said(step, into)})"
         self.append(step, f"{{{text}}}", into)
 
-    def _is_whole(self, step: Step) -> bool:
+    def _is_whole(self, step: PlanStep) -> bool:
         """Whether the bytes of a struct or an array mean something as a whole."""
         return has_whole(step.layout, step.facts, self.values.options)
 
-    def _words(self, step: Step, into: Into) -> str:
+    def _words(self, step: PlanStep, into: Into) -> str:
         """Return the key for what a struct means as a whole, inside of an f-string."""
         if not self._is_whole(step):
             return ""
         key = self.source.once("X", "meaning", lambda: _key_of_meaning)
         return f"{{{key}({self._said(step, into)})}}"
 
-    def _said(self, step: Step, into: Into) -> str:
+    def _said(self, step: PlanStep, into: Into) -> str:
         """Return an expression for what the bytes of a struct or an array mean."""
         meaning = meant(step.layout, step.facts, self.values.options)
         assert meaning is not None
@@ -261,7 +261,7 @@ class _JsonSink(Sink):
         known = self.source.once("W", id(meaning), lambda: WholeTexts(of_bytes, is_lasting=True))
         return f"{known}[{bytes_}]"
 
-    def array(self, step: Step, into: Into) -> None:
+    def array(self, step: PlanStep, into: Into) -> None:
         """Append an array of structs or of arrays."""
         layout = step.layout
         assert isinstance(layout, ArrayLayout)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from btfdump._annotate.facts import MemberFacts
     from btfdump._decode.compiled.emitter import Read
-    from btfdump._decode.compiled.plan import Plan, Step
+    from btfdump._decode.compiled.plan import Plan, PlanStep
     from btfdump._decode.layout import Layout, Layouts
     from btfdump._decode.scope import FactsOf
 
@@ -118,7 +118,7 @@ class _TextSink(Sink):
 
     # Members of one line
 
-    def leaves(self, step: Step) -> Sequence[Step]:
+    def leaves(self, step: PlanStep) -> Sequence[PlanStep]:
         """Return the scalars of a one-line member that a block unpacks."""
         layout = step.layout
         if self.path is not None or isinstance(layout, ScalarLayout):
@@ -176,22 +176,22 @@ class _TextSink(Sink):
         ]
         return _Line(f"{before}{{{{ ", values, " }},")
 
-    def scalar(self, step: Step, value: str, into: Into) -> None:
+    def scalar(self, step: PlanStep, value: str, into: Into) -> None:
         """Append a scalar that was read on its own."""
         assert isinstance(step.layout, ScalarLayout)
         text = self._text(step, step.layout, value, "" if self.path is not None else ",")
         self.emit(f"{into.out}.append(f'{self._before(step, into)}{text}')")
 
-    def string(self, step: Step, into: Into) -> None:
+    def string(self, step: PlanStep, into: Into) -> None:
         """Append an array of characters."""
         self._one_line(step, into)
 
-    def scalars(self, step: Step, element: ScalarLayout, into: Into) -> None:
+    def scalars(self, step: PlanStep, element: ScalarLayout, into: Into) -> None:
         """Append an array of scalars."""
         del element
         self._one_line(step, into)
 
-    def _one_line(self, step: Step, into: Into) -> None:
+    def _one_line(self, step: PlanStep, into: Into) -> None:
         layout = step.layout
         assert isinstance(layout, ArrayLayout)
         how = _Shown(layout, is_text(step), is_hex(step.facts))
@@ -204,14 +204,14 @@ class _TextSink(Sink):
 
     # Members of several lines
 
-    def compound(self, step: Step, into: Into) -> None:
+    def compound(self, step: PlanStep, into: Into) -> None:
         """Append a struct, union or array, or what it means as a whole."""
         if self.path is None and has_whole(step.layout, step.facts, self.options):
             self._whole(step, into)
         else:
             super().compound(step, into)
 
-    def _whole(self, step: Step, into: Into) -> None:
+    def _whole(self, step: PlanStep, into: Into) -> None:
         """Append what the reference makes of a member; of the same bytes it makes the same."""
         name = "" if into.element else step.name
         inside = tuple(id(inner.facts) for inner in step.inner)
@@ -225,7 +225,7 @@ class _TextSink(Sink):
             self.emit(f"if {text}: {text} = {title} + {text}.lstrip()")
         self.emit(f"if {text}: {into.out}.append({text})")
 
-    def _whole_texts(self, step: Step, name: str) -> WholeTexts:
+    def _whole_texts(self, step: PlanStep, name: str) -> WholeTexts:
         layout, facts = step.layout, step.facts
         layouts, options, facts_of = self.source.layouts, self.options, self.facts_of
         depth, stated = self.depth, stated_inside(step)
@@ -238,7 +238,7 @@ class _TextSink(Sink):
         meaning = meant(layout, facts, options)
         return WholeTexts(write, is_lasting=meaning is None or meaning.is_lasting)
 
-    def struct(self, step: Step, into: Into) -> None:
+    def struct(self, step: PlanStep, into: Into) -> None:
         """Append a struct: on one line if it is small, otherwise on several."""
         layout = step.layout
         assert isinstance(layout, StructLayout)
@@ -252,7 +252,7 @@ class _TextSink(Sink):
             with self._brackets(step, into, "{{", "}"):
                 self.emitter.members(step.inner, Into(into.out, into.base))
 
-    def _small(self, step: Step, into: Into) -> None:
+    def _small(self, step: PlanStep, into: Into) -> None:
         """Append a small struct that is not part of a block."""
         values = self.source.variable("p")
         self.emit(f"{values} = []")
@@ -265,7 +265,7 @@ class _TextSink(Sink):
         if self.zero:
             self.emit(f"else: {into.out}.append(f'{before}{{{{}}}},')")
 
-    def array(self, step: Step, into: Into) -> None:
+    def array(self, step: PlanStep, into: Into) -> None:
         """Append the elements of an array of structs or of arrays, each on its own lines."""
         layout = step.layout
         assert isinstance(layout, ArrayLayout)
@@ -282,7 +282,7 @@ class _TextSink(Sink):
                 self.emit(f"if {elided}: {into.out}.append(f'{more}')")
 
     @contextmanager
-    def _brackets(self, step: Step, into: Into, opening: str, closing: str) -> Iterator[None]:
+    def _brackets(self, step: PlanStep, into: Into, opening: str, closing: str) -> Iterator[None]:
         """Write lines in brackets, or nothing if there are no lines and zeros are skipped."""
         before = self.source.variable("n")
         if not self.zero:
@@ -316,7 +316,7 @@ class _TextSink(Sink):
 
     # The parts of a line
 
-    def _before(self, step: Step, into: Into) -> str:
+    def _before(self, step: PlanStep, into: Into) -> str:
         """Return the start of a line, or of a value in a small struct, for an f-string."""
         if self.path is not None:
             return in_f_string(_title(self._path(step)))
@@ -326,11 +326,11 @@ class _TextSink(Sink):
             title = in_f_string(f"{step.name} = " if is_element else _title(f".{step.name}"))
         return f"{_INDENT * self.depth}{title}{in_f_string(_cast(step.layout))}"
 
-    def _path(self, step: Step) -> str:
+    def _path(self, step: PlanStep) -> str:
         assert self.path is not None
         return f"{self.path}.{step.name}" if step.name else self.path
 
-    def _text(self, step: Step, layout: ScalarLayout, variable: str, comma: str = "") -> str:
+    def _text(self, step: PlanStep, layout: ScalarLayout, variable: str, comma: str = "") -> str:
         """Return the inside of an f-string that writes a scalar, the comma and any remark.
 
         The frequent cases are written inline. If zeros are skipped, `variable` is known not to be
@@ -427,7 +427,7 @@ class _TextSink(Sink):
         return integers
 
 
-def _in_small(steps: Sequence[Step], path: str = "") -> Iterator[tuple[str, Step]]:
+def _in_small(steps: Sequence[PlanStep], path: str = "") -> Iterator[tuple[str, PlanStep]]:
     """Yield the contents of a small struct in order of declaration, each with its path."""
     for step in steps:
         inner = f"{path}.{step.name}" if step.name else path
@@ -437,7 +437,7 @@ def _in_small(steps: Sequence[Step], path: str = "") -> Iterator[tuple[str, Step
             yield inner, step
 
 
-def _array_leaves(step: Step, layout: ArrayLayout) -> Sequence[Step]:
+def _array_leaves(step: PlanStep, layout: ArrayLayout) -> Sequence[PlanStep]:
     """Return the elements of a short array of integers.
 
     Longer arrays are more than a list of elements: scalar.array_text() shows bytes as hex, and
@@ -455,7 +455,7 @@ def _array_leaves(step: Step, layout: ArrayLayout) -> Sequence[Step]:
     return [element_of(step, i) for i in range(layout.length)]
 
 
-def _unrolled(step: Step, layout: ArrayLayout) -> Sequence[Step]:
+def _unrolled(step: PlanStep, layout: ArrayLayout) -> Sequence[PlanStep]:
     """Return the elements of a short array, each as a step of its own."""
     is_short = isinstance(layout.element, StructLayout) and layout.length <= MAX_UNROLLED
     return [element_of(step, i) for i in range(layout.length)] if is_short else ()

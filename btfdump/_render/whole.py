@@ -12,13 +12,13 @@ from btfdump._render.text import TextPainter
 
 if TYPE_CHECKING:
     from btfdump._annotate.facts import MemberFacts
-    from btfdump._decode.compiled.plan import Step
+    from btfdump._decode.compiled.plan import PlanStep
     from btfdump._decode.layout import Layout, Layouts
     from btfdump._decode.scope import FactsOf, Stated
     from btfdump._render import Options
 
 
-def stated_inside(step: Step) -> Stated:
+def stated_inside(step: PlanStep) -> Stated:
     """Return what is known of a member's own members, whichever struct around them states it."""
     found = PathFacts()
     for inner in step.inner:

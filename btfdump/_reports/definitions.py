@@ -12,7 +12,7 @@ from btfdump._btf.names import clip, declare, prototype
 from btfdump._render.escape import printable, quoted
 from btfdump._reports.chosen import Chosen, spelled
 from btfdump._reports.functions import function_tags
-from btfdump._reports.layouts import Hole, MemberAt, layout_of
+from btfdump._reports.layouts import Hole, PlacedMember, layout_of
 from btfdump._reports.sayings import Sayings
 from btfdump.errors import BtfFormatError, TypeNotFoundError
 
@@ -168,7 +168,7 @@ def _around(member: t.Member) -> tuple[str, str]:
     return "".join(f"{word} " for word in words), behind.rstrip()
 
 
-def _placed(text: str, item: MemberAt, style: Style) -> str:
+def _placed(text: str, item: PlacedMember, style: Style) -> str:
     """Put offset and size behind a member, then what is said of it."""
     offset, bit = item.place
     size = "?" if item.size is None else str(item.size)

@@ -39,7 +39,7 @@ class Hole:
 
 
 @dataclass(slots=True)
-class MemberAt:
+class PlacedMember:
     """A member: where it is, what annotations say of it, and its own members if it is inline.
 
     `bit_offset` is counted from the start of the whole struct, `size` is in bytes, None where the
@@ -63,7 +63,7 @@ class MemberAt:
         return self.bit_offset // unit * (unit // _BYTE), self.bit_offset % unit
 
 
-Item: TypeAlias = "MemberAt | Hole"
+LayoutItem: TypeAlias = "PlacedMember | Hole"
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class Layout:
     """The members of a struct or union, with the holes between them, in the order of its BTF."""
 
     composite: t.Composite
-    items: list[Item] = field(default_factory=list)
+    items: list[LayoutItem] = field(default_factory=list)
 
     @property
     def holes(self) -> list[Hole]:
@@ -86,7 +86,7 @@ class Layout:
 
     def counts(self) -> dict[str, int]:
         """Return what pahole counts: members, and the bytes and bits in them and between them."""
-        members = [item for item in self.items if isinstance(item, MemberAt)]
+        members = [item for item in self.items if isinstance(item, PlacedMember)]
         holes = self.holes
         padding = self.padding
         found = {
@@ -119,7 +119,7 @@ def layout_of(struct: t.Composite, sayings: Sayings | None) -> Layout | str:
 def _layout(
     struct: t.Composite, start: int, prefix: str, sayings: Sayings | None, nesting: int
 ) -> Layout:
-    items: list[Item] = []
+    items: list[LayoutItem] = []
     end = 0
     for index, member in enumerate(struct.members):
         size, problem = _size(member)
@@ -128,7 +128,7 @@ def _layout(
         path = f"{prefix}{member.name}"
         says = sayings.of(struct, index, path) if sayings is not None else ()
         at = start + member.bit_offset
-        found = MemberAt(member, at, size, says, None, problem)
+        found = PlacedMember(member, at, size, says, None, problem)
         nameless = _nameless(member.type)
         if nameless is not None and nesting < _MAX_NESTING and not problem:
             below = f"{path}." if member.name else prefix

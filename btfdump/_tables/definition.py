@@ -46,9 +46,10 @@ from btfdump.errors import AnnotationError, ExpressionError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from btfdump._annotate.postfix import Step
+    from btfdump._annotate.postfix import PathStep
 
-Steps: TypeAlias = "tuple[Step, ...]"
+
+Steps: TypeAlias = "tuple[PathStep, ...]"
 Choice: TypeAlias = "tuple[Steps, ...]"
 """Expressions of which the first counts whose members a kernel has; () stands for None."""
 

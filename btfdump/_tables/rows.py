@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from btfdump._tables.columns import BoundLevel
     from btfdump._tables.definition import TableDefinition
 
-    Walk: TypeAlias = "Callable[[], Iterator[Value]]"
+    RowWalk: TypeAlias = "Callable[[], Iterator[Value]]"
     Wants: TypeAlias = "Callable[..., bool]"
 
 
@@ -37,7 +37,7 @@ class Asked:
     """
 
     wants: Wants
-    roots: Mapping[str, Walk]
+    roots: Mapping[str, RowWalk]
     options: frozenset[str] = frozenset()
 
 

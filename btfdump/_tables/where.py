@@ -23,7 +23,7 @@ from btfdump.errors import ExpressionError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from btfdump._annotate.postfix import Step
+    from btfdump._annotate.postfix import PathStep
 
 _NS = 1_000_000_000
 _UNITS: dict[str, tuple[str, int]] = {
@@ -91,7 +91,7 @@ class _Asking(Reading):
     }
     comparisons = Reading.comparisons | set(_MATCHES)
 
-    def operand(self, match: re.Match[str]) -> Step:
+    def operand(self, match: re.Match[str]) -> PathStep:
         """Return the step of a text, an amount, a number or a column."""
         if match["text"] is not None:
             return "text", match["text"][1:-1]

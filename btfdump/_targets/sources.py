@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from btfdump._targets.memory import Target
     from btfdump._targets.running import RunningKernel
 
-    Open = Callable[[RunningKernel | None, str | os.PathLike[str] | None], Target]
+    Opener = Callable[[RunningKernel | None, str | os.PathLike[str] | None], Target]
 
 
 def _open_kcore(running: RunningKernel | None, vmlinux: str | os.PathLike[str] | None) -> Target:
@@ -28,7 +28,7 @@ def _open_bpf(running: RunningKernel | None, vmlinux: str | os.PathLike[str] | N
     return open_live_bpf(running, vmlinux=vmlinux)
 
 
-SOURCES: dict[str, Open] = {"kcore": _open_kcore, "bpf": _open_bpf}
+SOURCES: dict[str, Opener] = {"kcore": _open_kcore, "bpf": _open_bpf}
 """Every source by name, in the order in which they are tried."""
 
 

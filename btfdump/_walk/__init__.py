@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from btfdump._plugins.registry import Registry, first_line
 from btfdump._walk.entries import RESERVED as RESERVED
-from btfdump._walk.entries import UNWALKABLE, anomaly_of
+from btfdump._walk.entries import UNWALKABLE
 from btfdump._walk.entries import Anomaly as Anomaly
 from btfdump._walk.entries import Entry as Entry
 from btfdump._walk.entries import Head as Head
@@ -25,6 +25,7 @@ from btfdump._walk.entries import Item as Item
 from btfdump._walk.entries import Key as Key
 from btfdump._walk.entries import ValueEntry as ValueEntry
 from btfdump._walk.entries import Walk as Walk
+from btfdump._walk.entries import anomaly_of as anomaly_of
 from btfdump._walk.entries import unreadable as unreadable
 
 if TYPE_CHECKING:

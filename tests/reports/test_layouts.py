@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._btf import Btf, BtfBuilder, types
-from btfdump._reports.layouts import Hole, Layout, MemberAt, layout_of
+from btfdump._reports.layouts import Hole, Layout, PlacedMember, layout_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +36,7 @@ def test_holes_padding_and_bit_fields() -> None:
     assert (counts["holes"], counts["sum holes"], counts["bit holes"]) == (2, 6, 1)
     assert (counts["sum members"], counts["sum bitfield members"]) == (6, 3)
     assert counts["padding"] == 7
-    places = [m.place for m in layout.items if isinstance(m, MemberAt)]
+    places = [m.place for m in layout.items if isinstance(m, PlacedMember)]
     assert places == [(0, None), (4, None), (8, 0), (12, None)]
 
 
@@ -46,12 +46,12 @@ def test_what_has_no_name_is_inline_with_offsets_from_the_start() -> None:
     inner = b.struct("", 8, [("x", int_, 0), ("y", int_, 32)])
     union = b.union("", 8, [("in", inner, 0), ("", inner, 0)])
     b.struct("s", 24, [("a", int_, 0), ("", union, 64), ("v", b.array(inner, 1), 128)])
-    members = [m for m in laid(b, "s").items if isinstance(m, MemberAt)]
+    members = [m for m in laid(b, "s").items if isinstance(m, PlacedMember)]
     within = members[1].inner
     assert within is not None
-    (named, nameless) = (m for m in within.items if isinstance(m, MemberAt))
+    (named, nameless) = (m for m in within.items if isinstance(m, PlacedMember))
     assert named.inner is not None
-    assert [m.bit_offset for m in named.inner.items if isinstance(m, MemberAt)] == [64, 96]
+    assert [m.bit_offset for m in named.inner.items if isinstance(m, PlacedMember)] == [64, 96]
     assert nameless.inner is not None
     assert members[2].inner is not None
 
@@ -65,7 +65,7 @@ def test_types_that_are_none() -> None:
     assert isinstance(itself, types.Struct)
     assert layout_of(itself, None) == "it contains itself, or more than its bytes hold"
     (item, _) = laid(b, "void_inside").items
-    assert isinstance(item, MemberAt)
+    assert isinstance(item, PlacedMember)
     assert "has no size" in item.problem
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from btfdump._decode.compiled.plan import Plan, Step
+    from btfdump._decode.compiled.plan import Plan, PlanStep
     from btfdump._decode.compiled.source import Source
 
 MAX_BLOCK = 16
@@ -60,8 +60,8 @@ class Into(NamedTuple):
 class Read(NamedTuple):
     """A step whose scalars, itself or those inside it, have each been unpacked into a variable."""
 
-    step: Step
-    leaves: Sequence[Step]
+    step: PlanStep
+    leaves: Sequence[PlanStep]
     names: Sequence[str]
 
     @property
@@ -82,26 +82,26 @@ class Sink(ABC):
         self.emitter = Emitter(source, self, plan)
 
     @abstractmethod
-    def scalar(self, step: Step, value: str, into: Into) -> None:
+    def scalar(self, step: PlanStep, value: str, into: Into) -> None:
         """Write code for a scalar or bit field whose value is in the variable `value`."""
 
     @abstractmethod
-    def string(self, step: Step, into: Into) -> None:
+    def string(self, step: PlanStep, into: Into) -> None:
         """Write code for an array that is shown as characters."""
 
     @abstractmethod
-    def scalars(self, step: Step, element: ScalarLayout, into: Into) -> None:
+    def scalars(self, step: PlanStep, element: ScalarLayout, into: Into) -> None:
         """Write code for an array of scalars."""
 
     @abstractmethod
-    def array(self, step: Step, into: Into) -> None:
+    def array(self, step: PlanStep, into: Into) -> None:
         """Write code for an array of structs or of arrays."""
 
     @abstractmethod
-    def struct(self, step: Step, into: Into) -> None:
+    def struct(self, step: PlanStep, into: Into) -> None:
         """Write code for a struct or union."""
 
-    def compound(self, step: Step, into: Into) -> None:
+    def compound(self, step: PlanStep, into: Into) -> None:
         """Write code for a struct, union or array."""
         layout = step.layout
         if isinstance(layout, StructLayout):
@@ -113,7 +113,7 @@ class Sink(ABC):
         else:
             self.array(step, into)
 
-    def leaves(self, step: Step) -> Sequence[Step]:
+    def leaves(self, step: PlanStep) -> Sequence[PlanStep]:
         """Return the scalars of a member that are to be unpacked together with its neighbours.
 
         They are in ascending order, do not overlap, and can each be read by struct.unpack(). An
@@ -147,10 +147,10 @@ class Emitter:
         self._tested = ("", 0, 0)  # (base, start, size) known not to be zero at this point
         self._loops = 0
 
-    def members(self, steps: Sequence[Step], into: Into) -> None:
+    def members(self, steps: Sequence[PlanStep], into: Into) -> None:
         """Write code that reads members in their order."""
-        block: list[tuple[Step, Sequence[Step]]] = []
-        word: list[Step] = []
+        block: list[tuple[PlanStep, Sequence[PlanStep]]] = []
+        word: list[PlanStep] = []
         for step in steps:
             leaves = () if step.is_bits else self.sink.leaves(step)
             if block and not (leaves and _fits_block(block, leaves, self.sink.max_gap)):
@@ -170,7 +170,7 @@ class Emitter:
         if word:
             self._word(word, into)
 
-    def _alone(self, step: Step, into: Into) -> None:
+    def _alone(self, step: PlanStep, into: Into) -> None:
         """Write code that reads one member on its own, if it may be shown."""
         if not step.is_wanted and not step.tested:
             return
@@ -188,7 +188,7 @@ class Emitter:
             return f"{self.source.unpacker(code)}(d, {where})[0]"
         return f"{self.source.constant('R', layout.decode)}(d, {where})"
 
-    def read_many(self, step: Step, element: ScalarLayout, into: Into) -> tuple[str, str]:
+    def read_many(self, step: PlanStep, element: ScalarLayout, into: Into) -> tuple[str, str]:
         """Return expressions for the list of an array's scalars, and for the number left out."""
         layout = step.layout
         assert isinstance(layout, ArrayLayout)
@@ -215,7 +215,7 @@ class Emitter:
         return values, f"{layout.length} - {number}"
 
     @contextmanager
-    def elements(self, step: Step, into: Into) -> Iterator[tuple[Into, str]]:
+    def elements(self, step: PlanStep, into: Into) -> Iterator[tuple[Into, str]]:
         """Write a loop over those elements of an array that are shown.
 
         Yields where each element's output goes, and an expression for the number of elements not
@@ -271,7 +271,7 @@ class Emitter:
             yield
         self._tested = around
 
-    def _block(self, block: Sequence[tuple[Step, Sequence[Step]]], into: Into) -> None:
+    def _block(self, block: Sequence[tuple[PlanStep, Sequence[PlanStep]]], into: Into) -> None:
         """Write code for members whose scalars are read by one struct.unpack()."""
         run: list[Spot] = []
         found: list[Read] = []
@@ -287,7 +287,7 @@ class Emitter:
             self.emit(f"{', '.join(spot.name for spot in run)}, = {unpack}(d, {into.at(start)})")
             self.sink.block(found, into)
 
-    def _word(self, word: Sequence[Step], into: Into) -> None:
+    def _word(self, word: Sequence[PlanStep], into: Into) -> None:
         """Write code for bit fields that share bytes, which are read once."""
         span = into.bytes_(word[0].offset, max(map(end_of, word)))
         self.emit(f"w = F({span}, '{self.layouts.byteorder}')")
@@ -299,7 +299,7 @@ class Emitter:
                 found.append(Read(step, (step,), (f"v{i}",)))
             self.sink.block(found, into)
 
-    def _bits(self, word: Sequence[Step], step: Step) -> str:
+    def _bits(self, word: Sequence[PlanStep], step: PlanStep) -> str:
         """Return an expression that extracts a bit field from `w`; see Scalars.bits()."""
         assert step.member is not None
         size = step.member.bit_size
@@ -314,21 +314,21 @@ class Emitter:
         return f"(({value}) ^ {sign:#x}) - {sign:#x}"
 
 
-def end_of(step: Step) -> int:
+def end_of(step: PlanStep) -> int:
     """Return the offset just past the last byte that a step occupies."""
     if step.is_bits and step.member is not None:
         return (step.bit_offset + step.member.bit_size + 7) // 8
     return step.offset + step.layout.size
 
 
-def _spot(step: Step, name: str) -> Spot:
+def _spot(step: PlanStep, name: str) -> Spot:
     layout = step.layout
     assert isinstance(layout, ScalarLayout)
     return Spot(step.offset, layout.size, CODES[layout.size, layout.is_signed], name)
 
 
 def _fits_block(
-    block: Sequence[tuple[Step, Sequence[Step]]], added: Sequence[Step], max_gap: int
+    block: Sequence[tuple[PlanStep, Sequence[PlanStep]]], added: Sequence[PlanStep], max_gap: int
 ) -> bool:
     """Whether scalars may be unpacked together with those of the block so far."""
     gap = added[0].offset - end_of(block[-1][1][-1])
@@ -336,6 +336,6 @@ def _fits_block(
     return count <= MAX_BLOCK and 0 <= gap <= max_gap
 
 
-def _fits_word(word: Sequence[Step], added: Step) -> bool:
+def _fits_word(word: Sequence[PlanStep], added: PlanStep) -> bool:
     """Whether a bit field lies within eight bytes of the start of the first one."""
     return word[0].offset <= added.offset < end_of(added) <= word[0].offset + 8

@@ -13,7 +13,7 @@ from btfdump._decode.layout import ArrayLayout, Nameless
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from btfdump._decode.compiled.plan import Plan, Step
+    from btfdump._decode.compiled.plan import Plan, PlanStep
     from btfdump._decode.fields import Selection
     from btfdump._decode.layout import Layouts, StructLayout
     from btfdump._decode.scalars import ScalarLayout
@@ -51,22 +51,22 @@ class FieldsSink(Sink):
         super().__init__(source, plan)
         source.constants["Field"] = Field
 
-    def scalar(self, step: Step, value: str, into: Into) -> None:
+    def scalar(self, step: PlanStep, value: str, into: Into) -> None:
         """Append a field for a scalar or bit field."""
         bits = f", {step.member.bit_size}" if step.is_bits and step.member else ""
         self.emit(f"{into.out}.append({self._field(step, value, into)}{bits}))")
 
-    def string(self, step: Step, into: Into) -> None:
+    def string(self, step: PlanStep, into: Into) -> None:
         """Append a field that holds the bytes of a char array."""
         value = into.bytes_(step.offset, step.offset + step.layout.size)
         self.emit(f"{into.out}.append({self._field(step, value, into)}))")
 
-    def scalars(self, step: Step, element: ScalarLayout, into: Into) -> None:
+    def scalars(self, step: PlanStep, element: ScalarLayout, into: Into) -> None:
         """Append a field for an array of scalars."""
         value, elided = self.emitter.read_many(step, element, into)
         self._append_array(step, value, elided, into)
 
-    def array(self, step: Step, into: Into) -> None:
+    def array(self, step: PlanStep, into: Into) -> None:
         """Append a field for an array of structs or of arrays."""
         found = self.source.variable("o")
         self.emit(f"{found} = []")
@@ -75,7 +75,7 @@ class FieldsSink(Sink):
                 self.compound(element, each)
         self._append_array(step, found, elided, into)
 
-    def struct(self, step: Step, into: Into) -> None:
+    def struct(self, step: PlanStep, into: Into) -> None:
         """Append a field for a struct or union."""
         found = self.source.variable("o")
         self.emit(f"{found} = []")
@@ -84,20 +84,20 @@ class FieldsSink(Sink):
         field = f"{self._field(step, found, into)}{self._told(step, found)}{_whole(step, into)}"
         self.emit(f"{into.out}.append({field}))")
 
-    def _append_array(self, step: Step, value: str, elided: str, into: Into) -> None:
+    def _append_array(self, step: PlanStep, value: str, elided: str, into: Into) -> None:
         more = "" if elided == "0" else f", elided={elided}"
         field = f"{self._field(step, value, into)}{more}{self._told(step, value, elided)}"
         is_plain = isinstance(step.layout, ArrayLayout) and not step.inner
         self.emit(f"{into.out}.append({field}{_whole(step, into) if is_plain else ''}))")
 
-    def _told(self, step: Step, value: str, elided: str = "0") -> str:
+    def _told(self, step: PlanStep, value: str, elided: str = "0") -> str:
         """Return the argument for a remark, if one may be needed, that all in a member is zero."""
         if not (step.is_named and value.isidentifier() and is_all_zero(step.layout, [], 0)):
             return ""
         shown = value if elided == "0" else f"{value} or {elided}"
         return f", remark='' if {shown} else {ALL_ZERO!r}"
 
-    def _field(self, step: Step, value: str, into: Into) -> str:
+    def _field(self, step: PlanStep, value: str, into: Into) -> str:
         """Return the beginning of a call of Field(), up to but not including the facts."""
         name = f'f"[{{{into.element}}}]"' if into.element else repr(step.name)
         if isinstance(step.name, Nameless) and not into.element:
@@ -107,7 +107,7 @@ class FieldsSink(Sink):
         return f"Field({name}, {layout}, {into.at(step.offset)}, {value}, {facts}"
 
 
-def _whole(step: Step, into: Into) -> str:
+def _whole(step: PlanStep, into: Into) -> str:
     """Return the argument for the bytes of a member that mean something as a whole."""
     if not means_as_whole(step.layout, step.facts):
         return ""

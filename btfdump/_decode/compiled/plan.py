@@ -25,7 +25,7 @@ MAX_STEPS = 1 << 15
 """The most steps of one plan: ten times what the largest struct needs with all it contains."""
 
 
-class Step(NamedTuple):
+class PlanStep(NamedTuple):
     """One member, or the element of an array (`name` is "" then).
 
     `offset` is in bytes from the start of the object or array element that the step is part of. The
@@ -43,7 +43,7 @@ class Step(NamedTuple):
     around: tuple[str, ...]
     selection: Selection | None
     member: MemberLayout | None = None
-    inner: tuple[Step, ...] = ()
+    inner: tuple[PlanStep, ...] = ()
     number: int = 0
     is_named: bool = False
 
@@ -80,7 +80,7 @@ class Plan(NamedTuple):
     selection: Selection | None
     elements: int
     zero: bool
-    steps: tuple[Step, ...]
+    steps: tuple[PlanStep, ...]
 
 
 def plan_of(
@@ -113,7 +113,7 @@ class _Planner:
         self._zero = zero
         self._next_number = count(1).__next__
 
-    def steps(self, selection: Selection | None) -> tuple[Step, ...]:
+    def steps(self, selection: Selection | None) -> tuple[PlanStep, ...]:
         """Return the steps for the members of the type."""
         return self._members(self._layout, 0, selection, (), (), 0)
 
@@ -125,7 +125,7 @@ class _Planner:
         stated: Stated,
         around: tuple[str, ...],
         level: int,
-    ) -> tuple[Step, ...]:
+    ) -> tuple[PlanStep, ...]:
         self._budget.spend(layout, level)
         scope = Scope(self._facts_of(layout) if self._facts_of is not None else None, stated)
         steps = []
@@ -139,7 +139,7 @@ class _Planner:
             if selection and not name and not isinstance(inner, StructLayout):
                 continue
             own = scope.own.get(index)
-            step = Step(
+            step = PlanStep(
                 name=name,
                 layout=inner,
                 offset=at + member.offset,
@@ -161,10 +161,10 @@ class _Planner:
 
     def _with_inner(
         self,
-        step: Step,
+        step: PlanStep,
         stated: Stated,
         level: int,
-    ) -> Step:
+    ) -> PlanStep:
         """Return a step with the steps for what it contains."""
         layout = step.layout
         around = (*step.around, step.name) if step.name else step.around
@@ -175,7 +175,7 @@ class _Planner:
             return step
         if not layout.element.size or isinstance(layout.element, ScalarLayout):
             return step
-        element = Step(
+        element = PlanStep(
             name="",
             layout=layout.element,
             offset=0,
@@ -188,7 +188,7 @@ class _Planner:
         return step._replace(inner=(self._with_inner(element, stated, level + 1),))
 
 
-def element_of(step: Step, index: int) -> Step:
+def element_of(step: PlanStep, index: int) -> PlanStep:
     """Return element `index` of an array as a step next to the array's own."""
     layout = step.layout
     assert isinstance(layout, ArrayLayout)
@@ -196,10 +196,10 @@ def element_of(step: Step, index: int) -> Step:
     at = step.offset + index * element.size
     if step.inner:
         return _moved(step.inner[0]._replace(name=f"[{index}]"), at)
-    return Step(f"[{index}]", element, at, None, element.size, False, step.around, None)
+    return PlanStep(f"[{index}]", element, at, None, element.size, False, step.around, None)
 
 
-def _moved(step: Step, by: int) -> Step:
+def _moved(step: PlanStep, by: int) -> PlanStep:
     """Return a step moved by `by` bytes; steps inside an array are relative to its elements."""
     inner = step.inner
     if isinstance(step.layout, StructLayout):
@@ -207,7 +207,7 @@ def _moved(step: Step, by: int) -> Step:
     return step._replace(offset=step.offset + by, inner=inner)
 
 
-def is_text(step: Step) -> bool:
+def is_text(step: PlanStep) -> bool:
     """Whether an array is shown as characters: by its type, or by an annotation."""
     layout = step.layout
     assert isinstance(layout, ArrayLayout)

@@ -28,9 +28,13 @@ def pointer(edge: Edge, state: State) -> Settled | None:
         return None
     if _is_out_of_reach(edge, state, target):
         return struct_not_followed(edge, state)
-    value = pointee(edge, target)
-    shown = _shown(edge, state, value) if value is not None else None
-    return shown or struct_not_followed(edge, state)
+    try:
+        value = pointee(edge, target)
+    except CorruptDataError as error:  # the annotation does not apply to this pointer
+        if state.is_wanted(edge.via_pointer()):
+            return Settled(edge.field, notes_on(edge.field, edge.value(), [str(error)]))
+        return struct_not_followed(edge, state)
+    return _shown(edge, state, value) or struct_not_followed(edge, state)
 
 
 def _is_out_of_reach(edge: Edge, state: State, target: types.Composite) -> bool:
@@ -46,16 +50,13 @@ def _is_out_of_reach(edge: Edge, state: State, target: types.Composite) -> bool:
     )
 
 
-def pointee(edge: Edge, target: types.Composite) -> Value | None:
-    """Return the struct that a pointer leads to, or None if it cannot be located."""
+def pointee(edge: Edge, target: types.Composite) -> Value:
+    """Return the struct that a pointer leads to; `CorruptDataError` if it cannot be located."""
     field, facts, context = edge.field, edge.facts, edge.owner._context_
     assert isinstance(field.value, int)
     if facts is None:
         return value_at(context, target, field.value)
-    try:
-        address = address_of(edge.holder(), field.value, facts)
-    except CorruptDataError:
-        return None  # the annotation does not apply to this pointer
+    address = address_of(edge.holder(), field.value, facts)
     return value_at(context, target, address, stated=stated_by(facts.of_target))
 
 

@@ -9,6 +9,7 @@ from btfdump._graph.events import Close
 from btfdump._graph.rules.pointer import pointee, pointer
 from btfdump._graph.visits import Settled
 from btfdump._kernel.notes import Note
+from btfdump.errors import CorruptDataError
 
 if TYPE_CHECKING:
     from btfdump._graph.edge import Edge
@@ -21,8 +22,11 @@ def stale(edge: Edge, state: State) -> Settled | None:
     if edge.facts is None or not edge.facts.is_stale:
         return None
     target = state.pointee(edge.field.layout, edge.facts)
-    value = pointee(edge, target) if isinstance(target, types.Composite) else None
-    if value is None:
+    if not isinstance(target, types.Composite):
+        return None
+    try:
+        value = pointee(edge, target)
+    except CorruptDataError:
         return None
     from btfdump._kernel.freed import freed  # few pointers are of this kind
 

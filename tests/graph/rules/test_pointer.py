@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from btfdump.errors import FaultError
 from tests.support.annotated import dumped, texts
+from tests.support.command import run
+
+SAMPLE = Path(__file__).parents[3] / "sample_dumps" / "tagged-6.12" / "vmcore"
+ROOT = "task(1)->mm->exe_file->"
 
 
 def test_points_to(world):
@@ -59,3 +65,16 @@ def test_follow(world):
     assert members["all"]["target"]["members"]["deep"]["members"]["x"] == 7
     assert members["some"]["target"]["members"] == {"id": 2}
     assert "target" not in members["none"]
+
+
+def test_a_pointer_whose_annotation_does_not_apply_is_shown_wherever_it_is(opened, capsys):
+    """As a root it was an error and no output, inside its struct a pointer like any other."""
+    kernel = opened("tagged")
+    status, out, _ = run(capsys, "inspect", str(SAMPLE), f"{ROOT}f_inode->i_security")
+    assert status == 0
+    assert "->i_security = (void *)0x" in out
+    inode = kernel.task(1).mm.exe_file.f_inode.deref_()
+    alone = "".join(kernel.dump(inode.i_security))
+    assert alone.startswith("(void *)") or "i_security = (void *)" in alone
+    told = run(capsys, "inspect", str(SAMPLE), f"{ROOT}f_inode", "--members", "i_security.storage")
+    assert "! no struct bpf_storage_blob behind" in told[1]
