@@ -12,16 +12,16 @@ from btfdump._places.stacks import stack_pointer, stack_size
 from btfdump._system.code import Code, CodeNames
 from btfdump._system.cpu_stacks import CpuStacks
 from btfdump._system.crash_notes import saved_registers
-from btfdump._system.unwinding import unwinder_of
+from btfdump._system.unwinding.steps import unwound
+from btfdump._system.waiting import Waiting, is_waiting
 from btfdump.errors import BtfdumpError, MissingDataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from btfdump._kernel.context import Context
     from btfdump._kernel.unwound import Unwound, UnwoundFrame
     from btfdump._kernel.value import Value
-    from btfdump._system.unwinding import Unwind
 
 USER = "user space"
 _KTHREAD = 0x00200000
@@ -29,7 +29,6 @@ _KTHREAD = 0x00200000
 _HEADS = {"x86_64": 16, "s390x": 160}
 """Bytes at the top of a stack besides registers: TOP_OF_KERNEL_STACK_PADDING where there may be
 FRED (arch/x86/include/asm/thread_info.h), STACK_FRAME_OVERHEAD (arch/s390/include/asm/ptrace.h)."""
-_SCHEDULER = ("__sched_text_start", "__sched_text_end")
 
 
 class Frame(NamedTuple):
@@ -80,6 +79,7 @@ class Backtraces:
     def __init__(self, kernel: Context) -> None:
         self._kernel = kernel
         self._code = CodeNames(kernel)
+        self._waiting = Waiting(kernel, self._code)
         self._size = 0
 
     def of(self, task: Value) -> Backtrace:
@@ -97,35 +97,43 @@ class Backtraces:
             return Backtrace(task, (), f"{self._doing(task)}{error}", is_whole=False)
         frames = self._told(found.frames)
         end, is_whole = self._end(task, found, frames)
-        waits_in = "" if _is_running(task) else self._waits_in(frames)
+        state = task.member_("__state" if task.has_member_("__state") else "state")
+        waits = is_waiting(int(state), _is_running(task))
+        waits_in = self._waiting.among(found.frames) if waits else ""
         return Backtrace(task, frames, end, is_whole, waits_in)
 
     # Unwinding
 
     @cached_property
-    def _drgns(self) -> Unwind | None:
+    def _drgns(self) -> Callable[[Value, bytes | None], Unwound] | None:
         """drgn's unwinder, None if the kernel is not read through drgn."""
         from btfdump._drgn.traces import unwinder_of as drgns_unwinder_of
 
         return drgns_unwinder_of(self._kernel)
 
-    @cached_property
-    def _own(self) -> Unwind:
-        return unwinder_of(self._kernel)
+    def _unwind(self, task: Value, registers: bytes | None) -> Unwound:
+        if self._drgns is not None:
+            return self._drgns(task, registers)
+        return unwound(self._waiting.unwinder, task, registers)
 
     def _unwound(self, task: Value) -> Unwound:
-        is_live, unwind = self._kernel.target.is_live, self._drgns or self._own
         if not _is_running(task):
-            found = unwind(task, None)
-        elif is_live:
+            try:
+                found = self._unwind(task, None)
+            finally:
+                self._check_still(task)
+        elif self._kernel.target.is_live:
             raise MissingDataError("where that is changes all the time", "look while it sleeps")
         else:
             found = self._running(task)
-        if is_live:
+        return found._replace(frames=self._frames_of(found))
+
+    def _check_still(self, task: Value) -> None:
+        """Raise `MissingDataError` if a task of a live kernel has run since it was read."""
+        if self._kernel.target.is_live:
             now = value_at(self._kernel, task.type_, task.address_)
             if stack_pointer(now) != stack_pointer(task):
                 raise MissingDataError("it ran while its stack was read", "look again")
-        return found._replace(frames=self._frames_of(found))
 
     def _running(self, task: Value) -> Unwound:
         """Unwind from registers: those in the dump's own notes, which drgn has, or in memory."""
@@ -139,7 +147,7 @@ class Backtraces:
             registers = saved_registers(self._kernel, cpu_of(task))
         except BtfdumpError as error:
             raise missing or error from None
-        return (self._drgns or self._own)(task, registers)
+        return self._unwind(task, registers)
 
     def _frames_of(self, found: Unwound) -> list[UnwoundFrame]:
         return list(takewhile(self._may_be_frame, found.frames))
@@ -214,29 +222,6 @@ class Backtraces:
             return f"nothing is known of the code at {last.pc:#x}", False
         why = f": {found.trouble}" if found.trouble else ""
         return f"nothing tells what called {frames[-1].name}{why}", False
-
-    # Where it waits
-
-    def _waits_in(self, frames: Sequence[Frame]) -> str:
-        for frame in frames:
-            if frame.is_user:
-                return ""
-            if not self._is_scheduler(frame):
-                return frame.code.name if frame.code is not None else ""
-        return ""
-
-    def _is_scheduler(self, frame: Frame) -> bool:
-        """Whether a frame is of what puts tasks to sleep (in_sched_functions(), sched/core.c)."""
-        start, end = self._scheduler
-        return start <= frame.pc - (not frame.is_interrupted) < end
-
-    @cached_property
-    def _scheduler(self) -> tuple[int, int]:
-        try:
-            start, end = map(self._kernel.own_symbol, _SCHEDULER)
-        except BtfdumpError:
-            return 0, 0
-        return start, end
 
 
 def _is_running(task: Value) -> bool:

@@ -10,6 +10,7 @@ from btfdump._drgn.traces import unwinder_of
 from btfdump._system.cpus import running_on
 from btfdump._system.crash_notes import saved_registers
 from btfdump._system.unwinding import unwinder_of as own_unwinder_of
+from btfdump._system.unwinding.steps import unwound
 from btfdump.errors import MissingDataError
 from tests.support.patched import PatchedKernel
 from tests.support.synthetic import World
@@ -85,7 +86,7 @@ def test_a_backtrace_begins_at_them(opened):
     registers[layout.offset("cs")] = 0x10
     drgns = unwinder_of(kernel)
     assert drgns is not None
-    for unwind in (drgns, own_unwinder_of(kernel)):
-        found = unwind(task, bytes(registers)).frames
+    own = unwound(own_unwinder_of(kernel), task, bytes(registers))
+    for found in (drgns(task, bytes(registers)).frames, own.frames):
         assert [frame.pc for frame in found] == [frame.pc for frame in trace]
         assert [frame.is_interrupted for frame in found] == [True] + [False] * (len(found) - 1)

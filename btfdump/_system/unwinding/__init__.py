@@ -11,36 +11,39 @@ from typing import TYPE_CHECKING
 from btfdump.errors import MissingDataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeAlias
+    from typing import Protocol
 
     from btfdump._kernel.context import Context
-    from btfdump._kernel.unwound import Unwound
     from btfdump._kernel.value import Value
+    from btfdump._system.unwinding.steps import Steps
 
-    Unwind: TypeAlias = Callable[[Value, bytes | None], Unwound]
+    class Unwinder(Protocol):
+        """The unwinder of one kernel's machine."""
+
+        def from_task(self, task: Value) -> Steps:
+            """Yield the frames of a task, a `struct task_struct`, that does not run."""
+            ...
+
+        def from_registers(self, registers: bytes) -> Steps:
+            """Yield the frames from where registers say, the bytes of a `struct pt_regs`."""
+            ...
 
 
-def unwinder_of(kernel: Context) -> Unwind:
-    """Return the unwinder of a kernel's machine.
-
-    It takes a `struct task_struct`, and the bytes of a `struct pt_regs` if the task runs and they
-    are known; else it begins where the task was switched out. Raises `MissingDataError` if there is
-    none, and what reading where it begins does.
-    """
+def unwinder_of(kernel: Context) -> Unwinder:
+    """Return the unwinder of a kernel's machine; raises `MissingDataError` if there is none."""
     machine = kernel.target.platform.machine
     if machine == "x86_64":
         from btfdump._system.unwinding.x86 import X86Unwinder
 
-        return X86Unwinder(kernel).unwind
+        return X86Unwinder(kernel)
     if machine == "aarch64":
         from btfdump._system.unwinding.arm64 import Arm64Unwinder
 
-        return Arm64Unwinder(kernel).unwind
+        return Arm64Unwinder(kernel)
     if machine == "s390x":
         from btfdump._system.unwinding.s390x import S390Unwinder
 
-        return S390Unwinder(kernel).unwind
+        return S390Unwinder(kernel)
     raise MissingDataError(
         f"how stacks of {machine or 'this machine'} look is not known",
         "those of x86-64, arm64 and s390x are",

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._kernel.unwound import UnwoundFrame
-from btfdump._system.unwinding.steps import Words, gathered
+from btfdump._system.unwinding.steps import Words
 from btfdump.errors import CorruptDataError
 
 if TYPE_CHECKING:
     from btfdump._kernel.context import Context
-    from btfdump._kernel.unwound import Unwound
     from btfdump._kernel.value import Value
     from btfdump._system.unwinding.steps import Steps
 
@@ -30,19 +29,22 @@ class Arm64Unwinder:
         self._sp, self._pc = layout.offset("sp"), layout.offset("pc")
         self._pstate = layout.offset("pstate")
 
-    def unwind(self, task: Value, registers: bytes | None = None) -> Unwound:
-        """Return the frames of a task from where it was switched out, or from such registers."""
+    def from_task(self, task: Value) -> Steps:
+        """Yield the frames of a task that does not run: see `Unwinder`."""
         self._words.forget()
-        if registers is None:
-            context = task.thread.cpu_context
-            return gathered(self._steps(int(context.pc), int(context.fp), is_interrupted=False))
+        context = task.thread.cpu_context
+        return self._steps(int(context.pc), int(context.fp), is_interrupted=False)
+
+    def from_registers(self, registers: bytes) -> Steps:
+        """Yield the frames from where registers say: see `Unwinder`."""
+        self._words.forget()
         pc, fp, pstate = (
             int.from_bytes(registers[at : at + 8], "little")
             for at in (self._pc, self._fp, self._pstate)
         )
         if not pstate & _MODE:
-            return gathered(iter([UnwoundFrame(pc, None, is_interrupted=True, is_user=True)]))
-        return gathered(self._steps(pc, fp, is_interrupted=True))
+            return iter([UnwoundFrame(pc, None, is_interrupted=True, is_user=True)])
+        return self._steps(pc, fp, is_interrupted=True)
 
     def _steps(self, pc: int, fp: int, *, is_interrupted: bool) -> Steps:
         """Yield the frames from a frame record on: where that of the caller is, and its address.

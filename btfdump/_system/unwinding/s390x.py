@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._kernel.unwound import UnwoundFrame
-from btfdump._system.unwinding.steps import Words, gathered
+from btfdump._system.unwinding.steps import Words
 from btfdump.errors import CorruptDataError
 
 if TYPE_CHECKING:
     from btfdump._kernel.context import Context
-    from btfdump._kernel.unwound import Unwound
     from btfdump._kernel.value import Value
     from btfdump._system.unwinding.steps import Steps
 
@@ -31,17 +30,20 @@ class S390Unwinder:
         layout = kernel.struct("pt_regs")
         self._psw, self._stack = layout.offset("psw"), layout.offset("gprs") + 15 * 8
 
-    def unwind(self, task: Value, registers: bytes | None = None) -> Unwound:
-        """Return the frames of a task from where it was switched out, or from such registers."""
+    def from_task(self, task: Value) -> Steps:
+        """Yield the frames of a task that does not run: see `Unwinder`."""
         self._words.forget()
-        if registers is None:
-            sp = int(task.thread.ksp)
-            return gathered(self._steps(self._words.at(sp + self._caller), sp))
+        sp = int(task.thread.ksp)
+        return self._steps(self._words.at(sp + self._caller), sp)
+
+    def from_registers(self, registers: bytes) -> Steps:
+        """Yield the frames from where registers say: see `Unwinder`."""
+        self._words.forget()
         mask, pc, sp = (
             int.from_bytes(registers[at : at + 8], "big")
             for at in (self._psw, self._psw + 8, self._stack)
         )
-        return gathered(self._from(mask, pc, sp))
+        return self._from(mask, pc, sp)
 
     def _from(self, mask: int, pc: int, sp: int) -> Steps:
         """Yield the frames from saved registers on."""

@@ -13,11 +13,23 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from btfdump._kernel.context import Context
+    from btfdump._kernel.value import Value
+    from btfdump._system.unwinding import Unwinder
 
     Steps: TypeAlias = Iterator[UnwoundFrame]
 
 MAX_FRAMES = 1024
 """As many as drgn's unwinder makes at most."""
+
+
+def unwound(unwinder: Unwinder, task: Value, registers: bytes | None = None) -> Unwound:
+    """Return the frames of a task, from where it was switched out or from its registers.
+
+    Raises what reading where it begins does.
+    """
+    if registers is not None:
+        return gathered(unwinder.from_registers(registers))
+    return gathered(unwinder.from_task(task))
 
 
 def gathered(steps: Steps) -> Unwound:

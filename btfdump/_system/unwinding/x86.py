@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._kernel.unwound import UnwoundFrame
-from btfdump._kernel.value_at import value_at
 from btfdump._system.unwinding.orc import (
     CALL,
     END,
@@ -16,12 +15,11 @@ from btfdump._system.unwinding.orc import (
     Register,
     tables_of,
 )
-from btfdump._system.unwinding.steps import Words, gathered
+from btfdump._system.unwinding.steps import Words
 from btfdump.errors import CorruptDataError
 
 if TYPE_CHECKING:
     from btfdump._kernel.context import Context
-    from btfdump._kernel.unwound import Unwound
     from btfdump._kernel.value import Value
     from btfdump._system.unwinding.steps import Steps
 
@@ -54,22 +52,32 @@ class X86Unwinder:
         }
         self._size = registers.size
 
-    def unwind(self, task: Value, registers: bytes | None = None) -> Unwound:
-        """Return the frames of a task from where it was switched out, or from such registers."""
+        self._sp = kernel.struct("task_struct").offset("thread.sp")
+        frame = kernel.struct("inactive_task_frame")
+        self._frame = frame.size, frame.offset("ret_addr"), frame.offset("bp")
+
+    def from_task(self, task: Value) -> Steps:
+        """Yield the frames of a task that does not run: see `Unwinder`."""
         self._words.forget()
-        if registers is None:
-            return gathered(_X86Stack(self).from_task(task))
-        return gathered(_X86Stack(self).from_registers(registers))
+        return _X86Stack(self).from_task(task.address_)
+
+    def from_registers(self, registers: bytes) -> Steps:
+        """Yield the frames from where registers say: see `Unwinder`."""
+        self._words.forget()
+        return _X86Stack(self).from_registers(registers)
 
     def orc(self, pc: int, *, is_signal: bool) -> Orc | None:
         """Return how a frame at an address looks, None if there are no data on it."""
         return self._tables.at(pc if is_signal else pc - 1)
 
-    def start(self, task: Value) -> tuple[int, int, int]:
-        """Return the address at which a task goes on, its stack pointer and its frame pointer."""
-        top = int(task.thread.sp)
-        frame = value_at(self._kernel, "struct inactive_task_frame", top).read_()
-        return int(frame.ret_addr), top + frame.size_, int(frame.bp)
+    def start(self, task: int) -> tuple[int, int, int]:
+        """Return the address at which a task goes on, its stack pointer and its frame pointer.
+
+        They are in a `struct inactive_task_frame` (arch/x86/include/asm/switch_to.h).
+        """
+        size, ip, bp = self._frame
+        start = int.from_bytes(self._kernel.target.read(task + self._sp, 8), "little")
+        return self.word(start + ip), start + size, self.word(start + bp)
 
     def word(self, address: int) -> int:
         """Return a word of a stack; raises `FaultError`."""
@@ -100,8 +108,8 @@ class _X86Stack:
         self._is_signal = False
         self._is_guess = False
 
-    def from_task(self, task: Value) -> Steps:
-        """Yield the frames of a task that does not run."""
+    def from_task(self, task: int) -> Steps:
+        """Yield the frames of a task at a virtual address."""
         self.ip, self.sp, self.bp = self._unwinder.start(task)
         return self._steps()
 

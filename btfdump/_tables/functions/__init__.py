@@ -50,6 +50,7 @@ FUNCTIONS: Registry[ColumnFunction] = Registry(
         "rss": "tasks:rss",
         "cpu_time": "tasks:cpu_time",
         "age": "tasks:age",
+        "waits_in": "tasks:waits_in",
         "address": "files:address",
         "path": "files:path",
         "file_type": "files:file_type",

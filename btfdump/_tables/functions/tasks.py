@@ -8,6 +8,9 @@ from struct import unpack_from
 from typing import TYPE_CHECKING
 
 from btfdump._kernel.surroundings import KernelSurroundings
+from btfdump._kernel.value_at import value_at
+from btfdump._places.stacks import stack_pointer
+from btfdump._system.waiting import Waiting, is_waiting
 from btfdump._tables.functions import column
 from btfdump.errors import MissingDataError
 
@@ -55,6 +58,29 @@ def letter(state: int | None, exit_state: int | None, letters: str = _LETTERS) -
     else:
         reported = (state | exit_state) & _REPORTED
     return letters[reported.bit_length()]
+
+
+@column()
+def waits_in(kernel: Context) -> Callable[[Value, int | None, int | None, int | None], str | None]:
+    """The function that a task waits in, as /proc/PID/wchan has it.
+
+    The arguments are a task, its `stack`, its state and its `on_cpu`.
+    """
+    waiting = Waiting(kernel)
+    waiting.unwinder  # noqa: B018 - raises where there can be none
+    is_live = kernel.target.is_live
+
+    def of(task: Value, stack: int | None, state: int | None, on_cpu: int | None) -> str | None:
+        if not stack or not is_waiting(state, on_cpu):
+            return None
+        found = waiting.of(task) or None
+        if is_live:
+            now = value_at(kernel, task.type_, task.address_)
+            if stack_pointer(now) != stack_pointer(task):  # it ran meanwhile
+                return None
+        return found
+
+    return of
 
 
 @column()

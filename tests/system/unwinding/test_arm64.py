@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from btfdump._system.unwinding import unwinder_of
-from btfdump._system.unwinding.steps import MAX_FRAMES
+from btfdump._system.unwinding.steps import MAX_FRAMES, unwound
 from tests.support.synthetic import World
 
 CODE = 0xFFFF_8000_8001_0000
@@ -37,7 +37,7 @@ class ArmWorld(World):
     def unwound(self, registers=None):
         kernel = self.kernel()
         self.target.platform = self.target.platform._replace(machine="aarch64")
-        return unwinder_of(kernel)(kernel.value("struct task_struct", self.at), registers)
+        return unwound(unwinder_of(kernel), kernel.value("struct task_struct", self.at), registers)
 
 
 def test_frames_up_to_the_last_record():

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from btfdump._system.unwinding import unwinder_of
-from btfdump._system.unwinding.steps import MAX_FRAMES
+from btfdump._system.unwinding.steps import MAX_FRAMES, unwound
 from tests.support.synthetic import World
 
 CODE = 0x3FF_E000_0000
@@ -43,7 +43,7 @@ class S390World(World):
     def unwound(self, registers=None):
         kernel = self.kernel()
         self.target.platform = self.target.platform._replace(machine="s390x")
-        return unwinder_of(kernel)(kernel.value("struct task_struct", self.at), registers)
+        return unwound(unwinder_of(kernel), kernel.value("struct task_struct", self.at), registers)
 
 
 def told(found):

@@ -6,6 +6,7 @@ import pytest
 
 from btfdump._drgn.traces import unwinder_of as drgns_unwinder_of
 from btfdump._system.unwinding import unwinder_of
+from btfdump._system.unwinding.steps import unwound
 from btfdump.errors import MissingDataError
 
 
@@ -21,7 +22,7 @@ def test_every_frame_is_the_one_that_drgn_finds(opened, name, count):
     for task in kernel.tasks():
         if not int(task.stack) or int(task.on_cpu):
             continue
-        found, known = own(task, None), drgns(task, None)
+        found, known = unwound(own, task), drgns(task, None)
         assert found.frames == known.frames, task.comm.string_()
         assert not found.trouble
         frames += len(found.frames)

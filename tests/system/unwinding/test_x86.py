@@ -9,7 +9,7 @@ import pytest
 
 from btfdump._system.unwinding import unwinder_of
 from btfdump._system.unwinding.orc import REGS
-from btfdump._system.unwinding.steps import MAX_FRAMES
+from btfdump._system.unwinding.steps import MAX_FRAMES, unwound
 from btfdump._system.unwinding.x86 import X86Unwinder
 from btfdump.errors import FaultError
 from tests.support.patched import PatchedKernel
@@ -53,7 +53,7 @@ def test_an_interrupt_and_what_it_interrupted(patched):
     kernel.target.write(top, saved(kernel, ip=inside, sp=top + size, bp=0x77))
     put_words(kernel, top + size, caller)
     put_words(kernel, top - 8, after)
-    found = unwinder.unwind(task, saved(kernel, ip=kernel.symbol("kfree"), sp=top - 8))
+    found = unwound(unwinder, task, saved(kernel, ip=kernel.symbol("kfree"), sp=top - 8))
     assert [(frame.pc, frame.is_interrupted) for frame in found.frames[:4]] == [
         (kernel.symbol("kfree"), True),
         (after, False),
@@ -68,7 +68,7 @@ def test_code_without_data_is_unwound_by_its_frame_pointer(patched):
     base = int(kernel.task(1).stack) + 0x2000
     put_words(kernel, base, base + 0x100, kernel.symbol("vfs_read"))
     registers = saved(kernel, ip=int(program.start) + 8, sp=base - 0x20, bp=base)
-    first, second, *_ = unwinder_of(kernel)(kernel.task(1), registers).frames
+    first, second, *_ = unwound(unwinder_of(kernel), kernel.task(1), registers).frames
     assert (second.pc, second.is_guess, second.position) == (
         kernel.symbol("vfs_read"),
         True,
@@ -79,7 +79,7 @@ def test_code_without_data_is_unwound_by_its_frame_pointer(patched):
 
 def test_a_user_who_runs(patched):
     registers = saved(patched, ip=0x401000, sp=0x7FFF0000, cs=0x33)
-    (only,) = unwinder_of(patched)(patched.task(1), registers).frames
+    (only,) = unwound(unwinder_of(patched), patched.task(1), registers).frames
     assert only.is_user
 
 
@@ -88,14 +88,14 @@ def test_a_stack_that_cannot_be_read(patched):
     task = kernel.task(1)
     kernel.target.write(task.thread.sp.address_, (0x1230).to_bytes(8, "little"))
     with pytest.raises(FaultError):
-        unwinder_of(kernel)(kernel.task(1), None)
+        unwound(unwinder_of(kernel), kernel.task(1))
 
 
 def test_a_stack_that_ends_too_early(patched):
     """What was found is told, and why there is no more."""
     kernel = patched
     registers = saved(kernel, ip=kernel.symbol("kfree"), sp=0xFFFF_F000_0000_1230)
-    found = unwinder_of(kernel)(kernel.task(1), registers)
+    found = unwound(unwinder_of(kernel), kernel.task(1), registers)
     assert len(found.frames) == 1
     assert found.trouble.startswith("cannot read 8 bytes at 0xfffff00000001230")
 
@@ -107,7 +107,8 @@ def test_damaged_stacks(opened, seed):
     kernel = PatchedKernel(plain)
     chance = random.Random(seed)
     tasks = [task for task in plain.tasks() if int(task.stack)]
-    code = [int(frame.pc) for task in tasks[:4] for frame in unwinder_of(plain)(task, None).frames]
+    own = unwinder_of(plain)
+    code = [frame.pc for task in tasks[:4] for frame in own.from_task(task)]
     for task in tasks:
         start = int(task.thread.sp)
         end = int(task.stack) + 0x4000
@@ -115,8 +116,8 @@ def test_damaged_stacks(opened, seed):
         for _ in range(6):
             at = start + chance.randrange(0, end - start) // 8 * 8
             put_words(kernel, at, chance.choice(values))
-    unwind = unwinder_of(kernel)
+    unwinder = unwinder_of(kernel)
     for task in kernel.tasks():
         if int(task.stack) and not int(task.on_cpu):
-            found = unwind(task, None)
+            found = unwound(unwinder, task)
             assert 0 < len(found.frames) <= MAX_FRAMES
