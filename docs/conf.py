@@ -72,6 +72,7 @@ CONTENTS = {  # of which page, what stands below it in the side bar
         "docs/globals",
         "docs/bpf",
         "docs/drgn",
+        "docs/from-crash",
         "docs/who",
         "docs/stacks",
         "docs/tables",

@@ -55,6 +55,7 @@ _ROOTS = """\
   SYMBOL...               Global variables; a per-CPU one of every CPU, or SYMBOL[CPU].
   'EXPRESSION'...         Of C: '((struct foo *)SYMBOL.member)->list[id == 3]', *x, &x,
                           'container_of(x, struct foo, member)', arithmetic, comparisons.
+  p, sym, rd, search, vtop, list, bt and the other commands of crash: see docs/from-crash.md.
 and ADDRESS, SYMBOL, task(PID|NAME) and map(ID|NAME) may be followed by a path of .member, ->member
 and [index], [key] or [condition]. Where several symbols have one name, SYMBOL@N is the Nth by
 address, MODULE:SYMBOL that of a module ('vmlinux' is one here); where several types have,

@@ -7,6 +7,7 @@ through, their pages are scattered.
 from __future__ import annotations
 
 from bisect import bisect_right
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -60,6 +61,16 @@ class VmallocAreas:
         """Return the vmalloc address of what is at `address` in the direct map, None if none."""
         inside = address & (self._direct.page_size - 1)
         start = self._virtual.get(address - inside)
+        return None if start is None else start + inside
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        return {virtual: direct for direct, virtual in self._virtual.items()}
+
+    def direct(self, address: int) -> int | None:
+        """Return where in the direct map a vmalloc address is, None if that is not known."""
+        inside = address & (self._direct.page_size - 1)
+        start = self._places.get(address - inside)
         return None if start is None else start + inside
 
     def area(self, address: int) -> Area | None:

@@ -222,8 +222,28 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
 )
 """By the word that a user says: roots of objects, and tables."""
 
+VERBS: Registry[RootKind | TableKind] = Registry(
+    "verb",
+    __name__,
+    {
+        "p": "p:find_value",
+        "list": "list_of_links:list_links",
+        "rd": "rd:list_words",
+        "search": "search:list_places",
+        "sym": "sym:list_symbols",
+        "vtop": "vtop:list_pages",
+    },
+    "@root or @table_root",
+)
+"""What yields to a symbol or a type of its name: what engineers know from crash (verbs.toml)."""
 
-def root(*, argument: str, count: Count | None = None) -> Callable[[Find], Find]:
+
+def root(
+    *,
+    argument: str,
+    count: Count | None = None,
+    registry: Registry[RootKind | TableKind] = ROOTS,
+) -> Callable[[Find], Find]:
     """Declare a generator to be a root: `find(kernel, argument)` yields what it selects.
 
     `argument` names in the help what the root takes, and `count(kernel)` returns how many objects
@@ -232,14 +252,17 @@ def root(*, argument: str, count: Count | None = None) -> Callable[[Find], Find]
     """
 
     def declare(find: Find) -> Find:
-        ROOTS.declare(find, RootKind(argument, first_line(find), find, count))
+        registry.declare(find, RootKind(argument, first_line(find), find, count))
         return find
 
     return declare
 
 
 def table_root(
-    *, argument: str = "NAME", filters: tuple[str, ...] = ()
+    *,
+    argument: str = "NAME",
+    filters: tuple[str, ...] = (),
+    registry: Registry[RootKind | TableKind] = ROOTS,
 ) -> Callable[[Tabulate], Tabulate]:
     """Declare a function to be a tabular root: `tabulate(kernel, query)` returns a `Table`.
 
@@ -248,7 +271,7 @@ def table_root(
     """
 
     def declare(tabulate: Tabulate) -> Tabulate:
-        ROOTS.declare(tabulate, TableKind(argument, first_line(tabulate), filters, tabulate))
+        registry.declare(tabulate, TableKind(argument, first_line(tabulate), filters, tabulate))
         return tabulate
 
     return declare

@@ -9,6 +9,7 @@ from btfdump._kernel.expression import Path
 from btfdump._kernel.value_at import value_at
 from btfdump._places.place import PAGE, UNKNOWN, Places
 from btfdump._roots import Selected
+from btfdump._roots.addresses import ADDRESS, number
 from btfdump._roots.task import tasks
 from btfdump.errors import ObjectNotFoundError
 
@@ -16,15 +17,8 @@ if TYPE_CHECKING:
     from btfdump._kernel.context import Context
     from btfdump._places.place import Place
 
-ADDRESS = r"0[xX][0-9a-fA-F]+|[0-9a-fA-F]{16}"
-"""How an address looks: with 0x, or as the kernel logs it."""
 _WORDS = 32
 """The most words that are shown of what has no known type."""
-
-
-def number(text: str) -> int:
-    """Return the address that a text of the form `ADDRESS` is."""
-    return int(text, 16)
 
 
 def lies_at(kernel: Context, text: str) -> Selected:

@@ -15,11 +15,10 @@ from btfdump._places.place import PAGE, STACK, UNKNOWN, Place, Places
 from btfdump._places.pointers import find_pointers
 from btfdump._places.stale import stale_member
 from btfdump._roots import table_root
-from btfdump._roots.at_address import ADDRESS, number
+from btfdump._roots.addresses import ADDRESS, mapped_places, number
 from btfdump._roots.selecting import select
 from btfdump._roots.table import Table
-from btfdump._roots.task import tasks
-from btfdump.errors import BtfdumpError, ExpressionError, MissingDataError
+from btfdump.errors import BtfdumpError, ExpressionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,12 +44,7 @@ def list_holders(kernel: Context, query: Query) -> Table:
     """Everything that points into an object: slab object, task, stack, variable, and the member."""
     if not query.patterns:
         raise ExpressionError("who: say of what, as in `who 0xffff888003c5e900` or `who 'task(1)'`")
-    places = Places(kernel, lambda: tasks(kernel))
-    if places.direct is None:
-        raise MissingDataError(
-            f"who: where all memory is mapped is not known on {kernel.target.platform.machine}",
-            "it is on x86-64, arm64 (since Linux 5.19) and s390x",
-        )
+    places = mapped_places(kernel, "who")
     wanted = [_wanted(kernel, places, text) for text in query.patterns]
     for text in query.patterns:
         query.asked[text] = True  # that nothing points to it is an answer

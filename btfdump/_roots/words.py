@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, TypeAlias
 
-from btfdump._roots import ROOTS, RootKind, TableKind
+from btfdump._roots import ROOTS, VERBS, RootKind, TableKind
 from btfdump._roots.names import advice_on
 from btfdump._roots.selecting import (
     at_address,
@@ -72,11 +72,18 @@ def named(kernel: Context, word: str, following: str = "") -> RootKind | TableKi
             from btfdump._roots.declared import declared  # few overlays have tables
 
             return declared(kernel, word)
+    if following and word in VERBS.built_in and not has_type(kernel, word):
+        return VERBS.get(word)  # a variable of the name may be said alone, or as vmlinux:NAME
     if word not in ROOTS.built_in and (
         not re.fullmatch(_NAME, word) or _is_known(kernel, word, following)
     ):
         return None
-    return ROOTS.get(word)
+    kind = ROOTS.get(word)
+    if kind is not None or not re.fullmatch(_NAME, word) or (word in _KEYWORDS and following):
+        return kind
+    from btfdump._roots.verbs import verb  # few words name nothing else
+
+    return verb(word)
 
 
 def _is_known(kernel: Context, word: str, following: str) -> bool:
@@ -123,7 +130,10 @@ def _check_type(kernel: Context, word: str, following: Sequence[str]) -> None:
 
 def _refuse_unused(type_name: str, is_used: bool) -> None:
     if not is_used:
-        raise ExpressionError(f"{type_name!r} is a type: an address or a symbol must follow it")
+        raise ExpressionError(
+            f"{type_name!r} is a type: an address or a symbol must follow it; its definition is in "
+            f"btfdump types CORE {type_name!r}"
+        )
 
 
 def _finder(kernel: Context, kind: RootKind, argument: str | None) -> Job:
