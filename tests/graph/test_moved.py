@@ -190,3 +190,11 @@ def test_what_one_root_was_told_by_is_read_again_for_the_next(is_live):
     assert '"before"' in told()
     world.target.write(job, b"after\0")
     assert ('"after"' in told()) is is_live
+
+
+def test_a_pointer_that_was_computed_is_in_no_memory_that_could_change(pointers):
+    world, _, things = pointers
+    kernel = live(world)
+    for text in (f"(struct thing *){things[3]:#x}", f"&*(struct thing *){things[3]:#x}"):
+        ids, notes = shown(traverse(kernel.eval(text), Limits()))
+        assert (ids, notes) == ([3], []), text

@@ -6,7 +6,12 @@ import pytest
 
 from btfdump._roots.expressions import evaluated
 from btfdump._roots.selecting import is_type, select
-from btfdump.errors import ExpressionError, ObjectNotFoundError, SymbolNotFoundError
+from btfdump.errors import (
+    BtfdumpError,
+    ExpressionError,
+    ObjectNotFoundError,
+    SymbolNotFoundError,
+)
 
 
 def called(kernel, text):
@@ -93,3 +98,35 @@ def test_what_is_wrong(opened, text, kind, error):
 )
 def test_expressions_are_no_types(opened, word):
     assert not is_type(opened("stock"), word, "0x10")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "init_task",
+        "init_task.comm",
+        "init_task . signal->pids[0]",
+        "task(1).children[0]",
+        "task(1)->mm.mm_mt[0x400000].vm_end",
+        "init_pid_ns.idr[2]",
+        "runqueues[1].cpu",
+        "runqueues.cpu",
+        "vmlinux:modules[0].name",
+        "map(h_plain)[17]",
+        "slab_caches[-1].name",
+        "init_task.nothing",
+        "init_task.mm.pgd",
+        "nothing_of_the_kind.x",
+    ],
+)
+def test_a_plain_path_comes_to_the_same_either_way(opened, path):
+    """It is read without the machinery of expressions: nearly all that users type is one."""
+    kernel = opened("tagged")
+
+    def told(find):
+        try:
+            return [(f.name.replace(" ", ""), f.value.address_, f.value.type_) for f in find]
+        except BtfdumpError as error:
+            return type(error)
+
+    assert told(select(kernel, path)) == told(evaluated(kernel, path))
