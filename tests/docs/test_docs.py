@@ -129,11 +129,12 @@ def commands(block: Block) -> Iterator[tuple[list[str], list[str]]]:
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A PATH on which `btfdump` and `python` are those under test."""
+    """A PATH on which `btfdump`, `python` and `drgn`, with its plugin, are those under test."""
     folder = tmp_path_factory.mktemp("bin")
-    python = folder / "python"
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
-    python.chmod(0o755)
+    for name, words in (("python", ""), ("drgn", " -m drgn")):
+        program = folder / name
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}"{words} "$@"\n')
+        program.chmod(0o755)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LC_", "LANG"))}
     environment = kept | {
         "PATH": f"{folder}:{os.environ.get('PATH', '')}",
@@ -142,6 +143,9 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, 
         "LC_ALL": "C.UTF-8",
         "COLUMNS": "80",
         "CORE": CORE,
+        "DRGN_DISABLE_PLUGINS": "*",
+        "DRGN_PLUGINS": "btfdump=btfdump.drgn",
+        "DEBUGINFOD_URLS": "",
     }
     with serving(folder, environment, LOADING):
         yield environment
