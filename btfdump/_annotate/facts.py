@@ -55,7 +55,8 @@ class MemberFacts:
     it is first needed; `unmet` has the conditions that were not true, of cases that would tell the
     element type. `typed_as_of` says of a global variable whose type rests on somebody's word alone
     whose that is: "library"; `at_most`, of an array that reaches to the next symbol, whether it may
-    be shorter, and `at_least` how long it is if what is zero at its end is padding.
+    be shorter, and `at_least` how long it is if what is zero at its end is padding; `is_flat` that
+    it is an array of arrays, whose lengths nobody knows, so that its type has them all in a row.
     """
 
     expansion: Expansion | None = None
@@ -80,6 +81,7 @@ class MemberFacts:
     typed_as_of: str = field(default="", compare=False)
     at_most: Callable[[], bool] | None = field(default=None, compare=False)
     at_least: Callable[[], int] | None = field(default=None, compare=False)
+    is_flat: bool = field(default=False, compare=False)
     problems: list[str] = field(default_factory=list)
     of_target: PathFacts = field(default_factory=PathFacts)
     cases: list[tuple[str, MemberFacts]] = field(default_factory=list)
@@ -90,6 +92,11 @@ class MemberFacts:
     def meaning(self) -> Meaning | None:
         """What turns values into words, if annotations state any that fits."""
         return self.meant() if self.meant is not None else None
+
+    @property
+    def may_be_shorter(self) -> bool:
+        """Whether a global variable is an array that may end before the next symbol."""
+        return self.at_most is not None and self.at_most()
 
     def settled(self) -> MemberFacts:
         """Return these facts with nothing pending any more."""

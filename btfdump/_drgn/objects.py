@@ -75,6 +75,12 @@ class NamedObjects:
         except AmbiguousSymbolError as error:
             return None if self._is_code(name, error.addresses) else _Doubt(str(error))
         type_, address, facts = found
+        if facts.is_flat:
+            return _Doubt(
+                f"{name} (at {address:#x}) is an array of arrays, {type_} in all: what lengths "
+                "they have is not known, as BTF has none such; state its type in an overlay: "
+                f'[global] {name} = "TYPE [M][N]"'
+            )
         return Object(self._prog, self._types.of(without_padding(type_, facts)), address=address)
 
     def _function(self, name: str, filename: str | None) -> Object | _Doubt | None:

@@ -358,8 +358,8 @@ class Context:
 
     def _listed_variable(
         self, symbol: FoundSymbol, name: str, *, is_own: bool, sharing: int
-    ) -> tuple[types.Type, str, bool] | str:
-        """Return the type of a variable, who tells it, and whether it may be a shorter array.
+    ) -> tuple[types.Type, str, MemberFacts] | str:
+        """Return the type of a variable, who tells it, and what is known about it.
 
         Or why that is not known.
 
@@ -368,10 +368,7 @@ class Context:
         again, for those who go through it.
         """
         known = self._find_global(symbol, name, is_own=is_own, sharing=sharing)
-        if isinstance(known, str):
-            return known
-        at_most = known.facts.at_most
-        return known.type, known.source, at_most is not None and at_most()
+        return known if isinstance(known, str) else (known.type, known.source, known.facts)
 
     def _find_global(
         self,
@@ -445,6 +442,7 @@ class Context:
             return "; ".join([*reasons, found] if found else reasons or [nothing])
         facts = self.annotations.of_global(found.type, found.type.btf, [], ())
         facts.typed_as_of = f"globals {found.series}"
+        facts.is_flat = found.is_flat
         if found.is_by_room and isinstance(found.type, types.Array):
             facts.at_most = partial(self._of_table.may_be_shorter, found.type)
             facts.at_least = partial(self._of_table.least, found.type, symbol.address)

@@ -34,19 +34,21 @@ if TYPE_CHECKING:
 class Tabulated(NamedTuple):
     """The type of a variable, and the series of the kernels that say so: "6.12", "6.1, 6.12".
 
-    The length of an array is that of the room up to the next symbol if `is_by_room`.
+    The length of an array is that of the room up to the next symbol if `is_by_room`. An array of
+    arrays `is_flat`: it has the elements of them all.
     """
 
     type: types.Type
     series: str
     is_by_room: bool = False
+    is_flat: bool = False
 
 
 class _Fit(NamedTuple):
     type: types.Type
     choice: Choice
     is_tight: bool
-    is_array: bool = False
+    dimensions: int = 0
 
 
 class TabulatedTypes:
@@ -102,7 +104,8 @@ class TabulatedTypes:
         if len(fits) == 1:
             (fit,) = fits
             series = self._series(near.intersection(fit.choice.sources))
-            return Tabulated(fit.type, series, fit.is_array and not is_size)
+            is_by_room = fit.dimensions > 0 and not is_size
+            return Tabulated(fit.type, series, is_by_room, fit.dimensions > 1)
         if fits:
             told = ", ".join(
                 f"{fit.type} ({self._series(near.intersection(fit.choice.sources))})"
@@ -166,7 +169,7 @@ class TabulatedTypes:
         length = self._length(element, range(shortest, longest + 1)) or longest
         from btfdump._btf.derived import derive
 
-        return _Fit(derive(element, 0, (length,)), choice, shortest <= longest, is_array=True)
+        return _Fit(derive(element, 0, (length,)), choice, shortest <= longest, dimensions)
 
     def may_be_shorter(self, array: types.Array) -> bool:
         """Whether an array that fills its room may be shorter, by the lengths that the BTF has.

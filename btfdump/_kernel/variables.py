@@ -54,9 +54,9 @@ def length_at_most(value: Value) -> int:
     It is that of the room up to the next symbol, and nothing but that tells where the array ends.
     """
     facts, layout = value.facts_, value._layout_
-    if facts is None or facts.at_most is None or not isinstance(layout, ArrayLayout):
+    if facts is None or not isinstance(layout, ArrayLayout):
         return 0
-    return layout.length if facts.at_most() else 0
+    return layout.length if facts.may_be_shorter else 0
 
 
 def without_padding(type_: types.Type, facts: MemberFacts) -> types.Type:

@@ -24,6 +24,7 @@ from btfdump.errors import AmbiguousTypeError, ExpressionError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from btfdump._annotate.facts import MemberFacts
     from btfdump._annotate.global_types import GlobalTypes
     from btfdump._api.kernel import Kernel
     from btfdump._btf.types import Type
@@ -88,27 +89,24 @@ def declarations_of_kernel(kernel: Kernel) -> Iterator[str]:
             if told:
                 yield f"// {name}: {printable(one.known)}\n"
             continue
-        type_, source, is_at_most = one.known
+        type_, source, facts = one.known
         if source == "BTF":
             continue
         spelled = parse(spelling(type_))
-        if any(parse(choice.spelling).dimensions > 1 for choice in told):
+        if facts.is_flat:
             yield f"// {name}: {_ARRAYS}\n"
         elif doubt := _doubt(kernel, spelled):
             yield f"// {name}: {printable(doubt)}\n"
         else:
-            yield _declaration(name, spelled, *_length(kernel, name, type_, is_at_most))
+            yield _declaration(name, spelled, *_length(type_, facts))
 
 
-def _length(kernel: Context, name: str, type_: Type, is_at_most: bool) -> tuple[int, int]:
-    """Return the length of a variable's type, and the greatest that it may have if that is more."""
-    if not isinstance(type_, Array):
-        return 0, 0
-    if not is_at_most:
-        return type_.length, 0
-    _, _, facts = kernel.own_variable(name)
+def _length(type_: Type, facts: MemberFacts) -> tuple[int, int]:
+    """Return the length of an array, and the greatest that it may have, 0 if that is certain."""
     likely = without_padding(type_, facts)
-    return (likely.length if isinstance(likely, Array) else 0), type_.length
+    if not (isinstance(type_, Array) and isinstance(likely, Array)):
+        return 0, 0
+    return likely.length, type_.length if facts.may_be_shorter else 0
 
 
 def _doubt(kernel: Context, spelled: Spelled) -> str:

@@ -18,6 +18,7 @@ from btfdump.errors import SymbolNotFoundError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from btfdump._annotate.facts import MemberFacts
     from btfdump._btf.types import Type
     from btfdump._kernel.context import Context
     from btfdump._roots import Query
@@ -67,14 +68,13 @@ def list_globals(kernel: Context, query: Query) -> Table:
 class ListedVariable(NamedTuple):
     """A variable: its symbol, the `name` that means just this one, and the section that it is in.
 
-    `known` is its type, who tells that, and whether it is an array that may be shorter; or why the
-    type is not known.
+    `known` is its type, who tells that, and what else is known; or why the type is not known.
     """
 
     symbol: FoundSymbol
     name: str
     section: str | None
-    known: tuple[Type, str, bool] | str
+    known: tuple[Type, str, MemberFacts] | str
 
 
 def listed_variables(kernel: Context, query: Query) -> Iterator[ListedVariable | Note]:
@@ -249,9 +249,9 @@ def _row(one: ListedVariable) -> Row:
     if isinstance(one.known, str):
         row["why"] = one.known
         return row
-    type_, source, is_at_most = one.known
+    type_, source, facts = one.known
     row["type"], row["known"] = str(type_), source
-    if is_at_most and isinstance(type_, Array):
+    if isinstance(type_, Array) and facts.may_be_shorter:
         row["known"] = f"{source}, up to {type_.length}"
         row["length_by"] = "room"
     return row

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 from drgn import ObjectNotFoundError, sizeof
+from drgn.helpers.linux.cpumask import cpumask_of, for_each_cpu
 from drgn.helpers.linux.percpu import per_cpu
 
+from btfdump import drgn as plugin
 from btfdump._annotate.overlay import Overlay
-from tests.support.drgn_programs import DOUBT, program_with
+from tests.support.drgn_programs import DOUBT, open_program, program_with
 from tests.support.loaded_modules import load
 from tests.support.synthetic import World
 
@@ -95,3 +97,16 @@ def test_static_names_that_several_have_are_refused(program) -> None:
 def test_an_array_that_reaches_to_the_next_symbol_has_no_padding(program) -> None:
     """16 pointers fit between task_state_array and the next symbol, and 9 are set."""
     assert sizeof(program("stock")["task_state_array"]) == 9 * 8
+
+
+def test_an_array_of_arrays_is_refused_rather_than_flat(program, sample, tmp_path) -> None:
+    """Where an element is expected to be an array, one of a flat array is something else."""
+    with pytest.raises(DOUBT, match=r"is an array of arrays, long unsigned int\[8320\] in all"):
+        program("stock")["cpu_bit_bitmap"]
+    with pytest.raises(DOUBT, match="state its type in an overlay"):
+        cpumask_of(program("stock"), 1)
+    overlay = tmp_path / "mine.toml"
+    overlay.write_text('[global]\ncpu_bit_bitmap = "unsigned long [65][128]"\n', "utf-8")
+    prog = open_program(sample("stock"))
+    plugin.attach(prog, overlays=[overlay])
+    assert list(for_each_cpu(cpumask_of(prog, 1))) == [1]
