@@ -215,6 +215,7 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
         "vm": "declared:vm",
         "mounts": "declared:mounts",
         "net": "declared:net",
+        "neighbours": "declared:neighbours",
         "modules": "declared:modules",
         "slabs": "declared:slabs",
     },

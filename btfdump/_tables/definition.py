@@ -19,10 +19,10 @@
     size = { path = "file.f_inode.i_size", means = "unit:bytes", total = true, spare = 1 }
 
 `rows` are levels, each inside the one before: what is walked, a root (`task`), a global variable
-or a member path from a level; what one of its objects is called (`as`), and its index in an array
-or key in a tree or table (`key`); which objects count (`only`), or do unless an option is given
-(`unless`). `names` are the columns that an argument of the table is compared with, and `default`
-the arguments that count where none is given.
+or a member path from a level, a container or an array; what one of its objects is called (`as`),
+and its index in an array or key in a tree or table (`key`); which objects count (`only`), or do
+unless an option is given (`unless`). `names` are the columns that an argument of the table is
+compared with, and `default` the arguments that count where none is given.
 
 A column is a member path, or an expression over such; or a function in Python (`call`) of paths,
 levels or keys (`of`). `means` is said of its values in the words of annotations, where the member

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from btfdump._decode.layout import StructLayout
+from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._kernel.containers import is_perhaps_one
 from btfdump._kernel.following import Following, Troubles
 from btfdump._kernel.notes import Note, note_of
@@ -135,7 +135,7 @@ class TableReading:
             if value is None:
                 return
             if not is_perhaps_one(value):
-                yield value.deref_() if value.is_pointer_ else value
+                yield from _plain(value)
                 return
             for item in value.entries_():
                 if isinstance(item, Anomaly):
@@ -156,3 +156,16 @@ class TableReading:
                 return None
             value = value.member_(name)
         return None if value.is_pointer_ and not value.value_() else value
+
+
+def _plain(value: Value) -> Iterator[Value]:
+    """Yield what is no container: itself, its target, or the elements of an array but for NULL."""
+    if not isinstance(value._layout_, ArrayLayout):
+        yield value.deref_() if value.is_pointer_ else value
+        return
+    for number, element in enumerate(value):
+        if element.is_pointer_ and not element.value_():
+            continue
+        found = element.deref_() if element.is_pointer_ else element
+        found.key_ = number
+        yield found

@@ -69,6 +69,8 @@ FUNCTIONS: Registry[ColumnFunction] = Registry(
         "tx_packets": "traffic:tx_packets",
         "mac": "net:mac",
         "addresses": "net:addresses",
+        "neighbour_address": "net:neighbour_address",
+        "neighbour_mac": "net:neighbour_mac",
         "slabs": "slabs:slabs",
         "objects": "slabs:objects",
         "used": "slabs:used",

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from btfdump._kernel.value import Value
 
 _MOST_ADDRESSES = 1 << 10
+_INET, _INET6 = 2, 10
+_VALID = 0xDE
+"""include/net/neighbour.h: NUD_VALID: permanent, no ARP, reachable, probed, stale, delayed."""
 _MAX_ADDRESS = 32
 """Bytes of a hardware address (include/linux/netdevice.h: MAX_ADDR_LEN)."""
 
@@ -55,5 +58,36 @@ def addresses(kernel: Context) -> Callable[[Value], list[str]]:
                     return found
                 found.append(f"{ipv6(one.addr.bytes_())}/{int(one.prefix_len)}")
         return found
+
+    return of
+
+
+@column()
+def neighbour_address(kernel: Context) -> Callable[..., str | None]:
+    """The address of a neighbour in the network: IPv4, IPv6, or the bytes of another kind.
+
+    The arguments are a `struct neighbour`, and `family` and `key_len` of its table.
+    """
+
+    def of(neighbour: Value, family: int | None, length: int | None) -> str | None:
+        if length is None or not 0 < length <= _MAX_ADDRESS:
+            return None
+        data = kernel.target.read(neighbour.primary_key.address_, length)
+        if (family, length) == (_INET, 4):
+            return ipv4(data)
+        return ipv6(data) if (family, length) == (_INET6, 16) else data.hex(":")
+
+    return of
+
+
+@column()
+def neighbour_mac(kernel: Context) -> Callable[[Value], str | None]:
+    """The hardware address of a neighbour, as long as its device's; None where it is not valid."""
+
+    def of(neighbour: Value) -> str | None:
+        length = int(neighbour.dev.addr_len) if neighbour.dev else 0
+        if not 0 < length <= _MAX_ADDRESS or not int(neighbour.nud_state) & _VALID:
+            return None
+        return spelled(kernel.target.read(neighbour.ha.address_, length))
 
     return of
