@@ -208,6 +208,7 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
         "sys": "sys:list_system",
         "stack": "stack:list_stacks",
         "sockets": "sockets:list_sockets",
+        "routes": "routes:list_routes",
         "bpf-iters": "iterators:list_iterators",
         "tables": "tables:list_tables",
         "ps": "declared:ps",

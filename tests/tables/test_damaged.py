@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from btfdump._kernel.following import Troubles
 from btfdump._kernel.notes import Note, without_notes
 from btfdump._render import Options
 from btfdump._render.table import render_table
 from btfdump._roots import Query, table_of
+from btfdump._system.routing import every_route
 from btfdump._system.sockets.finding import listed_sockets
 from btfdump._tables.library import names
 from btfdump.errors import BtfdumpError
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
     from btfdump._api.kernel import Kernel
 
-OTHERS = ("log", "sys", "sockets")
+OTHERS = ("log", "sys", "sockets", "routes")
 MOST_ROWS = 20_000
 
 
@@ -50,6 +52,10 @@ def objects(kernel: Kernel) -> Iterator[tuple[int, int]]:
         for one in kernel[head].walk_():
             yield one.address_, min(one.size_, 512)
     for net in kernel["net_namespace_list"].walk_():
+        for table in net.ipv4.fib_table_hash.walk_():
+            yield int(table.tb_data), 64
+        for tree in net.ipv6.fib_table_hash.walk_():
+            yield tree.address_, tree.size_
         for device in net.dev_base_head.walk_():
             yield device.address_, device.size_
             if device.ip_ptr:
@@ -60,6 +66,8 @@ def objects(kernel: Kernel) -> Iterator[tuple[int, int]]:
         yield int(start), 64 * start.deref_().size_
     for sock in without_notes(listed_sockets(kernel)):
         yield sock.address_, 512
+    for route in without_notes(every_route(kernel, Troubles())):
+        yield route.route, 200
     for mount in kernel.task(1).nsproxy.mnt_ns.mounts.walk_():
         yield mount.address_, mount.size_
 

@@ -8,17 +8,17 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from btfdump._decode.layout import StructLayout
-from btfdump._kernel.following import Following, Troubles
 from btfdump._kernel.value_at import value_at
 from btfdump._meaning.addresses import ipv4, ipv6
 from btfdump._meaning.names import table
-from btfdump.errors import BtfdumpError, MemberNotFoundError, UnknownTypeError
+from btfdump._system.members import Members
+from btfdump.errors import BtfdumpError, UnknownTypeError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from btfdump._kernel.context import Context
+    from btfdump._kernel.following import Troubles
 
 UNIX, INET, INET6, NETLINK, PACKET = 1, 2, 10, 16, 17
 """Address families (include/linux/socket.h)."""
@@ -96,32 +96,6 @@ class SocketFacts(NamedTuple):
     peer: int | None
 
 
-class _Members:
-    """Reads the members of a struct that this kernel has, by names of our own."""
-
-    def __init__(
-        self, kernel: Context, struct: str, paths: Mapping[str, str], troubles: Troubles
-    ) -> None:
-        layout = kernel.layouts.of(kernel.own_type(f"struct {struct}"))
-        assert isinstance(layout, StructLayout)
-        self.known: list[str] = []
-        found = []
-        for name, path in paths.items():
-            try:
-                Following(kernel, layout, [path])
-            except MemberNotFoundError:
-                continue
-            self.known.append(name)
-            found.append(path)
-        self._following = Following(kernel, layout, found, name=struct, troubles=troubles)
-        self._type = layout.base
-        self._kernel = kernel
-
-    def of(self, address: int) -> dict[str, Any]:
-        value = value_at(self._kernel, self._type, address)
-        return dict(zip(self.known, self._following.of(value), strict=True))
-
-
 class SocketReading:
     """Reads sockets of one kernel; what cannot be read is counted in `troubles`.
 
@@ -131,7 +105,7 @@ class SocketReading:
     def __init__(self, kernel: Context, troubles: Troubles) -> None:
         self._kernel = kernel
         self._troubles = troubles
-        self._readers: dict[str, _Members | None] = {}
+        self._readers: dict[str, Members | None] = {}
         self._protocols: dict[int, str] = {TCP: "TCP"}
         self._order = kernel.layouts.byteorder
         kernel.own_type("struct sock")
@@ -184,7 +158,7 @@ class SocketReading:
         key = f"{struct} {next(iter(paths))}"
         if key not in self._readers:
             try:
-                self._readers[key] = _Members(self._kernel, struct, paths, self._troubles)
+                self._readers[key] = Members(self._kernel, struct, paths, self._troubles)
             except UnknownTypeError:
                 self._readers[key] = None
         reader = self._readers[key]
