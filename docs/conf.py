@@ -76,6 +76,7 @@ CONTENTS = {  # of which page, what stands below it in the side bar
         "docs/who",
         "docs/stacks",
         "docs/tables",
+        "docs/kernel-tables",
         "docs/types",
         "docs/live",
         "docs/comparing",

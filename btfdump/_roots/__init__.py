@@ -219,6 +219,12 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
         "neighbours": "declared:neighbours",
         "modules": "declared:modules",
         "slabs": "declared:slabs",
+        "runq": "declared:runq",
+        "irqs": "declared:irqs",
+        "timers": "declared:timers",
+        "workqueues": "declared:workqueues",
+        "workers": "declared:workers",
+        "hrtimers": "declared:hrtimers",
     },
     "@root or @table_root",
 )

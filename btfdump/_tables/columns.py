@@ -17,11 +17,11 @@ from btfdump._kernel.surroundings import KernelSurroundings
 from btfdump._kernel.value_at import value_at
 from btfdump._kernel.variables import find_global
 from btfdump._tables.form import Form, form_of, is_string, of_words, with_wishes
-from btfdump._tables.functions import FUNCTIONS
+from btfdump._tables.functions import FUNCTIONS, OBJECTS
 from btfdump.errors import AnnotationError, BtfdumpError, MemberNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     from btfdump._decode.layout import StructLayout
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from btfdump._tables.definition import Choice, Column, Level, Steps, TableDefinition
 
     Get: TypeAlias = Callable[[Sequence["LevelRow"]], Any]
+    Walk: TypeAlias = Callable[[Sequence["LevelRow"]], Iterator[Value]]
 
 MAX_STRING = 256
 """Bytes of a C string that a cell shows."""
@@ -48,7 +49,10 @@ class LevelRow(NamedTuple):
 
 @dataclass(eq=False)
 class BoundLevel:
-    """A level of rows: what is walked, `path` from level number `holder` (-1: a root or global)."""
+    """A level of rows: what is walked, `path` from level number `holder` (-1: a root or global).
+
+    `walk` yields its objects where that is a function.
+    """
 
     name: str
     holder: int
@@ -58,6 +62,7 @@ class BoundLevel:
     unless: str = ""
     paths: list[str] = field(default_factory=list)
     only: Get | None = None
+    walk: Walk | None = None
 
     def slot(self, path: tuple[str, ...]) -> int:
         """Return the number, in what is read of an object, of the member at a path."""
@@ -127,6 +132,14 @@ class Bound:
     # Levels
 
     def _bind(self, level: Level, options: frozenset[str]) -> None:
+        bound = self._called(level) if level.call else self._walked(level)
+        self.levels.append(bound)
+        if level.key:
+            self._keys[level.key] = len(self.levels) - 1
+        if level.only and not (level.unless and level.unless in options):
+            bound.only, bound.unless = self._choose(level.only).get, level.unless
+
+    def _walked(self, level: Level) -> BoundLevel:
         errors: list[BtfdumpError] = []
         for path in level.each:
             holder = self._level_of(path[0])
@@ -135,14 +148,21 @@ class Bound:
             except BtfdumpError as error:
                 errors.append(error)
                 continue
-            bound = BoundLevel(level.name, holder, path[holder >= 0 :], level.key, layout)
-            self.levels.append(bound)
-            if level.key:
-                self._keys[level.key] = len(self.levels) - 1
-            if level.only and not (level.unless and level.unless in options):
-                bound.only, bound.unless = self._choose(level.only).get, level.unless
-            return
+            return BoundLevel(level.name, holder, path[holder >= 0 :], level.key, layout)
         raise errors[0]
+
+    def _called(self, level: Level) -> BoundLevel:
+        """Return a level whose objects a function yields."""
+        function = OBJECTS.get(level.call)
+        if function is None:
+            known = ", ".join(OBJECTS)
+            raise AnnotationError(f"no function of objects {level.call!r}; there are {known}")
+        layout = structs_at(value_at(self.context, function.type, 0), ())[0]
+        call = function.make(self.context)
+        gets = [self._argument(choice).get for choice in level.arguments]
+        bound = BoundLevel(level.name, -1, (level.call,), level.key, layout)
+        bound.walk = lambda frames: call(*[get(frames) for get in gets])
+        return bound
 
     def _level_of(self, name: str) -> int:
         names = [level.name for level in self.levels]

@@ -19,10 +19,11 @@
     size = { path = "file.f_inode.i_size", means = "unit:bytes", total = true, spare = 1 }
 
 `rows` are levels, each inside the one before: what is walked, a root (`task`), a global variable
-or a member path from a level, a container or an array; what one of its objects is called (`as`),
-and its index in an array or key in a tree or table (`key`); which objects count (`only`), or do
-unless an option is given (`unless`). `names` are the columns that an argument of the table is
-compared with, and `default` the arguments that count where none is given.
+or a member path from a level; or what a function in Python (`call`) yields of paths, levels or keys
+(`of`). `as` is what one of its objects is called, and `key` its index in an array, its key in a
+tree or table, or, of a per-CPU variable, which is walked CPU by CPU, its CPU. `only` says which
+objects count, or do unless an option is given (`unless`). `names` are the columns that an argument
+of the table is compared with, and `default` the arguments that count where none is given.
 
 A column is a member path, or an expression over such; or a function in Python (`call`) of paths,
 levels or keys (`of`). `means` is said of its values in the words of annotations, where the member
@@ -48,12 +49,11 @@ if TYPE_CHECKING:
 
     from btfdump._annotate.postfix import PathStep
 
-
 Steps: TypeAlias = "tuple[PathStep, ...]"
 Choice: TypeAlias = "tuple[Steps, ...]"
 """Expressions of which the first counts whose members a kernel has; () stands for None."""
 
-_LEVEL = frozenset(("as", "each", "key", "only", "unless"))
+_LEVEL = frozenset(("as", "each", "call", "of", "key", "only", "unless"))
 _COLUMN = frozenset(("path", "call", "of", "means", "total", "spare", "hidden", "without", "see"))
 _TABLE = frozenset(("help", "argument", "names", "rows", "columns", "options", "tree", "default"))
 MOST_LEVELS = 8
@@ -61,13 +61,18 @@ MOST_LEVELS = 8
 
 
 class Level(NamedTuple):
-    """One level of rows; `only` and `each` have alternatives."""
+    """One level of rows; `only` and `each` have alternatives.
+
+    Where `call` names a function, its objects are what that yields of `arguments`.
+    """
 
     name: str
     each: tuple[tuple[str, ...], ...]
     key: str = ""
     only: Choice = ()
     unless: str = ""
+    call: str = ""
+    arguments: tuple[Choice, ...] = ()
 
 
 class Column(NamedTuple):
@@ -150,10 +155,14 @@ class _Reading:
         )
 
     def level(self, where: str, stated: Any) -> Level:
-        if not isinstance(stated, dict) or not {"as", "each"} <= stated.keys():
-            self.refuse(where, '{ as = "NAME", each = "PATH" }', stated)
+        if (
+            not isinstance(stated, dict)
+            or "as" not in stated
+            or ("each" in stated) == ("call" in stated)
+        ):
+            self.refuse(where, '{ as = "NAME", each = "PATH" }, or call = ...', stated)
         self.known(stated, _LEVEL, where)
-        each = self.listed(stated["each"], f"{where}.each")
+        each = self.listed(stated["each"], f"{where}.each") if "each" in stated else []
         paths = []
         for text in each:
             steps = self.steps(text, f"{where}.each")
@@ -166,6 +175,8 @@ class _Reading:
             self.text(stated, "key"),
             self.choice(stated["only"], f"{where}.only") if "only" in stated else (),
             self.text(stated, "unless"),
+            self.text(stated, "call"),
+            self.arguments(stated, where),
         )
 
     def column(self, name: str, stated: Any) -> Column:
@@ -178,15 +189,11 @@ class _Reading:
         spare = stated.get("spare", 0)
         if type(spare) is not int or spare < 0:
             self.refuse(f"{where}.spare", "a number", spare)
-        of = stated.get("of", [])
         return Column(
             name,
             self.choice(stated["path"], where) if "path" in stated else (),
             self.text(stated, "call"),
-            tuple(
-                self.choice(one, f"{where}.of", is_optional=True)
-                for one in (of if isinstance(of, list) else [of])
-            ),
+            self.arguments(stated, where),
             self.text(stated, "means"),
             stated.get("total") is True,
             spare,
@@ -196,6 +203,13 @@ class _Reading:
         )
 
     # Pieces
+
+    def arguments(self, stated: Mapping[str, Any], where: str) -> tuple[Choice, ...]:
+        of = stated.get("of", [])
+        return tuple(
+            self.choice(one, f"{where}.of", is_optional=True)
+            for one in (of if isinstance(of, list) else [of])
+        )
 
     def choice(self, stated: Any, where: str, *, is_optional: bool = False) -> Choice:
         return tuple(

@@ -9,6 +9,7 @@ from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._kernel.containers import is_perhaps_one
 from btfdump._kernel.following import Following, Troubles
 from btfdump._kernel.notes import Note, note_of
+from btfdump._kernel.per_cpu import on_cpu
 from btfdump._kernel.variables import find_global
 from btfdump._tables.columns import Bound, LevelRow
 from btfdump._walk import Anomaly, ValueEntry
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from btfdump._tables.columns import BoundLevel
     from btfdump._tables.definition import TableDefinition
 
-    RowWalk: TypeAlias = "Callable[[], Iterator[Value]]"
+    Walk: TypeAlias = "Callable[[], Iterator[Value]]"
     Wants: TypeAlias = "Callable[..., bool]"
 
 
@@ -37,7 +38,7 @@ class Asked:
     """
 
     wants: Wants
-    roots: Mapping[str, RowWalk]
+    roots: Mapping[str, Walk]
     options: frozenset[str] = frozenset()
 
 
@@ -109,7 +110,11 @@ class TableReading:
                 yield from self._level(depth + 1)
 
     def _is_wanted(self) -> bool:
-        return self._asked.wants(*[str(self._cells[at]) for at in self._asked_of])
+        names: list[str] = []
+        for at in self._asked_of:
+            cell = self._cells[at]
+            names += map(str, cell) if isinstance(cell, list) else [str(cell)]
+        return self._asked.wants(*names)
 
     def _read(self, depth: int, level: BoundLevel, value: Value) -> tuple[Any, ...]:
         if not level.paths:
@@ -128,44 +133,59 @@ class TableReading:
     def _objects(self, level: BoundLevel) -> Iterator[Value | Note]:
         """Yield the objects of a level, and notes on what is wrong with the container."""
         try:
-            if level.holder < 0 and level.path[0] in self._asked.roots:
+            if level.walk is not None:
+                yield from level.walk(self._frames)
+            elif level.holder < 0 and level.path[0] in self._asked.roots:
                 yield from self._asked.roots[level.path[0]]()
-                return
-            value = self._start(level)
-            if value is None:
-                return
-            if not is_perhaps_one(value):
-                yield from _plain(value)
-                return
+            elif level.holder < 0:
+                value = find_global(self.context, level.path[0])
+                if self.context.is_per_cpu(level.path[0]):
+                    yield from self._on_cpus(value, level.path[1:])
+                else:
+                    yield from self._inside(level, value, level.path[1:])
+            else:
+                yield from self._inside(level, self._frames[level.holder].value, level.path)
+        except BtfdumpError as error:
+            yield note_of(error, ".".join(level.path))
+
+    def _on_cpus(self, variable: Value, path: tuple[str, ...]) -> Iterator[Value]:
+        """Yield what each CPU has at a path from a per-CPU variable; its key is the CPU."""
+        for cpu in range(len(self.context.target.per_cpu_offsets)):
+            value = _at(on_cpu(variable, cpu), path)
+            if value is not None:
+                value.key_ = cpu
+                yield value
+
+    def _inside(
+        self, level: BoundLevel, start: Value, path: tuple[str, ...]
+    ) -> Iterator[Value | Note]:
+        """Yield what a container, an array or a pointer at a path leads to."""
+        value = _at(start, path)
+        facts = value.facts_ if value is not None else None
+        if value is None:
+            return
+        if isinstance(value._layout_, ArrayLayout) and (facts is None or facts.length is None):
+            for index, element in enumerate(value):
+                for found in self._inside(level, element, ()):
+                    if isinstance(found, Note):
+                        yield found
+                        continue
+                    found.key_ = index
+                    yield found
+        elif is_perhaps_one(value):
             for item in value.entries_():
                 if isinstance(item, Anomaly):
                     yield Note(f"{'.'.join(level.path)}: {item.message}", item.address)
                 elif not isinstance(item, ValueEntry):
                     yield item
-        except BtfdumpError as error:
-            yield note_of(error, ".".join(level.path))
-
-    def _start(self, level: BoundLevel) -> Value | None:
-        """Return what is walked, None if a pointer on the way is NULL."""
-        if level.holder < 0:
-            value, path = find_global(self.context, level.path[0]), level.path[1:]
         else:
-            value, path = self._frames[level.holder].value, level.path
-        for name in path:
-            if value.is_pointer_ and not value.value_():
-                return None
-            value = value.member_(name)
-        return None if value.is_pointer_ and not value.value_() else value
+            yield value.deref_() if value.is_pointer_ else value
 
 
-def _plain(value: Value) -> Iterator[Value]:
-    """Yield what is no container: itself, its target, or the elements of an array but for NULL."""
-    if not isinstance(value._layout_, ArrayLayout):
-        yield value.deref_() if value.is_pointer_ else value
-        return
-    for number, element in enumerate(value):
-        if element.is_pointer_ and not element.value_():
-            continue
-        found = element.deref_() if element.is_pointer_ else element
-        found.key_ = number
-        yield found
+def _at(value: Value, path: tuple[str, ...]) -> Value | None:
+    """Return what is at a path from a value, None if a pointer on the way is NULL."""
+    for name in path:
+        if value.is_pointer_ and not value.value_():
+            return None
+        value = value.member_(name)
+    return None if value.is_pointer_ and not value.value_() else value

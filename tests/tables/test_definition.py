@@ -29,6 +29,7 @@ ROWS = [{"as": "task", "each": "task"}]
         ({"rows": "task"}, r"table\.t\.rows: expected a list of at most 8 levels"),
         ({"rows": ROWS * 9}, "at most 8 levels"),
         ({"rows": [{"as": "task"}]}, r"rows\[0\]: expected \{ as = "),
+        ({"rows": [{"as": "a", "each": "b", "call": "c"}]}, r"rows\[0\]: expected \{ as = "),
         ({"rows": [{"as": "a", "each": "b", "kye": "c"}]}, r"rows\[0\]\.kye: expected one of"),
         ({"rows": [{"as": "a", "each": "b + c"}]}, "expected a member path, or a root"),
         ({"rows": [{"as": "a", "each": "b", "only": "a ="}]}, r"only: 'a =' is not an expression"),

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from btfdump._annotate.overlay import Overlay
 from btfdump._kernel.notes import Note
+from btfdump._tables.functions import OBJECTS, ObjectsFunction
 from btfdump._tables.library import definition_of
 from btfdump._tables.rows import Asked, TableReading
+from btfdump.errors import AnnotationError, CorruptDataError
+from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from btfdump._api.kernel import Kernel
@@ -85,3 +91,92 @@ def test_a_broken_list_ends_in_a_note(kernel, world):
     found = rows(kernel, "holders")
     assert next(row["id"] for row in found if not isinstance(row, Note)) == 1
     assert any(isinstance(row, Note) and row.text.startswith("holders: ") for row in found)
+
+
+SHELVES = """
+[struct.shelf]
+boxes = "item:link"
+
+[global]
+shelves = { type = "struct shelf[2]" }
+
+[table.items]
+help = "items"
+names = ["id"]
+rows = [
+    { as = "all", each = "shelves", key = "cpu" },
+    { as = "shelf", each = "all", key = "shelf" },
+    { as = "item", each = "shelf.boxes", key = "box", only = "item.id" },
+]
+
+[table.items.columns]
+cpu = "cpu"
+shelf = "shelf.number"
+at = "shelf"
+box = "box"
+id = "item.id"
+
+[table.called]
+help = "called"
+names = ["id"]
+rows = [{ as = "all", each = "shelves", key = "cpu" }, { as = "item", call = "CALL", of = "all" }]
+
+[table.called.columns]
+id = "item.id"
+"""
+
+
+@pytest.fixture
+def shelves(tmp_path: Any) -> Any:
+    """Return a kernel with a per-CPU array of structs that have arrays of lists."""
+    world = World()
+    world.struct("item", [("id", "u64"), ("link", "struct list_head")])
+    world.struct("shelf", [("number", "u64"), ("boxes", "struct list_head[3]")])
+    world.variable("shelves", "struct shelf[2]")
+    size = world.sizeof("struct shelf[2]")
+    world.symbols["shelves"] = start = world.room(size)
+    world.symbols["__per_cpu_start"], world.symbols["__per_cpu_end"] = start, start + size
+    areas = [world.room(size) for _ in range(2)]
+    world.per_cpu_offsets = tuple(area - start for area in areas)
+    for cpu, area in enumerate(areas):
+        for number in range(2):
+            shelf = area + number * world.sizeof("struct shelf")
+            world.set(shelf, "shelf.number", 10 * cpu + number)
+            for box in range(3):
+                items = [world.new("item", id=100 * cpu + 10 * number + box)] if box else []
+                links = [item + world.offset("item.link") for item in items]
+                world.link_list(shelf + world.offset("shelf.boxes") + 16 * box, links)
+    path = tmp_path / "shelves.toml"
+    path.write_text(SHELVES, "utf-8")
+    return world.kernel([Overlay.load(path)])
+
+
+def test_per_cpu_variables_and_arrays_are_levels(shelves):
+    found = rows(shelves, "items")
+    assert [(row["cpu"], row["shelf"], row["box"], row["id"]) for row in found] == [
+        (cpu, 10 * cpu + number, box, 100 * cpu + 10 * number + box)
+        for cpu in range(2)
+        for number in range(2)
+        for box in (1, 2)
+    ]
+
+
+def test_levels_may_be_functions_of_objects(shelves, monkeypatch):
+    source = shelves.annotations.sources()[0]
+    level = source._declared["called"]["rows"][1]
+    level["call"] = "nothing"
+    with pytest.raises(AnnotationError, match="no function of objects 'nothing'; there are"):
+        reading(shelves, "called")
+
+    def make(kernel: Any) -> Any:
+        def of(shelves: Any) -> Any:
+            yield from shelves[1].boxes[2].walk_()
+            raise CorruptDataError("that is all", 1)
+
+        return of
+
+    level["call"] = "queued"
+    monkeypatch.setitem(OBJECTS._found, "queued", ObjectsFunction(make, "struct item"))
+    first, note, second, _ = rows(shelves, "called")
+    assert (first, second) == ({"id": 12}, {"id": 112})
+    assert note.text == "queued: that is all"

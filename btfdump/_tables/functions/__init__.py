@@ -1,10 +1,14 @@
-"""Column functions: what a table shows that no member path says.
+"""Functions of tables: what a table shows that no member path says.
 
 A function in a file of this folder, or of another package, decorated with `@column()`, is given
 the kernel and returns what makes a cell of the arguments that `of` lists: values of members,
 objects of levels, or keys. What that raises of btfdump's own errors is counted, and the cell is
 None; where the function itself raises one, the kernel lacks the column. `FUNCTIONS` has its name,
 the one after `call` in a table; the first line of its docstring is its help.
+
+A function decorated with `@objects("struct NAME")` is given the kernel as well, and returns what
+yields the objects of a level, values of that type: `OBJECTS` has its name. An object's `key_` is
+what the level calls its key.
 """
 
 from __future__ import annotations
@@ -15,14 +19,17 @@ from typing import TYPE_CHECKING, Any
 from btfdump._plugins.registry import Registry, first_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import TypeAlias
 
     from btfdump._kernel.context import Context
+    from btfdump._kernel.value import Value
     from btfdump._plugins.entry_points import Guard
 
     Call: TypeAlias = Callable[..., Any]
     Make: TypeAlias = Callable[[Context], Call]
+    Walk: TypeAlias = Callable[..., Iterator[Value]]
+    MakeWalk: TypeAlias = Callable[[Context], Walk]
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,24 @@ class ColumnFunction:
         """Return it as registered under `name`."""
         del name
         return self if guard is None else ColumnFunction(guard.call(self.make))
+
+
+@dataclass(frozen=True)
+class ObjectsFunction:
+    """A registered function of objects: what `make(kernel)` returns yields values of `type`."""
+
+    make: MakeWalk
+    type: str
+
+    @property
+    def help(self) -> str:
+        """The line that describes it."""
+        return first_line(self.make)
+
+    def registered(self, name: str, guard: Guard | None) -> ObjectsFunction:
+        """Return it as registered under `name`."""
+        del name
+        return self if guard is None else ObjectsFunction(guard.call(self.make), self.type)
 
 
 FUNCTIONS: Registry[ColumnFunction] = Registry(
@@ -75,9 +100,33 @@ FUNCTIONS: Registry[ColumnFunction] = Registry(
         "objects": "slabs:objects",
         "used": "slabs:used",
         "slab_memory": "slabs:slab_memory",
+        "symbol": "symbols:symbol",
+        "irq_counts": "interrupts:irq_counts",
+        "irq_total": "interrupts:irq_total",
+        "irq_actions": "interrupts:irq_actions",
+        "irq_handlers": "interrupts:irq_handlers",
+        "irq_affinity": "interrupts:irq_affinity",
+        "scheduling": "runqueues:scheduling",
+        "timer_data": "timers:timer_data",
+        "pool_workqueues": "workqueues:pool_workqueues",
+        "active_works": "workqueues:active_works",
+        "inactive_works": "workqueues:inactive_works",
+        "pending_works": "workqueues:pending_works",
+        "running_works": "workqueues:running_works",
+        "time_left": "timers:time_left",
     },
 )
 """By the name that a table calls it by."""
+
+OBJECTS: Registry[ObjectsFunction] = Registry(
+    "object",
+    __name__,
+    {
+        "queued": "runqueues:queued",
+    },
+    "@objects",
+)
+"""By the name that a level of a table calls it by."""
 
 
 def column() -> Callable[[Make], Make]:
@@ -85,6 +134,16 @@ def column() -> Callable[[Make], Make]:
 
     def declare(make: Make) -> Make:
         FUNCTIONS.declare(make, ColumnFunction(make))
+        return make
+
+    return declare
+
+
+def objects(type_: str) -> Callable[[MakeWalk], MakeWalk]:
+    """Declare a function to be one of objects, which are of the C type `type_`."""
+
+    def declare(make: MakeWalk) -> MakeWalk:
+        OBJECTS.declare(make, ObjectsFunction(make, type_))
         return make
 
     return declare
