@@ -47,7 +47,7 @@ class PhysicalMemory:
         """
         size = self._direct.page_size
         read, errors = unchecked_read(self._kernel.target)
-        for start, end in self._ranges():
+        for start, end in self.ranges():
             for at in range(start, end, PIECE):
                 length = min(PIECE, end - at)
                 self.pages += length // size
@@ -76,7 +76,7 @@ class PhysicalMemory:
         if run:
             yield Chunk(start + length - size * len(run), b"".join(run))
 
-    def _ranges(self) -> Iterator[tuple[int, int]]:
+    def ranges(self) -> Iterator[tuple[int, int]]:
         """Yield [start, end) of memory in whole pages, as virtual addresses of the direct map."""
         kernel, direct = self._kernel, self._direct
         root = value_at(kernel, "struct resource", kernel.own_symbol("iomem_resource"))

@@ -44,7 +44,7 @@ def test_resources_that_lead_in_a_circle(patched, poke):
     first = root.child.deref_()
     poke(first.sibling, first.address_)
     with pytest.raises(CorruptDataError, match="more than 16384 children"):
-        for _ in PhysicalMemory(patched, direct_of(patched))._ranges():
+        for _ in PhysicalMemory(patched, direct_of(patched)).ranges():
             pass
 
 

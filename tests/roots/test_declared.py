@@ -23,6 +23,8 @@ RARE = {
     "workers": {"running", "queue"},
 }
 """Columns that no row of a kernel that is at rest may have anything in."""
+WITHOUT_ROWS = {"swaps"}
+"""Tables that no sample dump has anything in."""
 
 
 def test_every_declared_table_is_a_root():
@@ -36,6 +38,8 @@ def test_every_declared_table_is_a_root():
 @pytest.mark.parametrize("kernel", EVERY)
 @pytest.mark.parametrize("name", names())
 def test_every_table_of_every_kernel_is_complete(opened, kernel, name):
+    if name in WITHOUT_ROWS:
+        return
     kind = table_of(name)
     assert kind is not None
     table = kind.table(opened(kernel), Query())

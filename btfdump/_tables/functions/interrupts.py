@@ -21,8 +21,7 @@ _MOST_ACTIONS = 1 << 10
 def irq_counts(kernel: Context) -> Callable[[Value], list[int] | None]:
     """How often an interrupt has come on each possible CPU: `kstat_irqs`, a `__percpu` pointer.
 
-    What it leads to is a struct since 6.10 (86d2a2f51fba: genirq: Provide a snapshot mechanism for
-    interrupt statistics).
+    What it leads to is a struct since 6.10 (86d2a2f51fba: genirq: Convert kstat_irqs to a struct).
     """
     cpus = range(len(kernel.target.per_cpu_offsets))
 

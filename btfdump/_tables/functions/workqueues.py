@@ -40,7 +40,7 @@ def active_works(kernel: Context) -> Callable[[Value], int]:
 def inactive_works(kernel: Context) -> Callable[[Value], list[str]]:
     """The functions that wait until a workqueue has fewer active works.
 
-    The list was called delayed_works until 5.16 (f97a4a1a3f87: workqueue: Rename "delayed" (delayed
+    The list was called delayed_works until 5.14 (f97a4a1a3f87: workqueue: Rename "delayed" (delayed
     by active management) to "inactive").
     """
 
