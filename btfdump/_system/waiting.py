@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from btfdump._kernel.context import Context
     from btfdump._kernel.unwound import UnwoundFrame
     from btfdump._kernel.value import Value
-    from btfdump._system.unwinding import Unwinder
+    from btfdump._system.unwinding.steps import Unwinder
 
 _TEXT = ("__sched_text_start", "__sched_text_end")
 

@@ -11,22 +11,8 @@ from typing import TYPE_CHECKING
 from btfdump.errors import MissingDataError
 
 if TYPE_CHECKING:
-    from typing import Protocol
-
     from btfdump._kernel.context import Context
-    from btfdump._kernel.value import Value
-    from btfdump._system.unwinding.steps import Steps
-
-    class Unwinder(Protocol):
-        """The unwinder of one kernel's machine."""
-
-        def from_task(self, task: Value) -> Steps:
-            """Yield the frames of a task, a `struct task_struct`, that does not run."""
-            ...
-
-        def from_registers(self, registers: bytes) -> Steps:
-            """Yield the frames from where registers say, the bytes of a `struct pt_regs`."""
-            ...
+    from btfdump._system.unwinding.steps import Unwinder
 
 
 def unwinder_of(kernel: Context) -> Unwinder:

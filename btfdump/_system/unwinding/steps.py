@@ -10,13 +10,24 @@ from btfdump.errors import BtfdumpError, FaultError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import TypeAlias
+    from typing import Protocol, TypeAlias
 
     from btfdump._kernel.context import Context
     from btfdump._kernel.value import Value
-    from btfdump._system.unwinding import Unwinder
 
     Steps: TypeAlias = Iterator[UnwoundFrame]
+
+    class Unwinder(Protocol):
+        """The unwinder of one kernel's machine."""
+
+        def from_task(self, task: Value) -> Steps:
+            """Yield the frames of a task, a `struct task_struct`, that does not run."""
+            ...
+
+        def from_registers(self, registers: bytes) -> Steps:
+            """Yield the frames from where registers say, the bytes of a `struct pt_regs`."""
+            ...
+
 
 MAX_FRAMES = 1024
 """As many as drgn's unwinder makes at most."""
