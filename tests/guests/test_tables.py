@@ -26,6 +26,11 @@ ASKED = {
     "maps": 'for file in /proc/[0-9]*/maps; do sed "s,^,$file ," "$file"; done',
     "modules": "cat /proc/modules",
     "slabs": "cat /proc/slabinfo",
+    "inet": "cat /proc/net/tcp /proc/net/udp",
+    "unix": "cat /proc/net/unix",
+    "netlink": "cat /proc/net/netlink",
+    "interrupts": "cat /proc/interrupts",
+    "memory": "cat /proc/meminfo",
     "log": "dmesg -r",
     "cmdline": "cat /proc/cmdline",
     "names": "uname -r; uname -v; uname -m; hostname",
@@ -167,3 +172,44 @@ def test_network_devices(stopped: Stopped) -> None:
         found.setdefault(row["name"], (row["ifindex"], row["mtu"], row["mac"], row["state"]))
     assert truth
     assert {name: found.get(name) for name in truth} == truth
+
+
+def test_sockets(stopped: Stopped) -> None:
+    def end(text: str) -> str | None:
+        address, port = text.split(":")
+        octets = reversed(bytes.fromhex(address))  # a number in the byte order of x86-64
+        return f"{'.'.join(map(str, octets))}:{int(port, 16)}"
+
+    rows = stopped.rows("sockets")
+    rows = [row for row in rows if row["netns"] == rows[0]["netns"]]
+    inet = [line.split() for line in stopped.said["inet"] if not line.lstrip().startswith("sl")]
+    truth = {(end(line[1]), int(line[3], 16), int(line[9])) for line in inet}
+    found = {
+        (row["local"], row["state"], row["inode"])
+        for row in rows
+        if row["family"] == 2 and row["protocol"] in ("TCP", "UDP")
+    }
+    assert truth
+    assert found == truth
+    for name, family, column in (("unix", 1, 6), ("netlink", 16, 9)):
+        inodes = sorted(int(line.split()[column]) for line in stopped.said[name][1:])
+        assert inodes
+        assert sorted(row["inode"] for row in rows if row["family"] == family) == inodes
+
+
+def test_interrupts(stopped: Stopped) -> None:
+    found = {row["irq"]: ", ".join(row["actions"]) for row in stopped.rows("irqs")}
+    truth = {}
+    for line in stopped.said["interrupts"]:
+        number, _, rest = line.partition(":")
+        if number.strip().isdigit():
+            truth[int(number)] = rest
+    assert len(truth) > 4
+    assert all(truth[number].endswith(f"  {found[number]}") for number in truth)
+
+
+def test_memory(stopped: Stopped) -> None:
+    truth = {line.split(":")[0]: int(line.split()[1]) << 10 for line in stopped.said["memory"]}
+    found = {row["name"]: row["size"] for row in stopped.rows("mem")}
+    assert found["total"] == truth["MemTotal"]
+    assert abs(found["free"] - truth["MemFree"]) < 16 << 20
