@@ -40,6 +40,12 @@ def problems_of(target: Target) -> Sequence[str]:
     return problems
 
 
+def cpu_statuses_of(target: Target) -> Sequence[bytes]:
+    """Return the `struct elf_prstatus` of CPUs, as far as a target has any outside of memory."""
+    statuses: Sequence[bytes] = getattr(target, "cpu_statuses", ())
+    return statuses
+
+
 class BaseTarget(ABC):
     """A `btfdump._targets.memory.Target` without symbols, BTF or modules, of one CPU.
 
@@ -52,6 +58,8 @@ class BaseTarget(ABC):
     description: str = ""
     problems: Sequence[str] = ()
     """What is wrong with the whole: of a dump that lacks some of its memory."""
+    cpu_statuses: Sequence[bytes] = ()
+    """Of a dump with notes of its CPUs' registers: the `struct elf_prstatus` of each, in order."""
 
     @abstractmethod
     def read(self, address: int, size: int) -> bytes:
@@ -209,6 +217,7 @@ class LayeredTarget(BaseTarget):
         self.release = target.release
         self.description = target.description
         self.problems = problems_of(target)
+        self.cpu_statuses = cpu_statuses_of(target)
 
     def read(self, address: int, size: int) -> bytes:
         """Read exactly `size` bytes at virtual `address` of the target below."""

@@ -41,7 +41,9 @@ _ET_CORE = 4
 _EM_X86_64 = 62
 _EHDR32, _EHDR64 = 52, 64
 _PN_XNUM = 0xFFFF
-_NT_AUXV, _NT_FILE = 6, 0x46494C45
+_NT_PRSTATUS, _NT_AUXV, _NT_FILE = 1, 6, 0x46494C45
+_MAX_CPUS, _MAX_STATUS = 1 << 13, 1 << 12
+"""Notes of CPUs' registers that are kept, and the bytes of the longest: what kernels may have."""
 _XEN_OWNER = b"Xen\0"
 # Utsname machine (and aliases) -> the name used here.
 _MACHINES = {
@@ -86,6 +88,7 @@ class CoreFile:
     kdump-compressed files, flattened or not, `vmcoreinfo` is the text that the header leads to, and
     memory is `block_count` blocks of `block_size` bytes (both 0 if the header is nonsense).
     `is_incomplete` means that the program that wrote the dump says it could not write all of it.
+    `cpu_statuses` are the `struct elf_prstatus` in the notes of an ELF file, one for each CPU.
     """
 
     path: Path
@@ -101,6 +104,7 @@ class CoreFile:
     block_count: int = 0
     whole_size: int = 0
     is_incomplete: bool = False
+    cpu_statuses: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
     def cut(self) -> str:
@@ -192,7 +196,7 @@ def _sniff_elf(path: Path, file: BinaryIO, head: bytes, size: int) -> CoreFile:
     if machine == "ppc64" and byteorder == "little":
         machine = "ppc64le"
     _check_class(path, head, order, is_64)
-    segments, owners, user_process = _program_headers(path, file, head, order, is_64)
+    segments, owners, user_process, statuses = _program_headers(path, file, head, order, is_64)
     if _XEN_OWNER in owners:
         raise TargetError(
             f"{path}: is of a Xen host or guest; {EXPECTED} of Linux on the machine itself: drgn "
@@ -209,6 +213,7 @@ def _sniff_elf(path: Path, file: BinaryIO, head: bytes, size: int) -> CoreFile:
         truncated=0 < size < end,
         whole_size=end,
         user_process=user_process,
+        cpu_statuses=statuses,
         is_incomplete=is_64
         and e_machine == _EM_X86_64  # others keep something else in these flags
         and bool(struct.unpack_from(f"{order}I", head, 48)[0] & _DUMP_ELF_INCOMPLETE),
@@ -232,8 +237,8 @@ def _check_class(path: Path, head: bytes, order: str, is_64: bool) -> None:
 
 def _program_headers(
     path: Path, file: BinaryIO, head: bytes, order: str, is_64: bool
-) -> tuple[tuple[Segment, ...], frozenset[bytes], bool]:
-    """Return the segments, who wrote the notes, and whether it is the core of a process."""
+) -> tuple[tuple[Segment, ...], frozenset[bytes], bool, tuple[bytes, ...]]:
+    """Return the segments, who wrote the notes, if it is a process's, and registers of CPUs."""
     if is_64:
         phoff, shoff = struct.unpack_from(f"{order}QQ", head, 32)
         phentsize, phnum = struct.unpack_from(f"{order}HH", head, 54)
@@ -263,6 +268,7 @@ def _program_headers(
     segments: list[Segment] = []
     owners: set[bytes] = set()
     user_process = False
+    statuses: list[bytes] = []
     for fields in entry.iter_unpack(table):
         if is_64:
             p_type, _, offset, vaddr, paddr, filesz, memsz, _ = fields
@@ -275,7 +281,8 @@ def _program_headers(
             notes = _read_at(file, offset, min(filesz, MAX_NOTES))
             user_process = _is_user_core(notes, order)
             owners.update(owner for owner, _, _ in elf_notes(notes, order))
-    return tuple(segments), frozenset(owners), user_process
+            statuses += _cpu_statuses(notes, order)
+    return tuple(segments), frozenset(owners), user_process, tuple(statuses[:_MAX_CPUS])
 
 
 def _check_extent(path: Path, vaddr: int, paddr: int, size: int, bits: int) -> None:
@@ -300,6 +307,13 @@ def _is_user_core(notes: bytes, order: str) -> bool:
         kind in (_NT_AUXV, _NT_FILE) and name == b"CORE\0"
         for name, kind, _ in elf_notes(notes, order)
     )
+
+
+def _cpu_statuses(notes: bytes, order: str) -> Iterator[bytes]:
+    """Yield the `struct elf_prstatus` of each CPU that has one."""
+    for name, kind, descriptor in elf_notes(notes, order):
+        if kind == _NT_PRSTATUS and name == b"CORE\0" and len(descriptor) <= _MAX_STATUS:
+            yield descriptor
 
 
 def elf_notes(notes: bytes, order: str) -> Iterator[tuple[bytes, int, bytes]]:

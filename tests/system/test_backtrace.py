@@ -103,12 +103,25 @@ def test_a_task_that_runs_is_where_its_cpu_was(opened, name):
         assert cpu_of(trace.task) == cpu
 
 
-def test_of_a_task_that_runs_nobody_knows_where_it_is(opened):
-    """The dump of this machine has no registers of CPUs, nor did those save any in memory."""
+def test_registers_that_drgn_does_not_find(opened):
+    """Those of this dump are in its notes, of which drgn is not told."""
     kernel = opened("s390x")
+    for cpu, entry in ((0, "startup_continue"), (1, "restart_int_handler")):
+        trace = Backtraces(kernel).of(running_on(kernel, cpu))
+        names = [frame.code.name for frame in trace.frames if frame.code is not None]
+        assert names[0] == "arch_cpu_idle"
+        assert names[2:4] == ["do_idle", "cpu_startup_entry"]
+        assert names[-1] == entry
+        # The caller of who was interrupted may not be stored where it is looked for.
+        assert [frame.is_guess for frame in trace.frames[:3]] == [False, True, False]
+        assert (trace.end, trace.is_whole) == ("start of the CPU", True)
+
+
+def test_of_a_task_that_runs_nobody_knows_where_it_is(opened, monkeypatch):
+    kernel = opened("s390x")
+    monkeypatch.setattr(kernel.target, "cpu_statuses", ())
     trace = Backtraces(kernel).of(running_on(kernel, 1))
-    assert trace.frames == ()
-    assert not trace.is_whole
+    assert (trace.frames, trace.is_whole) == ((), False)
     assert trace.end == (
         "it runs on CPU 1: registers for CPU 1 were not saved; "
         "only a dump with the registers of its CPU tells where it is"

@@ -70,6 +70,39 @@ def test_other_notes(opened, kind, length):
         saved_registers(kernel, 0)
 
 
+@pytest.fixture
+def noted(opened):
+    """A kernel of two CPUs, whose dump may have notes of them."""
+    kernel = PatchedKernel(opened("stock"))
+    assert kernel.target.cpu_statuses == ()  # of a kdump-compressed file, drgn reads them
+    return kernel
+
+
+def status(number):
+    return bytes(112) + bytes([number]) * 216
+
+
+def test_registers_in_the_notes_of_a_dump(noted):
+    noted.target.cpu_statuses = (status(1), status(2))
+    assert [saved_registers(noted, cpu)[0] for cpu in (0, 1)] == [1, 2]
+
+
+def test_notes_of_those_cpus_that_are_online(noted):
+    noted.target.cpu_statuses = (status(7),)
+    noted.target.write(noted.symbol("__cpu_online_mask"), b"\2")
+    assert saved_registers(noted, 1)[0] == 7
+    with pytest.raises(MissingDataError, match="CPU 0 has saved no registers"):
+        saved_registers(noted, 0)
+
+
+@pytest.mark.parametrize("statuses", [(status(1),), (status(1),) * 3, (b"", b"short")])
+def test_notes_of_which_nobody_can_say_whose_they_are(noted, statuses):
+    noted.target.cpu_statuses = statuses
+    for cpu in (0, 1):
+        with pytest.raises(MissingDataError):
+            saved_registers(noted, cpu)
+
+
 def test_a_backtrace_begins_at_them(opened):
     """The registers of a CPU, as the dump has them, lead to the same frames."""
     kernel = opened("stock")

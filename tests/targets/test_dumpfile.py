@@ -486,3 +486,10 @@ def test_what_opens_mutated_headers_outlives_its_process(opener, sample):
     opener.process.kill()
     assert opener.open(sample("tagged")) == "SIGKILL"
     assert opener.open(sample("tagged")) == "opened"
+
+
+@pytest.mark.parametrize(("name", "size"), [("s390x", 336), ("filtered", 336)])
+def test_registers_of_cpus_in_notes(sample, name, size):
+    core = dumpfile.sniff(sample(name))
+    assert [len(status) for status in core.cpu_statuses] == [size] * 2
+    assert len(set(core.cpu_statuses)) == 2

@@ -65,6 +65,7 @@ def open_core(
         is_incomplete=core.is_incomplete,
     )
     target.problems = tuple(_losses(core))
+    target.cpu_statuses = core.cpu_statuses
     return target
 
 
