@@ -94,6 +94,11 @@ def is_path(text: str) -> bool:
     return True
 
 
+def is_more_than_path(text: str) -> bool:
+    """Whether a text begins with a step as a path does, and goes on as no path does."""
+    return not is_path(text) and text.lstrip().startswith((".", "->", "["))
+
+
 @dataclass(frozen=True)
 class Path:
     """The steps from a root: member names (after `.` or `->`, which mean the same) and indexes."""

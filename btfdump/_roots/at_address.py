@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from btfdump._kernel.expression import Path
+from btfdump._kernel.expression import Path, is_more_than_path
 from btfdump._kernel.value_at import value_at
 from btfdump._places.place import PAGE, UNKNOWN, Places
 from btfdump._roots import Selected
@@ -14,6 +14,8 @@ from btfdump._roots.task import tasks
 from btfdump.errors import ObjectNotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from btfdump._kernel.context import Context
     from btfdump._places.place import Place
 
@@ -21,15 +23,15 @@ _WORDS = 32
 """The most words that are shown of what has no known type."""
 
 
-def lies_at(kernel: Context, text: str) -> Selected:
-    """Return the object around an address, and what a path leads to from there.
+def lies_at(kernel: Context, text: str) -> Iterator[Selected]:
+    """Yield the object around an address, or what steps lead to from there.
 
     `text` begins with an `ADDRESS`. Raises `ObjectNotFoundError` if nothing is known to lie there,
     and what `Path.follow()` raises.
     """
     match = re.match(ADDRESS, text)
     assert match is not None
-    path = Path.parse(text[match.end() :], where=match[0])
+    rest = text[match.end() :]
     address = number(match[0])
     place = Places(kernel, lambda: tasks(kernel)).of(address)
     if place.kind == UNKNOWN:
@@ -44,8 +46,14 @@ def lies_at(kernel: Context, text: str) -> Selected:
         if place.kind == PAGE:  # what is on a page is not said by where the page begins
             first = address & -kernel.layouts.pointer_size
         value = value_at(kernel, kernel.type(f"unsigned long[{words}]"), first)
+    if is_more_than_path(rest):
+        from btfdump._roots.expressions import evaluated_from
+
+        yield from evaluated_from(kernel, value, match[0], rest, _doubt(place))
+        return
+    path = Path.parse(rest, where=match[0])
     name = f"{match[0]} ({place.told}){path.text}"
-    return Selected(path.follow(value), name, doubt=_doubt(place))
+    yield Selected(path.follow(value), name, doubt=_doubt(place))
 
 
 def _doubt(place: Place) -> str:

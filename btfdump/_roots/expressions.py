@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from btfdump._kernel.context import Context
     from btfdump._kernel.evaluation import FindCpu
-    from btfdump._kernel.grammar import Name
+    from btfdump._kernel.grammar import Expression, Name
     from btfdump._kernel.value import Value
 
 
@@ -37,7 +37,29 @@ def evaluated(kernel: Context, text: str) -> Iterator[Selected]:
     A number is a `long`, or an `unsigned long` where it is too large for that. Raises
     `ExpressionError`, and what looking for its names and reading the kernel raises.
     """
-    evaluation = Evaluation(kernel, parse(text.strip()), _Names(kernel), is_doubting=True)
+    yield from _results(kernel, parse(text.strip()), _Names(kernel))
+
+
+def evaluated_from(
+    kernel: Context, value: Value, told: str, rest: str, doubt: str
+) -> Iterator[Selected]:
+    """Yield what an object comes to with `rest` behind it, operators as well as steps.
+
+    `told` is what the object is called, and `doubt` what is to be said against it. Raises the same
+    errors.
+    """
+    name = "_" * len(told)  # it stands where the object is told
+    try:
+        expression = parse(f"{name}{rest}")
+    except ExpressionError as error:
+        raise ExpressionError(str(error).replace(name, told, 1)) from None
+    names = _FromObject(kernel, Found(value, told))
+    for found in _results(kernel, expression._replace(text=f"{told}{rest}"), names):
+        yield found._replace(doubt="; ".join(filter(None, (doubt, found.doubt))))
+
+
+def _results(kernel: Context, expression: Expression, names: _Names) -> Iterator[Selected]:
+    evaluation = Evaluation(kernel, expression, names, is_doubting=True)
     for value, name, fates, doubts in evaluation.results():
         if isinstance(value, str):
             raise ExpressionError(f"{name}: a text is nothing to be shown")
@@ -123,3 +145,17 @@ class _Names:
             return Computed(kernel, kernel.type("void *"), kernel.symbol(name))
         except TypeNotFoundError:
             return number_value(kernel, kernel.symbol(name))
+
+
+class _FromObject(_Names):
+    """The same, and an object that is the first name."""
+
+    def __init__(self, kernel: Context, given: Found) -> None:
+        super().__init__(kernel)
+        self._given = given
+
+    def __call__(self, name: Name, cpu: FindCpu) -> Iterator[Found]:
+        if name.start == 0:
+            yield self._given
+        else:
+            yield from super().__call__(name, cpu)

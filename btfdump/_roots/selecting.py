@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._btf.type_name import TypeName
 from btfdump._decode.layout import StructLayout
-from btfdump._kernel.expression import Path, is_path, parse_number
+from btfdump._kernel.expression import Path, is_more_than_path, is_path, parse_number
 from btfdump._kernel.per_cpu import on_cpu
 from btfdump._kernel.symbol_names import SPELLED
 from btfdump._kernel.variables import named_global
@@ -53,6 +53,7 @@ _CALL = r"\s*(?!container_of\b)([A-Za-z_]\w*)\s*\(([^()]*)\)"
 _WHERE = r"(?=\s*(?:->|\.|\[|$))"
 _SYMBOL = rf"\s*({SPELLED}){_WHERE}"
 _ADDRESS = r"\s*(0[xX][0-9a-fA-F]+|\d+|[0-9a-fA-F]{16})(?![\w:])"  # but not 8021q:SYMBOL
+_DIGITS = 16
 _OFFSET = r"(?:\s*\+\s*(0[xX][0-9a-fA-F]+|\d+)(?!\w))?"
 _AT_SYMBOL = rf"\s*({SPELLED}){_OFFSET}{_WHERE}"
 _AT_ADDRESS = rf"{_ADDRESS}{_OFFSET}"
@@ -111,11 +112,16 @@ def per_cpu_values(variable: Value, name: str, path: Path) -> Iterator[tuple[int
     """
     wanted = path.steps[0] if path.steps and isinstance(path.steps[0], int) else None
     cpus = range(len(variable._context_.target.per_cpu_offsets)) if wanted is None else (wanted,)
+    for cpu in cpus:
+        yield cpu, instance(variable, name, cpu)
+
+
+def instance(variable: Value, name: str, cpu: int) -> Value:
+    """Return one CPU's instance of the variable `name`; raises `ObjectNotFoundError`."""
     try:
-        for cpu in cpus:
-            yield cpu, on_cpu(variable, cpu)
+        return on_cpu(variable, cpu)
     except IndexError as error:
-        raise ObjectNotFoundError(f"{name}[{wanted}]: {error}") from error
+        raise ObjectNotFoundError(f"{name}[{cpu}]: {error}") from error
 
 
 def text_after_cpu(path: Path) -> str:
@@ -125,15 +131,32 @@ def text_after_cpu(path: Path) -> str:
     return path.text
 
 
-def at_address(kernel: Context, type_name: str, text: str) -> Selected:
-    """Return the value of C type `type_name` at an address or symbol, and the path from there.
+def objects_at(kernel: Context, type_name: str, text: str) -> Iterator[Selected]:
+    """Yield the value of C type `type_name` at an address or symbol, or what is behind steps.
 
-    Both may have an offset in bytes: `init_task+0x10`, `0xffff888000001000+16`.
+    Both may have an offset in bytes: `init_task+0x10`, `0xffff888000001000+16`. Behind a step may
+    stand what may be behind an operand of an expression.
     """
+    from btfdump._kernel.claims import doubt
+
+    value, told, rest = _object_at(kernel, type_name, text)
+    if is_more_than_path(rest):
+        from btfdump._roots.expressions import evaluated_from
+
+        yield from evaluated_from(kernel, value, told, rest, doubt(value))
+        return
+    path = Path.parse(rest, where=told)
+    # A struct tells its address, and what it is; a scalar is nothing without its name.
+    is_plain = not path.steps and isinstance(value._layout_, StructLayout)
+    yield Selected(path.follow(value), text, is_plain, doubt=doubt(value))
+
+
+def _object_at(kernel: Context, type_name: str, text: str) -> tuple[Value, str, str]:
+    """Return the object that a text begins with, that beginning, and the rest."""
     match = re.match(_AT_ADDRESS, text)
     is_symbol = match is None
     if match is not None:
-        address = parse_number(match[1])
+        address = _number(match[1])
     else:
         match = re.match(_AT_SYMBOL, text)
         if match is None:
@@ -151,19 +174,21 @@ def at_address(kernel: Context, type_name: str, text: str) -> Selected:
             f"{match[1]} is in the kernel's image of the per-CPU variables, which no CPU uses: "
             f"say '{type_name}' {name}[0] for that of CPU 0"
         )
-    path = Path.parse(text[match.end() :], where=match[0])
-    from btfdump._kernel.claims import Claimed, doubt
+    from btfdump._kernel.claims import Claimed
 
     value: Value = Claimed(kernel, kernel.type(type_name), address)
-    rest = path
-    if is_symbol and kernel.is_per_cpu(match[1]):
-        if not path.steps or not isinstance(path.steps[0], int):
-            raise ExpressionError(f"{match[1]} is per-CPU: say {match[1]}[0] for that of CPU 0")
-        ((_, value),) = per_cpu_values(value, match[1], path)
-        rest = Path(path.text, path.steps[1:], path.where)
-    # A struct tells its address, and what it is; a scalar is nothing without its name.
-    is_plain = not rest.steps and isinstance(value._layout_, StructLayout)
-    return Selected(rest.follow(value), text, is_plain, doubt=doubt(value))
+    if not is_symbol or not kernel.is_per_cpu(match[1]):
+        return value, match[0], text[match.end() :]
+    cpu = re.match(r"\s*\[\s*(\d+)\s*\]", text[match.end() :])
+    if cpu is None:
+        raise ExpressionError(f"{match[1]} is per-CPU: say {match[1]}[0] for that of CPU 0")
+    number, end = parse_number(cpu[1]), match.end() + cpu.end()
+    return instance(value, match[1], number), text[:end], text[end:]
+
+
+def _number(text: str) -> int:
+    """Return the number that a text of the form `_ADDRESS` is: 16 digits are an address."""
+    return int(text, 16) if len(text) == _DIGITS and text.isalnum() else parse_number(text)
 
 
 def _no_symbol(kernel: Context, text: str) -> str:
@@ -183,7 +208,7 @@ def _no_symbol(kernel: Context, text: str) -> str:
         return f"{text!r} is neither a root, nor a symbol, nor 'TYPE' ADDRESS{words}"
     from btfdump._roots.suggestions import place
 
-    address = parse_number(match[1]) + parse_number(match[2] or "0")
+    address = _number(match[1]) + parse_number(match[2] or "0")
     there = place(kernel, address) if address < 1 << kernel.layouts.pointer_size * 8 else ""
     which = f" ({there})" if there else ""
     name = there.partition(" [")[0]  # without its module

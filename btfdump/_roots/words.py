@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias
 from btfdump._roots import ROOTS, VERBS, RootKind, TableKind
 from btfdump._roots.names import advice_on
 from btfdump._roots.selecting import (
-    at_address,
     has_symbol,
     has_type,
     is_further_type,
     is_type,
+    objects_at,
     select,
 )
 from btfdump.errors import ExpressionError, SymbolNotFoundError
@@ -141,7 +141,7 @@ def _finder(kernel: Context, kind: RootKind, argument: str | None) -> Job:
 
 
 def _placed(kernel: Context, type_name: str, word: str) -> Job:
-    return lambda: (at_address(kernel, type_name, one) for one in (word,))
+    return lambda: objects_at(kernel, type_name, word)
 
 
 def _selected(kernel: Context, word: str, *, may_be_type: bool) -> Job:
@@ -149,7 +149,7 @@ def _selected(kernel: Context, word: str, *, may_be_type: bool) -> Job:
         if re.match(_BARE_ADDRESS, word):
             from btfdump._roots.at_address import lies_at
 
-            yield lies_at(kernel, word.strip())
+            yield from lies_at(kernel, word.strip())
             return
         try:
             yield from select(kernel, word)

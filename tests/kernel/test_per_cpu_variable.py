@@ -5,13 +5,19 @@ from __future__ import annotations
 import pytest
 
 from btfdump._kernel.per_cpu_variable import PerCpuVariable
-from btfdump._roots.selecting import at_address, select
+from btfdump._roots.selecting import objects_at, select
 from btfdump._targets.memory import Platform
 from btfdump.errors import ExpressionError, FaultError, ObjectNotFoundError
 from tests.support.synthetic import World
 
 CPUS = 3
 REFUSED = r"is per-CPU: say of which CPU it is to be read, as kernel\.per_cpu\(variable, 0\)"
+
+
+def at_address(kernel, type_name, text):
+    """Return the one object at an address or symbol."""
+    (found,) = objects_at(kernel, type_name, text)
+    return found
 
 
 class Areas:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from btfdump._roots.at_address import lies_at
 from btfdump._roots.expressions import evaluated
-from btfdump._roots.selecting import is_type, select
+from btfdump._roots.selecting import is_type, objects_at, select
 from btfdump.errors import (
     BtfdumpError,
     ExpressionError,
@@ -130,3 +131,26 @@ def test_a_plain_path_comes_to_the_same_either_way(opened, path):
             return type(error)
 
     assert told(select(kernel, path)) == told(evaluated(kernel, path))
+
+
+def test_behind_an_address(opened):
+    """With a type or without, steps are those of any expression."""
+    kernel = opened("tagged")
+    task = kernel.task(1)
+    at = f"{task.address_:x}"  # without 0x: 16 digits
+    for several in (
+        list(objects_at(kernel, "struct task_struct", f"{at}.children[pid == 86].comm")),
+        list(lies_at(kernel, f"0x{at}->children[pid == 86].comm")),
+    ):
+        assert [one.value.string_() for one in several] == ["w_main"]
+        assert several[0].name.endswith("children[1].comm")
+    (found,) = objects_at(kernel, "struct task_struct", f"{at}")
+    assert found.value.address_ == task.address_
+    (found,) = objects_at(kernel, "struct task_struct", f"{at}.pid + 1")
+    assert found.value == 2
+    (found,) = objects_at(kernel, "struct cred", f"{at}.uid.val + 1")
+    assert "hardly a struct cred" in found.doubt
+    (found,) = objects_at(kernel, "struct rq", "runqueues[1].cpu + 1")
+    assert (int(found.value), found.name) == (2, "runqueues[1].cpu + 1")
+    with pytest.raises(ExpressionError, match=rf"^0x{at}\.\.x: at character 20, '\.x': expected"):
+        list(lies_at(kernel, f"0x{at}..x"))

@@ -13,7 +13,7 @@ from btfdump._graph.limits import Limits, selection_of
 from btfdump._graph.traverse import traverse
 from btfdump._kernel.value import Value
 from btfdump._render import Root, get
-from btfdump._roots.selecting import at_address, is_type, select
+from btfdump._roots.selecting import is_type, objects_at, select
 from btfdump._roots.words import _is_known
 from btfdump.errors import (
     AmbiguousSymbolError,
@@ -27,6 +27,7 @@ from tests.support.synthetic import World
 
 if TYPE_CHECKING:
     from btfdump._api.kernel import Kernel
+    from btfdump._roots import Selected
 
 DUMPS = ["tagged", "s390x"]
 
@@ -42,6 +43,12 @@ def shown(
         for found in select(kernel, text)
     ]
     return "".join(get(format)(roots, kernel.options(limits=limits)))
+
+
+def at_address(kernel: Kernel, type_name: str, text: str) -> Selected:
+    """Return the one object at an address or symbol."""
+    (found,) = objects_at(kernel, type_name, text)
+    return found
 
 
 # Lengths
