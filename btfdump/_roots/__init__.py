@@ -209,6 +209,7 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
         "stack": "stack:list_stacks",
         "sockets": "sockets:list_sockets",
         "routes": "routes:list_routes",
+        "locks": "locks:list_locks",
         "bpf-iters": "iterators:list_iterators",
         "tables": "tables:list_tables",
         "ps": "declared:ps",
