@@ -169,7 +169,7 @@ class KernelSurroundings:
     def _read_letters(self, symbol: str) -> Iterator[str]:
         context, width = self._context, self._context.layouts.pointer_size
         try:
-            start = context.own_symbol(symbol)
+            start = context.target.symbol(symbol)  # quicker than one whose code or data counts
             for address in range(start, start + _MAX_STATES * width, width):
                 text = context.target.read(self._number(address, width), 3)
                 if text[1:] != b" (":
