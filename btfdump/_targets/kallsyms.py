@@ -84,10 +84,13 @@ class Kallsyms(SortedTable):
     def find(self, name: str) -> int | None:
         """Return the address of `name`, or None: see `SymbolFinder.find()`."""
         at = self._find_index(name)
-        # Only local names are given twice, and looking for those takes longer.
-        if at is not None and self._expand(at)[:1].islower():
+        if at is None:
+            return None
+        # Only local names are given twice, and looking for those takes longer; where code is must
+        # be known only if there are several.
+        if self._expand(at)[:1].islower() and len({one for one, _ in self._called(name)}) > 1:
             return super().find(name)
-        return None if at is None else self._address_at(at)
+        return self._address_at(at)
 
     def names(self) -> list[str]:
         """Return every name, in address order; expands the whole table.
