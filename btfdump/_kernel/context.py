@@ -12,7 +12,6 @@ from btfdump._btf import types
 from btfdump._btf.type_name import VMLINUX
 from btfdump._decode.layout import Layouts, StructLayout
 from btfdump._decode.scope import Scope
-from btfdump._kernel import per_cpu_section
 from btfdump._kernel.arguments import text
 from btfdump._kernel.declared import fitting
 from btfdump._kernel.surroundings import KernelSurroundings
@@ -464,6 +463,8 @@ class Context:
         symbol = self._symbol_names.find(name, data=True)
         found = self._vars(symbol)
         if not found:
+            from btfdump._kernel import per_cpu_section  # of few variables it is asked
+
             return symbol.module == VMLINUX and per_cpu_section.contains(
                 self.target, symbol.address
             )
@@ -481,6 +482,8 @@ class Context:
         Every CPU's area was copied from it; then it was freed, and its memory used for other
         things. Without SMP it is what the kernel uses.
         """
+        from btfdump._kernel import per_cpu_section
+
         return per_cpu_section.is_template(self.target, address)
 
     def _vars(self, symbol: FoundSymbol) -> list[types.Var]:
