@@ -108,6 +108,9 @@ def _csv(table: Table, options: Options) -> Iterator[str]:
             continue
         for row in found.rows() if isinstance(found, Block) else (found,):
             cells = document(row)
+            for name, form in table.forms.items():  # what has parts of its own, in one text
+                if form.text is not None and isinstance(cells.get(name), list):
+                    cells[name] = form.text(cells[name])
             writer.writerow([_plain(cells.get(name)) for name in names])
         yield line.getvalue()
         line.seek(0)

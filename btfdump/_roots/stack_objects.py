@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from struct import unpack
 from typing import TYPE_CHECKING
 
+from btfdump._decode.layout import ArrayLayout, StructLayout
 from btfdump._graph.summaries import Summaries, in_words
-from btfdump._places.member_at import named_type
 from btfdump._places.place import PER_CPU, SLAB, VARIABLE, Places
 from btfdump.errors import BtfdumpError
 
@@ -25,7 +26,7 @@ _KINDS = (SLAB, VARIABLE, PER_CPU)
 
 
 class StackObjects:
-    """Finds the objects of one kernel that frames point to."""
+    """Finds the objects of one kernel that frames point to, other than the task itself."""
 
     def __init__(self, kernel: Context, tasks: Callable[[], Iterable[Value]]) -> None:
         self._kernel = kernel
@@ -39,12 +40,10 @@ class StackObjects:
         `at` is the word's address, `value` the word, `object` what that points to.
         """
         starts = [frame.position if not frame.is_user else None for frame in trace.frames]
-        return [
-            self._between(start, end)
-            for start, end in zip(starts, [*starts[1:], None], strict=True)
-        ]
+        own = trace.task.address_
+        return [self._between(start, end, own) for start, end in zip_longest(starts, starts[1:])]
 
-    def _between(self, start: int | None, end: int | None) -> list[dict[str, str]]:
+    def _between(self, start: int | None, end: int | None, own: int) -> list[dict[str, str]]:
         if start is None or end is None or not 0 < end - start <= _MOST_BYTES:
             return []
         kernel = self._kernel
@@ -62,8 +61,8 @@ class StackObjects:
             if word < 1 << 12:  # no pointer
                 continue
             place = self._place(word)
-            is_typed = place.value is not None and named_type(place.value._layout_)
-            if place.kind not in _KINDS or not is_typed or place.start in given:
+            is_told = place.kind in _KINDS and _is_struct(place.value) and place.start != own
+            if not is_told or place.start in given:
                 continue
             given.add(place.start)
             at, value = f"{start + number * width:#x}", f"{word:#x}"
@@ -82,3 +81,11 @@ class StackObjects:
         is_start = place.address == place.start
         told = holder if is_start else place._replace(holder=holder).told
         return f"{told} ({place.stale})" if place.stale else told
+
+
+def _is_struct(value: Value | None) -> bool:
+    """Whether an object is a struct, or an array of some: numbers alone say nothing here."""
+    layout = value._layout_ if value is not None else None
+    while isinstance(layout, ArrayLayout):
+        layout = layout.element
+    return isinstance(layout, StructLayout)

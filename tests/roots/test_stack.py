@@ -96,17 +96,36 @@ def test_other_formats(opened):
 
 
 def test_objects(opened):
-    """A waiting parent has itself on its stack, and the files that a reader waits for."""
+    """A parent that waits has what it waits for on its stack; that itself is there says nothing."""
     (row,) = table(opened("stock"), "1", objects=()).rows
     assert not isinstance(row, Note)
     found = [one for frame in row["frames"] for one in frame["objects"]]
     assert {"at", "value", "object"} == set(found[0])
     told = [one["object"] for one in found]
-    assert 'slab task_struct "init" pid 1' in told
     assert any(one.startswith("slab mm_struct /bin/busybox") for one in told)
     assert any("wait_chldexit" in one for one in told)
     lines = printed(row)
-    assert any('slab task_struct "init" pid 1' in line for line in lines)
+    assert any("slab mm_struct /bin/busybox" in line for line in lines)
+    assert not any('"init" pid 1' in one for one in told)
+
+
+def test_objects_of_all_tasks(opened):
+    """Those of a task without a stack are none."""
+    kernel = opened("stock")
+    rows = [row for row in table(kernel, objects=()).rows if not isinstance(row, Note)]
+    assert len(rows) == 82
+    told = {one["object"] for row in rows for frame in row["frames"] for one in frame["objects"]}
+    assert any(one.startswith("slab filp ") for one in told)
+    assert not any("cpu_bit_bitmap" in one for one in told)  # an array of numbers
+
+
+def test_csv_has_a_frame_after_another(opened):
+    text = "".join(render_table(table(opened("stock"), "2"), "csv", Options()))
+    assert text.splitlines() == [
+        "pid,comm,state,cpu,frames,end",
+        "2,kthreadd,S,1,__schedule+0x4e0 < schedule+0x27 < kthreadd+0x2d3 < ret_from_fork+0x34 < "
+        "ret_from_fork_asm+0x1a,start of the thread",
+    ]
 
 
 def test_a_list_of_tasks_that_is_damaged(opened):
