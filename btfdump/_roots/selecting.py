@@ -12,7 +12,6 @@ from btfdump._kernel.per_cpu import on_cpu
 from btfdump._kernel.symbol_names import SPELLED
 from btfdump._kernel.variables import named_global
 from btfdump._roots import ROOTS, Selected
-from btfdump._roots.names import called, no_such_name
 from btfdump.errors import (
     AmbiguousTypeError,
     ExpressionError,
@@ -74,6 +73,8 @@ def select(kernel: Context, text: str) -> Iterator[Selected]:
     call = re.match(_CALL, text)
     if call is not None and is_path(text[call.end() :]):
         path = Path.parse(text[call.end() :], where=call[0])
+        from btfdump._roots.names import called  # words alone are the most common
+
         for found in called(kernel, call[1], call[2].strip()):
             name = f"{found.name}{path.text}"
             yield Selected(path.follow(found.value), name, not path.steps, found.fate)
@@ -94,6 +95,8 @@ def select(kernel: Context, text: str) -> Iterator[Selected]:
 
         number = enumerator(kernel, symbol[1])
         if number is None:
+            from btfdump._roots.names import no_such_name
+
             raise no_such_name(kernel, symbol[1], error, has_path=bool(path.steps)) from error
         yield Selected(path.follow(number), text)
         return

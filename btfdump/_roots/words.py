@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING, TypeAlias
 
 from btfdump._roots import ROOTS, VERBS, RootKind, TableKind
-from btfdump._roots.names import advice_on
 from btfdump._roots.selecting import (
     has_symbol,
     has_type,
@@ -156,6 +155,8 @@ def _selected(kernel: Context, word: str, *, may_be_type: bool) -> Job:
         except SymbolNotFoundError as error:
             if not may_be_type:
                 raise
+            from btfdump._roots.names import advice_on
+
             told = f"{word!r} is no type, and {error}{advice_on(error)}"
             raise SymbolNotFoundError(told) from None
 
