@@ -1,4 +1,7 @@
-"""Stacks of x86-64, by ORC data: unwind_next_frame() (arch/x86/kernel/unwind_orc.c)."""
+"""Stacks of x86-64: unwind_next_frame() (arch/x86/kernel/unwind_orc.c, unwind_frame.c).
+
+They are unwound by ORC data, or by frame pointers where the kernel was built with these.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from btfdump._system.unwinding.orc import (
     tables_of,
 )
 from btfdump._system.unwinding.steps import Words
-from btfdump.errors import CorruptDataError
+from btfdump.errors import CorruptDataError, TypeNotFoundError
 
 if TYPE_CHECKING:
     from btfdump._kernel.context import Context
@@ -39,11 +42,14 @@ _RPL = 3
 
 
 class X86Unwinder:
-    """Unwinds stacks of one kernel; raises `MissingDataError` if it has no ORC data."""
+    """Unwinds stacks of one kernel; raises `MissingDataError` if its ORC data are not found.
+
+    A kernel whose types tell that it has none has frame pointers.
+    """
 
     def __init__(self, kernel: Context) -> None:
         self._kernel = kernel
-        self._tables = tables_of(kernel)
+        self._tables = tables_of(kernel) if _has_orc(kernel) else None
         self._words = Words(kernel)
         registers = kernel.struct("pt_regs")
         self._offsets = {
@@ -66,9 +72,14 @@ class X86Unwinder:
         self._words.forget()
         return _X86Stack(self).from_registers(registers)
 
+    @property
+    def has_frame_pointers(self) -> bool:
+        """Whether the kernel's frames are chained."""
+        return self._tables is None
+
     def orc(self, pc: int, *, is_signal: bool) -> Orc | None:
         """Return how a frame at an address looks, None if there are no data on it."""
-        return self._tables.at(pc if is_signal else pc - 1)
+        return self._tables.at(pc if is_signal else pc - 1) if self._tables is not None else None
 
     def start(self, task: int) -> tuple[int, int, int]:
         """Return the address at which a task goes on, its stack pointer and its frame pointer.
@@ -130,6 +141,11 @@ class _X86Stack:
             )
             if is_user:
                 return
+            if self._unwinder.has_frame_pointers:
+                if not self._follow_pointer():
+                    return
+                is_interrupted = self._is_signal
+                continue
             orc = self._unwinder.orc(self.ip, is_signal=self._is_signal)
             self._is_guess = orc is None
             orc = orc or _BY_FRAME_POINTER
@@ -144,6 +160,27 @@ class _X86Stack:
             is_switch = is_interrupted or orc.sp_register in _SWITCHES
             if self.sp <= before and not is_switch:
                 raise CorruptDataError(f"the stack leads back to {self.sp:#x}", before)
+
+    def _follow_pointer(self) -> bool:
+        """Go to where a frame pointer leads, to saved registers if its lowest bit is set.
+
+        Entry code sets that bit (arch/x86/include/asm/frame.h: ENCODE_FRAME_POINTER). Return false
+        at the end: where a thread began, registers are all 0.
+        """
+        unwinder, pointer, before = self._unwinder, self.bp, self.sp
+        self._saved, self._is_signal = None, bool(pointer & 1)
+        if not pointer:
+            return False
+        if self._is_signal:
+            self._saved = unwinder.registers_at(pointer - 1)
+            self.ip, self.sp, self.bp = (
+                unwinder.register(self._saved, name) for name in ("ip", "sp", "bp")
+            )
+            return bool(self.ip)
+        self.ip, self.sp, self.bp = unwinder.word(pointer + 8), pointer + 16, unwinder.word(pointer)
+        if self.sp <= before:
+            raise CorruptDataError(f"the frame pointer leads back to {pointer:#x}", before)
+        return True
 
     def _is_user(self) -> bool:
         if self._saved is None:
@@ -193,3 +230,12 @@ class _X86Stack:
         elif orc.kind == PARTIAL and saved is not None and is_full:
             self.bp = unwinder.register(saved, "bp")
         self._is_signal = orc.is_signal
+
+
+def _has_orc(kernel: Context) -> bool:
+    """Whether the kernel has code that reads ORC data (CONFIG_UNWINDER_ORC)."""
+    try:
+        kernel.own_type("struct orc_entry")
+    except TypeNotFoundError:
+        return False
+    return True

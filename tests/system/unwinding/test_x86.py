@@ -13,6 +13,7 @@ from btfdump._system.unwinding.steps import MAX_FRAMES, unwound
 from btfdump._system.unwinding.x86 import X86Unwinder
 from btfdump.errors import FaultError
 from tests.support.patched import PatchedKernel
+from tests.support.synthetic import World
 
 
 @pytest.fixture
@@ -121,3 +122,71 @@ def test_damaged_stacks(opened, seed):
         if int(task.stack) and not int(task.on_cpu):
             found = unwound(unwinder, task)
             assert 0 < len(found.frames) <= MAX_FRAMES
+
+
+class ChainedWorld(World):
+    """A kernel with frame pointers, and a task that was switched out."""
+
+    CODE = 0xFFFF_FFFF_8100_0000
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.struct("thread_struct", [("sp", "u64")])
+        self.struct("task_struct", [("thread", "struct thread_struct")])
+        self.struct("inactive_task_frame", [("bx", "u64"), ("bp", "u64"), ("ret_addr", "u64")])
+        names = ("ax", "bp", "dx", "di", "r10", "r13", "ip", "cs", "sp")
+        self.struct("pt_regs", [(name, "u64") for name in names])
+        self.stack = self.room(0x4000)
+        self.at = self.new("task_struct")
+        self.set(self.at, "task_struct.thread.sp", self.stack)
+
+    def words(self, offset, *words):
+        self.write(self.stack + offset, struct.pack(f"<{len(words)}Q", *words))
+
+    def unwound(self):
+        kernel = self.kernel()
+        self.target.platform = self.target.platform._replace(machine="x86_64")
+        return unwound(unwinder_of(kernel), kernel.value("struct task_struct", self.at))
+
+
+def test_frame_pointers_up_to_the_user():
+    """One with its lowest bit set leads to registers: of an interrupt, and of the user."""
+    world = ChainedWorld()
+    code, stack = world.CODE, world.stack
+    world.words(0, 0, stack + 0x100, code)
+    world.words(0x100, stack + 0x200, code + 8)
+    world.words(0x200, stack + 0x301, code + 16)
+    registers = [0, stack + 0x500, 0, 0, 0, 0, code + 24, 0x10, stack + 0x400]
+    world.words(0x300, *registers)
+    world.words(0x500, stack + 0x601, code + 32)
+    world.words(0x600, 0, 0, 0, 0, 0, 0, 0x401000, 0x33, 0x7000)
+    found = world.unwound()
+    assert not found.trouble
+    assert [(frame.pc, frame.is_interrupted, frame.is_user) for frame in found.frames] == [
+        (code, False, False),
+        (code + 8, False, False),
+        (code + 16, False, False),
+        (code + 24, True, False),
+        (code + 32, False, False),
+        (0x401000, True, True),
+    ]
+    assert not any(frame.is_guess for frame in found.frames)
+
+
+@pytest.mark.parametrize("last", [0, 0x301], ids=["no pointer", "registers of a new thread"])
+def test_frame_pointers_up_to_the_start_of_a_thread(last):
+    world = ChainedWorld()
+    world.words(0, 0, world.stack + 0x100, world.CODE)
+    world.words(0x100, world.stack + last if last else 0, world.CODE + 8)
+    found = world.unwound()
+    assert [frame.pc for frame in found.frames] == [world.CODE, world.CODE + 8]
+    assert not found.trouble
+
+
+def test_frame_pointers_that_lead_back():
+    world = ChainedWorld()
+    world.words(0, 0, world.stack + 0x100, world.CODE)
+    world.words(0x100, world.stack + 0x100, world.CODE + 8)
+    found = world.unwound()
+    assert found.trouble.startswith("the frame pointer leads back to ")
+    assert len(found.frames) == 2
