@@ -203,7 +203,8 @@ def _remembering(find: FindType) -> tuple[FindType, Callable[[], None]]:
         try:
             return known[key]
         except KeyError:
-            found = find(prog, kinds, name, filename)
+            pass
+        found = find(prog, kinds, name, filename)
         if len(known) >= _REMEMBERED:
             known.clear()
         known[key] = found

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from btfdump._drgn.errors import BadDataError
 from btfdump._targets.via_drgn.segments import READ_ERRORS
 from btfdump.errors import BtfdumpError
 
@@ -35,8 +36,8 @@ def give_ranges(prog: drgn.Program, kernel: Context) -> None:
             return
     try:
         prog.create_loaded_modules()
-    except Exception as error:  # what a finder raised is a plain Exception before drgn 0.3
-        if type(error) is not Exception and not isinstance(error, READ_ERRORS):
+    except Exception as error:  # what a finder raised may be a plain Exception before drgn 0.3
+        if type(error) is not Exception and not isinstance(error, (BadDataError, *READ_ERRORS)):
             raise
         _logger.warning("frames in modules will be wrong, since they are not found: %s", error)
 
