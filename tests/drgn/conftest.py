@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from drgn import Program
 
 from btfdump import drgn as plugin
 from btfdump import open_core
-from tests.support.drgn_programs import open_program
+from tests.support.drgn_programs import VERSION, open_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from drgn import Program
 
     from btfdump._api.kernel import Kernel
 
@@ -30,7 +31,7 @@ def program(sample: Callable[[str], Path]) -> Iterator[Callable[[str], Program]]
     kernels: list[Kernel] = []
 
     def find(name: str) -> Program:
-        if name in OF_BTFDUMP and not hasattr(Program, "set_qemu_qmp"):
+        if name in OF_BTFDUMP and VERSION < (0, 3):
             pytest.skip("drgn before 0.3 cannot translate the addresses of this s390x kernel")
         if name in OF_BTFDUMP and name not in known:
             kernels.append(open_core(sample(name)))

@@ -7,10 +7,11 @@ import lzma
 import re
 from typing import TYPE_CHECKING
 
-import drgn
 import pytest
 
-if not drgn.__version__.startswith("0.3."):
+from tests.support.drgn_programs import VERSION
+
+if VERSION != (0, 3):
     pytest.skip("recorded with drgn 0.3: others print otherwise", allow_module_level=True)
 from tests.support.crash_commands import FORMS, brief, output_of
 

@@ -12,8 +12,8 @@ from btfdump._drgn.finders import Finders
 from btfdump.errors import UnknownTypeError
 
 pytest.importorskip("drgn.helpers.linux.sysfs", reason="drgn before 0.2 has other helpers")
-from tests.support.drgn_helpers import HELPERS, call
-from tests.support.drgn_programs import attached, open_program
+from tests.support.drgn_helpers import HELPERS, call, told
+from tests.support.drgn_programs import DOUBT, VERSION, attached, open_program
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,32 @@ def recorded(dump_file):
 @pytest.mark.parametrize("name", HELPERS)
 def test_a_helper_gives_the_same_as_with_dwarf(program, recorded, name) -> None:
     assert call(name, program("stock")) == recorded[name]
+
+
+# What asks for a variable whose type is not known to all of its extent.
+REFUSED = ("cpumask.cpumask_of",)
+
+
+@pytest.fixture(scope="module")
+def more():
+    """Calls that only the last drgn has all of."""
+    if VERSION != (0, 3):
+        pytest.skip("recorded with drgn 0.3")
+    from tests.support.more_drgn_helpers import MORE_HELPERS
+
+    return MORE_HELPERS
+
+
+def test_more_helpers_give_the_same_as_with_dwarf(program, dump_file, more) -> None:
+    with lzma.open(dump_file("stock-7.3/drgn-helpers.json.xz"), "rt") as file:
+        expected = json.load(file)
+    assert expected.keys() == more.keys()
+    prog = program("stock-7.3")
+    for name in REFUSED:
+        with pytest.raises(DOUBT, match="is an array of arrays"):
+            more[name](prog)
+    found = {name: told(more[name](prog)) for name in more if name not in REFUSED}
+    assert found == {name: expected[name] for name in found}
 
 
 class Without(Finders):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from drgn.helpers.linux.pid import for_each_task
 
+from tests.support.drgn_programs import VERSION
+
 # Where the stacks of tasks that do not run begin and end, by what unwinds them.
 BOTTOM = {
     "s390x": {"__ret_from_fork", "system_call", "kernel_thread_starter", "ret_from_fork"},
@@ -28,6 +30,8 @@ def test_every_frame_of_every_task_is_the_one_that_dwarf_finds(program, truth) -
 @pytest.mark.parametrize("name", ["stock", "stock-7.3", "tagged", "garden", "s390x"])
 def test_the_stacks_of_all_tasks_end_where_the_kernel_is_entered(program, name) -> None:
     """What is invented behind the end has no name, or leads on and on."""
+    if name == "stock-7.3" and VERSION < (0, 2):
+        pytest.skip("drgn 0.1 does not unwind stacks of 7.3")
     prog = program(name)
     bottom = BOTTOM["s390x" if name == "s390x" else "x86"]
     seen = 0

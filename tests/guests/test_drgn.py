@@ -10,8 +10,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import drgn
 import pytest
+
+from tests.support.drgn_programs import VERSION
 
 if TYPE_CHECKING:
     from sample_dumps.build.guest import Guest
@@ -77,7 +78,7 @@ def check(answer: str, kernel: dict[str, Any]) -> None:
     assert len(same) > 20
 
 
-@pytest.mark.skipif(not hasattr(drgn.Program, "set_qemu_qmp"), reason="drgn before 0.3")
+@pytest.mark.skipif(VERSION < (0, 3), reason="drgn before 0.3")
 def test_a_guest_that_drgn_has_opened_through_qemu(guest: Guest):
     kernel = told_by_the_kernel(guest)
     done = subprocess.run(

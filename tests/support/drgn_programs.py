@@ -26,6 +26,9 @@ def open_program(path: Path) -> Program:
     return prog
 
 
+VERSION = tuple(int(part) for part in drgn.__version__.split(".")[:2])
+"""drgn's version: (0, 3)."""
+
 DOUBT = getattr(drgn, "BadDataError", Exception)
 """What the finders' BadDataError becomes where drgn passes it on, by the version of drgn."""
 
