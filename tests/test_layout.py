@@ -29,6 +29,7 @@ COVERED = {
     # A plan of hops is compiled and compared with ways from value to value.
     "decode/compiled/hops.py": "kernel/test_following.py",
     "roots/stack_objects.py": "roots/test_stack.py",
+    "system/waiters/every.py": "system/waiters/test_queues.py",
     "tables/form.py": "tables/test_columns.py",
     # Columns, seen in the tables that have them.
     "tables/functions/__init__.py": "tables/test_columns.py",

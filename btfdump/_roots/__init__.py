@@ -210,6 +210,7 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
         "sockets": "sockets:list_sockets",
         "routes": "routes:list_routes",
         "locks": "locks:list_locks",
+        "waiters": "waiters:list_waiters",
         "bpf-iters": "iterators:list_iterators",
         "tables": "tables:list_tables",
         "ps": "declared:ps",

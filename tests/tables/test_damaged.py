@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from btfdump._api.kernel import Kernel
 
-OTHERS = ("log", "sys", "sockets", "routes", "mem", "locks")
+OTHERS = ("log", "sys", "sockets", "routes", "mem", "locks", "waiters")
 MOST_ROWS = 20_000
 
 
@@ -33,6 +33,7 @@ def of_tasks(kernel: Kernel) -> Iterator[tuple[int, int]]:
     """Yield (address, size) of what the tables read of tasks."""
     for task in islice(kernel.tasks(), 40, None):
         yield task.address_, task.size_
+        yield int(task.stack) + (1 << 14) - 1024, 1024
         for pointer in (task.mm, task.files, task.signal, task.nsproxy, task.cred):
             if pointer:
                 yield int(pointer), pointer.deref_().size_
