@@ -211,6 +211,7 @@ ROOTS: Registry[RootKind | TableKind] = Registry(
         "routes": "routes:list_routes",
         "locks": "locks:list_locks",
         "waiters": "waiters:list_waiters",
+        "ipcs": "ipcs:list_ipc_objects",
         "bpf-iters": "iterators:list_iterators",
         "tables": "tables:list_tables",
         "ps": "declared:ps",
