@@ -23,8 +23,10 @@ RARE = {
     "workers": {"running", "queue"},
 }
 """Columns that no row of a kernel that is at rest may have anything in."""
-WITHOUT_ROWS = {"swaps"}
-"""Tables that no sample dump has anything in."""
+WITHOUT_ROWS = {"swaps", "blocks"}
+"""Tables that most sample dumps have nothing in."""
+NOT_WHOLE = {"params"}
+"""Tables that read pages which filtered dumps do not have: a note says so."""
 
 
 def test_every_declared_table_is_a_root():
@@ -46,7 +48,9 @@ def test_every_table_of_every_kernel_is_complete(opened, kernel, name):
     found: list[Any] = list(table.rows)
     assert not table.remark, "a column is lacking"
     assert found
-    assert not [row for row in found if isinstance(row, Note)]
+    notes = [row for row in found if isinstance(row, Note)]
+    assert not notes or name in NOT_WHOLE
+    found = [row for row in found if not isinstance(row, Note)]
     for column in set(table.columns) - RARE.get(name, set()):
         assert any(row[column] is not None for row in found), column
 

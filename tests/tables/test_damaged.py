@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from btfdump._api.kernel import Kernel
 
-OTHERS = ("log", "sys", "sockets", "routes", "mem", "locks", "waiters", "ipcs")
+OTHERS = ("log", "sys", "sockets", "routes", "mem", "locks", "waiters", "ipcs", "devices")
 MOST_ROWS = 20_000
 
 
