@@ -9,6 +9,7 @@ import pytest
 from btfdump._api.opening import open_core
 from btfdump._kernel.notes import Note
 from btfdump._roots.log import stamp
+from btfdump._targets.memory import symbols_named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,14 @@ ASKED = {
     "netlink": "cat /proc/net/netlink",
     "interrupts": "cat /proc/interrupts",
     "memory": "cat /proc/meminfo",
+    "locks": "cat /proc/locks",
+    "parameters": "cd /sys/module; for file in */parameters/*; do "
+    'echo "$file $(cat "$file" 2>/dev/null)"; done',
+    "devices": "cat /proc/devices",
+    "route": "cat /proc/net/route",
+    "status": "cat /proc/[0-9]*/status",
+    "stacks": 'for file in /proc/[0-9]*/stack; do sed "s,^,$file ," "$file"; done',
+    "kallsyms": "cat /proc/kallsyms",
     "log": "dmesg -r",
     "cmdline": "cat /proc/cmdline",
     "names": "uname -r; uname -v; uname -m; hostname",
@@ -213,3 +222,114 @@ def test_memory(stopped: Stopped) -> None:
     found = {row["name"]: row["size"] for row in stopped.rows("mem")}
     assert found["total"] == truth["MemTotal"]
     assert abs(found["free"] - truth["MemFree"]) < 16 << 20
+
+
+def test_stacks(stopped: Stopped) -> None:
+    """/proc leaves out the scheduler's own functions, and calls some by another of their names."""
+    target = stopped.kernel.target
+    start, end = target.symbol("__sched_text_start"), target.symbol("__sched_text_end")
+    truth: dict[int, list[str]] = {}
+    for line in stopped.said["stacks"]:
+        where, _, frame = line.partition(" [<0>] ")
+        truth.setdefault(int(where.split("/")[2]), []).append(frame.partition("/")[0])
+    rows = {row["pid"]: row for row in stopped.rows("stack") if row["comm"] not in OURS}
+    told = {pid: rows[pid] for pid in rows.keys() & truth.keys() if rows[pid]["state"] in "SI"}
+    moving = {pid for pid, row in told.items() if row["comm"].startswith(("kworker", "rcu"))}
+    assert len(told.keys() - moving) > 30
+    for pid in told.keys() - moving:
+        frames = [int(frame["pc"], 16) for frame in told[pid]["frames"] if not frame["user"]]
+        shown = [pc for pc in frames if not start <= pc < end]
+        assert len(shown) == len(truth[pid]), pid
+        for pc, name in zip(shown, truth[pid], strict=True):
+            symbol, _, offset = name.partition("+")
+            places = {one.address for one in symbols_named(target, symbol)}
+            assert pc - int(offset, 16) in places, (pid, name)
+
+
+def test_signals(stopped: Stopped) -> None:
+    truth: dict[int, list[int]] = {}
+    pid = 0
+    for line in stopped.said["status"]:
+        key, _, value = line.partition(":")
+        if key == "Pid":
+            pid = int(value)
+        elif key in ("SigBlk", "SigIgn", "SigCgt"):
+            truth.setdefault(pid, []).append(int(value, 16).bit_count())
+    found = {
+        row["pid"]: [len(row[name]) for name in ("blocked", "ignored", "caught")]
+        for row in stopped.rows("signals")
+        if row["comm"] not in OURS
+    }
+    both = truth.keys() & found.keys()
+    assert len(both) > 40
+    assert {pid: truth[pid] for pid in both} == {pid: found[pid] for pid in both}
+
+
+def test_locks(stopped: Stopped) -> None:
+    truth = [line.split() for line in stopped.said["locks"]]
+    rows = stopped.rows("locks")
+    assert truth
+    assert sorted((row["kind"], row["mode"], row["type"], row["pid"]) for row in rows) == (
+        sorted((line[1], line[2], line[3], int(line[4])) for line in truth if "->" not in line)
+    )
+
+
+def test_parameters(stopped: Stopped) -> None:
+    truth = {}
+    for line in stopped.said["parameters"]:
+        file, _, value = line.partition(" ")
+        module, _, name = file.split("/")
+        truth[module, name] = value
+    found = {
+        (row["module"], row["name"]): row["value"]
+        for row in stopped.rows("params")
+        if row["module"] is not None and row["value"] is not None
+    }
+    both = truth.keys() & found.keys()
+    assert len(both) > 30
+    told = {}
+    for key in both:
+        values = found[key] if isinstance(found[key], list) else [found[key]]
+        told[key] = ",".join("NY"[one] if isinstance(one, bool) else str(one) for one in values)
+    assert {key: truth[key] for key in both} == told
+
+
+def test_devices(stopped: Stopped) -> None:
+    kinds = {"Character devices:": "char", "Block devices:": "block"}
+    truth, kind = set(), ""
+    for line in stopped.said["devices"]:
+        kind = kinds.get(line, kind)
+        if line[:4].strip().isdigit():
+            major, name = line.split()
+            truth.add((kind, int(major), name))
+    found = {(row["kind"], row["major"], row["name"]) for row in stopped.rows("devices")}
+    assert len(truth) > 10
+    assert found == truth
+
+
+def test_routes(stopped: Stopped) -> None:
+    truth = set()
+    for line in stopped.said["route"][1:]:
+        device, dst, _, _, _, _, metric, mask = line.split()[:8]
+        octets = ".".join(map(str, bytes.fromhex(dst)[::-1]))
+        truth.add((f"{octets}/{int(mask, 16).bit_count()}", device, int(metric)))
+    rows = stopped.rows("routes")
+    main = [row for row in rows if row["family"] == 2 and row["rt_table"] == 254]
+    assert truth
+    assert {(row["dst"], row["dev"], row["metric"]) for row in main} == truth
+
+
+def test_symbols(stopped: Stopped) -> None:
+    """All of vmlinux; of per-CPU variables, and where several share an address, too."""
+    truth = set()
+    for line in stopped.said["kallsyms"]:
+        address, _, name, *module = line.split()
+        if not module:
+            truth.add((int(address, 16), name))
+    found = {
+        (int(row["address"], 16), row["name"])
+        for row in stopped.rows("kallsyms")
+        if row["module"] in (None, "vmlinux")
+    }
+    assert len(truth) > 50_000
+    assert found == truth
