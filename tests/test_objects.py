@@ -23,7 +23,7 @@ OBJECTS = {
     "process_signals": "task(1).signal",
     "character_device_inode": "task(1).files->fdt->fd[0]->f_inode",
     "socket_file": "task(192).files->fdt->fd[5]",
-    "vma": "task(1).mm.mm_mt[0]",
+    "vma": "task(1).mm.mm_mt[0x400000]",
     "cred": "task(1).cred",
     "net_device": "init_net.loopback_dev",
     "super_block": "super_blocks[2]",

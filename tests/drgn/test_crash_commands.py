@@ -57,9 +57,10 @@ def no_source(text: str) -> str:
     return re.sub(r"(?a:(?m: \S+\.[chS]: \d+$))", "", text)
 
 
-def no_vmlinux(text: str) -> str:
-    """Leave out the file that debuginfo is from."""
-    return re.sub(r"(?m)^ *KERNEL: .*\n", "", text)
+def no_files(text: str) -> str:
+    """Leave out the file that debuginfo is from, and the folder that the dump is in."""
+    text = re.sub(r"(?m)^ *KERNEL: .*\n", "", text)
+    return re.sub(r"(?m)^( *DUMPFILE: ).*?([^/\n]+/[^/\n]+/vmcore)$", r"\1\2", text)
 
 
 def in_any_order(text: str) -> str:
@@ -76,7 +77,7 @@ ALIKE: dict[str, Callable[[str], str]] = {
     "foreach bt": no_inlines,
     "sym schedule": no_source,
     # There is no vmlinux to be named.
-    "sys": no_vmlinux,
+    "sys": no_files,
     # `jiffies` and `jiffies_64` are at one address: the order of a vmlinux's symbols is not known.
     "sym -q jiffies": in_any_order,
 }
