@@ -267,7 +267,7 @@ def _state_plain(facts: MemberFacts, annotation: Annotation) -> None:
     if isinstance(annotation, TypedBy):
         facts.typed_by = facts.typed_by or annotation.path
     elif isinstance(annotation, Show):
-        facts.is_string |= annotation.how == "string"
+        facts.is_string |= annotation.how in ("string", "utf8")
         facts.is_hex |= annotation.how == "hex"
     elif isinstance(annotation, Follow):
         facts.follow = annotation.members if facts.follow is None else facts.follow

@@ -85,7 +85,8 @@ class SlabFinder:
             return None
         inside = address - found.start
         where = f", object {found.start:#x}+{inside:#x}" if inside else ""
-        return f"slab {found.cache.name}{where}"
+        is_merged = not found.cache.is_exact and not found.cache.is_kmalloc
+        return f"slab {found.cache.name}{' (merged)' if is_merged else ''}{where}"
 
     def smallest(self, cache: Cache) -> int:
         """Return the least size in bytes of what the kernel allocates from a cache.

@@ -19,9 +19,10 @@ _LAST_YEAR = 253_402_300_800
 def duration(nanoseconds: int) -> str:
     """Return a duration in the unit that suits it: `244 ms`, `3 h 25 min`."""
     if nanoseconds < 0:
-        return f"-{duration(-nanoseconds)}"
-    if nanoseconds >= KTIME_MAX:
-        return "for ever"
+        known = duration(-nanoseconds)
+        return f"-{known}" if known else ""
+    if nanoseconds >= KTIME_MAX:  # beyond it, what is negative and has no sign
+        return "for ever" if nanoseconds == KTIME_MAX else ""
     for limit, divisor, unit in ((1_000, 1, "ns"), (1_000_000, 1_000, "us"), (NS, 1_000_000, "ms")):
         if nanoseconds < limit:
             return f"{_short(nanoseconds, divisor)} {unit}"
@@ -35,6 +36,8 @@ def relative(nanoseconds: int) -> str:
     if not nanoseconds:
         return "now"
     away = duration(abs(nanoseconds))
+    if not away:
+        return ""
     return f"in {away}" if nanoseconds > 0 else f"{away} ago"
 
 

@@ -71,7 +71,9 @@ def phrase(word: str, argument: str = "") -> str:
     if word == "time":
         return _moment(argument)
     if word == "owner":
-        _, _, flags = argument.partition(":")
+        kind, _, flags = argument.partition(":")
+        if kind == "reader":
+            return "a pointer to the task that took it for reading last"
         return "a pointer to the task that holds it" + (f", with flags: {flags}" if flags else "")
     if word in ("flags", "bits", "enum"):
         what = {"flags": "flags", "bits": "numbers of bits", "enum": "one"}[word]

@@ -72,7 +72,7 @@ def _set(name: str, word: str, argument: str, site: Site) -> Meaning:
         if not bits:
             return "none"
         if word == "sigset":
-            return set_text(bits, lambda bit: signal_name(bit + 1), 64)
+            return set_text(bits, lambda bit: signal_name(bit + 1) or str(bit + 1), 64)
         if word == "capability":
             everything = len(names.table("capability").names)
             return set_text(bits, _capability, everything)
@@ -88,12 +88,20 @@ def _set(name: str, word: str, argument: str, site: Site) -> Meaning:
     return Meaning(name, None if site.is_bytes else text, of_bytes, None, 16)
 
 
+_SIGRTMIN, _SIGRTMAX = 34, 64
+
+
 def signal_name(number: int) -> str:
-    """Return the name of a signal; real-time ones are numbered from SIGRTMIN on."""
+    """Return the name of a signal; real-time ones are numbered from SIGRTMIN on.
+
+    Programs' SIGRTMIN is 34: the C libraries keep 32 and 33, and musl 34, for themselves.
+    """
     known = names.table("signal").names.get(number)
     if known:
         return known
-    return f"SIGRTMIN+{number - 32}" if 32 <= number <= 64 else ""
+    if number == _SIGRTMIN:
+        return "SIGRTMIN"
+    return f"SIGRTMIN+{number - _SIGRTMIN}" if _SIGRTMIN < number <= _SIGRTMAX else ""
 
 
 def _capability(bit: int) -> str:
@@ -102,7 +110,8 @@ def _capability(bit: int) -> str:
 
 # Bytes
 
-_BYTES: Mapping[str, int] = {"ipv4": 4, "ipv6": 16, "mac": 0, "uuid": 16, "sockaddr": 0}
+_BYTES: Mapping[str, int] = {"ipv4": 4, "ipv6": 16, "mac": 0, "uuid": 16, "sockaddr": 16}
+_EXACT = frozenset(("ipv4", "ipv6", "uuid"))
 
 
 def _of_bytes(name: str, word: str, argument: str, site: Site) -> Meaning:
@@ -110,7 +119,7 @@ def _of_bytes(name: str, word: str, argument: str, site: Site) -> Meaning:
     least = _number(argument) if argument else _BYTES[word]
     if word == "mac" and site.is_pointer:
         return _pointed_mac(name, least or 6, site)
-    if site.size < least:
+    if site.size < least or (word in _EXACT and site.size > least):
         raise AnnotationError(f"expected {least} bytes, not {site.size}")
     byteorder = site.byteorder
     formats: dict[str, Callable[[bytes], str]] = {
@@ -190,7 +199,7 @@ _UNITS: Mapping[str, Text] = {
     "ktime": amounts.duration,
     "clock_t": lambda value: amounts.duration(value * amounts.NS // amounts.USER_HZ),
     "bytes": lambda value: amounts.size(value) if value >= 1024 else "",
-    "KiB": lambda value: amounts.size(value * 1024) if value >= 1024 else "",
+    "KiB": lambda value: amounts.size(value * 1024) if value > 0 else "",
     "sectors": lambda value: amounts.size(value * 512) if value > 0 else "",
     "percent": lambda value: f"{value} %",
 }
@@ -368,12 +377,15 @@ _OWNER_MASK = 7
 def _owner(name: str, argument: str, site: Site) -> Meaning:
     """The task that holds a lock; the low bits of its address are flags, named in their order.
 
-    `owner:task:waiters,handoff,pickup` is struct mutex (kernel/locking/mutex.h).
+    `owner:task:waiters,handoff,pickup` is struct mutex (kernel/locking/mutex.h). `owner:reader` is
+    the task that took a lock for reading last: others may have it, or none.
     """
     kind, _, listed = argument.partition(":")
     flags = [one.strip() for one in listed.split(",")] if listed else ["waiters"]
-    if kind != "task" or len(flags) > _OWNER_MASK.bit_length():
-        raise AnnotationError("expected owner:task, or owner:task:FLAG,FLAG,FLAG for the low bits")
+    if kind not in ("task", "reader") or len(flags) > _OWNER_MASK.bit_length():
+        raise AnnotationError(
+            "expected owner:task, or owner:task:FLAG,FLAG,FLAG for the low bits, or owner:reader"
+        )
     surroundings = site.surroundings
     full = (1 << site.size * 8) - 1
 
@@ -384,7 +396,17 @@ def _owner(name: str, argument: str, site: Site) -> Meaning:
         said = said or ([hex(low)] if low else [])
         if not address:
             return ", ".join(said)
-        who = surroundings.task(address) if surroundings is not None else ""
-        return f"-> task {who or hex(address)} ({', '.join(['locked', *said])})"
+        who = surroundings.task(address) if surroundings is not None else hex(address)
+        if kind == "reader":
+            return _last_reader(surroundings, who) or f"last reader: {address:#x}, no task now"
+        where = f"task {who}" if who else f"{address:#x}, no task"
+        return f"-> {where} ({', '.join(['locked', *said])})"
 
     return scalar(name, text, site, base=16, is_lasting=False)
+
+
+def _last_reader(surroundings: Surroundings | None, who: str) -> str:
+    """Return which task took a lock for reading last, and whether it is there no more."""
+    pid = who.rpartition(" ")[2]
+    is_gone = surroundings is not None and pid.isdecimal() and not surroundings.pid(int(pid))
+    return f"last reader: task {who}{', gone' if is_gone else ''}" if who else ""

@@ -10,6 +10,7 @@ from btfdump._kernel.expression import Path
 from btfdump.errors import BtfdumpError
 
 if TYPE_CHECKING:
+    from btfdump._annotate.facts import MemberFacts
     from btfdump._kernel.value import Value
 
 _MAX_STEPS = 64
@@ -30,11 +31,16 @@ def stale_member(whole: Value, path: str) -> str:
             facts = part.facts_
             if facts is not None and facts.is_stale:
                 return "may outlive it"
-            if declared and not (facts is not None and facts.is_meant):
+            if declared and (facts is None or not facts.is_meant or _is_of_reader(facts)):
                 return "of its last owner"
     except BtfdumpError:
         return ""
     return ""
+
+
+def _is_of_reader(facts: MemberFacts) -> bool:
+    """Whether it is the reader that took a lock last: it may have let go long ago."""
+    return facts.meaning is not None and facts.meaning.name == "owner:reader"
 
 
 def _declared(part: Value, step: str | int) -> bool:

@@ -184,6 +184,14 @@ def enum_flags(enum: types.Enum, value: int) -> list[str]:
     return [printable(name) for name in flag_list(value, bits)] if is_flags else []
 
 
+def _error(number: int) -> str:
+    """Return what a pointer says that is no address; -1 is often no error but a mark of its own."""
+    from btfdump._meaning.vocabulary import error_name  # few pointers are any
+
+    name = error_name(number) if number != -1 else ""
+    return f"error {name or number}" if number != -1 else "-1"
+
+
 def pointer(
     layout: ScalarLayout, value: int, options: Options, facts: MemberFacts | None = None
 ) -> tuple[str, str]:
@@ -193,7 +201,7 @@ def pointer(
     text = f"{value:#x}"
     top = 1 << layout.size * 8
     if value >= top - MAX_ERRNO:
-        return text, f"error {value - top}"
+        return text, _error(value - top)
     space, is_string, is_void = reading(layout, facts)
     if space is not None:  # what symbols and slab caches name is kernel memory
         return text, ""

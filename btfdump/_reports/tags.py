@@ -16,6 +16,7 @@ from btfdump._annotate.grammar import (
     Marker,
     Means,
     NotUnderstood,
+    Show,
     as_meaning,
     parse,
 )
@@ -169,7 +170,7 @@ def _meaning(
         return _of_values(annotation, target, target.btf, annotations)
     if isinstance(annotation, Lock) and isinstance(target, types.Func):
         return str(check_lock(annotation, target, tag.component_index, find_global))
-    if isinstance(annotation, Lock | Marker):
+    if isinstance(annotation, Lock | Marker | Show):
         return str(annotation)
     return "not understood"
 

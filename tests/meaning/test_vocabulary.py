@@ -130,7 +130,13 @@ def said(words: str, value: int, where: Site) -> str:
         ("dev", 5 << 20 | 1, 4, "5:1"),
         ("mode", 0o020600, 2, "character device rw-------"),
         ("signal", 17, 4, "SIGCHLD"),
-        ("signal", 34, 4, "SIGRTMIN+2"),
+        ("signal", 34, 4, "SIGRTMIN"),
+        ("signal", 37, 4, "SIGRTMIN+3"),
+        ("signal", 33, 4, ""),
+        ("unit:KiB", 12, 8, "12 KiB"),
+        ("unit:ns", (1 << 64) - 1000, 8, ""),
+        ("owner:reader", 0x1001, 8, 'last reader: task "init" pid 1'),
+        ("owner:reader", 0x9001, 8, "last reader: 0x9000, no task now"),
         ("errno", -2, 4, "ENOENT"),
         ("exit", 768, 4, "exit 3"),
         ("exit", 9, 4, "killed by SIGKILL"),
@@ -156,7 +162,7 @@ def said(words: str, value: int, where: Site) -> str:
         ("nodemask", 0x21, 8, "0,5"),
         ("owner:task", 0x1001, 8, '-> task "init" pid 1 (locked, waiters)'),
         ("owner:task:waiters,up", 0x1003, 8, '-> task "init" pid 1 (locked, waiters, up)'),
-        ("owner:task", 0x9000, 8, "-> task 0x9000 (locked)"),
+        ("owner:task", 0x9000, 8, "-> 0x9000, no task (locked)"),
         ("owner:task", 0, 8, ""),
     ],
 )
@@ -258,6 +264,8 @@ def test_errors_are_named_for_pointers_and_integers() -> None:
         ("mode", site(16, many=True), "expected an integer, not 16 bytes"),
         ("dev", site(12), "expected an integer, not 12 bytes"),
         ("ipv6", site(4), "expected 16 bytes, not 4"),
+        ("ipv4", site(8), "expected 4 bytes, not 8"),
+        ("sockaddr", site(4), "expected 16 bytes, not 4"),
         ("mac:8", site(6, many=True), "expected 8 bytes, not 6"),
         ("bitmap:x", site(8), "expected a number of up to 65536, not 'x'"),
         ("owner:me", site(8), "expected owner:task, or "),
@@ -275,7 +283,7 @@ def test_what_cannot_be_said(words: str, where: Site, reason: str) -> None:
 
 def test_every_word_is_known() -> None:
     for word in BARE:
-        size = 16 if word in ("ipv6", "uuid") else 8
+        size = {"ipv4": 4, "ipv6": 16, "uuid": 16, "sockaddr": 16}.get(word, 8)
         meaning_of(word, "", site(size, many=size > 8, kernel=Kernel()))
     arguments = {"bits": "color", "enum": "color", "flags": "color", "owner": "task"}
     arguments |= {"time": "boot", "unit": "ns", "bitmap": "4", "mac": "6"}

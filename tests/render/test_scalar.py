@@ -88,7 +88,7 @@ def test_numbers(layouts, name, value, shown):
     ("name", "value", "shown"),
     [
         ("void *", 0, ("NULL", "")),
-        ("void *", (1 << 64) - 22, ("0xffffffffffffffea", "error -22")),
+        ("void *", (1 << 64) - 22, ("0xffffffffffffffea", "error EINVAL")),
         ("void *", 0xFFFF_8000_0000_1000, ("0xffff800000001000", "a_symbol")),
         ("void *", 0xFFFF_8000_0000_3000, ("0xffff800000003000", "task_struct+0x10")),
         ("percpu void *", 0xFFFF_8000_0000_3000, ("0xffff800000003000", "")),

@@ -70,8 +70,12 @@ def in_flight(kernel: Context) -> Callable[[Value], list[int] | None]:
 
 
 def _is_whole(device: Value) -> bool:
-    """Whether a block device is a whole disk: `part0` of its `struct gendisk`."""
-    return int(device.bd_disk.part0) == device.address_
+    """Whether a block device is a whole disk: `part0` of its `struct gendisk`.
+
+    Until 5.11 that was no block device but a `struct hd_struct` (cb8432d650fc).
+    """
+    part = device.bd_disk.part0
+    return int(part) == device.address_ if part.is_pointer_ else not device.bd_partno
 
 
 def _of_requests(queue: Value, part: int) -> list[int]:
