@@ -77,10 +77,8 @@ def evaluate(kernel: Context, text: str) -> Value:
     for selected in evaluated(kernel, text):
         found.append(selected)
         if len(found) > 1:
-            names = " and ".join(one.name for one in found)
-            raise ExpressionError(
-                f"{text} stands for several things, {names}: say which, or eval_all()"
-            )
+            names = ", ".join(one.name for one in found)
+            raise ExpressionError(f"{text} stands for several things: {names}, ...; say which")
     if not found:
         raise ObjectNotFoundError(f"{text} stands for nothing")
     return found[0].value

@@ -55,6 +55,8 @@ _ROOTS = (
     "container_of(init_task.tasks.next, struct task_struct, tasks)->comm", "PIDTYPE_TGID", "1 + 2",
     "task(1).children[pid == 86]", 'vmlinux:modules[name ~ "d"].name', "map(h_plain)[key > 3]",
     "(u8)vfs_read", "-init_task.pid", "init_task.pid_links[!next]", "*(long *)0x10", "(int)1",
+    "p", "rd", "vtop", "sym", "list", "kmem", "struct cred", "vfs_*", "task(1).children",
+    "ffff9caa829c5900", "0xffff9caa829c5900.children[pid == 86]", "ffff9caa829c5900[",
     "pid_t", "struct file *", "slab_caches", "init_task@1", "tcp:x", "struct console@13447",
 )  # fmt: skip
 _STATUSES = (0, 1, 2)

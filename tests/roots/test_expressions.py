@@ -84,7 +84,11 @@ def test_an_enumerator_alone(opened):
         ("nope(1) + 1", ExpressionError, r"nope\(1\): no root nope\(...\); there are task"),
         ("runqueues[7].cpu + 1", ObjectNotFoundError, r"runqueues\[7\]: CPU 7: this kernel has"),
         ("init_task..comm", ExpressionError, "at character 11, '.comm': expected the name of a"),
-        ("runqueues.cpu", ExpressionError, r"runqueues\[0\].cpu and runqueues\[1\].cpu"),
+        (
+            "runqueues.cpu",
+            ExpressionError,
+            r"things: runqueues\[0\].cpu, runqueues\[1\].cpu, \.\.\.; say",
+        ),
         ("__per_cpu_start + 1", ExpressionError, "the type of __per_cpu_start"),
     ],
 )
