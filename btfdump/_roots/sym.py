@@ -1,8 +1,7 @@
-"""Symbols by name, pattern or address."""
+"""Symbols by name or address."""
 
 from __future__ import annotations
 
-import fnmatch
 import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from btfdump._btf.type_name import VMLINUX
 from btfdump._roots import VERBS, table_root
 from btfdump._roots.addresses import ADDRESS, number
 from btfdump._roots.table import Table
-from btfdump._targets.memory import symbols_every, symbols_named
+from btfdump._targets.memory import symbols_named
 from btfdump.errors import BtfdumpError, ExpressionError, SymbolNotFoundError
 
 if TYPE_CHECKING:
@@ -50,26 +49,13 @@ def _found(kernel: Context, text: str) -> Iterator[Row]:
             yield _row(kernel, name, number(text), module or VMLINUX)
         return
     if "*" in text or "?" in text:
-        yield from _matching(kernel, text)
-        return
+        raise ExpressionError(f"sym: {text} is a pattern: say kallsyms '{text}'")
     candidates = kernel._symbol_names.candidates(text)
     for address, module, is_code in candidates:
         yield _row(kernel, text, address, module, is_code=is_code)
     if not candidates:
         address = kernel.symbol(text)  # MODULE:NAME, NAME@2; raises what is said of none
         yield _row(kernel, text, address, text.partition(":")[0] if ":" in text else VMLINUX)
-
-
-def _matching(kernel: Context, pattern: str) -> Iterator[Row]:
-    """Yield the symbols whose names match a pattern, in which * and ? are as in the shell."""
-    matches = re.compile(fnmatch.translate(pattern)).match
-    for name, symbol, _ in symbols_every(kernel.target):
-        if matches(name):
-            yield _row(kernel, name, symbol.address, VMLINUX, is_code=symbol.is_code)
-    if kernel.modules is not None:
-        for name, address, module, is_code in kernel.modules.symbols_listed():
-            if matches(name):
-                yield _row(kernel, name, address, module, is_code=is_code)
 
 
 def _row(

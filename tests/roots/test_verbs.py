@@ -48,8 +48,7 @@ def test_none_is_a_root_already_and_all_say_what_they_are_about():
     assert verb("nothing of the kind") is None
 
 
-# What has no symbol of its own where there is no swap.
-@pytest.mark.parametrize("word", sorted(crash_commands().keys() - {"swap"}))
+@pytest.mark.parametrize("word", sorted(crash_commands()))
 def test_what_is_said_can_be_done(word, sample, capsys):
     from btfdump._cli import main
 
