@@ -186,7 +186,7 @@ class Kernel(Context):
 
         Roots and variables, members, casts, `*` and `&`, `container_of(x, struct T, member)`,
         arithmetic and comparisons; in brackets an index, a CPU, a key, or a condition on members of
-        entries (`task(1).children[pid == 74]`). Numbers are `long`s. See docs/expressions.md.
+        entries (`task(1).children[pid == 74]`). A number is a `long`. See docs/expressions.md.
 
         Raises `ExpressionError` if it is none, with the character where it goes wrong, or if it
         stands for several things; `ObjectNotFoundError` if it stands for nothing, and what looking
