@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from btfdump._render.show.snprintf import snprintf_btf
     from btfdump._roots import Query, Selected, root, table_root
     from btfdump._roots.table import Table
-    from btfdump._tables.functions import column
+    from btfdump._tables.functions import column, objects
     from btfdump._targets.buffer import BufferTarget
     from btfdump._targets.memory import Memory, Platform, Target
     from btfdump._walk import Anomaly, Entry, Head, ValueEntry, walker, walker_of
@@ -129,6 +129,7 @@ __all__ = [
     "declare",
     "essential_name",
     "map_family",
+    "objects",
     "open_btf",
     "open_core",
     "open_live",
@@ -185,6 +186,7 @@ if not TYPE_CHECKING:  # a type checker sees the imports above, and so what does
         "declare": "_btf.names",
         "essential_name": "_btf.names",
         "map_family": "_bpf.maps",
+        "objects": "_tables.functions",
         "open_btf": "_api.btffile",
         "open_core": "_api.opening",
         "open_live": "_api.opening",

@@ -17,6 +17,7 @@ from btfdump._bpf.maps import MAPS
 from btfdump._cli.commands import COMMANDS
 from btfdump._render import RENDERERS
 from btfdump._roots import ROOTS
+from btfdump._tables.functions import FUNCTIONS, OBJECTS
 from btfdump._walk import WALKERS
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     Run = Callable[..., subprocess.CompletedProcess[str]]
 
-REGISTRIES = [WALKERS, RENDERERS, ROOTS, MAPS, COMMANDS]
+REGISTRIES = [WALKERS, RENDERERS, ROOTS, MAPS, COMMANDS, FUNCTIONS, OBJECTS]
 GROUPS = {
     "walkers": "wait_queue_head = tiny:walk_wait_queue",
     "renderers": "addresses = tiny:render_addresses",
@@ -124,6 +125,46 @@ def test_every_line_of_a_table_leads_to_a_function(registry: Registry) -> None: 
     found = dict(registry.items())
     assert set(found) >= registry.built_in
     assert all(not isinstance(record, Exception) and record.help for record in found.values())
+
+
+OF_TABLES = '''
+from btfdump import column, objects
+
+
+@objects("struct task_struct")
+def idle_task(kernel):
+    """The idle task of the first CPU."""
+    def of():
+        yield kernel["init_task"]
+        yield 3
+    return of
+
+
+@column()
+def shouted(kernel):
+    """A text in capitals."""
+    return str.upper
+'''
+TABLE = """
+[table.idlers]
+help = "idle tasks"
+rows = [{ as = "task", call = "idle_task" }]
+
+[table.idlers.columns]
+comm = { call = "shouted", of = "task.comm" }
+"""
+
+
+def test_functions_of_tables(install, run, sample_path, tmp_path) -> None:
+    groups = {"objects": "idle_task = own:idle_task", "columns": "shouted = own:shouted"}
+    install("own", OF_TABLES, groups)
+    overlay = tmp_path / "idlers.toml"
+    overlay.write_text(TABLE)
+    words = ("--no-cache", "--overlay", str(overlay), "--format", "jsonl")
+    shown = run("-m", "btfdump", "inspect", str(sample_path), "idlers", *words)
+    assert shown.stdout.splitlines()[0] == '{"table": "idlers", "comm": "SWAPPER/0"}'
+    assert "object 'idle_task' of package own 1.0" in shown.stderr + shown.stdout
+    assert "Traceback" not in shown.stderr
 
 
 def test_one_of_each_kind(install, run, sample_path, tmp_path) -> None:

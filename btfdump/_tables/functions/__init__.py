@@ -64,7 +64,13 @@ class ObjectsFunction:
     def registered(self, name: str, guard: Guard | None) -> ObjectsFunction:
         """Return it as registered under `name`."""
         del name
-        return self if guard is None else ObjectsFunction(guard.call(self.make), self.type)
+        if guard is None:
+            return self
+
+        from btfdump._kernel.value import Value
+
+        make = guard.call(self.make)
+        return ObjectsFunction(lambda kernel: guard.each(make(kernel), Value), self.type)
 
 
 FUNCTIONS: Registry[ColumnFunction] = Registry(
