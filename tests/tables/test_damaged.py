@@ -46,9 +46,32 @@ def of_tasks(kernel: Kernel) -> Iterator[tuple[int, int]]:
                 yield area.address_, area.size_
 
 
+def of_kernel(kernel: Kernel) -> Iterator[tuple[int, int]]:
+    """Yield (address, size) of what the tables of the kernel itself read."""
+    for head in ("sparse_irqs", "workqueues", "worker_pool_idr", "cgroup_roots", "slab_caches"):
+        for one in islice(kernel[head].walk_(), 8):
+            yield one.address_, min(one.size_, 1024)
+    for pool in kernel["worker_pool_idr"].walk_():
+        for worker in pool.workers.walk_():
+            yield worker.address_, worker.size_
+    for name in ("runqueues", "timer_bases", "hrtimer_bases"):
+        for cpu in (0, 1):
+            value = kernel.per_cpu(kernel[name], cpu)
+            yield value.address_, value.size_
+    for name in ("chrdevs", "cdev_map"):
+        value = kernel[name]
+        yield (int(value) if value.is_pointer_ else value.address_), 512
+    for queue in kernel["workqueues"].walk_():
+        yield next(iter(queue.pwqs.walk_())).address_, 256
+    yield kernel["cgroup_roots"].address_, 16
+    for inode in kernel["blockdev_superblock"].s_inodes.walk_():
+        yield inode.address_ - 1024, 2048
+
+
 def objects(kernel: Kernel) -> Iterator[tuple[int, int]]:
     """Yield (address, size) of what the tables read."""
     yield from of_tasks(kernel)
+    yield from of_kernel(kernel)
     for head in ("modules", "slab_caches"):
         for one in kernel[head].walk_():
             yield one.address_, min(one.size_, 512)
