@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from btfdump._kernel.context import Context
     from btfdump._kernel.value import Value
+    from btfdump._roots import Query
 
 _PATHS = (ADDRESS, "signal", "thread_node.next", "thread_node.prev")
 
@@ -41,6 +42,16 @@ def every_task(kernel: Context) -> Iterator[Value]:
         return _quickly(kernel, layout)
     except MemberNotFoundError:
         return tasks(kernel)
+
+
+def ask_of_tasks(kernel: Context, query: Query) -> None:
+    """Ask a query about every task, for tables of what only some tasks have.
+
+    A pattern that names a task which has none of it is no mistake, and not reported.
+    """
+    if query.patterns:
+        for task in every_task(kernel):
+            query.wants(str(int(task.pid)), str(task.comm.value_()))
 
 
 def _quickly(kernel: Context, layout: StructLayout) -> Iterator[Value]:

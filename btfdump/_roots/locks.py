@@ -9,6 +9,7 @@ from btfdump._kernel.following import Troubles
 from btfdump._kernel.notes import Note
 from btfdump._meaning.files import device
 from btfdump._roots import table_root
+from btfdump._roots.every_task import ask_of_tasks
 from btfdump._roots.table import Table
 from btfdump._system.file_locks import FileLock, FileLocks
 from btfdump._tables.form import Form, of_words
@@ -28,6 +29,7 @@ def list_locks(kernel: Context, query: Query) -> Table:
     locks = FileLocks(kernel, troubles)
 
     def rows() -> Iterator[Row | Note]:
+        ask_of_tasks(kernel, query)
         for item in locks.each():
             if isinstance(item, Note):
                 yield item

@@ -8,7 +8,7 @@ from btfdump._kernel.following import Troubles
 from btfdump._kernel.notes import Note, note_of
 from btfdump._meaning.names import table as names_of
 from btfdump._roots import table_root
-from btfdump._roots.every_task import every_task
+from btfdump._roots.every_task import ask_of_tasks, every_task
 from btfdump._roots.table import Table
 from btfdump._system.sockets.facts import SocketReading
 from btfdump._system.sockets.finding import listed_sockets
@@ -45,6 +45,7 @@ def list_sockets(kernel: Context, query: Query) -> Table:
 
 def _rows(kernel: Context, query: Query) -> Iterator[Row | Note]:
     """Yield a row for each socket and descriptor of it, then what could not be read."""
+    ask_of_tasks(kernel, query)
     troubles = Troubles()
     reading = SocketReading(kernel, troubles)
     holders: dict[int, list[Mapping[str, Any]]] = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from btfdump._kernel.notes import Note
 from btfdump._roots import table_root
-from btfdump._roots.every_task import every_task
+from btfdump._roots.every_task import ask_of_tasks, every_task
 from btfdump._roots.table import Table
 from btfdump._system.waiters.every import Waiter, Waiters
 from btfdump._tables.form import Form, of_words
@@ -34,6 +34,7 @@ def list_waiters(kernel: Context, query: Query) -> Table:
     waiters = Waiters(kernel, lambda: every_task(kernel))
 
     def rows() -> Iterator[Row | Note]:
+        ask_of_tasks(kernel, query)
         for item in waiters.each():
             if isinstance(item, Note):
                 yield item

@@ -120,6 +120,15 @@ def test_arguments_are_ids_or_names(opened):
     assert rows(kernel, "nobody") == []
 
 
+@pytest.mark.parametrize("table", ["sockets", "locks", "waiters"])
+def test_a_task_that_has_none_is_no_mistake(opened, table):
+    kind = table_of(table)
+    assert kind is not None
+    query = Query(("kthreadd", "2", "nobody"))
+    assert list(kind.table(opened("stock"), query).rows) == []
+    assert query.unmatched(0) == ["nobody"]
+
+
 def test_damage_is_told_and_what_is_left_is_shown(opened):
     kernel = PatchedKernel(opened("stock"))
     (row,) = [row for row in rows(kernel, "192") if row["fd"] == 5]
