@@ -26,7 +26,10 @@ _LOCKS = {
 _CALLED = {
     MUTEX: ("mutex_lock", "__mutex_lock", "__ww_mutex_lock"),
     RWSEM: ("rwsem_down", "down_read", "down_write", "__down_read", "__down_write"),
-    SEMAPHORE: ("__down", "down"),
+    SEMAPHORE: (
+        *("__down+", "__down_common", "__down_interruptible", "__down_killable", "__down_timeout"),
+        *("down+", "down_interruptible", "down_killable", "down_timeout"),
+    ),
     COMPLETION: ("wait_for_completion", "__wait_for_common", "do_wait_for_common"),
 }
 """How functions begin that a task sleeps in (kernel/locking, kernel/sched/completion.c)."""

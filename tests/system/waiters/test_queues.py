@@ -162,3 +162,13 @@ def test_what_kernels_wait_for_by_themselves(opened, dump):
     assert found[grace] == ("swait queue", "rcu_state.gp_wq")
     assert not [kind for kind, _ in found.values() if " or " in kind or "mutex" in kind]
     assert waiters.others > 40
+
+
+def test_a_function_of_another_kind_of_lock_does_not_decide(waited):
+    """`down_read()` begins as `down()` does, which is that of semaphores."""
+    kernel, first, *_, owner = waited
+    mutex = kernel.symbol_of("mutex", MUTEX)
+    kernel.owned("mutex", mutex, owner, 1)
+    kernel.waits("mutex", mutex, first)
+    kernel.put((stack_pointer(first) or 0) + 8, kernel.symbol("down_read") + 16)
+    assert kernel.told()[0][name(first)].waiting.kind == "mutex"
