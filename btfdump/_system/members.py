@@ -46,5 +46,9 @@ class Members:
 
         What this kernel does not have is None, too.
         """
-        value = value_at(self._kernel, self._type, self._kernel.wrap(address))
-        return self._none | dict(zip(self._known, self._following.of(value), strict=True))
+        address = self._kernel.wrap(address)
+        if self._following.is_plain:
+            row = self._following.at(address)
+        else:
+            row = self._following.of(value_at(self._kernel, self._type, address))
+        return self._none | dict(zip(self._known, row, strict=True))
