@@ -167,7 +167,7 @@ class Kernel(Context):
         copy of the per-CPU variables cannot be read, since no CPU uses it: see `per_cpu()`. Raises
         `TypeNotFoundError`, `AmbiguousTypeError` or `ExpressionError` as `type()` does, whose names
         are understood here; `ValueError` for an address that no pointer can have, and `TypeError`
-        for what is none.
+        for an address that is no number.
         """
         from btfdump._kernel.arguments import address_within
 
@@ -258,7 +258,8 @@ class Kernel(Context):
     def paths(self) -> Paths:
         """Return a reader of many paths, which remembers the dentries and mounts on the way.
 
-        `paths.of(file)` is `file.path_()`. On a kernel that runs, take a new one for each look.
+        `paths.of(file)` is `file.path_()`. On a running kernel it goes on telling what it read
+        first: take a new reader to read again.
         """
         from btfdump._kernel.d_path import Paths
 

@@ -90,7 +90,7 @@ def give_up_stdout(reason: str, *, is_own: bool) -> int:
 
 
 def columns() -> int:
-    """Return how wide the terminal is, by COLUMNS or by stdout; 80 if that is none.
+    """Return how wide the terminal is, by COLUMNS or by stdout; 80 if stdout is no terminal.
 
     shutil.get_terminal_size() says the same, but has all of shutil imported for it.
     """

@@ -31,7 +31,7 @@ def text_of(value: TypedAddress) -> str:
 
 
 def flags_of(value: TypedAddress) -> list[str]:
-    """Return the names of the bits of flags, [] for what is none; raises `FaultError`."""
+    """Return the names of the bits of flags, [] if a value is no flags; raises `FaultError`."""
     meaning = meaning_of(value)
     if meaning is None or meaning.names is None:
         return []

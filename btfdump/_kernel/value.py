@@ -433,8 +433,8 @@ class Value(ObjectBytes):
     def walk_(self, path: str = "") -> Iterator[Value]:
         """Walk the entries of a container, as Values of the element type.
 
-        That is this value itself, or the one at a member path from it, which may pass through
-        pointers (`files->fdt->fd`); behind NULL there are none.
+        The container is this value, or with `path` the member at a path from it, which may pass
+        through pointers (`files->fdt->fd`); behind NULL there are no entries.
 
         Entries that are not objects, such as an xarray's value entries, are skipped. Of an array of
         annotated length, or a pointer to one, these are what its elements contain, if they are

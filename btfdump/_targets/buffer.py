@@ -97,6 +97,10 @@ class BufferTarget(BaseTarget):
     overwrite earlier ones. Reads may cross from one segment into the next if they touch. `symbols`
     maps names to virtual addresses, or is an iterable of such pairs, in which a name may occur more
     than once. `btf` is a raw blob, and `pointer_size` is in bytes.
+
+    `release` and `machine` are what `uname -r` and `uname -m` print of the kernel,
+    `per_cpu_offsets` what each CPU adds to the address of a per-CPU variable, and `description`
+    what messages call the target. `is_live` says that its memory may change between two reads.
     """
 
     def __init__(  # one keyword for each thing a Target tells

@@ -277,7 +277,7 @@ def test_a_raw_socket_has_a_protocol_and_neither_port_nor_state(protocol, state,
         (0x6, "unlocked, waiters, handoff"),
         (0x100, "read"),
         (0x302, "read, waiters"),
-        (0x1, "written -> task {} (locked)"),
+        (0x1, "written -> {}, no task (locked)"),
     ],
 )
 def test_a_rwsem_is_read_where_it_has_readers(world, count, said):
@@ -317,7 +317,7 @@ def test_locks_of_preempt_rt(world, readers, is_owned, said, of_mutex):
     world.set(lock, "rw_semaphore.rwbase.readers.counter", signed)
     world.set(lock, "rw_semaphore.rwbase.rtmutex.owner", owner)
     world.set(mutex, "mutex.rtmutex.owner", owner)
-    held = f"-> task {task:#x} (locked)"
+    held = f"-> {task:#x}, no task (locked)"  # of which comm cannot be read
     assert told_by_library(world, "rw_semaphore", lock) == said.format(held)
     assert told_by_library(world, "mutex", mutex) == of_mutex.format(held)
 

@@ -40,12 +40,12 @@ class Reading:
 def read_all(kernel: Kernel) -> dict[str, Reading]:
     """Read every root, every table, and every global that the library types.
 
-    Two tables are left out: that of all globals, which reads none of them, and `who`, which is
-    about one object.
+    Three tables are left out: that of all globals, which reads none of them, `who`, which is about
+    one object, and `slab`, which is about one cache.
     """
     found: dict[str, Reading] = {}
     for name, kind in ROOTS.items():
-        if name not in ("globals", "who") and not isinstance(kind, PluginError):
+        if name not in ("globals", "slab", "who") and not isinstance(kind, PluginError):
             _read(found.setdefault(name, Reading()), name, partial(_items, kernel, kind))
     for name in library().globals():
         _read(found.setdefault(GLOBALS, Reading()), name, partial(_global, kernel, name))
