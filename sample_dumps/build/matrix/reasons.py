@@ -115,6 +115,38 @@ REASONS = (
         ("5.10",),
     ),
     Reason(
+        "notes",
+        r"[\w-]+: .*VMCOREINFO has no SYMBOL\(kallsyms_names\)",
+        "Linux 5.10 does not say in a dump where its symbols are, and does not export the variable "
+        "that this part of the table is read from: with `--vmlinux` it is there.",
+        ("5.10",),
+    ),
+    Reason(
+        "notes",
+        r"mem: .*this kernel has no counter",
+        "Linux 5.10 does not count this page by page: the table says which counter it lacks.",
+        ("5.10",),
+    ),
+    Reason(
+        "notes",
+        r"blocks: blocks\.ended: .*no member 'bd_stats'",
+        "In Linux 5.10 the counts are of partitions, `struct hd_struct`, not of block devices.",
+        ("5.10",),
+    ),
+    Reason(
+        "unread",
+        r"\w+: .*VMCOREINFO has no SYMBOL\(kallsyms_names\)",
+        "Linux 5.10 does not say in a dump where its symbols are, and does not export the variable "
+        "that the table begins at: with `--vmlinux` it has rows.",
+        ("5.10",),
+    ),
+    Reason(
+        "unread",
+        r"zones: .*the type of node_data",
+        "In Linux 5.10 only exported symbols are known: nothing says where this array ends.",
+        ("5.10",),
+    ),
+    Reason(
         "unread",
         r"\w+: N symbols are called",
         "Two variables of the kernel have this name. btfdump does not choose: `NAME@1` and "
