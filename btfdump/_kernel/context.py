@@ -334,7 +334,13 @@ class Context:
         See `own_symbol()`.
         """
         symbol = self._symbol_names.own(name)
-        known = self._variable(symbol, name)
+        try:
+            known = self._variable(symbol, name)
+        except UnknownTypeError:  # of a function, perhaps, that a variable shares its name with
+            other = self._symbol_names.find(name, data=True)
+            if other == symbol:
+                raise
+            symbol, known = other, self._variable(other, name)
         return known.type, symbol.address, known.facts
 
     def typed_by(self, name: str) -> str:
@@ -428,7 +434,10 @@ class Context:
         if symbol.module != VMLINUX:
             return "; ".join(reasons) or f"BTF does not describe the variables of {symbol.module}"
         if sharing is None:
-            sharing = sum(not s.is_code for s in symbols_named(self.target, symbol.name))
+            named = symbols_named(self.target, symbol.name)
+            if any(one.is_code and one.address == symbol.address for one in named):
+                return "; ".join(reasons) or "it is in the kernel's code"
+            sharing = sum(not one.is_code for one in named)
         if sharing > 1:
             return "; ".join(reasons) or f"{sharing} symbols have that name"
         if self._of_table is None:
@@ -436,6 +445,8 @@ class Context:
 
             self._of_table = TabulatedTypes(self.target, self._type_names, self.btf, self.layouts)
         found = self._of_table.find(symbol.name, symbol.address)
+        if not isinstance(found, str) and not self.layouts.of(found.type).size:
+            found = f"{found.type} has no bytes"
         if isinstance(found, str):
             nothing = "neither BTF, nor annotations, nor the globals of known kernels have it"
             return "; ".join([*reasons, found] if found else reasons or [nothing])

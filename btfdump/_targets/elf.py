@@ -254,7 +254,7 @@ class ElfSymbols(SortedTable):
             for row, at in enumerate(self._names):
                 if at and self._usable[row]:
                     self._first.setdefault(at, []).append(row)
-        needle = name.encode() + b"\0"
+        needle = name.encode("utf-8", "surrogatepass") + b"\0"
         at = self._strings.find(needle) if name else -1
         while at >= 0:  # a string table may hold a name as the tail of a longer one
             yield from self._first.get(at, ())

@@ -67,7 +67,7 @@ class ElfFile:
 
         Raises `TargetError` if it has more than `most` bytes or lies beyond the end of the file.
         """
-        wanted = name.encode() + b"\0"
+        wanted = name.encode("utf-8", "surrogatepass") + b"\0"
         with self._reading():
             for number, at in enumerate(self._named_at):
                 if self._names.startswith(wanted, at):
@@ -77,7 +77,7 @@ class ElfFile:
         return None
 
     def _has(self, name: str) -> bool:
-        wanted = name.encode() + b"\0"
+        wanted = name.encode("utf-8", "surrogatepass") + b"\0"
         return any(self._names.startswith(wanted, at) for at in self._named_at)
 
     def _number(self) -> int:

@@ -289,7 +289,7 @@ class Kallsyms(SortedTable):
             self._build_index()
         if self._index is None:
             return
-        raw = name.encode()
+        raw = name.encode("utf-8", "surrogatepass")  # from a command line, anything
         # A token applies only where its text occurs; its first byte may be the type letter, so look
         # without it.
         pairs = [(pair, code) for rest, pair, code in self._pairs if rest in raw]

@@ -57,7 +57,7 @@ class ProcKallsyms(SortedTable):
 
     def _called(self, name: str) -> Iterator[tuple[int, bool]]:
         # The text is searched: for a few dozen names that is a tenth of the work of parsing it.
-        wanted = f" {name}\n".encode()
+        wanted = f" {name}\n".encode("utf-8", "surrogatepass")
         at = self._text.find(wanted)
         while at >= 0:
             line = self._text[self._text.rfind(b"\n", 0, at) + 1 : at]

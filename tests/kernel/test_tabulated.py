@@ -12,6 +12,8 @@ from btfdump._kernel.spelled import spelling
 from btfdump._kernel.tabulated import TabulatedTypes, nearest
 from btfdump._kernel.type_names import TypeNames
 from btfdump._targets.buffer import BufferTarget
+from btfdump._targets.memory import symbols_named
+from btfdump.errors import UnknownTypeError
 
 SERIES = [
     ("5.10", "x86_64"),
@@ -278,3 +280,22 @@ def test_nothing_contradicts_the_btf_of_real_kernels(opened, name):
             assert spelling(found.type) == spelling(variable.target), variable.name
             same += 1
     assert same > 150
+
+
+@pytest.mark.parametrize("dump", ["tagged", "stock", "stock-7.3"])
+def test_a_function_is_no_variable_whatever_the_table_has_of_its_name(opened, dump):
+    """Names of static variables in one series are those of functions in another."""
+    kernel = opened(dump)
+    for name in ("console_show", "hw_breakpoint_restore", "reg_type_str"):
+        for find in (kernel.variable, kernel.own_variable):
+            with pytest.raises(UnknownTypeError, match="is a function; expected a variable"):
+                find(name)
+    type_, address, _ = kernel.own_variable("pt_regs_offset")  # of 7.3, a global function, too
+    assert str(type_).startswith("unsigned int[")
+    named = symbols_named(kernel.target, "pt_regs_offset")
+    assert not any(one.is_code and one.address == address for one in named)
+
+
+def test_a_struct_without_members_is_the_type_of_no_variable(opened):
+    with pytest.raises(UnknownTypeError, match="has no bytes"):
+        opened("stock-7.3").variable("cakey")

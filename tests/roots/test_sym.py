@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btfdump._roots import VERBS, Query, TableKind
-from btfdump.errors import ExpressionError
+from btfdump.errors import ExpressionError, SymbolNotFoundError
 
 
 def symbols(kernel, *patterns):
@@ -49,3 +49,11 @@ def test_of_modules_and_of_several(opened):
 def test_patterns_are_those_of_another_table(opened):
     with pytest.raises(ExpressionError, match=r"say kallsyms 'vfs_\*'"):
         symbols(opened("tagged"), "vfs_*")
+
+
+def test_bytes_that_are_no_utf8_name_no_symbol(opened):
+    """As a shell passes them; a traceback out of the table of symbols."""
+    with pytest.raises(SymbolNotFoundError):
+        opened("stock").symbol("caf\udce9")
+    with pytest.raises(SymbolNotFoundError):
+        opened("stock").symbol("\ud800")
