@@ -139,6 +139,7 @@ class Meanings:
             lambda names, is_bits: bit_names(names, near, lookup, is_bits=is_bits),
             lambda names: value_names(names, near, lookup),
             surroundings,
+            isinstance(base, types.Array),
         )
 
 

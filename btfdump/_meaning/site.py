@@ -23,10 +23,10 @@ class Site(NamedTuple):
     """What a word is said of: a value of `size` bytes.
 
     `is_network` says that its type is in network byte order (`__be32`), `is_pointer` that it is
-    one, `is_bytes` that it is an array, or a struct of more than one scalar. `word` is the size of
-    a long in bytes. `masks(text, is_bits)` returns mask -> name of the enumerators that `flags:`
-    means, or `bits:`, and `values(text)` value -> name of those that `enum:` means; both are empty
-    if there are none.
+    one, `is_bytes` that it is an array (`is_array`), or a struct of more than one scalar. `word` is
+    the size of a long in bytes. `masks(text, is_bits)` returns mask -> name of the enumerators that
+    `flags:` means, or `bits:`, and `values(text)` value -> name of those that `enum:` means; both
+    are empty if there are none.
     """
 
     size: int
@@ -38,6 +38,7 @@ class Site(NamedTuple):
     masks: Callable[[str, bool], Mapping[int, str]]
     values: Callable[[str], Mapping[int, str]]
     surroundings: Surroundings | None
+    is_array: bool = False
 
 
 def scalar(

@@ -259,6 +259,8 @@ def _moment(name: str, clock: str, of: str, site: Site) -> Meaning:
         return f"{told} (monotonic)" if clock == "mono" and told.endswith("boot") else told
 
     if site.size == 16:
+        if site.is_array:
+            raise AnnotationError("expected a struct timespec64 or an integer, not an array")
 
         def of_bytes(data: bytes) -> str:
             return said(*amounts.from_timespec(data, byteorder))

@@ -262,6 +262,11 @@ def test_errors_are_named_for_pointers_and_integers() -> None:
         ("unit:parsec", site(), "expected unit:jiffies, "),
         ("time:noon", site(), "expected unit:jiffies, "),
         ("mode", site(16, many=True), "expected an integer, not 16 bytes"),
+        (
+            "time:boot",
+            site(16, many=True)._replace(is_array=True),
+            "expected a struct timespec64 or an integer, not an array",
+        ),
         ("dev", site(12), "expected an integer, not 12 bytes"),
         ("ipv6", site(4), "expected 16 bytes, not 4"),
         ("ipv4", site(8), "expected 4 bytes, not 8"),
