@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from btfdump._cli.commands import command
-from btfdump._cli.options import add_cache, add_color, add_extent, add_sources, add_tables
+from btfdump._cli.options import add_cache, add_color, add_extent, add_sources, add_tables, opened
 from btfdump._cli.terminal import complain, complain_of, is_colorful
 from btfdump.errors import BtfdumpError, ExpressionError, TargetError
 
@@ -86,7 +86,6 @@ def _run(args: argparse.Namespace) -> int:
 
 def _document(path: str, args: argparse.Namespace) -> dict[str, Any]:
     """Return what is to be compared: of a JSON file as it is, of a vmcore its ROOT."""
-    from btfdump._api.opening import open_core
     from btfdump._cli.inspection import Inspection
     from btfdump._diff.document import load
 
@@ -101,13 +100,7 @@ def _document(path: str, args: argparse.Namespace) -> dict[str, Any]:
             f"{path}: is a vmcore: say what to compare, for example: "
             f"btfdump diff {args.before} {args.after} task 1"
         )
-    with open_core(
-        path,
-        btf=args.btf,
-        vmlinux=args.vmlinux,
-        overlays=args.overlay,
-        cache=not args.no_cache,
-    ) as kernel:
+    with opened(path, args) as kernel:
         job = Inspection(kernel, args)
         document = job.document()
         complain_of(kernel)

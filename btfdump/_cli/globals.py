@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
-from btfdump._cli.options import add_cache, add_sources
+from btfdump._cli.options import add_cache, add_sources, opened
 from btfdump._cli.terminal import OK, complain_of, write
 from btfdump.errors import ExpressionError
 
@@ -56,15 +56,7 @@ def run(args: argparse.Namespace) -> int:
         for line in declarations_of_table(global_types(), args.series, args.machine):
             write(line)
         return OK
-    from btfdump._api.opening import open_core
-
-    with open_core(
-        args.core,
-        btf=args.btf,
-        vmlinux=args.vmlinux,
-        overlays=args.overlay,
-        cache=not args.no_cache,
-    ) as kernel:
+    with opened(args.core, args) as kernel:
         for line in declarations_of_kernel(kernel):
             write(line)
         complain_of(kernel)

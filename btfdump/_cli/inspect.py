@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from btfdump._cli.commands import command
 from btfdump._cli.inspection import add_arguments, inspect, root_help
+from btfdump._cli.options import opened
 
 if TYPE_CHECKING:
     import argparse
@@ -40,13 +41,5 @@ def configure(parser: CommandParser) -> None:
 @command(configure, help="print objects out of a vmcore")
 def run(args: argparse.Namespace) -> int:
     """Open the vmcore and print what was asked for; return the exit status."""
-    from btfdump._api.opening import open_core
-
-    with open_core(
-        args.core,
-        btf=args.btf,
-        vmlinux=args.vmlinux,
-        overlays=args.overlay,
-        cache=not args.no_cache,
-    ) as kernel:
+    with opened(args.core, args) as kernel:
         return inspect(kernel, args)

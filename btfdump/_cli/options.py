@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from btfdump._decode.paths import split_path
 
 if TYPE_CHECKING:
+    from btfdump._api.kernel import Kernel
     from btfdump._roots.arrangement import Arrangement
 
 _METAVARS = {"since": "TIME", "level": "LEVEL"}
@@ -261,3 +262,16 @@ def paths(text: str) -> list[str]:
     if not all(all(split_path(path)) for path in found):
         raise argparse.ArgumentTypeError(f"{text!r}: a name is missing; expected PATH,PATH,...")
     return found
+
+
+def opened(path: str, args: argparse.Namespace) -> Kernel:
+    """Open a vmcore as `add_sources()` and `add_cache()` let users say; raises what it does."""
+    from btfdump._api.opening import open_core
+
+    return open_core(
+        path,
+        btf=args.btf,
+        vmlinux=args.vmlinux,
+        overlays=args.overlay,
+        cache=not args.no_cache,
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import Literal
 
-_UNIX, _INET, _INET6 = 1, 2, 10
+UNIX, INET, INET6, NETLINK, PACKET = 1, 2, 10, 16, 17
 """Address families (include/linux/socket.h)."""
 
 
@@ -37,11 +37,11 @@ def uuid(data: bytes) -> str:
 def sockaddr(data: bytes, byteorder: Literal["little", "big"]) -> str:
     """Return the address in a `struct sockaddr` of any family, or its family alone."""
     family = int.from_bytes(data[:2], byteorder)
-    if family == _INET and len(data) >= 8:
+    if family == INET and len(data) >= 8:
         return f"{ipv4(data[4:8])}:{int.from_bytes(data[2:4], 'big')}"
-    if family == _INET6 and len(data) >= 24:
+    if family == INET6 and len(data) >= 24:
         return f"[{ipv6(data[8:24])}]:{int.from_bytes(data[2:4], 'big')}"
-    if family == _UNIX:
+    if family == UNIX:
         path = data[2:]
         is_abstract = path[:1] == b"\0"
         text = path.lstrip(b"\0").split(b"\0", 1)[0].decode("utf-8", "backslashreplace")

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from btfdump._kernel.notes import Note, note_of
 from btfdump._kernel.value_at import value_at
-from btfdump._meaning.addresses import ipv4
-from btfdump._system.routing.route import INET, Hop, Route, RouteReading
+from btfdump._meaning.addresses import INET, ipv4
+from btfdump._system.routing.route import Hop, Route, RouteReading
 from btfdump._walk import Anomaly, ValueEntry
 from btfdump.errors import BtfdumpError, CorruptDataError
 

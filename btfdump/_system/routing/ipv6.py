@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btfdump._kernel.notes import Note, note_of
-from btfdump._meaning.addresses import ipv6
-from btfdump._system.routing.route import INET6, Hop, Route, RouteReading
+from btfdump._meaning.addresses import INET6, ipv6
+from btfdump._system.routing.route import Hop, Route, RouteReading
 from btfdump._walk import Anomaly, ValueEntry
 from btfdump.errors import BtfdumpError, CorruptDataError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from btfdump._meaning.addresses import ipv4, ipv6
+from btfdump._meaning.addresses import INET, INET6, ipv4, ipv6
 from btfdump._system.members import Members
 from btfdump.errors import UnknownTypeError
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from btfdump._kernel.context import Context
     from btfdump._kernel.following import Troubles
 
-INET, INET6 = 2, 10
-"""Address families (include/linux/socket.h)."""
 _MOST_HOPS = 1 << 10
 _COMMON = {
     "dev": "nhc_dev.name",

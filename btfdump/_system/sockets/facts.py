@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from btfdump._kernel.value_at import value_at
-from btfdump._meaning.addresses import ipv4, ipv6
+from btfdump._meaning.addresses import INET, INET6, NETLINK, PACKET, UNIX, ipv4, ipv6
 from btfdump._meaning.names import table
 from btfdump._system.members import Members
 from btfdump.errors import BtfdumpError, UnknownTypeError
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from btfdump._kernel.context import Context
     from btfdump._kernel.following import Troubles
 
-UNIX, INET, INET6, NETLINK, PACKET = 1, 2, 10, 16, 17
-"""Address families (include/linux/socket.h)."""
 TIME_WAIT, LISTEN, NEW_SYN_RECV = 6, 10, 12
 ESTABLISHED = 1
 """States (include/net/tcp_states.h), which unix and other sockets have, too."""

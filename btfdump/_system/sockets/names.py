@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btfdump._meaning.addresses import INET, INET6
 from btfdump._meaning.names import table as names_of
-from btfdump._system.sockets.facts import INET, INET6, LISTEN
+from btfdump._system.sockets.facts import LISTEN
 
 if TYPE_CHECKING:
     from btfdump._system.sockets.facts import SocketFacts

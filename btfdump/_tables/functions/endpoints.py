@@ -10,7 +10,8 @@ from btfdump._kernel.following import Troubles
 from btfdump._kernel.notes import Note
 from btfdump._kernel.value_at import value_at
 from btfdump._kernel.variables import find_global
-from btfdump._system.sockets.facts import UNIX, SocketReading
+from btfdump._meaning.addresses import UNIX
+from btfdump._system.sockets.facts import SocketReading
 from btfdump._system.sockets.names import described
 from btfdump._tables.descriptors import FIFO, SOCKET, descriptors
 from btfdump._tables.functions import column

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from btfdump._meaning.addresses import ipv4, ipv6
+from btfdump._meaning.addresses import INET, INET6, ipv4, ipv6
 from btfdump._meaning.addresses import mac as spelled
 from btfdump._tables.functions import column
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from btfdump._kernel.value import Value
 
 _MOST_ADDRESSES = 1 << 10
-_INET, _INET6 = 2, 10
 _VALID = 0xDE
 """include/net/neighbour.h: NUD_VALID: permanent, no ARP, reachable, probed, stale, delayed."""
 _MAX_ADDRESS = 32
@@ -73,9 +72,9 @@ def neighbour_address(kernel: Context) -> Callable[..., str | None]:
         if length is None or not 0 < length <= _MAX_ADDRESS:
             return None
         data = kernel.target.read(neighbour.primary_key.address_, length)
-        if (family, length) == (_INET, 4):
+        if (family, length) == (INET, 4):
             return ipv4(data)
-        return ipv6(data) if (family, length) == (_INET6, 16) else data.hex(":")
+        return ipv6(data) if (family, length) == (INET6, 16) else data.hex(":")
 
     return of
 
